@@ -1,6 +1,6 @@
 """What can go wrong, as types that carry the advice to give and the exit code to leave with.
 
-Nothing here prints: the command line has one error boundary that renders `message` and `hint` and exits with `exit_code`.
+Nothing here prints: the command line's one error boundary renders `message` and `hint` and exits with `exit_code`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The engine room: planner, executor, the one wait loop, gates, rollback."""

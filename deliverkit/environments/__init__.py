@@ -1,0 +1,1 @@
+"""Environments described in code and brought up by one command."""

@@ -1,0 +1,1 @@
+"""Adapters to AWS; boto3 and botocore are imported below this folder only."""

@@ -1,0 +1,15 @@
+"""CloudWatch alarms that change state by themselves, as metric data arrives and as time passes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deliverkit.sandbox.kernel.engine import Engine, Passive
+
+if TYPE_CHECKING:
+    from deliverkit.sandbox.kernel.world import World
+
+
+def install(world: World) -> Engine:
+    """Add the service to the world."""
+    return Passive()

@@ -1,0 +1,147 @@
+"""The HTTP front: reads the SigV4 credential scope, hands our services their requests and moto everything else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.operations import Context, Service
+from deliverkit.sandbox.kernel.world import World
+
+log = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+CONTROL_PREFIX = "/_sandbox/"
+MAX_BODY = 16 * 1024 * 1024
+_SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialScope:
+    """What a signed request says about itself (Signature Version 4, credential scope)."""
+
+    access_key: str
+    region: str
+    service: str
+
+
+Control = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
+"""Answers the sandbox's own endpoints: `(method, path below the prefix, parameters) -> JSON object`."""
+
+
+class Front:
+    """The WSGI application of the sandbox."""
+
+    def __init__(
+        self, world: World, control: Control, observers: Iterable[Callable[[CredentialScope, Environ], None]] = ()
+    ):
+        self._world = world
+        self._control = control
+        self._observers = tuple(observers)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+            return self._answer_control(environ, start_response)
+        scope = credential_scope(environ)
+        service = self._service_of(environ, scope)
+        if service is not None and scope is not None:
+            return self._answer_service(service, scope, environ, start_response)
+        answer: Iterable[bytes] = self._world.moto.app()(environ, start_response)
+        if scope is not None:
+            for observe in self._observers:
+                observe(scope, environ)
+        return answer
+
+    def _service_of(self, environ: Environ, scope: CredentialScope | None) -> Service | None:
+        prefix = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
+        for service in self._world.services.values():
+            if prefix == service.target_prefix or (scope is not None and scope.service == service.name):
+                return service
+        return None
+
+    def _answer_service(
+        self, service: Service, scope: CredentialScope, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        context = self._context(scope)
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2]
+        try:
+            answer = service.handle(operation, _json_body(environ), context)
+        except ApiError as error:
+            return _send_error(start_response, error, context.request_id)
+        except Exception:
+            log.exception("%s %s failed", service.name, operation)
+            failure = ApiError(
+                "InternalFailure", f"the sandbox failed in {service.name} {operation}; see its log", status=500
+            )
+            return _send_error(start_response, failure, context.request_id)
+        return _send_json(start_response, "200 OK", answer, context.request_id)
+
+    def _context(self, scope: CredentialScope) -> Context:
+        account = self._world.moto.account_of(scope.access_key)
+        principal = self._world.moto.principal_of(scope.access_key, scope.region)
+        return self._world.context(account, scope.region, principal)
+
+    def _answer_control(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request_id = str(uuid.uuid4())
+        try:
+            params = _json_body(environ) if environ["REQUEST_METHOD"] == "POST" else _query(environ)
+            answer = self._control(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(CONTROL_PREFIX), params)
+        except ApiError as error:
+            return _send_error(start_response, error, request_id)
+        return _send_json(start_response, "200 OK", answer, request_id)
+
+
+def credential_scope(environ: Environ) -> CredentialScope | None:
+    """The scope from the Authorization header or from a presigned URL; None for an unsigned request."""
+    signed = environ.get("HTTP_AUTHORIZATION", "")
+    match = _SCOPE.search(signed)
+    if match is None:
+        credential = _query(environ).get("X-Amz-Credential", "")
+        match = _SCOPE.search(f"Credential={credential}")
+    return CredentialScope(match[1], match[2], match[3]) if match else None
+
+
+def _query(environ: Environ) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+
+
+def _json_body(environ: Environ) -> Mapping[str, Any]:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > MAX_BODY:
+        raise ApiError("RequestEntityTooLargeException", f"a request may hold {MAX_BODY} bytes", status=413)
+    raw = environ["wsgi.input"].read(int(length)) or b"{}"
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ApiError("SerializationException", "the request body is not JSON") from error
+    if not isinstance(body, dict):
+        raise ApiError("SerializationException", "the request body is not a JSON object")
+    return body
+
+
+def _send_json(start_response: StartResponse, status: str, answer: Mapping[str, Any], request_id: str) -> list[bytes]:
+    body = json.dumps(answer).encode()
+    headers = [
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("Content-Length", str(len(body))),
+        ("x-amzn-RequestId", request_id),
+    ]
+    start_response(status, headers)
+    return [body]
+
+
+def _send_error(start_response: StartResponse, error: ApiError, request_id: str) -> list[bytes]:
+    reason = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 413: "Payload Too Large"}.get(
+        error.status, "Error"
+    )
+    answer = {"__type": error.code, "message": error.message}
+    return _send_json(start_response, f"{error.status} {reason}", answer, request_id)

@@ -1,0 +1,152 @@
+"""The sandbox's own time, and the one thread that runs whatever falls due.
+
+Every timer inside the sandbox asks this clock, so that a rehearsal can freeze time, run it faster or jump ahead.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+log = logging.getLogger(__name__)
+
+
+class VirtualClock:
+    """Wall time, scaled and shifted: `now = base + (monotonic - anchor) * speed`. Speed 0 means frozen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._base = datetime.now(UTC)
+        self._anchor = time.monotonic()
+        self._speed = 1.0
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def speed(self) -> float:
+        """Virtual seconds per real second."""
+        return self._speed
+
+    def now(self) -> datetime:
+        """The present virtual moment, UTC."""
+        with self._lock:
+            return self._now()
+
+    def set_speed(self, speed: float) -> None:
+        """Let time run `speed` times as fast from this moment on; 0 freezes it.
+
+        Raises:
+            ValueError: If the speed is negative.
+        """
+        if speed < 0:
+            raise ValueError(f"speed must not be negative: {speed}")
+        with self._lock:
+            self._base, self._anchor, self._speed = self._now(), time.monotonic(), speed
+        self._notify()
+
+    def advance(self, by: timedelta) -> None:
+        """Jump ahead; timers that fall due in between run at once, in their order."""
+        with self._lock:
+            self._base += by
+        self._notify()
+
+    def real_seconds_until(self, moment: datetime) -> float | None:
+        """Real seconds until the virtual moment; None when time is frozen and it lies ahead."""
+        remaining = (moment - self.now()).total_seconds()
+        if remaining <= 0:
+            return 0.0
+        return remaining / self._speed if self._speed else None
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call the listener after every change of speed and every jump."""
+        self._listeners.append(listener)
+
+    def _now(self) -> datetime:
+        return self._base + timedelta(seconds=(time.monotonic() - self._anchor) * self._speed)
+
+    def _notify(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+@dataclass(order=True)
+class Timer:
+    """One scheduled call; `cancel` makes it a no-op."""
+
+    due: datetime
+    order: int
+    action: Callable[[], None] = field(compare=False)
+    is_cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        """Do not run it any more; cancelling twice, or after it ran, is harmless."""
+        self.is_cancelled = True
+
+
+class Timers:
+    """Runs callbacks at virtual moments, one after the other, on one thread, under the world's lock."""
+
+    def __init__(self, clock: VirtualClock, lock: threading.RLock) -> None:
+        self._clock = clock
+        self._lock = lock
+        self._wake = threading.Condition()
+        self._queue: list[Timer] = []
+        self._order = itertools.count()
+        self._is_stopped = False
+        self._thread = threading.Thread(target=self._run, name="sandbox-timers", daemon=True)
+        clock.subscribe(self._awaken)
+
+    def start(self) -> None:
+        """Begin to run timers."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Run no more timers; what is queued is dropped."""
+        self._is_stopped = True
+        self._awaken()
+
+    def after(self, delay: timedelta, action: Callable[[], None]) -> Timer:
+        """Run the action once the virtual delay has passed; a delay of zero means as soon as possible."""
+        timer = Timer(self._clock.now() + delay, next(self._order), action)
+        with self._wake:
+            heapq.heappush(self._queue, timer)
+            self._wake.notify_all()
+        return timer
+
+    def soon(self, action: Callable[[], None]) -> Timer:
+        """Run the action on the timer thread as soon as possible, never inside the caller."""
+        return self.after(timedelta(0), action)
+
+    def _awaken(self) -> None:
+        with self._wake:
+            self._wake.notify_all()
+
+    def _run(self) -> None:
+        while not self._is_stopped:
+            timer = self._next_due()
+            if timer is not None and not timer.is_cancelled:
+                self._fire(timer)
+
+    def _next_due(self) -> Timer | None:
+        with self._wake:
+            if not self._queue:
+                self._wake.wait()
+                return None
+            delay = self._clock.real_seconds_until(self._queue[0].due)
+            if delay == 0.0:
+                return heapq.heappop(self._queue)
+            self._wake.wait(delay)
+            return None
+
+    def _fire(self, timer: Timer) -> None:
+        # One failing timer must not take the others down: the sandbox outlives any bug in one of its engines.
+        try:
+            with self._lock:
+                timer.action()
+        except Exception:
+            log.exception("a sandbox timer failed")

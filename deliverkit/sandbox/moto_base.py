@@ -1,0 +1,161 @@
+"""moto as the base under our own services; the only module that touches moto's insides.
+
+The front hands over every request that no service of ours claims. Our engines read objects, instances and metrics
+through the few functions here, so that a move of moto's internals is mended in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deliverkit.sandbox.kernel.errors import ApiError
+
+WsgiApp = Any
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One version of an S3 object.
+
+    Attributes:
+        body: All bytes.
+        version_id: S3 version id, or None in an unversioned bucket.
+        e_tag: Without quotes.
+        metadata: User metadata, keys in lower case.
+    """
+
+    body: bytes
+    version_id: str | None
+    e_tag: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An EC2 instance as the engines see it.
+
+    Attributes:
+        instance_id: `i-...`.
+        account: Owner's account id.
+        region: Region name.
+        state: `pending`, `running`, `stopped`, `terminated`, ...
+        tags: Its tags.
+        private_ip: The address that DescribeInstances reports.
+    """
+
+    instance_id: str
+    account: str
+    region: str
+    state: str
+    tags: Mapping[str, str]
+    private_ip: str
+
+
+class MotoBase:
+    """moto's WSGI application and the state behind it."""
+
+    def __init__(self) -> None:
+        self._app: WsgiApp = None
+
+    def app(self) -> WsgiApp:
+        """The WSGI application that answers for every service that is not ours."""
+        if self._app is None:
+            from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  (0.5 s to import)
+
+            self._app = DomainDispatcherApplication(create_backend_app)
+        return self._app
+
+    # --- identities -----------------------------------------------------------------------------------
+
+    def account_of(self, access_key: str) -> str:
+        """Account id that owns an access key; moto's default account for keys nobody created."""
+        from moto.iam.models import get_account_id_from  # noqa: PLC0415
+
+        return str(get_account_id_from(access_key))
+
+    def principal_of(self, access_key: str, region: str) -> str:
+        """ARN of the identity behind an access key, as STS GetCallerIdentity gives it."""
+        backend = self._backend("sts", self.account_of(access_key), "global")
+        return str(backend.get_caller_identity(access_key, region)[1])
+
+    # --- S3 -------------------------------------------------------------------------------------------
+
+    def read_object(self, account: str, bucket: str, key: str, version_id: str | None = None) -> StoredObject:
+        """One object version, the newest by default.
+
+        Raises:
+            ApiError: `NoSuchBucket`, `NoSuchKey` or `NoSuchVersion`.
+        """
+        found = self._find_object(account, bucket, key, version_id)
+        if found is None:
+            code = "NoSuchVersion" if version_id else "NoSuchKey"
+            raise ApiError(code, f"s3://{bucket}/{key} has no version {version_id or '(newest)'}", status=404)
+        version = str(found.version_id) if found.version_id not in (None, "null") else None
+        metadata = {str(name).lower().removeprefix("x-amz-meta-"): str(value) for name, value in found.metadata.items()}
+        return StoredObject(bytes(found.value), version, str(found.etag).strip('"'), metadata)
+
+    def write_object(self, account: str, bucket: str, key: str, body: bytes) -> StoredObject:
+        """Store an object as the account that owns the bucket would, KMS-encrypted as CodePipeline's artifacts are."""
+        backend = self._backend("s3", account, "global")
+        self._require_bucket(backend, bucket)
+        backend.put_object(bucket, key, body, encryption="aws:kms")
+        return self.read_object(account, bucket, key)
+
+    def bucket_is_versioned(self, account: str, bucket: str) -> bool:
+        """True when the bucket's versioning is enabled.
+
+        Raises:
+            ApiError: `NoSuchBucket`.
+        """
+        backend = self._backend("s3", account, "global")
+        return bool(self._require_bucket(backend, bucket).is_versioned)
+
+    def _find_object(self, account: str, bucket: str, key: str, version_id: str | None) -> Any:
+        backend = self._backend("s3", account, "global")
+        self._require_bucket(backend, bucket)
+        return backend.get_object(bucket, key, version_id=version_id)
+
+    def _require_bucket(self, backend: Any, bucket: str) -> Any:
+        from moto.s3.exceptions import MissingBucket  # noqa: PLC0415
+
+        try:
+            return backend.get_bucket(bucket)
+        except MissingBucket as error:
+            raise ApiError("NoSuchBucket", f"the bucket {bucket} does not exist", status=404) from error
+
+    # --- EC2 ------------------------------------------------------------------------------------------
+
+    def machines(self, account: str | None = None, region: str | None = None) -> Iterable[Machine]:
+        """Every EC2 instance, in the order of launch; narrowed to an account and region when given."""
+        from moto.backends import get_backend  # noqa: PLC0415
+
+        for account_id, regional in list(get_backend("ec2").items()):
+            for region_name, backend in list(regional.items()):
+                if account in (None, account_id) and region in (None, region_name):
+                    yield from self._machines_of(backend, account_id, region_name)
+
+    def set_private_ip(self, account: str, region: str, instance_id: str, address: str) -> None:
+        """Give an instance the loopback address on which its processes really listen."""
+        backend = self._backend("ec2", account, region)
+        backend.get_instance(instance_id).nics[0].private_ip_address = address
+
+    def _machines_of(self, backend: Any, account: str, region: str) -> Iterable[Machine]:
+        for reservation in list(backend.all_reservations()):
+            for instance in reservation.instances:
+                tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
+                yield Machine(instance.id, account, region, instance.state, tags, str(instance.private_ip))
+
+    # --- the rest -------------------------------------------------------------------------------------
+
+    def backend(self, service: str, account: str, region: str) -> Any:
+        """A moto backend, for the few modules that must read one; prefer a named function above."""
+        return self._backend(service, account, region)
+
+    def _backend(self, service: str, account: str, region: str) -> Any:
+        from moto.backends import get_backend  # noqa: PLC0415
+
+        backends: Any = get_backend(service)
+        regional = backends[account]
+        return regional["aws"] if region == "global" and "aws" in regional else regional[region]

@@ -1,0 +1,87 @@
+"""The sandbox process: one HTTP server on the loopback, the timers, the engines, and a clean end on a signal."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deliverkit.sandbox.alarms import install as install_alarms
+from deliverkit.sandbox.codedeploy import install as install_codedeploy
+from deliverkit.sandbox.codepipeline import install as install_codepipeline
+from deliverkit.sandbox.front import Front
+from deliverkit.sandbox.instances import install as install_instances
+from deliverkit.sandbox.kernel.engine import Engine
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.moto_base import MotoBase
+
+log = logging.getLogger(__name__)
+LOOPBACK = "127.0.0.1"
+
+
+class Sandbox:
+    """An AWS in this process; `start` serves until `stop`.
+
+    Args:
+        state_dir: Where instances, artifacts and the log live; made when missing.
+        port: TCP port on 127.0.0.1; 0 takes a free one.
+        region: The region printed for clients; every region works.
+    """
+
+    def __init__(self, state_dir: Path, *, port: int = 0, region: str = "us-east-1") -> None:
+        self.region = region
+        self.state_dir = state_dir.resolve()
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.world = World(state_dir=self.state_dir, moto=MotoBase())
+        self._server = self._listen(port)
+        self.port = int(self._server.server_address[1])
+        self.world.address_base = f"127.{self.port >> 8}.{self.port & 255}"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-http", daemon=True)
+        self._engines = _engines(self.world)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for `AWS_ENDPOINT_URL`."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Serve requests and run timers, on threads of their own."""
+        self.world.timers.start()
+        for engine in self._engines:
+            engine.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the agents with the processes of their instances, the timers and the server; safe to call twice."""
+        for engine in reversed(self._engines):
+            engine.stop()
+        self.world.timers.stop()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _listen(self, port: int) -> Any:
+        from moto.server import MotoRequestHandler  # noqa: PLC0415  (0.5 s to import)
+        from werkzeug.serving import make_server  # noqa: PLC0415
+
+        class KeepAliveHandler(MotoRequestHandler):  # type: ignore[misc]
+            """Quiet, and HTTP/1.1 so that boto3 keeps its connection."""
+
+            protocol_version = "HTTP/1.1"
+
+            def log(self, *_: Any) -> None:
+                """Say nothing per request."""
+
+        front = Front(self.world, self._control)
+        return make_server(LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler)
+
+    def _control(self, method: str, path: str, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if (method, path) == ("GET", "status"):
+            return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}
+        raise ApiError("UnknownOperationException", f"the sandbox has no endpoint {method} {path}", status=404)
+
+
+def _engines(world: World) -> list[Engine]:
+    return [install(world) for install in (install_instances, install_codedeploy, install_codepipeline, install_alarms)]
