@@ -1,0 +1,405 @@
+"""The conductor: which events follow from facts, and which effects the state asks for. Pure; time is an argument.
+
+`react` turns facts into events; `intend` reads the state the events lead to. Both only look at the state, so a process
+that takes over after a crash goes on exactly where the other one ended. The way back is in `retreat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from deliverkit.domain import retreat
+from deliverkit.domain.approval import counted
+from deliverkit.domain.carriage import Carriage, CarriageStatus
+from deliverkit.domain.drafts import are_right, conclusion, describe_wrong, failure, measurements, observation, pause
+from deliverkit.domain.effects import (
+    Accept,
+    Announce,
+    Announced,
+    Begin,
+    Begun,
+    Claim,
+    Claimed,
+    Effect,
+    Fact,
+    Follow,
+    Intent,
+    Look,
+    Measure,
+    Refused,
+    Seen,
+    Verified,
+    Verify,
+)
+from deliverkit.domain.environment import OnFailure
+from deliverkit.domain.gate import Judgement, Verdict, condemn, judge
+from deliverkit.domain.ledger import Draft
+from deliverkit.domain.rollout import FORWARD, AbortMode, Cause, Outcome, Phase, Rollout
+
+VERIFY_PATIENCE = timedelta(minutes=2)
+"""How long the targets may take to serve the release after their deployment succeeded."""
+Facts = Sequence[Fact]
+
+
+def react(rollout: Rollout, facts: Facts, now: datetime) -> tuple[Draft, ...]:
+    """The events that follow from the facts and from the passing of time; empty when nothing changed."""
+    if rollout.phase in FORWARD or rollout.phase is Phase.PAUSED:
+        aborted = _react_to_abort(rollout)
+        if aborted:
+            return aborted
+    reaction = _REACTIONS.get(rollout.phase) or retreat.REACTIONS.get(rollout.phase)
+    return tuple(reaction(rollout, facts, now)) if reaction else ()
+
+
+def intend(rollout: Rollout, now: datetime, *, looked_at: datetime | None, pace: timedelta) -> Intent:
+    """What to do next.
+
+    Args:
+        rollout: The state.
+        now: The present moment.
+        looked_at: When this process last looked at the remote side; None for never.
+        pace: Time from one look to the next.
+    """
+    is_time = looked_at is None or now >= looked_at + pace
+    planned = _INTENTS.get(rollout.phase) or retreat.INTENTS.get(rollout.phase)
+    effects: tuple[Effect, ...] = tuple(planned(rollout, is_time)) if planned else ()
+    watched = _gates_under_way(rollout)
+    measuring = _due(rollout, watched, now)
+    next_look = now + pace if looked_at is None or is_time else looked_at + pace
+    wake_at = min([next_look, *_wake_times(rollout, watched, now)])
+    return Intent((*effects, *measuring), wake_at)
+
+
+# --- on the way ------------------------------------------------------------------------------------
+
+
+def _react_to_abort(rollout: Rollout) -> tuple[Draft, ...]:
+    if rollout.abort is None:
+        return ()
+    if rollout.abort is AbortMode.DETACH:
+        where = f"in phase {rollout.phase} of {rollout.leg.label}; what AWS was doing goes on unwatched"
+        return (conclusion(Outcome.DETACHED, f"detached {where}"),)
+    return (failure(Cause.ABORTED, f"aborted while {rollout.phase} {rollout.leg.label}"),)
+
+
+def _react_claiming(rollout: Rollout, facts: Facts, _now: datetime) -> Iterable[Draft]:
+    for fact in facts:
+        if isinstance(fact, Refused):
+            yield failure(fact.cause, fact.reason)
+        elif isinstance(fact, Claimed):
+            yield Draft("environment.claimed", {"environment": fact.environment})
+
+
+def _react_checking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
+    taken = measurements(facts)
+    if taken:
+        return taken
+    verdicts, is_open = _judge_all(rollout, rollout.leg.before, now - rollout.since)
+    if verdicts or is_open:
+        return verdicts
+    return [_next_after_checks(rollout, now)]
+
+
+def _next_after_checks(rollout: Rollout, now: datetime) -> Draft:
+    policy = rollout.leg.approvals
+    if policy is None or policy.needed == 0:
+        return Draft("leg.admitted", {"leg": rollout.leg_index})
+    expires_at = now + policy.expires
+    payload = {"leg": rollout.leg_index, "gate": rollout.leg.label, "needed": policy.needed}
+    return Draft("approval.requested", {**payload, "expires_at": expires_at.isoformat()})
+
+
+def _react_approving(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
+    policy = rollout.leg.approvals
+    assert policy is not None
+    digest = rollout.plan.digest
+    decisions = counted(policy, rollout.decisions, requester=rollout.plan.requested_by, plan_digest=digest)
+    refusal = next((decision for decision in rollout.decisions if not decision.is_approved), None)
+    if refusal:
+        return [failure(Cause.REJECTED, f"rejected by {refusal.by}: {refusal.reason}")]
+    if len(decisions) >= policy.needed:
+        return [Draft("leg.admitted", {"leg": rollout.leg_index, "by": [decision.by for decision in decisions]})]
+    if rollout.approval_expires_at and now >= rollout.approval_expires_at:
+        given = f"{len(decisions)} of {policy.needed} approvals were given"
+        return [failure(Cause.EXPIRED, f"the approval request for {rollout.leg.label} expired: {given}")]
+    return _react_to_pipeline_while_approving(facts)
+
+
+def _react_to_pipeline_while_approving(facts: Facts) -> Iterable[Draft]:
+    for fact in facts:
+        if isinstance(fact, Refused):
+            yield failure(fact.cause, fact.reason)
+        elif isinstance(fact, Seen) and fact.carriage.status.is_over:
+            yield _arrest(fact.carriage)
+        elif isinstance(fact, Seen) and fact.carriage.status is not CarriageStatus.WAITING:
+            yield failure(Cause.BYPASSED, f"the pipeline went on without this approval: {fact.carriage.reason}")
+
+
+def _react_deploying(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
+    drafts = measurements(facts)
+    for fact in facts:
+        if isinstance(fact, Refused):
+            drafts.append(failure(fact.cause, fact.reason))
+        elif isinstance(fact, Begun):
+            drafts.append(Draft("deployment.begun", {"leg": fact.leg, "handle": dict(fact.handle)}))
+        elif isinstance(fact, Seen):
+            drafts.extend(_react_to_carriage(rollout, fact.carriage))
+    return drafts or _condemned(rollout, rollout.leg.during)
+
+
+def _react_to_carriage(rollout: Rollout, carriage: Carriage) -> Iterable[Draft]:
+    if carriage != rollout.carriage:
+        yield observation(carriage)
+    if carriage.status.has_arrived:
+        yield Draft("leg.deployed", {"leg": rollout.leg_index})
+    elif carriage.status.is_over:
+        yield from _setback(rollout, _arrest(carriage))
+
+
+def _react_verifying(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
+    drafts = measurements(facts)
+    if drafts:
+        return drafts
+    for fact in facts:
+        if isinstance(fact, Verified) and are_right(fact.reports):
+            return [Draft("leg.verified", {"leg": rollout.leg_index, "targets": msgspec.to_builtins(fact.reports)})]
+        if isinstance(fact, Verified) and now >= rollout.since + VERIFY_PATIENCE:
+            wrong = describe_wrong(fact.reports)
+            return _setback(rollout, failure(Cause.VERIFICATION, f"not every target serves the release: {wrong}"))
+    return _condemned(rollout, rollout.leg.during)
+
+
+def _react_baking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
+    taken = measurements(facts)
+    if taken:
+        return taken
+    required = _watched_while_baking(rollout)
+    condemned = _condemned(rollout, required)
+    if condemned:
+        return condemned
+    until = rollout.bake_until or rollout.since
+    if now < until:
+        return []
+    verdicts, is_open = _judge_all(rollout, required, now - until)
+    return verdicts if verdicts or is_open else [Draft("bake.finished", {"leg": rollout.leg_index})]
+
+
+def _react_accepting(rollout: Rollout, facts: Facts, _now: datetime) -> Iterable[Draft]:
+    for fact in facts:
+        if isinstance(fact, Refused):
+            yield failure(fact.cause, fact.reason)
+        elif isinstance(fact, Seen):
+            if fact.carriage.status is CarriageStatus.COMPLETED:
+                yield Draft("leg.accepted", {"leg": rollout.leg_index})
+            elif fact.carriage.status.is_over:
+                yield _arrest(fact.carriage)
+
+
+def _react_announcing(rollout: Rollout, facts: Facts, _now: datetime) -> Iterable[Draft]:
+    if not any(isinstance(fact, Announced) for fact in facts):
+        return
+    yield Draft("leg.completed", {"leg": rollout.leg_index})
+    if rollout.leg_index + 1 == len(rollout.plan.legs):
+        yield _end_of_the_road(rollout)
+
+
+def _end_of_the_road(rollout: Rollout) -> Draft:
+    serves = f"{rollout.plan.environment} serves {rollout.plan.release.version}"
+    observed = sorted({passage.gate for passage in rollout.passages if not rollout.is_excused(passage)})
+    if observed:
+        noticed = f"{', '.join(observed)} failed and on_failure is observe, so nothing was rolled back"
+        return conclusion(Outcome.UNRESOLVED, f"{serves}, but {noticed}")
+    return conclusion(Outcome.SUCCEEDED, f"{serves}, verified at the targets")
+
+
+def _react_paused(rollout: Rollout, _facts: Facts, _now: datetime) -> Iterable[Draft]:
+    if not rollout.decisions:
+        return
+    decision = rollout.decisions[-1]
+    gate = rollout.failure.gate if rollout.failure else ""
+    if decision.is_approved:
+        yield Draft("rollout.resumed", {"gate": gate, "by": decision.by, "reason": decision.reason})
+    else:
+        why = rollout.failure.reason if rollout.failure else "paused"
+        cause = rollout.failure.cause if rollout.failure else Cause.GATE
+        yield failure(cause, f"{why}; {decision.by} decided not to go on: {decision.reason}", gate)
+
+
+_REACTIONS = {
+    Phase.CLAIMING: _react_claiming,
+    Phase.CHECKING: _react_checking,
+    Phase.APPROVING: _react_approving,
+    Phase.DEPLOYING: _react_deploying,
+    Phase.VERIFYING: _react_verifying,
+    Phase.BAKING: _react_baking,
+    Phase.ACCEPTING: _react_accepting,
+    Phase.ANNOUNCING: _react_announcing,
+    Phase.PAUSED: _react_paused,
+}
+
+
+# --- what the state asks for -----------------------------------------------------------------------
+
+
+def _intend_claiming(rollout: Rollout, _is_time: bool) -> Iterable[Effect]:
+    yield Claim(rollout.leg.environment)
+
+
+def _intend_approving(rollout: Rollout, is_time: bool) -> Iterable[Effect]:
+    # The first leg's execution does not exist yet; later legs wait in front of an approval of the running one.
+    handle = rollout.begun.get(rollout.leg_index - 1)
+    if is_time and handle and rollout.leg.stage:
+        yield Look(rollout.leg_index, handle)
+
+
+def _intend_deploying(rollout: Rollout, is_time: bool) -> Iterable[Effect]:
+    handle = rollout.begun.get(rollout.leg_index)
+    if handle is None:
+        yield Begin(rollout.leg_index)
+    elif is_time:
+        yield Follow(rollout.leg_index, handle)
+
+
+def _intend_verifying(rollout: Rollout, is_time: bool) -> Iterable[Effect]:
+    if is_time:
+        yield Verify(rollout.leg_index, rollout.plan.release)
+
+
+def _intend_accepting(rollout: Rollout, is_time: bool) -> Iterable[Effect]:
+    if is_time:
+        passed = [passage.gate for passage in rollout.passages if passage.leg == rollout.leg.label]
+        gates = ", ".join(dict.fromkeys(passed)) or "no gates"
+        reason = f"deliverkit {rollout.id}: judged good ({gates})"
+        yield Accept(rollout.leg_index, rollout.begun[rollout.leg_index], reason)
+
+
+def _intend_announcing(rollout: Rollout, _is_time: bool) -> Iterable[Effect]:
+    yield Announce(rollout.leg_index)
+
+
+_INTENTS = {
+    Phase.CLAIMING: _intend_claiming,
+    Phase.APPROVING: _intend_approving,
+    Phase.DEPLOYING: _intend_deploying,
+    Phase.VERIFYING: _intend_verifying,
+    Phase.ACCEPTING: _intend_accepting,
+    Phase.ANNOUNCING: _intend_announcing,
+}
+
+
+def _watched_while_baking(rollout: Rollout) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*rollout.leg.after, *rollout.leg.during)))
+
+
+def _gates_under_way(rollout: Rollout) -> tuple[str, ...]:
+    match rollout.phase:
+        case Phase.CHECKING:
+            watched: tuple[str, ...] = rollout.leg.before
+        case Phase.DEPLOYING if rollout.leg_index in rollout.begun:
+            watched = rollout.leg.during
+        case Phase.VERIFYING:
+            watched = rollout.leg.during
+        case Phase.BAKING:
+            watched = _watched_while_baking(rollout)
+        case Phase.CONFIRMING:
+            watched = retreat.gates_that_confirm(rollout)
+        case _:
+            watched = ()
+    return tuple(gate for gate in watched if not _is_settled(rollout, gate))
+
+
+def _is_settled(rollout: Rollout, gate: str) -> bool:
+    if gate in rollout.overridden:
+        return True
+    # A gate in front of the deployment is not asked again once it has passed; behind it, only the end counts.
+    is_before = rollout.phase is Phase.CHECKING
+    return is_before and _verdict_of(rollout, gate, timedelta(0)) is Verdict.PASSED
+
+
+def _verdict_of(rollout: Rollout, gate: str, waited: timedelta) -> Verdict | None:
+    judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
+    return judgement.verdict if judgement else None
+
+
+def _due(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> tuple[Effect, ...]:
+    due = tuple(gate for gate in gates if rollout.analysis(gate).is_due(now, rollout.plan.gates[gate].policy))
+    if not due:
+        return ()
+    is_back = rollout.phase is Phase.CONFIRMING and rollout.leg.previous is not None
+    release = rollout.leg.previous if is_back and rollout.leg.previous else rollout.plan.release
+    return (Measure(rollout.leg_index, due, release),)
+
+
+def _wake_times(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> Iterable[datetime]:
+    for gate in gates:
+        due = rollout.analysis(gate).next_due(rollout.plan.gates[gate].policy)
+        if due:
+            yield due
+    if rollout.phase is Phase.BAKING and rollout.bake_until and rollout.bake_until > now:
+        yield rollout.bake_until
+
+
+# --- judging ---------------------------------------------------------------------------------------
+
+
+def _condemned(rollout: Rollout, gates: Iterable[str]) -> list[Draft]:
+    """Events for the first gate whose limit is exceeded; empty while all hold."""
+    for gate in gates:
+        judgement = condemn(rollout.analysis(gate), rollout.plan.gates[gate].policy)
+        if judgement and gate not in rollout.overridden and not _is_on_record(rollout, gate, judgement):
+            return _sentence(rollout, gate, judgement)
+    return []
+
+
+def _judge_all(rollout: Rollout, gates: Iterable[str], waited: timedelta) -> tuple[list[Draft], bool]:
+    """Events for newly judged gates, and whether any gate is still open."""
+    is_open = False
+    for gate in gates:
+        if gate in rollout.overridden:
+            continue
+        judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
+        if judgement is None:
+            is_open = True
+        elif not _is_on_record(rollout, gate, judgement):
+            return _sentence(rollout, gate, judgement), True
+    return [], is_open
+
+
+def _is_on_record(rollout: Rollout, gate: str, judgement: Judgement) -> bool:
+    here = (rollout.leg.label, gate, _phase_name(rollout))
+    known = (p for p in rollout.passages if (p.leg, p.gate, p.phase) == here)
+    return any(passage.verdict is judgement.verdict for passage in known)
+
+
+def _phase_name(rollout: Rollout) -> str:
+    return {Phase.CHECKING: "before", Phase.DEPLOYING: "during", Phase.VERIFYING: "during"}.get(rollout.phase, "after")
+
+
+def _sentence(rollout: Rollout, gate: str, judgement: Judgement) -> list[Draft]:
+    payload: Mapping[str, Any] = {"gate": gate, "phase": _phase_name(rollout), **msgspec.to_builtins(judgement)}
+    judged = Draft("gate.judged", payload)
+    if judgement.verdict is Verdict.PASSED:
+        return [judged]
+    reason = f"gate {gate} {judgement.verdict}: {judgement.reason}"
+    if judgement.verdict is Verdict.INCONCLUSIVE:
+        return [judged, pause(Cause.GATE, reason, gate)]
+    return [judged, *_setback(rollout, failure(Cause.GATE, reason, gate))]
+
+
+def _setback(rollout: Rollout, failed: Draft) -> list[Draft]:
+    """What a failure leads to under the environment's policy; nothing that was not begun can be observed."""
+    policy = rollout.leg.on_failure
+    if rollout.phase is Phase.CHECKING or policy is OnFailure.ROLLBACK:
+        return [failed]
+    if policy is OnFailure.PAUSE:
+        return [Draft("rollout.paused", failed.payload)]
+    return [] if failed.payload["cause"] == Cause.GATE.value else [failed]
+
+
+def _arrest(carriage: Carriage) -> Draft:
+    is_superseded = carriage.status is CarriageStatus.SUPERSEDED
+    return failure(Cause.SUPERSEDED if is_superseded else Cause.DEPLOYMENT, carriage.reason)

@@ -1,0 +1,50 @@
+"""Events that both directions of a rollout write, and the words they use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from deliverkit.domain.carriage import Carriage, TargetReport
+from deliverkit.domain.effects import Fact, Measured
+from deliverkit.domain.ledger import Draft
+from deliverkit.domain.rollout import Cause, Outcome
+
+
+def failure(cause: Cause, reason: str, gate: str = "") -> Draft:
+    """The event that turns a rollout back."""
+    return Draft("rollout.failed", {"cause": cause.value, "reason": reason, "gate": gate})
+
+
+def pause(cause: Cause, reason: str, gate: str = "") -> Draft:
+    """The event that leaves a rollout to a human."""
+    return Draft("rollout.paused", {"cause": cause.value, "reason": reason, "gate": gate})
+
+
+def conclusion(outcome: Outcome, reason: str, reports: Sequence[TargetReport] = ()) -> Draft:
+    """The event that ends a rollout, with what the targets serve when that explains the end."""
+    payload = {"outcome": outcome.value, "reason": reason}
+    return Draft("promotion.concluded", {**payload, "targets": msgspec.to_builtins(reports)} if reports else payload)
+
+
+def observation(carriage: Carriage) -> Draft:
+    """The event for a changed look at the remote side."""
+    return Draft("deployment.observed", {"carriage": msgspec.to_builtins(carriage)})
+
+
+def measurements(facts: Sequence[Fact]) -> list[Draft]:
+    """The events for all measurements among the facts."""
+    taken = [fact.measurements for fact in facts if isinstance(fact, Measured) and fact.measurements]
+    return [Draft("gate.measured", {"measurements": msgspec.to_builtins(batch)}) for batch in taken]
+
+
+def are_right(reports: Sequence[TargetReport]) -> bool:
+    """True when there are targets and each serves what it should; no targets at all is never right."""
+    return bool(reports) and all(report.is_right for report in reports)
+
+
+def describe_wrong(reports: Sequence[TargetReport]) -> str:
+    """The targets that do not serve what they should, in one line."""
+    wrong = [f"{report.target_id} ({report.region}): {report.detail}" for report in reports if not report.is_right]
+    return "; ".join(wrong) or "no target was found"

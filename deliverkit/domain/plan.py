@@ -1,0 +1,167 @@
+"""Plans: what a promotion will do, computed by reading only, frozen before the first act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Serves, Strategy
+from deliverkit.domain.gate import Gate
+from deliverkit.domain.ledger import digest_of
+from deliverkit.domain.release import Release
+from deliverkit.errors import IntegrityError
+
+
+class PlanKind(StrEnum):
+    """Why the plan exists."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class DriveKind(StrEnum):
+    """Who starts the deployments: CodePipeline's stages, or deliverkit itself."""
+
+    PIPELINE = "pipeline"
+    DIRECT = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """How the release is carried.
+
+    Attributes:
+        kind: Through a pipeline, or directly.
+        pipeline: Name of the pipeline.
+        region: The pipeline's region.
+        source_action: Its S3 source action, whose revision is overridden with the release's exact object version.
+    """
+
+    kind: DriveKind
+    pipeline: str = ""
+    region: str = ""
+    source_action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageMap:
+    """Where an environment lies in the pipeline.
+
+    Attributes:
+        stage: Name of the stage that deploys.
+        deploy_actions: Its CodeDeploy actions, one for each region.
+        entry_stage: Stage of the manual approval in front of the deploy actions; empty for none.
+        entry_action: Name of that approval.
+        judge_action: Manual approval behind the deploy actions, in the same stage; empty for none.
+    """
+
+    stage: str
+    deploy_actions: tuple[str, ...]
+    entry_stage: str = ""
+    entry_action: str = ""
+    judge_action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One wave of one environment: what deploys together, is judged together and goes back together.
+
+    Attributes:
+        environment: Name of the environment.
+        wave: Number of the wave within the environment, from 1.
+        regions: Regions that move together.
+        application: CodeDeploy application.
+        group: CodeDeploy deployment group.
+        strategy: Deployment configuration.
+        before: Names of the gates to pass before anything is deployed.
+        during: Names of the gates that must not fail while it runs and bakes.
+        after: Names of the gates to pass by the end of the bake time.
+        bake_time: Watching health after the targets moved.
+        on_failure: What a failure leads to.
+        endpoint: Base URL, placeholders allowed.
+        approvals: Human decisions needed to enter; None for none.
+        serves: How to ask an instance what it serves.
+        stage: Where it lies in the pipeline; None when carried directly.
+        previous: The last good release here, to go back to; None when there is none.
+        previous_execution: Pipeline execution that brought it; empty when unknown.
+    """
+
+    environment: str
+    wave: int
+    regions: tuple[str, ...]
+    application: str
+    group: str
+    strategy: Strategy
+    before: tuple[str, ...]
+    during: tuple[str, ...]
+    after: tuple[str, ...]
+    bake_time: timedelta
+    on_failure: OnFailure
+    endpoint: str
+    approvals: ApprovalPolicy | None = None
+    serves: Serves | None = None
+    stage: StageMap | None = None
+    previous: Release | None = None
+    previous_execution: str = ""
+
+    @property
+    def label(self) -> str:
+        """The leg as people call it: `production`, or `production wave 2`."""
+        return self.environment if self.wave == 1 else f"{self.environment} wave {self.wave}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a promotion will do.
+
+    Attributes:
+        kind: Promote or roll back.
+        application: Name of the application.
+        environment: The environment the release shall reach.
+        release: What is promoted.
+        drive: How it is carried.
+        legs: In order; each begins after the one before it was judged good.
+        gates: Every gate that a leg names.
+        requested_by: AWS identity ARN.
+        created_at: When it was computed, UTC.
+        warnings: What the planner noticed and a human should know.
+    """
+
+    kind: PlanKind
+    application: str
+    environment: str
+    release: Release
+    drive: Drive
+    legs: tuple[Leg, ...]
+    gates: Mapping[str, Gate]
+    requested_by: str
+    created_at: datetime
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON; `from_json` gives the same plan back."""
+        built: dict[str, Any] = msgspec.to_builtins(self)
+        return built
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Plan:
+        """The plan of a recorded document.
+
+        Raises:
+            IntegrityError: If the document is not a plan.
+        """
+        try:
+            return msgspec.convert(document, cls)
+        except msgspec.ValidationError as error:
+            hint = "it was recorded by another version of deliverkit; use that version to finish the promotion"
+            raise IntegrityError(f"the recorded plan cannot be read: {error}", hint=hint) from error
+
+    @property
+    def digest(self) -> str:
+        """What approvals are bound to: the digest over the whole plan."""
+        return digest_of(self.to_json())

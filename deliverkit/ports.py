@@ -1,0 +1,427 @@
+"""Ports: what the engine needs from the outside world, in our own types, only the calls we use.
+
+Adapters implement them against AWS, Jenkins, git and the file system; `deliverkit.testing` ships in-memory ones. Every
+adapter translates its vendor's errors by code: `UnreachableError` for what may pass, `NotFoundError` and `ConflictError` for
+what will not, `UsageError` for what the user must change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from deliverkit.domain.carriage import DeploymentReport, Target
+from deliverkit.domain.environment import Strategy
+from deliverkit.domain.gate import Gate, Measurement
+from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.release import BundleFormat, BundleRevision, Release
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> datetime:
+        """The present moment, UTC."""
+        ...
+
+    def sleep_until(self, moment: datetime) -> None:
+        """Return at the moment, or at once when it has passed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who acts.
+
+    Attributes:
+        arn: As STS GetCallerIdentity gives it.
+        account: Twelve-digit account id.
+        groups: IAM groups of a user; the role's name for an assumed role.
+    """
+
+    arn: str
+    account: str
+    groups: tuple[str, ...] = ()
+
+
+class IdentityProvider(Protocol):
+    """Tells who acts."""
+
+    def whoami(self) -> Identity:
+        """The calling identity.
+
+        Raises:
+            UnreachableError: Without credentials, or when STS does not answer.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """Append-only streams of events."""
+
+    def append(self, stream: str, after: Event | None, draft: Draft, *, actor: str, at: datetime) -> Event:
+        """Record the event that follows `after`.
+
+        Raises:
+            ConflictError: If the stream already has an event there; read on and decide again.
+        """
+        ...
+
+    def read(self, stream: str, after: int = 0) -> tuple[Event, ...]:
+        """All events with a sequence above `after`, in order; empty for an unknown stream."""
+        ...
+
+    def streams(self, prefix: str) -> tuple[str, ...]:
+        """Names of the streams that begin with the prefix, sorted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A fenced lock.
+
+    Attributes:
+        name: What is locked: `environments/production`, `promotions/production-12`.
+        holder: Who holds it; empty when it is free.
+        token: Grows with every change of holder; a holder with an older token has been fenced off.
+        expires_at: When others may take it; None for never.
+        reason: Why it is held.
+        acquired_at: Since when.
+    """
+
+    name: str
+    holder: str
+    token: int
+    expires_at: datetime | None
+    reason: str
+    acquired_at: datetime
+
+
+class LockService(Protocol):
+    """Leases in the same store as the ledger."""
+
+    def acquire(self, name: str, *, holder: str, ttl: timedelta | None, now: datetime, reason: str) -> Lease:
+        """Take a free or expired lease, or take one again that this holder has.
+
+        Raises:
+            LockedError: While another holder has it; the message names holder, reason and since when.
+        """
+        ...
+
+    def renew(self, lease: Lease, *, ttl: timedelta, now: datetime) -> Lease:
+        """The same lease with a later expiry.
+
+        Raises:
+            FencedError: If somebody else has taken it since.
+        """
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give it back; harmless when it is no longer ours."""
+        ...
+
+    def show(self, name: str) -> Lease | None:
+        """Who holds it; None when nobody does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What became of a bundle's upload.
+
+    Attributes:
+        revision: Where the bundle lies.
+        was_sent: False when the same bytes were already there.
+    """
+
+    revision: BundleRevision
+    was_sent: bool
+
+
+class ReleaseStore(Protocol):
+    """Bundles by digest, releases by version."""
+
+    def upload(self, bundle: Path, *, digest: str, format: BundleFormat) -> Upload:  # noqa: A002
+        """Store a bundle under its digest, unless it is there already.
+
+        Args:
+            bundle: The archive.
+            digest: `sha256:...` over its bytes.
+            format: Its archive type.
+
+        Raises:
+            IntegrityError: If what lies there is not what the digest says.
+            UsageError: If the bucket is missing or not versioned.
+        """
+        ...
+
+    def exists(self, revision: BundleRevision) -> bool:
+        """True when that very object version can still be read."""
+        ...
+
+    def record(self, release: Release) -> Release:
+        """Record a release; recording the same version and digest again gives the recorded one.
+
+        Raises:
+            ConflictError: If the version already names another digest.
+        """
+        ...
+
+    def get(self, version: str) -> Release:
+        """The release of a version.
+
+        Raises:
+            NotFoundError: If there is none; the message names the nearest versions.
+        """
+        ...
+
+    def list(self) -> tuple[Release, ...]:
+        """All releases, the newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """What a deployment group says about itself.
+
+    Attributes:
+        last_deployment: Id of the last successful deployment; empty for none.
+        last_revision: Its target revision as `s3://bucket/key`, or in the revision's own words; empty for none.
+        rolls_back_itself: True when CodeDeploy starts rollbacks of its own for this group.
+        alarms: Names of the alarms that stop its deployments.
+    """
+
+    last_deployment: str
+    last_revision: str
+    rolls_back_itself: bool
+    alarms: tuple[str, ...]
+
+
+class Deployer(Protocol):
+    """CodeDeploy in one region."""
+
+    def group_facts(self, application: str, group: str) -> GroupFacts:
+        """What the group says about itself.
+
+        Raises:
+            NotFoundError: If the application or group does not exist.
+        """
+        ...
+
+    def targets(self, application: str, group: str) -> tuple[Target, ...]:
+        """The running instances that belong to the group now, with their addresses."""
+        ...
+
+    def create(
+        self,
+        application: str,
+        group: str,
+        revision: BundleRevision,
+        *,
+        strategy: Strategy,
+        marker: str,
+        ignore_stop_failures: bool = False,
+    ) -> str:
+        """Begin a deployment and give its id. The marker becomes its description, by which `find` knows it again.
+
+        Raises:
+            ConflictError: If the group has a live deployment.
+            UsageError: If CodeDeploy refuses the request.
+        """
+        ...
+
+    def find(self, application: str, group: str, marker: str) -> str | None:
+        """Id of the deployment with that marker."""
+        ...
+
+    def observe(self, deployment_id: str) -> DeploymentReport:
+        """The deployment now, with its failed targets' last words."""
+        ...
+
+    def rollback_of(self, deployment_id: str) -> str | None:
+        """Id of the rollback that CodeDeploy itself began for the deployment."""
+        ...
+
+    def stop(self, deployment_id: str) -> None:
+        """Ask CodeDeploy to schedule no more events, without a rollback of its own; harmless when it has ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDeclaration:
+    """An action of a pipeline's definition.
+
+    Attributes:
+        name: Action name.
+        category: `Source`, `Deploy`, `Approval`, ...
+        provider: `S3`, `CodeDeploy`, `Manual`, ...
+        run_order: Place within the stage.
+        region: Where it acts.
+        configuration: As declared.
+    """
+
+    name: str
+    category: str
+    provider: str
+    run_order: int
+    region: str
+    configuration: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StageDeclaration:
+    """A stage of a pipeline's definition."""
+
+    name: str
+    actions: tuple[ActionDeclaration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionReport:
+    """The latest attempt of one action in one execution.
+
+    Attributes:
+        stage: Stage name.
+        action: Action name.
+        status: `InProgress`, `Succeeded`, `Failed`, `Abandoned`.
+        summary: The service's own words, with the error's code and message when it failed.
+        external_id: The provider's id: a deployment id, an object version.
+        token: For an open approval, what answers it.
+    """
+
+    stage: str
+    action: str
+    status: str
+    summary: str
+    external_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """One pipeline execution now.
+
+    Attributes:
+        execution_id: Its id.
+        status: `InProgress`, `Stopping`, `Stopped`, `Succeeded`, `Failed`, `Superseded`, `Cancelled`.
+        summary: The service's own words.
+        actions: The latest attempt of each action that was started.
+        waiting_for: Stage in front of which it waits, with the reason of a disabled transition; empty when it does not.
+    """
+
+    execution_id: str
+    status: str
+    summary: str
+    actions: tuple[ActionReport, ...]
+    waiting_for: str = ""
+
+
+class PipelineService(Protocol):
+    """CodePipeline in one region."""
+
+    def stages(self, pipeline: str) -> tuple[StageDeclaration, ...]:
+        """The pipeline's definition.
+
+        Raises:
+            NotFoundError: If there is no such pipeline.
+        """
+        ...
+
+    def start(self, pipeline: str, *, source_action: str, revision: BundleRevision, token: str) -> str:
+        """Start an execution with one exact object version; the same token gives the same execution.
+
+        Raises:
+            UsageError: If CodePipeline refuses the revision.
+            ConflictError: If the pipeline is busy or at its limit.
+        """
+        ...
+
+    def find(self, pipeline: str, *, revision: BundleRevision, since: datetime) -> str | None:
+        """Id of the newest execution of that object version started since the moment."""
+        ...
+
+    def observe(self, pipeline: str, execution_id: str) -> ExecutionReport:
+        """The execution now.
+
+        Raises:
+            NotFoundError: If the pipeline has no such execution.
+        """
+        ...
+
+    def answer(self, pipeline: str, report: ActionReport, *, is_approved: bool, reason: str) -> None:
+        """Answer an open approval; harmless when it was answered the same way before.
+
+        Raises:
+            ConflictError: If the token expired or the approval was decided otherwise.
+        """
+        ...
+
+    def stop(self, pipeline: str, execution_id: str, *, reason: str) -> None:
+        """Stop the execution, abandoning what runs; harmless when it has ended."""
+        ...
+
+    def roll_back(self, pipeline: str, stage: str, *, target_execution: str) -> str:
+        """Begin CodePipeline's stage rollback and give the new execution's id.
+
+        Raises:
+            ConflictError: If CodePipeline cannot roll the stage back to that execution.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What a check may ask about.
+
+    Attributes:
+        values: Values of the placeholders that hold for the whole environment (release, region, promotion...).
+        endpoint: The environment's base URL, still with `${target...}` placeholders.
+        regions: Regions of the leg.
+        application: CodeDeploy application.
+        group: CodeDeploy deployment group.
+    """
+
+    values: Mapping[str, str]
+    endpoint: str
+    regions: tuple[str, ...]
+    application: str
+    group: str
+
+
+class Check(Protocol):
+    """One kind of gate."""
+
+    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+        """Take one sample; whatever cannot be asked is an `error` measurement, never an exception."""
+        ...
+
+
+class TextSource(Protocol):
+    """Asks an URL for a short text."""
+
+    def fetch(self, url: str, *, timeout: timedelta) -> str:
+        """The first 64 KiB of a 2xx answer's body.
+
+        Raises:
+            UnreachableError: If there is no such answer.
+        """
+        ...
+
+
+class SourceRepository(Protocol):
+    """The git repository a build comes from."""
+
+    def describe(self, path: Path) -> str:
+        """`git describe --tags --always --dirty` for the repository that holds the path."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells people."""
+
+    def notify(self, subject: str, lines: Sequence[str]) -> None:
+        """Send a message; a failure to send is never the promotion's failure."""
+        ...
