@@ -1,8 +1,8 @@
 """Ports: what the engine needs from the outside world, in our own types, only the calls we use.
 
 Adapters implement them against AWS, Jenkins, git and the file system; `deliverkit.testing` ships in-memory ones. Every
-adapter translates its vendor's errors by code: `UnreachableError` for what may pass, `NotFoundError` and `ConflictError` for
-what will not, `UsageError` for what the user must change.
+adapter translates its vendor's errors by code: `UnreachableError` for what may pass, `NotFoundError` and `ConflictError`
+for what will not, `UsageError` for what the user must change.
 """
 
 from __future__ import annotations
@@ -363,6 +363,10 @@ class PipelineService(Protocol):
         """Stop the execution, abandoning what runs; harmless when it has ended."""
         ...
 
+    def find_rollback(self, pipeline: str, *, target_execution: str, since: datetime) -> str | None:
+        """Id of the newest rollback execution to that target started since the moment, whoever began it."""
+        ...
+
     def roll_back(self, pipeline: str, stage: str, *, target_execution: str) -> str:
         """Begin CodePipeline's stage rollback and give the new execution's id.
 
@@ -396,6 +400,18 @@ class Check(Protocol):
 
     def measure(self, gate: Gate, context: CheckContext) -> Measurement:
         """Take one sample; whatever cannot be asked is an `error` measurement, never an exception."""
+        ...
+
+
+class Drivers(Protocol):
+    """Knows the processes that drive promotions."""
+
+    def me(self) -> str:
+        """This process, as lease holder: host, process id and start, so that nobody else is ever mistaken for it."""
+        ...
+
+    def is_known_dead(self, holder: str) -> bool:
+        """True when the holder was a process of this machine that does not run any more."""
         ...
 
 

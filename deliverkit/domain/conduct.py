@@ -39,6 +39,7 @@ from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Judgement, Verdict, condemn, judge
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import FORWARD, AbortMode, Cause, Outcome, Phase, Rollout
+from deliverkit.domain.window import parse_window
 
 VERIFY_PATIENCE = timedelta(minutes=2)
 """How long the targets may take to serve the release after their deployment succeeded."""
@@ -101,16 +102,23 @@ def _react_checking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[D
     verdicts, is_open = _judge_all(rollout, rollout.leg.before, now - rollout.since)
     if verdicts or is_open:
         return verdicts
-    return [_next_after_checks(rollout, now)]
+    return _next_after_checks(rollout, now)
 
 
-def _next_after_checks(rollout: Rollout, now: datetime) -> Draft:
+def _next_after_checks(rollout: Rollout, now: datetime) -> list[Draft]:
     policy = rollout.leg.approvals
     if policy is None or policy.needed == 0:
-        return Draft("leg.admitted", {"leg": rollout.leg_index})
+        return _admit(rollout, now, ())
     expires_at = now + policy.expires
     payload = {"leg": rollout.leg_index, "gate": rollout.leg.label, "needed": policy.needed}
-    return Draft("approval.requested", {**payload, "expires_at": expires_at.isoformat()})
+    return [Draft("approval.requested", {**payload, "expires_at": expires_at.isoformat()})]
+
+
+def _admit(rollout: Rollout, now: datetime, approvers: tuple[str, ...]) -> list[Draft]:
+    # An approval given at noon must not deploy at midnight: the window is asked at the moment of entry.
+    if rollout.leg.window and not parse_window(rollout.leg.window).is_open(now):
+        return []
+    return [Draft("leg.admitted", {"leg": rollout.leg_index, "by": list(approvers)})]
 
 
 def _react_approving(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
@@ -122,7 +130,7 @@ def _react_approving(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[
     if refusal:
         return [failure(Cause.REJECTED, f"rejected by {refusal.by}: {refusal.reason}")]
     if len(decisions) >= policy.needed:
-        return [Draft("leg.admitted", {"leg": rollout.leg_index, "by": [decision.by for decision in decisions]})]
+        return _admit(rollout, now, tuple(decision.by for decision in decisions))
     if rollout.approval_expires_at and now >= rollout.approval_expires_at:
         given = f"{len(decisions)} of {policy.needed} approvals were given"
         return [failure(Cause.EXPIRED, f"the approval request for {rollout.leg.label} expired: {given}")]

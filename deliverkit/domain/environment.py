@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from deliverkit.domain.window import Window
-
 
 class OnFailure(StrEnum):
     """What a failed gate or deployment leads to."""
@@ -89,7 +87,7 @@ class Environment:
         bake_time: Watching health after the targets moved.
         on_failure: What a failure leads to.
         approvals: Human decisions needed to enter; None for none.
-        window: When deploying is allowed; None for always.
+        window: When deploying is allowed, such as `Mon-Thu 09:00-16:00 Europe/London`; empty for always.
         endpoint: Base URL of the environment, placeholders allowed.
         serves: How to ask an instance what it serves; None when it cannot be asked.
         stage: CodePipeline stage; empty to find it by its CodeDeploy action.
@@ -107,7 +105,7 @@ class Environment:
     bake_time: timedelta = timedelta(0)
     on_failure: OnFailure = OnFailure.ROLLBACK
     approvals: ApprovalPolicy | None = None
-    window: Window | None = None
+    window: str = ""
     endpoint: str = "http://${target.address}"
     serves: Serves | None = None
     stage: str = ""

@@ -40,12 +40,14 @@ class Drive:
         pipeline: Name of the pipeline.
         region: The pipeline's region.
         source_action: Its S3 source action, whose revision is overridden with the release's exact object version.
+        execution: A running execution of this release that waits in front of the first leg; empty to start one.
     """
 
     kind: DriveKind
     pipeline: str = ""
     region: str = ""
     source_action: str = ""
+    execution: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Leg:
         bake_time: Watching health after the targets moved.
         on_failure: What a failure leads to.
         endpoint: Base URL, placeholders allowed.
+        window: When deploying is allowed, as configured; empty for always.
         approvals: Human decisions needed to enter; None for none.
         serves: How to ask an instance what it serves.
         stage: Where it lies in the pipeline; None when carried directly.
@@ -103,6 +106,7 @@ class Leg:
     bake_time: timedelta
     on_failure: OnFailure
     endpoint: str
+    window: str = ""
     approvals: ApprovalPolicy | None = None
     serves: Serves | None = None
     stage: StageMap | None = None

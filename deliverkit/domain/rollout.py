@@ -377,7 +377,8 @@ def _resumed(rollout: Rollout, event: Event) -> Rollout:
 
 def _failed(rollout: Rollout, event: Event) -> Rollout:
     failure = Failure(Cause(event.payload["cause"]), event.payload["reason"], event.payload.get("gate", ""))
-    return _enter(rollout, event, Phase.STOPPING, failure=failure, paused_in=None)
+    # What was seen before the failure says nothing about what still runs: the stop looks anew.
+    return _enter(rollout, event, Phase.STOPPING, failure=failure, paused_in=None, carriage=None)
 
 
 def _rollback_requested(rollout: Rollout, event: Event) -> Rollout:

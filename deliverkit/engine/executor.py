@@ -1,0 +1,179 @@
+"""The executor: carries out effects and brings back facts. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deliverkit.domain import effects as fx
+from deliverkit.domain.carriage import CarriageStatus
+from deliverkit.domain.plan import PlanKind
+from deliverkit.domain.rollout import Cause, Outcome, Rollout
+from deliverkit.engine.carrier import Carrier
+from deliverkit.engine.journal import Journal
+from deliverkit.engine.measuring import Gatekeeper, context_for
+from deliverkit.engine.through_pipeline import EXECUTION
+from deliverkit.engine.verifying import Witness
+from deliverkit.errors import ConflictError, LockedError, NotFoundError, UsageError
+from deliverkit.ports import Clock, LockService
+
+JUDGED_BAD = frozenset({Cause.GATE, Cause.VERIFICATION})
+"""Failures that speak against the release itself, so that it is quarantined."""
+
+
+def environment_lease(environment: str) -> str:
+    """Name of the lease that a promotion holds while it changes an environment."""
+    return f"environments/{environment}"
+
+
+class Executor:
+    """Performs effects for one rollout at a time."""
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier,
+        gatekeeper: Gatekeeper,
+        witness: Witness,
+        journal: Journal,
+        locks: LockService,
+        clock: Clock,
+    ) -> None:
+        """Take the collaborators."""
+        self._carrier = carrier
+        self._gatekeeper = gatekeeper
+        self._witness = witness
+        self._journal = journal
+        self._locks = locks
+        self._clock = clock
+        self._performers: Mapping[type, Callable[[Any, Rollout], fx.Fact]] = {
+            fx.Claim: self._claim,
+            fx.Measure: self._measure,
+            fx.Begin: self._begin,
+            fx.Locate: self._locate,
+            fx.Follow: self._follow,
+            fx.Look: self._look,
+            fx.Verify: self._verify,
+            fx.Accept: self._accept,
+            fx.Announce: self._announce,
+            fx.Stop: self._stop,
+            fx.Revert: self._revert,
+            fx.FollowRevert: self._follow_revert,
+            fx.Settle: self._settle,
+            fx.File: self._file,
+        }
+
+    def perform(self, effect: fx.Effect, rollout: Rollout) -> fx.Fact:
+        """Carry out one effect.
+
+        Raises:
+            UnreachableError: If AWS does not answer; the effect may be asked for again.
+        """
+        return self._performers[type(effect)](effect, rollout)
+
+    # --- on the way --------------------------------------------------------------------------------
+
+    def _claim(self, effect: fx.Claim, rollout: Rollout) -> fx.Fact:
+        name = environment_lease(effect.environment)
+        reason = f"promotion {rollout.id} of {rollout.plan.release.version} by {rollout.plan.requested_by}"
+        try:
+            self._locks.acquire(name, holder=rollout.id, ttl=None, now=self._clock.now(), reason=reason)
+        except LockedError as error:
+            return fx.Refused(rollout.leg_index, Cause.LOCKED, error.message)
+        return fx.Claimed(effect.environment)
+
+    def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
+        gates = [rollout.plan.gates[name] for name in effect.gates]
+        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release)
+        return fx.Measured(self._gatekeeper.measure(gates, context))
+
+    def _begin(self, effect: fx.Begin, rollout: Rollout) -> fx.Fact:
+        refusal = self._fence(rollout)
+        if refusal:
+            return refusal
+        try:
+            return fx.Begun(effect.leg, self._carrier.begin(rollout, effect.leg))
+        except (ConflictError, UsageError, NotFoundError) as error:
+            return fx.Refused(effect.leg, Cause.REFUSED, error.message)
+
+    def _fence(self, rollout: Rollout) -> fx.Refused | None:
+        """A refusal if the environment's lease was taken from us by hand; whoever holds it now acts, we do not."""
+        lease = self._locks.show(environment_lease(rollout.leg.environment))
+        if lease is not None and lease.holder == rollout.id:
+            return None
+        holder = lease.holder if lease else "nobody"
+        said = f"the lease of {rollout.leg.environment} was taken from this promotion; it is held by {holder}"
+        return fx.Refused(rollout.leg_index, Cause.LOCKED, said)
+
+    def _locate(self, effect: fx.Locate, rollout: Rollout) -> fx.Fact:
+        handle = self._carrier.locate(rollout, effect.leg)
+        return fx.Begun(effect.leg, handle) if handle else fx.NotBegun(effect.leg)
+
+    def _follow(self, effect: fx.Follow, rollout: Rollout) -> fx.Fact:
+        return self._seen(effect.leg, lambda: self._carrier.follow(rollout.plan.legs[effect.leg], effect.handle))
+
+    def _look(self, effect: fx.Look, rollout: Rollout) -> fx.Fact:
+        return self._seen(effect.leg, lambda: self._carrier.look(rollout.plan.legs[effect.leg], effect.handle))
+
+    def _accept(self, effect: fx.Accept, rollout: Rollout) -> fx.Fact:
+        leg = rollout.plan.legs[effect.leg]
+        return self._seen(effect.leg, lambda: self._carrier.accept(leg, effect.handle, effect.reason))
+
+    def _stop(self, effect: fx.Stop, rollout: Rollout) -> fx.Fact:
+        leg = rollout.plan.legs[effect.leg]
+        return self._seen(effect.leg, lambda: self._carrier.stop(leg, effect.handle, effect.reason))
+
+    def _seen(self, leg: int, look: Callable[[], Any]) -> fx.Fact:
+        try:
+            return fx.Seen(leg, look())
+        except (ConflictError, UsageError, NotFoundError) as error:
+            return fx.Refused(leg, Cause.REFUSED, error.message)
+
+    def _verify(self, effect: fx.Verify, rollout: Rollout) -> fx.Fact:
+        leg = rollout.plan.legs[effect.leg]
+        return fx.Verified(effect.leg, self._witness.testify(rollout, leg, effect.release))
+
+    def _announce(self, effect: fx.Announce, rollout: Rollout) -> fx.Fact:
+        is_last_wave = all(leg.environment != rollout.leg.environment for leg in rollout.plan.legs[effect.leg + 1 :])
+        if is_last_wave:
+            self._journal.announce(rollout, rollout.begun.get(effect.leg, {}).get(EXECUTION, ""))
+        return fx.Announced(effect.leg)
+
+    # --- on the way back ---------------------------------------------------------------------------
+
+    def _revert(self, effect: fx.Revert, rollout: Rollout) -> fx.Fact:
+        refusal = self._fence(rollout)
+        if refusal:
+            return refusal
+        try:
+            return fx.RevertBegun(effect.leg, self._carrier.revert(rollout, effect.leg, effect.attempt))
+        except (ConflictError, UsageError, NotFoundError) as error:
+            return fx.Refused(effect.leg, Cause.REFUSED, error.message)
+
+    def _follow_revert(self, effect: fx.FollowRevert, rollout: Rollout) -> fx.Fact:
+        return fx.RevertSeen(effect.leg, self._carrier.follow(rollout.plan.legs[effect.leg], effect.handle))
+
+    def _settle(self, effect: fx.Settle, rollout: Rollout) -> fx.Fact:
+        reason = f"deliverkit {rollout.id}: rolled back, verified at the targets"
+        carriage = self._carrier.accept(rollout.plan.legs[effect.leg], effect.handle, reason)
+        is_settled = carriage.status is CarriageStatus.COMPLETED
+        return fx.Settled(effect.leg) if is_settled else fx.RevertSeen(effect.leg, carriage)
+
+    def _file(self, effect: fx.File, rollout: Rollout) -> fx.Fact:
+        if _speaks_against_release(rollout):
+            self._journal.quarantine(rollout.plan.release, f"{rollout.id}: {rollout.reason}")
+        self._journal.close(rollout)
+        for environment in rollout.claims:
+            self._give_back(environment, rollout.id)
+        return fx.Filed()
+
+    def _give_back(self, environment: str, holder: str) -> None:
+        lease = self._locks.show(environment_lease(environment))
+        if lease is not None and lease.holder == holder:
+            self._locks.release(lease)
+
+
+def _speaks_against_release(rollout: Rollout) -> bool:
+    is_judged_bad = rollout.failure is not None and rollout.failure.cause in JUDGED_BAD
+    was_tried = rollout.outcome in {Outcome.ROLLED_BACK, Outcome.UNRESOLVED} and bool(rollout.begun)
+    return is_judged_bad and was_tried and rollout.plan.kind is PlanKind.PROMOTE

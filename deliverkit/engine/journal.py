@@ -1,0 +1,174 @@
+"""The application's journal: what serves where, how promotions ended, which releases are quarantined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+
+from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.release import Release
+from deliverkit.domain.rollout import Outcome, Rollout
+from deliverkit.errors import ConflictError
+from deliverkit.ports import Clock, Ledger
+
+STREAM = "application"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One release that an environment served, verified.
+
+    Attributes:
+        environment: Name of the environment.
+        release: The release.
+        promotion: Id of the promotion that brought it.
+        execution: Pipeline execution that brought it; empty without a pipeline.
+        at: When it was verified and accepted, UTC.
+    """
+
+    environment: str
+    release: Release
+    promotion: str
+    execution: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Why a release must not be promoted, nor gone back to."""
+
+    version: str
+    digest: str
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a promotion ended."""
+
+    promotion: str
+    environment: str
+    version: str
+    outcome: Outcome
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """The fold of the journal.
+
+    Attributes:
+        history: For each environment the releases it served, the present one last.
+        quarantined: Quarantined releases by digest.
+        endings: Closed promotions by id, in order of their end.
+        last: The last event folded.
+    """
+
+    history: Mapping[str, tuple[Served, ...]] = field(default_factory=dict)
+    quarantined: Mapping[str, Quarantine] = field(default_factory=dict)
+    endings: Mapping[str, Ending] = field(default_factory=dict)
+    last: Event | None = None
+
+    def serving(self, environment: str) -> Served | None:
+        """What the environment serves now, as far as promotions brought it there."""
+        served = self.history.get(environment, ())
+        return served[-1] if served else None
+
+    def has_passed(self, environment: str, digest: str) -> bool:
+        """True when a release with this digest was judged good there."""
+        return any(served.release.digest == digest for served in self.history.get(environment, ()))
+
+    def way_back(self, environment: str, candidate: str) -> Served | None:
+        """The last good release there with other bytes than the candidate, and not quarantined."""
+        for served in reversed(self.history.get(environment, ())):
+            digest = served.release.digest
+            if digest != candidate and digest not in self.quarantined:
+                return served
+        return None
+
+
+class Journal:
+    """Reads and writes the application's stream."""
+
+    def __init__(self, ledger: Ledger, *, clock: Clock, actor: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._actor = actor
+        self._estate = Estate()
+
+    def estate(self) -> Estate:
+        """The state after every event recorded so far, by anybody."""
+        after = self._estate.last.sequence if self._estate.last else 0
+        for event in self._ledger.read(STREAM, after):
+            self._estate = _fold(self._estate, event)
+        return self._estate
+
+    def announce(self, rollout: Rollout, execution: str) -> None:
+        """Record that the leg's environment serves the release; once for each promotion, however often it is called."""
+        served = self.estate().serving(rollout.leg.environment)
+        if served and served.promotion == rollout.id:
+            return
+        payload = {"environment": rollout.leg.environment, "promotion": rollout.id, "execution": execution}
+        self._append("environment.released", {**payload, "release": msgspec.to_builtins(rollout.plan.release)})
+
+    def close(self, rollout: Rollout) -> None:
+        """Record how a promotion ended, with the digest of its stream's head; once, however often it is called."""
+        if rollout.id in self.estate().endings or rollout.outcome is None:
+            return
+        payload = {"promotion": rollout.id, "environment": rollout.plan.environment, "head": rollout.last.digest}
+        ending = {"version": rollout.plan.release.version, "outcome": rollout.outcome.value, "reason": rollout.reason}
+        self._append("promotion.closed", {**payload, **ending})
+
+    def quarantine(self, release: Release, reason: str) -> None:
+        """Forbid a release; harmless when it is forbidden already."""
+        if release.digest not in self.estate().quarantined:
+            self._append(
+                "release.quarantined", {"version": release.version, "digest": release.digest, "reason": reason}
+            )
+
+    def lift(self, release: Release, reason: str) -> None:
+        """Allow a quarantined release again; harmless when it is not quarantined."""
+        if release.digest in self.estate().quarantined:
+            self._append("release.lifted", {"version": release.version, "digest": release.digest, "reason": reason})
+
+    def _append(self, kind: str, payload: Mapping[str, object]) -> None:
+        # Journals are short and writers few: whoever loses the race reads on and tries the next place.
+        while True:
+            estate = self.estate()
+            try:
+                self._ledger.append(STREAM, estate.last, Draft(kind, payload), actor=self._actor, at=self._clock.now())
+            except ConflictError:
+                continue
+            return
+
+
+def _fold(estate: Estate, event: Event) -> Estate:
+    payload = event.payload
+    match event.kind:
+        case "environment.released":
+            estate = _with_served(estate, event)
+        case "release.quarantined":
+            entry = Quarantine(payload["version"], payload["digest"], payload["reason"], event.actor, event.at)
+            estate = replace(estate, quarantined={**estate.quarantined, entry.digest: entry})
+        case "release.lifted":
+            kept = {digest: entry for digest, entry in estate.quarantined.items() if digest != payload["digest"]}
+            estate = replace(estate, quarantined=kept)
+        case "promotion.closed":
+            names = (payload["promotion"], payload["environment"], payload["version"])
+            ending = Ending(*names, Outcome(payload["outcome"]), payload["reason"], event.at)
+            estate = replace(estate, endings={**estate.endings, ending.promotion: ending})
+    return replace(estate, last=event)
+
+
+def _with_served(estate: Estate, event: Event) -> Estate:
+    payload = event.payload
+    environment = payload["environment"]
+    release = msgspec.convert(payload["release"], Release)
+    served = Served(environment, release, payload["promotion"], payload["execution"], event.at)
+    return replace(estate, history={**estate.history, environment: (*estate.history.get(environment, ()), served)})

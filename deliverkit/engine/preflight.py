@@ -1,0 +1,64 @@
+"""What must hold before a promotion is opened; whatever is refused here leaves no trace."""
+
+from __future__ import annotations
+
+from deliverkit.domain.plan import Plan
+from deliverkit.domain.window import parse_window
+from deliverkit.engine.executor import environment_lease
+from deliverkit.engine.journal import Estate
+from deliverkit.errors import IntegrityError, LockedError
+from deliverkit.ports import Clock, LockService, ReleaseStore
+
+
+class Preflight:
+    """Checks a plan against locks, windows, quarantine and the release store."""
+
+    def __init__(self, *, locks: LockService, releases: ReleaseStore, clock: Clock) -> None:
+        """Take what the plan is checked against."""
+        self._locks = locks
+        self._releases = releases
+        self._clock = clock
+
+    def check(self, plan: Plan, estate: Estate) -> None:
+        """Refuse a plan that must not begin now.
+
+        Raises:
+            LockedError: If the release is quarantined, a window is closed, or another promotion holds an environment.
+            IntegrityError: If the release's bundle is not in the store any more.
+        """
+        self._refuse_quarantined(plan, estate)
+        self._refuse_closed_windows(plan)
+        self._refuse_held_environment(plan)
+        if not self._releases.exists(plan.release.bundle):
+            raise IntegrityError(
+                f"the bundle of {plan.release.version} is gone: {plan.release.bundle.uri}",
+                hint="deliverkit package builds and stores it again",
+            )
+
+    def _refuse_quarantined(self, plan: Plan, estate: Estate) -> None:
+        entry = estate.quarantined.get(plan.release.digest)
+        if entry is not None:
+            raise LockedError(
+                f"{plan.release.version} is quarantined since {entry.at:%Y-%m-%d %H:%M} UTC: {entry.reason}",
+                hint=f"deliverkit release lift {plan.release.version} --reason TEXT",
+            )
+
+    def _refuse_closed_windows(self, plan: Plan) -> None:
+        now = self._clock.now()
+        for leg in plan.legs:
+            if leg.window and not parse_window(leg.window).is_open(now):
+                opening = parse_window(leg.window).next_opening(now)
+                when = f"; it opens again {opening:%a %Y-%m-%d %H:%M %Z}" if opening else ""
+                raise LockedError(
+                    f"{leg.environment} may be deployed only {leg.window}{when}",
+                    hint=f"deliverkit plan --to {plan.environment} shows the plan until then",
+                )
+
+    def _refuse_held_environment(self, plan: Plan) -> None:
+        first = plan.legs[0].environment
+        lease = self._locks.show(environment_lease(first))
+        if lease is not None and lease.holder:
+            raise LockedError(
+                f"{first} is locked by {lease.holder} since {lease.acquired_at:%Y-%m-%d %H:%M:%S} UTC: {lease.reason}",
+                hint=f"deliverkit status {lease.holder}",
+            )

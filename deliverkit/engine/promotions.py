@@ -1,0 +1,215 @@
+"""Promotions from the outside: open one, attach to it from anywhere, decide about it, give it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from deliverkit.domain.approval import Decision, objection
+from deliverkit.domain.ledger import Draft
+from deliverkit.domain.plan import Plan
+from deliverkit.domain.rollout import AbortMode, Phase, Rollout
+from deliverkit.engine.executor import Executor
+from deliverkit.engine.journal import Journal
+from deliverkit.engine.preflight import Preflight
+from deliverkit.engine.promotion_log import Listener, PromotionLog, open_promotion, promotion_ids
+from deliverkit.engine.runner import Pace, Runner, StopWhen, Tick
+from deliverkit.errors import ConflictError, DeliverkitError, ExitCode, NotFoundError, UsageError
+from deliverkit.ports import Clock, Drivers, Identity, Ledger, LockService
+
+ExecutorFor = Callable[[Plan], Executor]
+
+
+class NotEntitledError(DeliverkitError):
+    """The person may not decide this; nothing was recorded."""
+
+    exit_code = ExitCode.REJECTED
+
+
+class Promotions:
+    """Everything that can be done to promotions, by any process that reaches the ledger."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        locks: LockService,
+        journal: Journal,
+        preflight: Preflight,
+        executor_for: ExecutorFor,
+        drivers: Drivers,
+        clock: Clock,
+        identity: Identity,
+        pace: Pace,
+    ) -> None:
+        """Take the collaborators."""
+        self._ledger = ledger
+        self._locks = locks
+        self._journal = journal
+        self._preflight = preflight
+        self._executor_for = executor_for
+        self._drivers = drivers
+        self._clock = clock
+        self._identity = identity
+        self._pace = pace
+
+    def open(self, plan: Plan) -> str:
+        """Check the plan, record it and give the promotion's id. Nothing has been deployed yet.
+
+        Raises:
+            LockedError: If it must not begin now; nothing was recorded.
+            IntegrityError: If its bundle is gone; nothing was recorded.
+        """
+        self._preflight.check(plan, self._journal.estate())
+        return open_promotion(self._ledger, plan, clock=self._clock)
+
+    def run(
+        self,
+        promotion_id: str,
+        *,
+        stop_when: StopWhen = lambda rollout: rollout.waits_for_human,
+        deadline: datetime | None = None,
+        listener: Listener | None = None,
+        on_tick: Tick | None = None,
+    ) -> Rollout:
+        """Drive the promotion, or follow whoever drives it, until it ends or the condition holds.
+
+        Args:
+            promotion_id: Which one.
+            stop_when: Ends the watching, not the promotion; by default as soon as only a human can move it on.
+            deadline: Ends the watching at a moment.
+            listener: Hears every event.
+            on_tick: Called once in each turn of the loop, for heartbeats.
+
+        Raises:
+            NotFoundError: If there is no such promotion.
+            UnreachableError: If AWS stayed unreachable beyond patience; the promotion can be resumed.
+        """
+        log = self._log(promotion_id)
+        if listener:
+            log.listen(listener)
+        executor = self._executor_for(log.rollout.plan)
+        runner = Runner(
+            log,
+            executor,
+            locks=self._locks,
+            drivers=self._drivers,
+            clock=self._clock,
+            pace=self._pace,
+            on_tick=on_tick,
+        )
+        return runner.run(stop_when, deadline=deadline)
+
+    def show(self, promotion_id: str) -> Rollout:
+        """The promotion as recorded so far.
+
+        Raises:
+            NotFoundError: If there is no such promotion.
+        """
+        return self._log(promotion_id).rollout
+
+    def unfinished(self) -> tuple[Rollout, ...]:
+        """Every promotion that is not closed, the oldest first."""
+        closed = self._journal.estate().endings
+        candidates = (self.show(each) for each in promotion_ids(self._ledger) if each not in closed)
+        # One that crashed between the journal and its own last event is in `closed`; its leases were the point of filing.
+        return tuple(sorted((r for r in candidates if not r.is_closed), key=lambda rollout: rollout.opened_at))
+
+    def newest(self) -> Rollout:
+        """The promotion to take when none is named: the only unfinished one, else the one that ended last.
+
+        Raises:
+            UsageError: If several are unfinished.
+            NotFoundError: If there is none at all.
+        """
+        unfinished = self.unfinished()
+        if len(unfinished) > 1:
+            named = ", ".join(rollout.id for rollout in unfinished)
+            raise UsageError(f"several promotions are under way: {named}", hint="name one of them")
+        if unfinished:
+            return unfinished[0]
+        endings = list(self._journal.estate().endings)
+        if not endings:
+            raise NotFoundError("there is no promotion yet", hint="deliverkit promote --to ENVIRONMENT")
+        return self.show(endings[-1])
+
+    def decide(self, promotion_id: str, *, gate: str, is_approved: bool, reason: str) -> Rollout:
+        """Record a human decision.
+
+        Args:
+            promotion_id: Which promotion.
+            gate: What is decided: the name that `status` shows; empty for whatever is open.
+            is_approved: Yes or no.
+            reason: In the person's words.
+
+        Raises:
+            ConflictError: If nothing waits for a decision, or something else does.
+            NotEntitledError: If this person's decision would not count.
+        """
+        log = self._log(promotion_id)
+        return log.insist(lambda rollout: self._decision(rollout, gate, is_approved=is_approved, reason=reason))
+
+    def abort(self, promotion_id: str, mode: AbortMode) -> Rollout:
+        """Record that the promotion is to be given up; whoever drives it acts on it. Harmless when asked before.
+
+        Raises:
+            ConflictError: If the promotion has ended.
+        """
+
+        def draft(rollout: Rollout) -> Draft | None:
+            if rollout.outcome is not None:
+                ended = f"{rollout.id} has ended: {rollout.outcome.value}; {rollout.reason}"
+                raise ConflictError(ended, hint=f"deliverkit rollback {rollout.plan.environment}")
+            return Draft("promotion.aborted", {"mode": mode.value}) if rollout.abort is None else None
+
+        return self._log(promotion_id).insist(draft)
+
+    def _log(self, promotion_id: str) -> PromotionLog:
+        return PromotionLog(self._ledger, promotion_id, clock=self._clock, actor=self._identity.arn)
+
+    def _decision(self, rollout: Rollout, gate: str, *, is_approved: bool, reason: str) -> Draft:
+        expected = open_question(rollout)
+        if not expected:
+            doing = rollout.outcome.value if rollout.outcome else rollout.phase.value
+            raise ConflictError(
+                f"{rollout.id} waits for no decision: it is {doing}", hint=f"deliverkit status {rollout.id}"
+            )
+        if gate not in {"", expected}:
+            hint = f"deliverkit approve {rollout.id} --gate {expected} --reason TEXT"
+            raise ConflictError(f"{rollout.id} waits for a decision on {expected}, not on {gate}", hint=hint)
+        decision = Decision(
+            gate=expected,
+            by=self._identity.arn,
+            groups=self._identity.groups,
+            is_approved=is_approved,
+            reason=reason,
+            plan_digest=rollout.plan.digest,
+            at=self._clock.now(),
+        )
+        self._require_entitled(rollout, decision)
+        payload = {"gate": expected, "by": decision.by, "groups": list(decision.groups), "reason": reason}
+        return Draft("approval.decided", {**payload, "is_approved": is_approved, "plan_digest": decision.plan_digest})
+
+    def _require_entitled(self, rollout: Rollout, decision: Decision) -> None:
+        policy = rollout.leg.approvals
+        if policy is None:
+            return
+        requester = rollout.plan.requested_by
+        why_not = objection(policy, decision, requester=requester, plan_digest=rollout.plan.digest)
+        if why_not:
+            raise NotEntitledError(why_not, hint=f"somebody of {', '.join(policy.groups) or 'your team'} has to decide")
+        is_expired = rollout.approval_expires_at is not None and self._clock.now() >= rollout.approval_expires_at
+        if rollout.phase is Phase.APPROVING and is_expired:
+            raise ConflictError(
+                f"the approval request of {rollout.id} expired {rollout.approval_expires_at:%Y-%m-%d %H:%M} UTC",
+                hint=f"deliverkit promote {rollout.plan.release.version} --to {rollout.plan.environment}",
+            )
+
+
+def open_question(rollout: Rollout) -> str:
+    """Name of what waits for a human decision; empty when nothing does."""
+    if rollout.phase is Phase.APPROVING:
+        return rollout.leg.label
+    if rollout.phase is Phase.PAUSED:
+        return rollout.failure.gate if rollout.failure and rollout.failure.gate else rollout.leg.label
+    return ""

@@ -1,0 +1,175 @@
+"""The one loop that waits: drive a promotion, or follow the process that drives it and take over when that one dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deliverkit.domain.conduct import intend, react
+from deliverkit.domain.effects import Fact, Intent, Measure
+from deliverkit.domain.ledger import Draft
+from deliverkit.domain.rollout import Rollout
+from deliverkit.engine.executor import Executor
+from deliverkit.engine.promotion_log import PromotionLog
+from deliverkit.errors import ConflictError, FencedError, LockedError, UnreachableError
+from deliverkit.ports import Clock, Drivers, Lease, LockService
+
+StopWhen = Callable[[Rollout], bool]
+Tick = Callable[[Rollout, datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the loop turns.
+
+    Attributes:
+        look: Time from one look at the remote side to the next.
+        lease: How long a driver may be silent before others take over.
+        patience: How long AWS may be unreachable before the loop gives up; the promotion can be resumed later.
+        backoff_limit: Longest pause between two attempts while AWS is unreachable.
+    """
+
+    look: timedelta = timedelta(seconds=5)
+    lease: timedelta = timedelta(seconds=30)
+    patience: timedelta = timedelta(minutes=10)
+    backoff_limit: timedelta = timedelta(seconds=30)
+
+
+class Runner:
+    """Drives one promotion until a condition holds, it is closed, or a deadline passes."""
+
+    def __init__(
+        self,
+        log: PromotionLog,
+        executor: Executor,
+        *,
+        locks: LockService,
+        drivers: Drivers,
+        clock: Clock,
+        pace: Pace,
+        on_tick: Tick | None = None,
+    ) -> None:
+        """Take the promotion's log, the executor and time."""
+        self._log = log
+        self._executor = executor
+        self._locks = locks
+        self._drivers = drivers
+        self._clock = clock
+        self._pace = pace
+        self._on_tick = on_tick
+        self._lease: Lease | None = None
+        self._looked_at: datetime | None = None
+        self._unreachable_since: datetime | None = None
+
+    def run(self, stop_when: StopWhen, *, deadline: datetime | None = None) -> Rollout:
+        """Drive or follow until the condition holds; give the lease back in any case.
+
+        Raises:
+            UnreachableError: If AWS stayed unreachable beyond patience.
+            FencedError: If another process took over and we cannot follow it either.
+        """
+        try:
+            return self._loop(stop_when, deadline)
+        finally:
+            self._let_go()
+
+    def _loop(self, stop_when: StopWhen, deadline: datetime | None) -> Rollout:
+        facts: tuple[Fact, ...] = ()
+        while True:
+            now = self._clock.now()
+            rollout = self._log.sync()
+            is_driving = not rollout.is_closed and self._hold_lease(now)
+            if is_driving and self._record(react(rollout, facts, now)):
+                facts = ()
+                continue
+            if rollout.is_closed or stop_when(rollout) or (deadline is not None and now >= deadline):
+                return rollout
+            facts = self._turn(rollout, now, is_driving=is_driving, deadline=deadline)
+
+    def _turn(
+        self, rollout: Rollout, now: datetime, *, is_driving: bool, deadline: datetime | None
+    ) -> tuple[Fact, ...]:
+        """Do what the state asks for, or wait when it asks for nothing."""
+        if self._on_tick:
+            self._on_tick(rollout, now)
+        if not is_driving:
+            self._sleep(now + self._pace.look, deadline)
+            return ()
+        intent = intend(rollout, now, looked_at=self._looked_at, pace=self._pace.look)
+        if intent.effects:
+            return self._perform(rollout, intent, now)
+        self._sleep(intent.wake_at, deadline)
+        return ()
+
+    def _sleep(self, until: datetime, deadline: datetime | None) -> None:
+        self._clock.sleep_until(min(until, deadline) if deadline else until)
+
+    # --- acting ------------------------------------------------------------------------------------
+
+    def _perform(self, rollout: Rollout, intent: Intent, now: datetime) -> tuple[Fact, ...]:
+        facts: list[Fact] = []
+        if any(not isinstance(effect, Measure) for effect in intent.effects):
+            self._looked_at = now
+        try:
+            for effect in intent.effects:
+                facts.append(self._executor.perform(effect, rollout))
+        except UnreachableError as error:
+            self._bear(error, now)
+        else:
+            self._unreachable_since = None
+        return tuple(facts)
+
+    def _bear(self, error: UnreachableError, now: datetime) -> None:
+        """Wait longer after each failure in a row, give up beyond patience; the adapters have retried already."""
+        since = self._unreachable_since = self._unreachable_since or now
+        waited = now - since
+        if waited >= self._pace.patience:
+            promotion = self._log.rollout.id
+            message = (
+                f"{error.message} (for {waited.total_seconds():.0f} s); promotion {promotion} is saved where it stands"
+            )
+            raise UnreachableError(message, hint=f"deliverkit resume {promotion}") from error
+        self._clock.sleep_until(now + min(max(self._pace.look, waited), self._pace.backoff_limit))
+
+    def _record(self, drafts: tuple[Draft, ...]) -> bool:
+        """Record the events; False when there was nothing to record."""
+        try:
+            for draft in drafts:
+                self._log.record(draft)
+        except ConflictError:
+            # Somebody else wrote meanwhile: an approver, an abort, or a process that took over. Read on, decide again.
+            self._log.sync()
+        return bool(drafts)
+
+    # --- the driver's lease ------------------------------------------------------------------------
+
+    def _hold_lease(self, now: datetime) -> bool:
+        """True when this process is the one that may act."""
+        try:
+            if self._lease is None:
+                self._lease = self._take_lease(now)
+            elif self._is_running_out(self._lease, now):
+                self._lease = self._locks.renew(self._lease, ttl=self._pace.lease, now=now)
+        except (LockedError, FencedError):
+            self._lease = None
+        return self._lease is not None
+
+    def _is_running_out(self, lease: Lease, now: datetime) -> bool:
+        return lease.expires_at is not None and lease.expires_at - now < self._pace.lease * (2 / 3)
+
+    def _take_lease(self, now: datetime) -> Lease:
+        name = f"promotions/{self._log.rollout.id}"
+        held = self._locks.show(name)
+        if held is not None and self._drivers.is_known_dead(held.holder):
+            self._locks.release(held)
+        me = self._drivers.me()
+        lease = self._locks.acquire(name, holder=me, ttl=self._pace.lease, now=now, reason="drives the promotion")
+        # The event fences: a driver that slept through the takeover loses the race for the next place in the stream.
+        self._log.insist(lambda _: Draft("driver.attached", {"driver": me, "token": lease.token}))
+        return lease
+
+    def _let_go(self) -> None:
+        if self._lease is not None:
+            self._locks.release(self._lease)
+            self._lease = None
