@@ -201,9 +201,7 @@ class Planner:
         elif not self._releases.exists(leg.previous.bundle):
             warnings.append(f"{leg.label}: the bundle of {leg.previous.version}, the way back, is gone from the store")
         if leg.serves is None:
-            warnings.append(
-                f"{leg.label}: `serves` is not configured; what instances serve can only be guessed from gates"
-            )
+            warnings.append(f"{leg.label}: `serves` is not configured; only gates tell what instances serve")
         return [*warnings, *self._foreign_deployments(leg, estate)]
 
     def _foreign_deployments(self, leg: Leg, estate: Estate) -> list[str]:
@@ -251,8 +249,8 @@ def _require_truthful(pipeline: str, driven: Sequence[tuple[Environment, StageMa
         starts_it = position == 0 and is_first_entered
         if is_guarded and not stage.entry_action and not starts_it:
             raise UsageError(
-                f"pipeline {pipeline} enters {stage.stage} by itself: nothing holds a release until {environment.name} may begin",
-                hint=f"add a Manual approval action in front of {', '.join(stage.deploy_actions)}; deliverkit answers it",
+                f"pipeline {pipeline} enters {stage.stage} by itself: nothing holds a release back from {environment.name}",
+                hint=f"add a Manual approval before {', '.join(stage.deploy_actions)}; deliverkit answers it",
             )
         if not stage.judge_action:
             raise UsageError(

@@ -171,9 +171,8 @@ class Promotions:
         expected = open_question(rollout)
         if not expected:
             doing = rollout.outcome.value if rollout.outcome else rollout.phase.value
-            raise ConflictError(
-                f"{rollout.id} waits for no decision: it is {doing}", hint=f"deliverkit status {rollout.id}"
-            )
+            hint = f"deliverkit status {rollout.id}"
+            raise ConflictError(f"{rollout.id} waits for no decision: it is {doing}", hint=hint)
         if gate not in {"", expected}:
             hint = f"deliverkit approve {rollout.id} --gate {expected} --reason TEXT"
             raise ConflictError(f"{rollout.id} waits for a decision on {expected}, not on {gate}", hint=hint)

@@ -112,8 +112,9 @@ class Runner:
         if any(not isinstance(effect, Measure) for effect in intent.effects):
             self._looked_at = now
         try:
+            # One by one, not in a comprehension: facts gathered before an error must not be lost.
             for effect in intent.effects:
-                facts.append(self._executor.perform(effect, rollout))
+                facts.append(self._executor.perform(effect, rollout))  # noqa: PERF401
         except UnreachableError as error:
             self._bear(error, now)
         else:

@@ -1,7 +1,7 @@
 """Carrying a leg through a pipeline: start the execution, answer the approvals in front of and behind each deployment.
 
-The approval behind a deployment (the judge) is what keeps the pipeline truthful: it is approved only after the gates passed
-and the instances were asked, so a bad release ends as a failed stage there too.
+The approval behind a deployment (the judge) is what keeps the pipeline truthful: it is approved only after the gates
+passed and the instances were asked, so a bad release ends as a failed stage there too.
 """
 
 from __future__ import annotations
