@@ -1,0 +1,22 @@
+"""Entry point: `--version` answers before anything is imported, everything else goes to the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and give its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments == ["--version"]:
+        from deliverkit._version import __version__  # noqa: PLC0415  (nothing else is needed to answer)
+
+        sys.stdout.write(f"deliverkit {__version__}\n")
+        return 0
+    from deliverkit.cli.main import run  # noqa: PLC0415
+
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

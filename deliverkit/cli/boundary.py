@@ -1,0 +1,89 @@
+"""The one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from deliverkit._version import __version__
+from deliverkit.cli.options import Console
+from deliverkit.errors import DeliverkitError, ExitCode
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: Jenkins aborts, or a machine shuts down. Nothing may swallow it or act on it at length."""
+
+
+def guarded(  # noqa: PLR0911  (one return for each way a command can end)
+    command: Callable[[], int], console: Console, *, is_verbose: bool
+) -> int:
+    """Run a command; every way it can end becomes an exit code and at most one screen of text."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        return command()
+    except DeliverkitError as error:
+        return _explain(error, console, is_verbose=is_verbose)
+    except KeyboardInterrupt:
+        return _interrupted(console, ExitCode.INTERRUPTED)
+    except Terminated:
+        return _interrupted(console, ExitCode.TERMINATED)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); what we did is recorded, only the words are lost.
+        sys.stderr.close()
+        return ExitCode.DONE
+    except OSError as error:
+        return _system_trouble(error, console, is_verbose=is_verbose)
+    except Exception as error:  # noqa: BLE001  (the boundary: whatever else comes is a bug, told as one)
+        return _bug(error, console)
+
+
+def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _explain(error: DeliverkitError, console: Console, *, is_verbose: bool) -> int:
+    console.tell(f"error: {error.message}")
+    if error.hint:
+        console.tell(f"  next: {error.hint}")
+    if is_verbose:
+        console.tell("".join(traceback.format_exception(error)))
+    return error.exit_code
+
+
+def _interrupted(console: Console, code: ExitCode) -> int:
+    console.tell("interrupted: the state is saved; `deliverkit status` names what is under way and how to go on")
+    return code
+
+
+def _system_trouble(error: OSError, console: Console, *, is_verbose: bool) -> int:
+    place = f" ({error.filename})" if error.filename else ""
+    console.tell(f"error: {error.strerror or error}{place}")
+    console.tell("  next: mend that and type the command again; whatever was recorded stays recorded")
+    if is_verbose:
+        console.tell("".join(traceback.format_exception(error)))
+    return ExitCode.FAILED
+
+
+def _bug(error: Exception, console: Console) -> int:
+    report = _write_report(error)
+    console.tell(f"internal error: {type(error).__name__}: {error}")
+    console.tell(f"  next: please report this, with {report}" if report else "".join(traceback.format_exception(error)))
+    return ExitCode.INTERNAL
+
+
+def _write_report(error: Exception) -> Path | None:
+    lines = [f"deliverkit {__version__}", f"python {sys.version}", platform.platform(), ""]
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="deliverkit-report-", suffix=".txt", delete=False
+        ) as file:
+            file.write("\n".join(lines) + "".join(traceback.format_exception(error)))
+    except OSError:
+        return None
+    return Path(file.name)

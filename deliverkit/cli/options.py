@@ -1,0 +1,114 @@
+"""The options that every command takes, and the streams it talks to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from deliverkit.app import Delivery
+
+STATE_DIR = Path(".deliverkit")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a command reads its surroundings and writes its words.
+
+    Attributes:
+        out: Data.
+        err: Diagnostics and progress.
+        environ: Environment variables.
+    """
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def say(self, line: str = "") -> None:
+        """Write a line of data."""
+        self.out.write(line + "\n")
+        self.out.flush()
+
+    def tell(self, line: str = "") -> None:
+        """Write a line of talk."""
+        self.err.write(line + "\n")
+        self.err.flush()
+
+    @property
+    def is_live(self) -> bool:
+        """True when a person watches: stderr is a terminal that can be redrawn."""
+        return self.err.isatty() and self.environ.get("TERM", "dumb") != "dumb"
+
+    @property
+    def has_colour(self) -> bool:
+        """True when colour is welcome (https://no-color.org)."""
+        return self.is_live and not self.environ.get("NO_COLOR")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The global options.
+
+    Attributes:
+        config: Path of deliverkit.yml; None to look upwards from here.
+        profile: AWS profile.
+        region: AWS region.
+        endpoint_url: Endpoint instead of AWS's own.
+        is_sandboxed: Use the sandbox that runs here.
+        is_json: Write JSON instead of text.
+        is_verbose: Show causes.
+        is_confirmed: Ask nothing.
+    """
+
+    config: Path | None
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+    is_sandboxed: bool
+    is_json: bool
+    is_verbose: bool
+    is_confirmed: bool
+
+    @classmethod
+    def of(cls, arguments: Namespace) -> Options:
+        """The global options among parsed arguments."""
+        return cls(
+            config=Path(arguments.config) if arguments.config else None,
+            profile=arguments.profile,
+            region=arguments.region,
+            endpoint_url=arguments.endpoint_url,
+            is_sandboxed=arguments.sandbox,
+            is_json=arguments.output == "json",
+            is_verbose=arguments.verbose,
+            is_confirmed=arguments.yes,
+        )
+
+
+def open_delivery(options: Options, console: Console) -> Delivery:
+    """The delivery that deliverkit.yml describes, against AWS or the sandbox.
+
+    Raises:
+        UsageError: If there is no configuration, or it is wrong.
+        UnreachableError: If the sandbox is asked for and does not run.
+    """
+    from deliverkit.app import open_delivery as open_it  # noqa: PLC0415  (commands that need no AWS do not pay for it)
+
+    return open_it(
+        options.config,
+        profile=options.profile,
+        region=options.region,
+        endpoint_url=options.endpoint_url,
+        sandbox_state_dir=sandbox_state_dir(console) if options.is_sandboxed else None,
+        environ=console.environ,
+    )
+
+
+def sandbox_state_dir(console: Console) -> Path:
+    """Where the sandbox keeps its state: `.deliverkit/sandbox` here, or below DELIVERKIT_STATE_DIR."""
+    return Path(console.environ.get("DELIVERKIT_STATE_DIR", STATE_DIR)) / "sandbox"

@@ -1,0 +1,68 @@
+"""Watching a promotion from a command: arguments, progress, JUnit, and the exit code of what was seen."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from datetime import timedelta
+from pathlib import Path
+
+from deliverkit.cli import render
+from deliverkit.cli.junit import junit_xml
+from deliverkit.cli.options import Console, Options
+from deliverkit.cli.progress import Progress
+from deliverkit.delivery import Delivery, has_passed, stage_index
+from deliverkit.domain.rollout import Rollout
+from deliverkit.errors import ExitCode, UsageError
+
+
+def add_watch_arguments(parser: ArgumentParser) -> None:
+    """The arguments that every watching command takes."""
+    parser.add_argument(
+        "--timeout", metavar="TIME", help="stop watching after 90s, 30m, 2h; the promotion goes on (exit 5)"
+    )
+    parser.add_argument("--through-approvals", action="store_true", help="go on waiting for human decisions")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write the gates' results as JUnit XML")
+
+
+def watch(
+    delivery: Delivery,
+    promotion_id: str,
+    arguments: Namespace,
+    options: Options,
+    console: Console,
+    *,
+    stage: str | None = None,
+) -> tuple[Rollout, int]:
+    """Watch until it ends, pauses for a human, or time is up; render, and give the exit code."""
+    progress = Progress(console)
+    rollout = delivery.watch(
+        promotion_id,
+        stage=stage,
+        timeout=_timeout(arguments),
+        through_approvals=arguments.through_approvals,
+        listener=progress.event,
+        on_tick=progress.tick,
+    )
+    progress.close()
+    if arguments.junit:
+        arguments.junit.write_text(junit_xml(rollout), encoding="utf-8")
+    render.data(rollout, options, console, text=render.rollout, as_json=render.rollout_document)
+    return rollout, exit_code(rollout, stage)
+
+
+def exit_code(rollout: Rollout, stage: str | None) -> int:
+    """What Jenkins reads: the outcome, 0 for a stage that was passed, 5 for a promotion that still runs."""
+    if stage and has_passed(rollout, stage_index(rollout, stage)):
+        return ExitCode.DONE
+    return rollout.outcome.exit_code if rollout.is_closed and rollout.outcome else ExitCode.WAITING
+
+
+def _timeout(arguments: Namespace) -> timedelta | None:
+    if arguments.timeout is None:
+        return None
+    from deliverkit.domain.duration import parse_duration  # noqa: PLC0415
+
+    try:
+        return parse_duration(arguments.timeout)
+    except ValueError as error:
+        raise UsageError(f"--timeout {arguments.timeout}: {error}", hint="write 90s, 30m or 2h") from error

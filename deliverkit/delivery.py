@@ -1,0 +1,288 @@
+"""The library's front door: one delivery, as deliverkit.yml describes it, with the verbs people use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from deliverkit.domain.plan import Plan
+from deliverkit.domain.release import Release
+from deliverkit.domain.rollout import AbortMode, Outcome, Rollout
+from deliverkit.engine.journal import Estate, Journal, Served
+from deliverkit.engine.planner import Blueprint, Planner
+from deliverkit.engine.promotion_log import Listener
+from deliverkit.engine.promotions import Promotions
+from deliverkit.engine.runner import Tick
+from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
+
+Packager = Callable[[Path | None], "PackagedRelease"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedRelease:
+    """What packaging gave.
+
+    Attributes:
+        release: The release on record.
+        was_sent: False when the same bytes were in the store already.
+        warnings: What the appspec's lint noticed.
+    """
+
+    release: Release
+    was_sent: bool
+    warnings: tuple[str, ...] = ()
+
+
+class Delivery:
+    """A configured delivery.
+
+    Attributes:
+        blueprint: Environments, gates and pipeline.
+        releases: Where bundles and releases lie.
+        ledger: Where everything that happened is recorded.
+        locks: Leases, in the same store.
+        identity: Who we are to AWS.
+    """
+
+    def __init__(
+        self,
+        *,
+        blueprint: Blueprint,
+        packager: Packager,
+        releases: ReleaseStore,
+        ledger: Ledger,
+        locks: LockService,
+        journal: Journal,
+        planner: Planner,
+        promotions: Promotions,
+        identity: Identity,
+        clock: Clock,
+    ) -> None:
+        """Take the collaborators; `deliverkit.open_delivery` puts them together."""
+        self.blueprint = blueprint
+        self.releases = releases
+        self.ledger = ledger
+        self.locks = locks
+        self.identity = identity
+        self._packager = packager
+        self._journal = journal
+        self._planner = planner
+        self._promotions = promotions
+        self._clock = clock
+
+    # --- releases ----------------------------------------------------------------------------------
+
+    def package(self, path: Path | None = None) -> PackagedRelease:
+        """Bundle a build directory, store it under its digest and record the release.
+
+        Args:
+            path: The build; the configured one by default.
+
+        Raises:
+            UsageError: If the build or its appspec is not fit to be deployed; nothing was stored.
+            ConflictError: If the version already names other bytes.
+        """
+        return self._packager(path)
+
+    def release(self, version: str | None = None) -> Release:
+        """A release by version; without one the newest.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        if version:
+            return self.releases.get(version)
+        known = self.releases.list()
+        if not known:
+            raise NotFoundError("there is no release yet", hint="deliverkit package")
+        return known[0]
+
+    def quarantine(self, version: str, reason: str) -> Release:
+        """Forbid a release everywhere until it is lifted."""
+        release = self.releases.get(version)
+        self._journal.quarantine(release, reason)
+        return release
+
+    def lift(self, version: str, reason: str) -> Release:
+        """Allow a quarantined release again."""
+        release = self.releases.get(version)
+        self._journal.lift(release, reason)
+        return release
+
+    # --- promotions --------------------------------------------------------------------------------
+
+    def plan(self, version: str | None = None, *, to: str | None = None) -> Plan:
+        """What `promote` would do; reads only.
+
+        Args:
+            version: The release; the newest by default.
+            to: The environment; by default the last one of the configuration.
+
+        Raises:
+            NotFoundError: If the release, pipeline or a deployment group does not exist.
+            ConflictError: If the release has not passed the environment before.
+            UsageError: If the pipeline cannot be driven truthfully.
+        """
+        target = to or list(self.blueprint.environments)[-1]
+        self.blueprint.environment(target)
+        return self._planner.promotion(
+            self.release(version), target, self._journal.estate(), requested_by=self.identity.arn
+        )
+
+    def promote(self, version: str | None = None, *, to: str) -> str:
+        """Open a promotion and give its id; `watch` drives it.
+
+        Raises:
+            LockedError: If it must not begin now (lock, window, quarantine); nothing was recorded.
+            IntegrityError: If the bundle is gone; nothing was recorded.
+        """
+        return self._promotions.open(self.plan(version, to=to))
+
+    def plan_rollback(self, environment: str, *, to: str | None = None) -> Plan:
+        """What `rollback` would do; reads only.
+
+        Raises:
+            ConflictError: If there is no earlier good release.
+        """
+        estate = self._journal.estate()
+        self.blueprint.environment(environment)
+        target = self.releases.get(to) if to else _way_back(estate, environment)
+        return self._planner.rollback(target, environment, estate, requested_by=self.identity.arn)
+
+    def rollback(self, environment: str, *, to: str | None = None) -> str:
+        """Open a rollback and give its id; `watch` drives it.
+
+        Raises:
+            ConflictError: If there is no earlier good release.
+            LockedError: If another promotion holds the environment; nothing was recorded.
+        """
+        return self._promotions.open(self.plan_rollback(environment, to=to))
+
+    def watch(
+        self,
+        promotion_id: str,
+        *,
+        stage: str | None = None,
+        timeout: timedelta | None = None,
+        through_approvals: bool = False,
+        listener: Listener | None = None,
+        on_tick: Tick | None = None,
+    ) -> Rollout:
+        """Drive a promotion, or follow the process that drives it, until it ends or only a human can move it on.
+
+        Args:
+            promotion_id: Which one.
+            stage: Stop as soon as this environment, or pipeline stage, has been passed.
+            timeout: Stop watching after this time; the promotion goes on when somebody attaches again.
+            through_approvals: Go on waiting for human decisions.
+            listener: Hears every event.
+            on_tick: Called once in each turn, for heartbeats.
+
+        Raises:
+            NotFoundError: If there is no such promotion.
+            UsageError: If the promotion has no such stage.
+            UnreachableError: If AWS stayed unreachable; the promotion can be resumed.
+        """
+        passed = stage_index(self._promotions.show(promotion_id), stage) if stage else None
+
+        def stop_when(rollout: Rollout) -> bool:
+            is_stage_done = passed is not None and has_passed(rollout, passed)
+            return is_stage_done or (rollout.waits_for_human and not through_approvals)
+
+        return self._promotions.run(
+            promotion_id,
+            stop_when=stop_when,
+            deadline=self._clock.now() + timeout if timeout is not None else None,
+            listener=listener,
+            on_tick=on_tick,
+        )
+
+    def decide(self, promotion_id: str, *, gate: str = "", is_approved: bool, reason: str) -> Rollout:
+        """Record a human decision on what a promotion waits for.
+
+        Raises:
+            ConflictError: If nothing waits, or something else does, or the request expired.
+            NotEntitledError: If our decision would not count.
+        """
+        return self._promotions.decide(promotion_id, gate=gate, is_approved=is_approved, reason=reason)
+
+    def abort(self, promotion_id: str, mode: AbortMode) -> Rollout:
+        """Ask for a promotion to be given up; `watch` sees it through.
+
+        Raises:
+            ConflictError: If it has ended.
+        """
+        return self._promotions.abort(promotion_id, mode)
+
+    # --- looking -----------------------------------------------------------------------------------
+
+    def show(self, promotion_id: str) -> Rollout:
+        """A promotion as recorded so far.
+
+        Raises:
+            NotFoundError: If there is no such promotion.
+        """
+        return self._promotions.show(promotion_id)
+
+    def newest(self) -> Rollout:
+        """The promotion to take when none is named.
+
+        Raises:
+            UsageError: If several are under way.
+            NotFoundError: If there is none.
+        """
+        return self._promotions.newest()
+
+    def unfinished(self) -> tuple[Rollout, ...]:
+        """Promotions that are not closed, the oldest first."""
+        return self._promotions.unfinished()
+
+    def estate(self) -> Estate:
+        """What serves where, how promotions ended, what is quarantined."""
+        return self._journal.estate()
+
+    def serving(self, environment: str) -> Served | None:
+        """What an environment serves now."""
+        return self._journal.estate().serving(environment)
+
+    def lease_of(self, environment: str) -> Lease | None:
+        """Who holds an environment; None when nobody does."""
+        self.blueprint.environment(environment)
+        lease = self.locks.show(f"environments/{environment}")
+        return lease if lease is not None and lease.holder else None
+
+
+def stage_index(rollout: Rollout, stage: str) -> int:
+    """Index of the last leg that an environment or pipeline stage names.
+
+    Raises:
+        UsageError: If no leg has that name.
+    """
+    named = [
+        index
+        for index, leg in enumerate(rollout.plan.legs)
+        if stage in {leg.environment, leg.stage.stage if leg.stage else leg.environment}
+    ]
+    if not named:
+        known = dict.fromkeys(leg.stage.stage if leg.stage else leg.environment for leg in rollout.plan.legs)
+        raise UsageError(f"{rollout.id} has no stage {stage}; it has {', '.join(known)}")
+    return named[-1]
+
+
+def has_passed(rollout: Rollout, index: int) -> bool:
+    """True when the leg was judged good and the rollout has moved on."""
+    return rollout.leg_index > index or rollout.outcome is Outcome.SUCCEEDED
+
+
+def _way_back(estate: Estate, environment: str) -> Release:
+    serving = estate.serving(environment)
+    target = estate.way_back(environment, serving.release.digest) if serving else None
+    if target is None:
+        raise ConflictError(
+            f"{environment} has no earlier good release to go back to",
+            hint=f"deliverkit rollback {environment} --to VERSION takes any release",
+        )
+    return target.release
