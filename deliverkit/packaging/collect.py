@@ -1,0 +1,215 @@
+"""Walk a build directory into a collection, the same one on every machine, or say what cannot be packed and why."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deliverkit.errors import UsageError
+from deliverkit.packaging.secrets import secret_in
+from deliverkit.packaging.selection import IGNORE_FILE, Selection, load_selection
+from deliverkit.packaging.tree import Collection, Entry, EntryKind, by_path, follow, one_screen, shown
+
+# The only name that the host agent reads in every phase (it looks for appspec.yaml at Install alone).
+APPSPEC = "appspec.yml"
+
+_SPECIAL = {
+    stat.S_IFIFO: "is a FIFO",
+    stat.S_IFSOCK: "is a socket",
+    stat.S_IFCHR: "is a character device",
+    stat.S_IFBLK: "is a block device",
+}
+
+
+def collect(tree: Path, *, allow: Sequence[str] = ()) -> Collection:
+    """List what a bundle of this directory will hold.
+
+    Version control folders, `.deliverignore` itself and what it names, and a `.deliverkit` folder at the root are left
+    out. Nothing that is not a regular file is ever opened, so that a FIFO cannot hang the build.
+
+    Args:
+        tree: The build directory.
+        allow: Names or paths of files to pack although they look like secrets.
+
+    Raises:
+        UsageError: If the tree is missing, no directory or holds nothing, or for everything in it that no bundle can
+            or should hold, all of it at once.
+    """
+    root = _root(tree)
+    walk = _Walk(root, load_selection(root), frozenset(allow))
+    entries = tuple(sorted(walk.entries(), key=by_path))
+    index = {entry.path: entry for entry in entries}
+    walk.refusals.extend(_leaving_links(index))
+    if walk.refusals:
+        raise _refused(tree, sorted(walk.refusals), has_secrets=walk.has_secrets)
+    if not any(entry.kind is not EntryKind.DIRECTORY for entry in entries):
+        raise UsageError(
+            f"{shown(str(tree))} holds nothing to pack: this would be a bundle of nothing",
+            hint=f"Run the build first, and check what {IGNORE_FILE} leaves out",
+        )
+    return Collection(root, entries)
+
+
+def place_appspec(collection: Collection, appspec: Path) -> Collection:
+    """Add an application specification that is kept outside the tree as `appspec.yml` at the bundle's root.
+
+    Args:
+        collection: The tree; unchanged.
+        appspec: The file, of whatever name.
+
+    Raises:
+        UsageError: If there is no such file, or the tree has another `appspec.yml` already.
+    """
+    status = _appspec_status(appspec)
+    location = os.fsencode(appspec)
+    if collection.get(APPSPEC) is None:
+        # What the agent reads is never executed, whatever the file's mode here says.
+        return collection.with_placed(replace(Entry.file(APPSPEC, status), mode=0o644), location)
+    present = collection.resolve(APPSPEC)
+    if present is not None and present.size == status.st_size:
+        mine, theirs = (read_head(file, status.st_size) for file in (location, collection.location(present)))
+        if mine == theirs:
+            return collection
+    raise UsageError(
+        f"The tree has an {APPSPEC} of its own, other than {shown(str(appspec))}",
+        hint=f"Remove release.bundle.appspec, or leave the tree's file out with a line /{APPSPEC} in {IGNORE_FILE}",
+    )
+
+
+def _appspec_status(appspec: Path) -> os.stat_result:
+    hint = "Set release.bundle.appspec to the application specification"
+    try:
+        status = appspec.stat()
+    except OSError as error:
+        raise UsageError(f"The appspec {shown(str(appspec))} cannot be read: {error.strerror}", hint=hint) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"The appspec {shown(str(appspec))} is not a file", hint=hint)
+    if not _is_readable(os.fsencode(appspec)):
+        raise UsageError(f"The appspec {shown(str(appspec))} cannot be read: permission denied", hint=hint)
+    return status
+
+
+def read_head(location: bytes, count: int) -> bytes:
+    """The first bytes of a regular file; empty for anything that cannot be read or is not one (any more)."""
+    try:
+        descriptor = os.open(location, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        return file.read(count) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+
+
+def _root(tree: Path) -> bytes:
+    try:
+        status = tree.stat()
+    except OSError as error:
+        raise UsageError(
+            f"There is nothing to pack at {shown(str(tree))}: {error.strerror}",
+            hint="Run the build first, or correct release.bundle.path in deliverkit.yml",
+        ) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise UsageError(
+            f"{shown(str(tree))} is not a directory",
+            hint="Give the directory that the build fills (release.bundle.path in deliverkit.yml)",
+        )
+    return os.fsencode(tree)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk through a tree, gathering what must be refused on its way."""
+
+    root: bytes
+    selection: Selection
+    allow: frozenset[str]
+    refusals: list[str] = field(default_factory=list)
+    has_secrets: bool = False
+
+    def entries(self) -> Iterator[Entry]:
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            for item in self._items(folder):
+                entry = self._entry(folder, item)
+                if entry is None:
+                    continue
+                yield entry
+                if entry.kind is EntryKind.DIRECTORY:
+                    folders.append(entry.path)
+
+    def _items(self, folder: str) -> list[os.DirEntry[bytes]]:
+        try:
+            with os.scandir(os.path.join(self.root, folder.encode())) as items:  # noqa: PTH118
+                return list(items)
+        except OSError as error:
+            self.refusals.append(f"{shown(folder) or 'the directory'} cannot be read: {error.strerror}")
+            return []
+
+    def _entry(self, folder: str, item: os.DirEntry[bytes]) -> Entry | None:
+        try:
+            name = item.name.decode("utf-8")
+        except UnicodeDecodeError:
+            where = f"{shown(folder)}/" if folder else ""
+            self.refusals.append(f"{where}{shown(item.name)} has a name that is not valid UTF-8")
+            return None
+        path = f"{folder}/{name}" if folder else name
+        try:
+            is_directory = item.is_dir(follow_symlinks=False)
+            if self.selection.leaves_out(path, is_directory=is_directory):
+                return None
+            return Entry.directory(path) if is_directory else self._leaf(path, item)
+        except OSError as error:
+            self.refusals.append(f"{shown(path)} cannot be read: {error.strerror}")
+            return None
+
+    def _leaf(self, path: str, item: os.DirEntry[bytes]) -> Entry | None:
+        status = item.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            return self._link(path, item)
+        if not stat.S_ISREG(status.st_mode):
+            special = _SPECIAL.get(stat.S_IFMT(status.st_mode), "is neither file, directory nor link")
+            self.refusals.append(f"{shown(path)} {special}")
+            return None
+        if not _is_readable(item.path):
+            self.refusals.append(f"{shown(path)} cannot be read: permission denied")
+            return None
+        self._look_for_secrets(path, lambda count: read_head(item.path, count))
+        return Entry.file(path, status)
+
+    def _link(self, path: str, item: os.DirEntry[bytes]) -> Entry | None:
+        try:
+            return Entry.symlink(path, os.readlink(item.path).decode("utf-8"))  # noqa: PTH115
+        except UnicodeDecodeError:
+            self.refusals.append(f"{shown(path)} links to a name that is not valid UTF-8")
+            return None
+
+    def _look_for_secrets(self, path: str, head: Callable[[int], bytes]) -> None:
+        if path in self.allow or path.rpartition("/")[2] in self.allow:
+            return
+        what = secret_in(path, head)
+        if what:
+            self.has_secrets = True
+            self.refusals.append(f"{shown(path)} looks like {what}")
+
+
+def _is_readable(location: bytes) -> bool:
+    return os.access(location, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _leaving_links(index: dict[str, Entry]) -> Iterator[str]:
+    for path, entry in index.items():
+        if entry.kind is not EntryKind.SYMLINK:
+            continue
+        folder = path.rpartition("/")[0]
+        if entry.target.startswith("/") or follow(index, f"{folder}/{entry.target}") is None:
+            yield f"{shown(path)} is a link that leaves the tree or turns in circles: {shown(entry.target)}"
+
+
+def _refused(tree: Path, refusals: list[str], *, has_secrets: bool) -> UsageError:
+    hint = f"Leave what does not belong into a release out with a line in {shown(str(tree))}/{IGNORE_FILE}"
+    if has_secrets:
+        hint += ", or allow a file that only looks like a secret by name"
+    return UsageError(f"{shown(str(tree))} cannot be packed:\n{one_screen(refusals)}", hint=hint)

@@ -1,0 +1,53 @@
+"""Where the files of a bundle land on the host, and which of them would meet."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+
+from deliverkit.packaging import rules
+from deliverkit.packaging.appspec import FileCopy
+from deliverkit.packaging.finding import Finding
+from deliverkit.packaging.tree import Collection, EntryKind, follow, shown
+
+
+def lint_destinations(files: Sequence[FileCopy], collection: Collection) -> Iterator[Finding]:
+    """Report every `files` entry that brings something to a place where an earlier one brought something else.
+
+    Directories that meet are merged; a file may meet neither a file nor a directory.
+    """
+    if len(files) < 2:
+        return
+    taken: dict[str, tuple[FileCopy, bool]] = {}
+    for item in files:
+        clash = ""
+        for target, is_directory in _targets(item, collection):
+            other, other_is_directory = taken.setdefault(target, (item, is_directory))
+            if other is not item and not (is_directory and other_is_directory) and not clash:
+                clash = (
+                    f"{shown(target)} is also the destination of {other.source.text} (line {other.source.place.line})"
+                )
+        if clash:
+            yield rules.DESTINATION_DUPLICATE.at(item.destination.place, clash)
+
+
+def _targets(item: FileCopy, collection: Collection) -> Iterator[tuple[str, bool]]:
+    """Each path on the host that an entry writes, and whether it is a directory.
+
+    A file is copied into the destination, a directory's content is merged into it; a link is copied as a link.
+    """
+    destination = posixpath.normpath(item.destination.text.strip().replace("\\", "/"))
+    source = follow({}, item.source.text.strip().replace("\\", "/"))
+    if source is None:
+        return
+    entry = collection.get(source) or collection.resolve(source)
+    if source and entry is None:
+        return
+    if entry is not None and entry.kind is not EntryKind.DIRECTORY:
+        yield posixpath.join(destination, posixpath.basename(source)), False
+        return
+    base = entry.path if entry is not None else ""
+    yield destination, True
+    for below in collection.under(base):
+        name = below.path[len(base) :].lstrip("/")
+        yield posixpath.join(destination, name), below.kind is EntryKind.DIRECTORY

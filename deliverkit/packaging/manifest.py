@@ -1,0 +1,114 @@
+"""The manifest: what is in a bundle, file by file, in a form whose digest names the content and nothing else.
+
+The manifest does not depend on the archive's type, its codec or any clock: two bundles with one manifest unpack to the
+same files. It is known before anything is packed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from deliverkit.errors import IntegrityError
+from deliverkit.packaging.content import read_chunks
+from deliverkit.packaging.tree import Collection, Entry, EntryKind
+
+SCHEMA = "deliverkit.manifest/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestEntry:
+    """One entry of the bundle.
+
+    Attributes:
+        path: Path inside the bundle.
+        kind: File, directory or symbolic link.
+        mode: Permission bits as four octal digits, the first always `0`.
+        size: Bytes of content; 0 for directories.
+        sha256: 64 hexadecimal digits over the content; None for directories and links.
+        target: Where a link points; None for everything else.
+    """
+
+    path: str
+    kind: EntryKind
+    mode: str
+    size: int = 0
+    sha256: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All entries of a bundle, sorted by the bytes of their paths.
+
+    Attributes:
+        entries: The tree's entries; the manifest's own file inside the bundle is not among them.
+        schema: Name and version of the form.
+    """
+
+    entries: tuple[ManifestEntry, ...]
+    schema: str = SCHEMA
+
+    def to_json(self) -> bytes:
+        """The canonical form: UTF-8, keys sorted, no spaces, nulls left out, one newline at the end."""
+        entries = [_plain(entry) for entry in self.entries]
+        document = {"entries": entries, "schema": self.schema}
+        text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return f"{text}\n".encode()
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and 64 hexadecimal digits over the canonical form."""
+        return f"sha256:{hashlib.sha256(self.to_json()).hexdigest()}"
+
+
+def make_manifest(collection: Collection) -> Manifest:
+    """Read every file once and write down what it holds.
+
+    Raises:
+        DeliverkitError: If a file changed or vanished since it was collected.
+    """
+    return Manifest(tuple(_describe(collection, entry) for entry in collection.entries))
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read a manifest back.
+
+    Raises:
+        IntegrityError: If the bytes are not a manifest in its canonical form.
+    """
+    import msgspec  # noqa: PLC0415 - only readers of manifests pay for the import
+
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"This is not a manifest: {error}") from error
+    if manifest.schema != SCHEMA or manifest.to_json() != data:
+        raise IntegrityError(
+            f"This is not a manifest in the canonical form of {SCHEMA}",
+            hint="Package again, or read the bundle with the version of deliverkit that made it",
+        )
+    return manifest
+
+
+def _describe(collection: Collection, entry: Entry) -> ManifestEntry:
+    sha256 = target = None
+    if entry.kind is EntryKind.FILE:
+        digest = hashlib.sha256()
+        for chunk in read_chunks(collection, entry):
+            digest.update(chunk)
+        sha256 = digest.hexdigest()
+    elif entry.kind is EntryKind.SYMLINK:
+        target = entry.target
+    return ManifestEntry(entry.path, entry.kind, f"{entry.mode:04o}", entry.size, sha256, target)
+
+
+def _plain(entry: ManifestEntry) -> dict[str, Any]:
+    fields: dict[str, Any] = {"kind": entry.kind.value, "mode": entry.mode, "path": entry.path, "size": entry.size}
+    if entry.sha256 is not None:
+        fields["sha256"] = entry.sha256
+    if entry.target is not None:
+        fields["target"] = entry.target
+    return fields
