@@ -4,4 +4,4 @@ set -eu
 . "$(dirname -- "$0")/common.sh"
 
 python3 -B "$APP" ask "$OWN_URL/healthz" --within 20
-python3 -B "$APP" ask "$OWN_URL/version" --within 5 --expect="$(cat -- "$ROOT/opt/storefront/VERSION")"
+python3 -B "$APP" ask "$OWN_URL/version" --within 2 --expect="$(cat -- "$ROOT/opt/storefront/VERSION")"

@@ -1,0 +1,170 @@
+"""Making, in the sandbox, what a delivery expects to find in AWS: buckets, roles, people, instances, groups, the pipeline.
+
+Everything is made only when it is missing, so seeding twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from deliverkit.domain.environment import Environment
+
+TAG = "deliverkit:environment"
+ROLE = "deliverkit-sandbox"
+PEOPLE = ("developer", "approver")
+_IMAGE = "ami-0a11ce0fdeadbeef0"
+
+
+class Clients(Protocol):
+    """Gives boto3 clients."""
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of a service in a region."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a delivery expects.
+
+    Attributes:
+        bucket: Release bucket.
+        region: Region of bucket and pipeline.
+        environments: The environments to make instances and groups for.
+        pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
+        instances: Instances in each region of each environment.
+    """
+
+    bucket: str
+    region: str
+    environments: Sequence[Environment]
+    pipeline: Mapping[str, Any] | None
+    instances: int
+
+
+class Seeder:
+    """Makes what is missing."""
+
+    def __init__(self, clients: Clients, *, credentials_file: Path) -> None:
+        """Take the clients, and where to write the access keys of the people it makes."""
+        self._clients = clients
+        self._credentials_file = credentials_file
+
+    def seed(self, needs: Needs) -> Iterator[str]:
+        """Make everything, telling each thing that was made."""
+        yield from self._buckets(needs)
+        yield from self._role()
+        yield from self._people(needs.environments)
+        for environment in needs.environments:
+            yield from self._environment(environment, needs.instances)
+        if needs.pipeline is not None:
+            yield from self._pipeline(needs.pipeline, needs.region)
+
+    # --- buckets and identities --------------------------------------------------------------------
+
+    def _buckets(self, needs: Needs) -> Iterator[str]:
+        artifacts = (needs.pipeline or {}).get("artifactStore", {}).get("location")
+        s3 = self._clients.client("s3", needs.region)
+        existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+        for bucket in dict.fromkeys(name for name in (needs.bucket, artifacts) if name):
+            if bucket in existing:
+                continue
+            # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
+            place = {} if needs.region == "us-east-1" else {"LocationConstraint": needs.region}
+            s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            yield f"bucket {bucket}, versioned"
+
+    def _role(self) -> Iterator[str]:
+        iam = self._clients.client("iam")
+        if any(role["RoleName"] == ROLE for role in iam.list_roles()["Roles"]):
+            return
+        services = {"Service": ["codedeploy.amazonaws.com", "codepipeline.amazonaws.com"]}
+        statement = {"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"}
+        iam.create_role(
+            RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        )
+        yield f"role {ROLE}"
+
+    def _people(self, environments: Iterable[Environment]) -> Iterator[str]:
+        iam = self._clients.client("iam")
+        existing = {user["UserName"] for user in iam.list_users()["Users"]}
+        if set(PEOPLE) <= existing and self._credentials_file.exists():
+            return
+        profiles = []
+        for name in PEOPLE:
+            if name not in existing:
+                iam.create_user(UserName=name)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            profiles.append(_profile(name, key))
+        groups = {group for each in environments if each.approvals for group in each.approvals.groups}
+        for group in sorted(groups):
+            iam.create_group(GroupName=group)
+            iam.add_user_to_group(GroupName=group, UserName="approver")
+        self._credentials_file.write_text("\n".join(profiles), encoding="utf-8")
+        self._credentials_file.chmod(0o600)
+        yield f"users {' and '.join(PEOPLE)}; approver is in {', '.join(sorted(groups)) or 'no group'}"
+
+    # --- environments ------------------------------------------------------------------------------
+
+    def _environment(self, environment: Environment, instances: int) -> Iterator[str]:
+        for region in dict.fromkeys(region for wave in environment.waves for region in wave):
+            yield from self._instances(environment, region, instances)
+            yield from self._group(environment, region)
+
+    def _instances(self, environment: Environment, region: str, wanted: int) -> Iterator[str]:
+        ec2 = self._clients.client("ec2", region)
+        filters = [
+            {"Name": f"tag:{TAG}", "Values": [_mark(environment)]},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        ]
+        found = sum(len(r["Instances"]) for r in ec2.describe_instances(Filters=filters)["Reservations"])
+        missing = wanted - found
+        if missing <= 0:
+            return
+        tags = [{"Key": TAG, "Value": _mark(environment)}, {"Key": "Name", "Value": environment.group}]
+        specification = [{"ResourceType": "instance", "Tags": tags}]
+        ec2.run_instances(ImageId=_IMAGE, MinCount=missing, MaxCount=missing, TagSpecifications=specification)
+        yield f"{missing} instances for {environment.name} in {region}"
+
+    def _group(self, environment: Environment, region: str) -> Iterator[str]:
+        codedeploy = self._clients.client("codedeploy", region)
+        if environment.application not in codedeploy.list_applications()["applications"]:
+            codedeploy.create_application(applicationName=environment.application, computePlatform="Server")
+            yield f"CodeDeploy application {environment.application} in {region}"
+        known = codedeploy.list_deployment_groups(applicationName=environment.application)["deploymentGroups"]
+        if environment.group in known:
+            return
+        codedeploy.create_deployment_group(
+            applicationName=environment.application,
+            deploymentGroupName=environment.group,
+            serviceRoleArn=self._role_arn(),
+            ec2TagFilters=[{"Key": TAG, "Value": _mark(environment), "Type": "KEY_AND_VALUE"}],
+            deploymentConfigName="CodeDeployDefault.AllAtOnce",
+        )
+        yield f"deployment group {environment.group} in {region}"
+
+    # --- the pipeline ------------------------------------------------------------------------------
+
+    def _pipeline(self, declaration: Mapping[str, Any], region: str) -> Iterator[str]:
+        codepipeline = self._clients.client("codepipeline", region)
+        wanted = {**declaration, "roleArn": self._role_arn()}
+        names = {pipeline["name"] for pipeline in codepipeline.list_pipelines()["pipelines"]}
+        if wanted["name"] not in names:
+            codepipeline.create_pipeline(pipeline=wanted)
+            yield f"pipeline {wanted['name']}"
+
+    def _role_arn(self) -> str:
+        return str(self._clients.client("iam").get_role(RoleName=ROLE)["Role"]["Arn"])
+
+
+def _mark(environment: Environment) -> str:
+    return f"{environment.application}/{environment.name}"
+
+
+def _profile(name: str, key: Mapping[str, str]) -> str:
+    return f"[{name}]\naws_access_key_id = {key['AccessKeyId']}\naws_secret_access_key = {key['SecretAccessKey']}\n"
