@@ -1,0 +1,145 @@
+"""botocore's errors in our words, told apart by code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, UnreachableError, UsageError
+
+_CREDENTIAL_HINT = "export AWS_PROFILE=..., use --profile, or `deliverkit sandbox up` for an AWS on this machine"
+_SANDBOX_HINT = "is the sandbox up? deliverkit sandbox status"
+_MISSING = frozenset(
+    {
+        "404",
+        "NoSuchKey",
+        "NoSuchBucket",
+        "NoSuchVersion",
+        "NoSuchEntity",
+        "PipelineNotFoundException",
+        "PipelineExecutionNotFoundException",
+        "StageNotFoundException",
+        "ActionNotFoundException",
+        "ApplicationDoesNotExistException",
+        "DeploymentGroupDoesNotExistException",
+        "DeploymentDoesNotExistException",
+        "DeploymentConfigDoesNotExistException",
+        "RevisionDoesNotExistException",
+    }
+)
+_CONFLICTS = frozenset(
+    {
+        "409",
+        "412",
+        "PreconditionFailed",
+        "ConditionalRequestConflict",
+        "ConflictException",
+        "ConcurrentPipelineExecutionsLimitExceededException",
+        "PipelineExecutionNotStoppableException",
+        "DuplicatedStopRequestException",
+        "InvalidApprovalTokenException",
+        "ApprovalAlreadyCompletedException",
+        "UnableToRollbackStageException",
+        "StageNotRetryableException",
+        "NotLatestPipelineExecutionException",
+        "DeploymentLimitExceededException",
+        "DeploymentAlreadyCompletedException",
+        "DeploymentConfigAlreadyExistsException",
+        "BucketAlreadyExists",
+        "BucketAlreadyOwnedByYou",
+    }
+)
+_TRANSIENT = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "RequestTimeout",
+        "500",
+        "503",
+    }
+)
+_DENIED = frozenset(
+    {
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "AuthFailure",
+    }
+)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn what botocore raises inside into our errors.
+
+    Args:
+        doing: What we were doing, for the message: `starting pipeline storefront-delivery`.
+
+    Raises:
+        UnreachableError: If AWS does not answer, throttles, denies permission, or there are no credentials.
+        NotFoundError: If the named thing does not exist.
+        ConflictError: If its state forbids the request.
+        UsageError: If AWS finds the request wrong, or the AWS configuration is.
+    """
+    # Everything that raises botocore's errors has imported botocore already; this import costs nothing.
+    import botocore.exceptions as vendor  # noqa: PLC0415
+
+    try:
+        yield
+    except vendor.ClientError as error:
+        raise _from_code(doing, error.response) from error
+    except (vendor.NoCredentialsError, vendor.PartialCredentialsError, vendor.CredentialRetrievalError) as error:
+        raise UnreachableError(f"{doing}: there are no AWS credentials ({error})", hint=_CREDENTIAL_HINT) from error
+    except vendor.ProfileNotFound as error:
+        raise UsageError(f"{doing}: {error}", hint="aws configure list-profiles names those there are") from error
+    except (vendor.NoRegionError, vendor.InvalidRegionError) as error:
+        raise UsageError(f"{doing}: {error}", hint="--region REGION, or export AWS_DEFAULT_REGION=REGION") from error
+    except vendor.HTTPClientError as error:
+        raise UnreachableError(f"{doing}: AWS does not answer: {error}", hint=_SANDBOX_HINT) from error
+    except (vendor.ParamValidationError, vendor.ConfigParseError, vendor.ConfigNotFound) as error:
+        raise UsageError(f"{doing}: {error}") from error
+    except ValueError as error:
+        # boto3 raises a bare ValueError for an endpoint that is not an URL.
+        if "endpoint" not in str(error):
+            raise
+        raise UsageError(f"{doing}: {error}", hint="--endpoint-url http://HOST:PORT") from error
+    except vendor.BotoCoreError as error:
+        raise UnreachableError(f"{doing}: {error}") from error
+
+
+def code_of(error: BaseException | None) -> str:
+    """The AWS error code behind one of our errors; empty when it did not come from AWS."""
+    response: Mapping[str, Any] = getattr(getattr(error, "__cause__", None), "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _from_code(doing: str, response: Mapping[str, Any]) -> DeliverkitError:
+    told = response.get("Error", {})
+    code, message = str(told.get("Code", "unknown")), str(told.get("Message", ""))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    text = f"{doing}: {message or 'no message'} ({code})"
+    if code in _MISSING:
+        return NotFoundError(text)
+    if code in _CONFLICTS:
+        return ConflictError(text)
+    if code in _DENIED:
+        return UnreachableError(text, hint="deliverkit needs that permission; see the credentials and the role in use")
+    if code in _TRANSIENT or status >= 500:
+        return UnreachableError(text)
+    return UsageError(text)

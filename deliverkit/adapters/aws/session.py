@@ -1,0 +1,102 @@
+"""One boto3 session per process, and its clients; the only place that makes them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from deliverkit.adapters.aws.errors import translated
+from deliverkit.errors import UsageError
+
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 30
+ATTEMPTS = 4
+"""boto3's own retries, in seconds and tries: they cover throttling and lost connections of a single call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How to reach AWS; whatever is left empty follows boto3's own rules (environment, shared files, roles).
+
+    Attributes:
+        profile: Name of a profile in the shared files.
+        region: Region for calls that name none.
+        endpoint_url: Endpoint of every service, instead of AWS's own.
+        access_key_id: Access key, together with its secret, instead of a profile.
+        secret_access_key: The secret; never shown.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+    def __repr__(self) -> str:
+        """Everything but the secret."""
+        return f"Account(profile={self.profile!r}, region={self.region!r}, endpoint_url={self.endpoint_url!r})"
+
+
+class Aws:
+    """Gives boto3 clients; each service and region has one client, which threads may share."""
+
+    def __init__(self, account: Account) -> None:
+        """Take the way to reach AWS; nothing is imported or contacted before the first client is asked for."""
+        self._account = account
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.RLock()
+        self._session: Any = None
+
+    @property
+    def region(self) -> str:
+        """The region in use.
+
+        Raises:
+            UsageError: If neither the options, the environment nor the profile names one.
+        """
+        region = self._account.region or self._open_session().region_name
+        if not region:
+            raise UsageError("no AWS region is set", hint="--region REGION, or export AWS_DEFAULT_REGION=REGION")
+        return str(region)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of a service in a region, by default the region in use.
+
+        Raises:
+            UsageError: If the profile does not exist or no region is set.
+        """
+        place = region or self.region
+        with self._lock:
+            if (service, place) not in self._clients:
+                self._clients[service, place] = self._make(service, place)
+            return self._clients[service, place]
+
+    def _make(self, service: str, region: str) -> Any:
+        import botocore.config  # noqa: PLC0415  (half a second that only commands which talk to AWS pay)
+
+        settings = botocore.config.Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "max_attempts": ATTEMPTS},
+            user_agent_extra="deliverkit",
+            # Path-style addresses work for a loopback endpoint, and for every bucket name on AWS.
+            s3={"addressing_style": "path"} if self._account.endpoint_url else None,
+        )
+        with translated(f"preparing to call {service} in {region}"):
+            return self._open_session().client(
+                service, region_name=region, endpoint_url=self._account.endpoint_url, config=settings
+            )
+
+    def _open_session(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                import boto3.session  # noqa: PLC0415
+
+                with translated("reading the AWS configuration"):
+                    self._session = boto3.session.Session(
+                        profile_name=self._account.profile,
+                        aws_access_key_id=self._account.access_key_id,
+                        aws_secret_access_key=self._account.secret_access_key,
+                    )
+            return self._session
