@@ -107,7 +107,8 @@ def describe(reports: Sequence[DeploymentReport]) -> str:
 
 
 def _marker(rollout: Rollout, index: int) -> str:
-    return f"deliverkit {rollout.id} leg {index + 1}"
+    # The plan's digest keeps a promotion apart from one of the same number in a ledger that was begun anew.
+    return f"deliverkit {rollout.id} plan {rollout.plan.digest.removeprefix('sha256:')[:12]} leg {index + 1}"
 
 
 def _together(reports: Sequence[DeploymentReport]) -> CarriageStatus:

@@ -39,7 +39,9 @@ class Sandbox:
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])
         self.world.address_base = f"127.{self.port >> 8}.{self.port & 255}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox-http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True
+        )
         self._engines = _engines(self.world)
 
     @property

@@ -41,6 +41,7 @@ _CONFLICTS = frozenset(
         "InvalidApprovalTokenException",
         "ApprovalAlreadyCompletedException",
         "UnableToRollbackStageException",
+        "PipelineExecutionOutdatedException",
         "StageNotRetryableException",
         "NotLatestPipelineExecutionException",
         "DeploymentLimitExceededException",

@@ -1,4 +1,4 @@
-"""Making, in the sandbox, what a delivery expects to find in AWS: buckets, roles, people, instances, groups, the pipeline.
+"""Making, in the sandbox, what a delivery expects to find in AWS: buckets, people, instances, groups, the pipeline.
 
 Everything is made only when it is missing, so seeding twice changes nothing.
 """
