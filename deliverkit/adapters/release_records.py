@@ -1,0 +1,37 @@
+"""What every release store says alike: which versions are near, and why a version cannot be recorded twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from deliverkit.domain.release import Release
+from deliverkit.errors import ConflictError, NotFoundError
+
+
+def unknown_version(version: str, known: Iterable[str]) -> NotFoundError:
+    """The refusal for a version that names no release, with the nearest spellings."""
+    near = get_close_matches(version, list(known), n=3)
+    suggestion = f"; did you mean {' or '.join(near)}?" if near else ""
+    return NotFoundError(f"there is no release {version}{suggestion}", hint="deliverkit release list")
+
+
+def settled(present: Release, wanted: Release) -> Release:
+    """The release on record, when both name the same bytes.
+
+    Raises:
+        ConflictError: If the version already names another digest.
+    """
+    if present.digest == wanted.digest:
+        return present
+    since = f"{present.created_at:%Y-%m-%d %H:%M} UTC by {present.created_by}"
+    raise ConflictError(
+        f"version {wanted.version} already names {present.short_digest}, packaged {since}; "
+        f"this build is {wanted.short_digest}",
+        hint="commit or tag the build, so that it gets a version of its own; a recorded release never changes",
+    )
+
+
+def newest_first(releases: Iterable[Release]) -> tuple[Release, ...]:
+    """Releases by age; of the same moment by version, so that the order is always the same."""
+    return tuple(sorted(releases, key=lambda release: (release.created_at, release.version), reverse=True))

@@ -1,0 +1,19 @@
+"""Contract suites: what every ledger, lock service and release store must do.
+
+An adapter's test module subclasses a suite and gives it a fixture:
+
+    class TestMyLedger(LedgerContract):
+        @pytest.fixture()
+        def ledger(self) -> Ledger:
+            return MyLedger(...)
+
+These modules import pytest, so nothing but tests may import them.
+"""
+
+from __future__ import annotations
+
+from deliverkit.testing.contracts.ledger import LedgerContract
+from deliverkit.testing.contracts.locks import LockContract
+from deliverkit.testing.contracts.releases import ReleaseStoreContract
+
+__all__ = ["LedgerContract", "LockContract", "ReleaseStoreContract"]
