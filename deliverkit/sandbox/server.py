@@ -11,7 +11,7 @@ from typing import Any
 from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
-from deliverkit.sandbox.front import Front
+from deliverkit.sandbox.front import CredentialScope, Environ, Front
 from deliverkit.sandbox.instances import install as install_instances
 from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -36,13 +36,19 @@ class Sandbox:
         self.state_dir = state_dir.resolve()
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.world = World(state_dir=self.state_dir, moto=MotoBase())
+        self._alarms = install_alarms(self.world)
+        self._engines: list[Engine] = [
+            install_instances(self.world),
+            install_codedeploy(self.world),
+            install_codepipeline(self.world),
+            self._alarms,
+        ]
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])
         self.world.address_base = f"127.{self.port >> 8}.{self.port & 255}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True
         )
-        self._engines = _engines(self.world)
 
     @property
     def endpoint(self) -> str:
@@ -76,14 +82,15 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Front(self.world, self._control)
+        front = Front(self.world, self._control, observers=[self._notice_metrics])
         return make_server(LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler)
+
+    def _notice_metrics(self, scope: CredentialScope, _environ: Environ) -> None:
+        # CloudWatch signs as `monitoring`.
+        if scope.service == "monitoring":
+            self._alarms.look()
 
     def _control(self, method: str, path: str, _params: Mapping[str, Any]) -> Mapping[str, Any]:
         if (method, path) == ("GET", "status"):
             return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}
         raise ApiError("UnknownOperationException", f"the sandbox has no endpoint {method} {path}", status=404)
-
-
-def _engines(world: World) -> list[Engine]:
-    return [install(world) for install in (install_instances, install_codedeploy, install_codepipeline, install_alarms)]

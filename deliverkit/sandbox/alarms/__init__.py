@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.sandbox.kernel.engine import Engine, Passive
+from deliverkit.sandbox.alarms.evaluator import AlarmEvaluator
 
 if TYPE_CHECKING:
     from deliverkit.sandbox.kernel.world import World
 
 
-def install(world: World) -> Engine:
-    """Add the service to the world."""
-    return Passive()
+def install(world: World) -> AlarmEvaluator:
+    """The evaluator for moto's alarms."""
+    return AlarmEvaluator(world)

@@ -1,0 +1,115 @@
+"""How CloudWatch turns datapoints into an alarm's state. Pure.
+
+Source: CloudWatch User Guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing data".
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """States of an alarm (CloudWatch API reference, MetricAlarm.StateValue)."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class Missing(StrEnum):
+    """What a period without data counts as (CloudWatch API reference, PutMetricAlarm.TreatMissingData)."""
+
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+
+
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+EXTRA_PERIODS = 2
+"""How many periods beyond the evaluation periods are looked at for datapoints that arrived late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When an alarm goes off.
+
+    Attributes:
+        comparison: Name of a comparison with the threshold.
+        threshold: The value compared with.
+        evaluation_periods: Periods looked at (N).
+        datapoints_to_alarm: Breaching datapoints among them that raise the alarm (M).
+        missing: What a period without data counts as.
+    """
+
+    comparison: str
+    threshold: float
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    missing: Missing
+
+    @property
+    def range(self) -> int:
+        """Number of periods whose datapoints are wanted."""
+        return self.evaluation_periods + EXTRA_PERIODS
+
+    def is_breaching(self, value: float) -> bool:
+        """True when the value is on the bad side of the threshold."""
+        return COMPARISONS[self.comparison](value, self.threshold)
+
+
+def evaluate(rule: Rule, datapoints: Sequence[float | None], present: State) -> tuple[State, str]:
+    """The alarm's state and the reason in CloudWatch's manner.
+
+    Args:
+        rule: The alarm.
+        datapoints: One value for each period of the range, the newest last; None where there is no data.
+        present: The state so far, which missing data may retain.
+    """
+    real = [value for value in datapoints if value is not None]
+    if not real:
+        return _without_data(rule, present)
+    used = real[-rule.evaluation_periods :]
+    breaching = sum(rule.is_breaching(value) for value in used)
+    filled = rule.evaluation_periods - len(used)
+    if rule.missing is Missing.BREACHING:
+        breaching += filled
+    state = _state(rule, breaching, is_undecided=bool(filled) and breaching == len(used), present=present)
+    return state, _reason(rule, used, breaching, filled)
+
+
+def _state(rule: Rule, breaching: int, *, is_undecided: bool, present: State) -> State:
+    if breaching >= rule.datapoints_to_alarm:
+        return State.ALARM
+    if is_undecided and rule.missing is Missing.MISSING:
+        # All the data there is breaches: CloudWatch raises the alarm early rather than late.
+        return State.ALARM
+    return present if is_undecided and rule.missing is Missing.IGNORE else State.OK
+
+
+def _without_data(rule: Rule, present: State) -> tuple[State, str]:
+    counted = {
+        Missing.MISSING: State.INSUFFICIENT_DATA,
+        Missing.BREACHING: State.ALARM,
+        Missing.NOT_BREACHING: State.OK,
+    }
+    state = counted.get(rule.missing, present)
+    periods = f"{rule.evaluation_periods} datapoint{'' if rule.evaluation_periods == 1 else 's'}"
+    if state is State.INSUFFICIENT_DATA:
+        return state, f"Insufficient Data: {periods} were unknown."
+    return state, f"Threshold Crossed: no datapoints were received for {periods} and treated as [{rule.missing.value}]."
+
+
+def _reason(rule: Rule, used: Sequence[float], breaching: int, filled: int) -> str:
+    values = ", ".join(f"{value:g}" for value in used)
+    missing = f" and {filled} missing treated as [{rule.missing.value}]" if filled else ""
+    crossed = f"{breaching} of {rule.evaluation_periods} breaching, {rule.datapoints_to_alarm} needed"
+    return f"Threshold Crossed: datapoints [{values}]{missing}, {rule.comparison} ({rule.threshold:g}): {crossed}."
