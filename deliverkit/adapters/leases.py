@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from deliverkit.errors import FencedError, LockedError
+import msgspec
+
+from deliverkit.domain.ledger import canonical
+from deliverkit.errors import FencedError, IntegrityError, LockedError
 from deliverkit.ports import Lease
 
 
@@ -63,6 +66,23 @@ def is_same(present: Lease, lease: Lease) -> bool:
 def has_expired(lease: Lease, now: datetime) -> bool:
     """True from the moment of expiry on."""
     return lease.expires_at is not None and now >= lease.expires_at
+
+
+def to_document(lease: Lease) -> bytes:
+    """The record as it is stored: one canonical JSON document."""
+    return canonical(msgspec.to_builtins(lease))
+
+
+def from_document(document: bytes) -> Lease:
+    """The record of a stored document.
+
+    Raises:
+        IntegrityError: If it is none.
+    """
+    try:
+        return msgspec.json.decode(document, type=Lease)
+    except msgspec.DecodeError as error:
+        raise IntegrityError(f"not a lease document ({error}): {document[:80]!r}") from error
 
 
 def _held(present: Lease) -> str:

@@ -1,0 +1,175 @@
+"""Small documents in one S3 bucket: conditional writes that know their own lost answers, reads, listings."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from deliverkit.adapters.aws.errors import code_of, translated
+from deliverkit.adapters.aws.session import Aws
+from deliverkit.errors import ConflictError, NotFoundError, UsageError
+
+PARALLEL = 8
+_NONCE = "deliverkit-write"
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """How objects are encrypted at rest (S3 API reference, PutObject, x-amz-server-side-encryption).
+
+    Attributes:
+        algorithm: `aws:kms`, `aws:kms:dsse` or `AES256`.
+        key_id: KMS key; empty for the account's own S3 key.
+    """
+
+    algorithm: str = "aws:kms"
+    key_id: str = ""
+
+    def as_parameters(self) -> Mapping[str, str]:
+        """The members that PutObject and CreateMultipartUpload take."""
+        key = {"SSEKMSKeyId": self.key_id} if self.key_id else {}
+        return {"ServerSideEncryption": self.algorithm, **key}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An object's content, with what a conditional write needs to replace exactly this one.
+
+    Attributes:
+        body: The content.
+        e_tag: Entity tag as S3 gave it, with its quotes.
+        nonce: Identifies the write that put it there; empty for an object that somebody else stored.
+    """
+
+    body: bytes
+    e_tag: str
+    nonce: str
+
+
+class Bucket:
+    """One bucket, seen through the few calls that ledgers, leases and release records need.
+
+    Attributes:
+        name: The bucket's name.
+        encryption: How what we write is encrypted.
+    """
+
+    def __init__(self, aws: Aws, name: str, *, encryption: Encryption | None = None, page_size: int = 1000) -> None:
+        """Take the clients and the name; nothing is contacted yet.
+
+        Args:
+            aws: Gives the S3 client.
+            name: Bucket name.
+            encryption: How to encrypt; with the account's KMS key for S3 by default.
+            page_size: Keys asked for at once.
+        """
+        self.name = name
+        self.encryption = encryption or Encryption()
+        self._aws = aws
+        self._page_size = page_size
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client."""
+        return self._aws.client("s3")
+
+    def put(self, key: str, body: bytes, *, replacing: Document | None = None) -> None:
+        """Write an object that is not there yet, or exactly the one that was read.
+
+        boto3 repeats a request whose answer was lost; the repetition then finds the first one's object in its way. A
+        nonce in the object's metadata tells whether what lies there is our own write.
+
+        Raises:
+            ConflictError: If another writer was there first; nothing was changed.
+            UsageError: If the bucket does not exist.
+            UnreachableError: If S3 does not answer or denies the write.
+        """
+        nonce = uuid.uuid4().hex
+        condition = {"IfMatch": replacing.e_tag} if replacing else {"IfNoneMatch": "*"}
+        try:
+            with self.doing(f"writing {self.uri(key)}"):
+                self.client.put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/json",
+                    Metadata={_NONCE: nonce},
+                    **condition,
+                    **self.encryption.as_parameters(),
+                )
+        except NotFoundError as error:
+            # If-Match on a key that is gone: somebody deleted what we read.
+            raise ConflictError(error.message) from error
+        except ConflictError:
+            present = self.get(key)
+            if present is None or present.nonce != nonce:
+                raise
+
+    def get(self, key: str) -> Document | None:
+        """The object; None when there is none.
+
+        Raises:
+            UsageError: If the bucket does not exist.
+            UnreachableError: If S3 does not answer or denies the read.
+        """
+        try:
+            with self.doing(f"reading {self.uri(key)}"):
+                answer = self.client.get_object(Bucket=self.name, Key=key)
+                body = answer["Body"].read()
+        except NotFoundError:
+            return None
+        return Document(body, str(answer["ETag"]), str(answer.get("Metadata", {}).get(_NONCE, "")))
+
+    def get_all(self, keys: Iterable[str]) -> tuple[Document | None, ...]:
+        """Many objects, side by side, in the keys' order."""
+        wanted = tuple(keys)
+        if len(wanted) < 2:
+            return tuple(self.get(key) for key in wanted)
+        with ThreadPoolExecutor(min(PARALLEL, len(wanted))) as pool:
+            return tuple(pool.map(self.get, wanted))
+
+    def keys(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
+        """All keys that begin with the prefix and come after the other one, in the order of their UTF-8 bytes."""
+        return tuple(str(item["Key"]) for page in self._pages(prefix, after=after) for item in page.get("Contents", ()))
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """The folders that begin with the prefix, each up to its closing slash."""
+        pages = self._pages(prefix, delimiter="/")
+        return tuple(str(folder["Prefix"]) for page in pages for folder in page.get("CommonPrefixes", ()))
+
+    def uri(self, key: str) -> str:
+        """The object as people write it."""
+        return f"s3://{self.name}/{key}"
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Translate errors; that the bucket itself is missing is a matter of configuration, not of one object.
+
+        Raises:
+            UsageError: If the bucket does not exist, or S3 finds the request wrong.
+            NotFoundError: If the object does not exist.
+            ConflictError: If a condition does not hold.
+            UnreachableError: If S3 does not answer or denies the request.
+        """
+        try:
+            with translated(what):
+                yield
+        except NotFoundError as error:
+            if code_of(error) == "NoSuchBucket":
+                hint = f"aws s3 mb s3://{self.name}, or correct `release.store` and `ledger` in deliverkit.yml"
+                raise UsageError(f"{what}: there is no bucket {self.name}", hint=hint) from error
+            raise
+
+    def _pages(self, prefix: str, *, after: str = "", delimiter: str = "") -> Iterator[Mapping[str, Any]]:
+        optional = {"StartAfter": after, "Delimiter": delimiter}
+        with self.doing(f"listing {self.uri(prefix)}"):
+            yield from self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name,
+                Prefix=prefix,
+                PaginationConfig={"PageSize": self._page_size},
+                **{name: value for name, value in optional.items() if value},
+            )

@@ -1,0 +1,201 @@
+"""A whole delivery in memory: every real room of deliverkit, the outside world simulated, the clock in the test's hand."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deliverkit.delivery import Delivery, PackagedRelease
+from deliverkit.domain.environment import Environment
+from deliverkit.domain.gate import Gate, GateKind
+from deliverkit.domain.plan import DriveKind, Plan
+from deliverkit.domain.release import BundleFormat, Release
+from deliverkit.engine.direct import DirectCarrier
+from deliverkit.engine.executor import Executor
+from deliverkit.engine.journal import Journal
+from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.engine.planner import Blueprint, Planner
+from deliverkit.engine.preflight import Preflight
+from deliverkit.engine.promotions import Promotions
+from deliverkit.engine.runner import Pace
+from deliverkit.engine.through_pipeline import PipelineCarrier
+from deliverkit.engine.verifying import Witness
+from deliverkit.errors import UsageError
+from deliverkit.ports import (
+    ActionDeclaration,
+    Deployer,
+    Identity,
+    Ledger,
+    LockService,
+    PipelineService,
+    StageDeclaration,
+)
+from deliverkit.testing.checks import ScriptedCheck
+from deliverkit.testing.clock import FakeClock
+from deliverkit.testing.fleet import Fleet
+from deliverkit.testing.identity import DEVELOPER
+from deliverkit.testing.ledger import MemoryLedger
+from deliverkit.testing.locks import MemoryLocks
+from deliverkit.testing.pipelines import MemoryPipelines
+from deliverkit.testing.releases import MemoryReleases
+
+PIPELINE = "delivery"
+Wrap = Callable[[object], object]
+
+
+class ScriptedDrivers:
+    """Implements `ports.Drivers`: a test says who drives and who is dead."""
+
+    def __init__(self, me: str, dead: set[str]) -> None:
+        """Take this driver's name and the shared set of the dead."""
+        self._me = me
+        self._dead = dead
+
+    def me(self) -> str:
+        """This driver."""
+        return self._me
+
+    def is_known_dead(self, holder: str) -> bool:
+        """True for a driver that the test declared dead."""
+        return holder in self._dead
+
+
+@dataclass
+class Rehearsal:
+    """The outside world of one delivery, and doors into it.
+
+    Attributes:
+        environments: In order.
+        gates: By name.
+        is_piped: True to drive through a pipeline with a stage for every environment.
+        clock: Everybody's time.
+        fleet: CodeDeploy and its instances.
+        pipelines: CodePipeline.
+        check: Answers every gate.
+        ledger: What was recorded.
+        locks: Leases.
+        releases: The store.
+        dead: Drivers declared dead.
+        wrap: Wraps every port that a delivery is given, to make it fail or count.
+    """
+
+    environments: Sequence[Environment]
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    is_piped: bool = False
+    clock: FakeClock = field(default_factory=FakeClock)
+    ledger: Ledger = field(default_factory=MemoryLedger)
+    locks: LockService = field(default_factory=MemoryLocks)
+    releases: MemoryReleases = field(default_factory=MemoryReleases)
+    dead: set[str] = field(default_factory=set)
+    wrap: Wrap = field(default=lambda port: port)
+
+    def __post_init__(self) -> None:
+        """Make the fleet, with a group for each environment and region, and the pipeline over it."""
+        self.fleet = Fleet(self.clock)
+        self.check = ScriptedCheck(self.clock)
+        for environment in self.environments:
+            for region in (region for wave in environment.waves for region in wave):
+                self.fleet.add_group(region, environment.group)
+        self.pipelines = MemoryPipelines(
+            PIPELINE, pipeline_stages(self.environments), fleet=self.fleet, clock=self.clock
+        )
+
+    def release(self, version: str) -> Release:
+        """A release on record, with a bundle in the store."""
+        content = version.encode()
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        with tempfile.TemporaryDirectory() as scratch:
+            bundle = Path(scratch) / "bundle.zip"
+            bundle.write_bytes(content)
+            revision = self.releases.upload(bundle, digest=digest, format=BundleFormat.ZIP).revision
+        self.fleet.versions[revision] = version
+        release = Release("shop", version, digest, len(content), revision, self.clock.now(), DEVELOPER.arn)
+        return self.releases.record(release)
+
+    def delivery(self, identity: Identity = DEVELOPER, *, driver: str = "driver-1") -> Delivery:
+        """The delivery as one process sees it."""
+        ledger: Ledger = self._wrapped(self.ledger)
+        locks: LockService = self._wrapped(self.locks)
+        journal = Journal(ledger, clock=self.clock, actor=identity.arn)
+        blueprint = self._blueprint()
+        pipelines: PipelineService = self._wrapped(self.pipelines)
+        planner = Planner(
+            blueprint,
+            pipelines=pipelines,
+            deployers=self._deployer,
+            releases=self.releases,
+            clock=self.clock,
+        )
+        promotions = Promotions(
+            ledger=ledger,
+            locks=locks,
+            journal=journal,
+            preflight=Preflight(locks=locks, releases=self.releases, clock=self.clock),
+            executor_for=lambda plan: self._executor(plan, journal, locks, pipelines),
+            drivers=ScriptedDrivers(driver, self.dead),
+            clock=self.clock,
+            identity=identity,
+            pace=Pace(),
+        )
+        return Delivery(
+            blueprint=blueprint,
+            packager=_no_packaging,
+            releases=self.releases,
+            ledger=ledger,
+            locks=locks,
+            journal=journal,
+            planner=planner,
+            promotions=promotions,
+            identity=identity,
+            clock=self.clock,
+        )
+
+    def _blueprint(self) -> Blueprint:
+        by_name = {environment.name: environment for environment in self.environments}
+        return Blueprint("shop", by_name, self.gates, PIPELINE if self.is_piped else "", "us-east-1")
+
+    def _executor(self, plan: Plan, journal: Journal, locks: LockService, pipelines: PipelineService) -> Executor:
+        is_direct = plan.drive.kind is DriveKind.DIRECT
+        carrier = DirectCarrier(self._deployer) if is_direct else PipelineCarrier(pipelines, self._deployer, plan.drive)
+        return Executor(
+            carrier=carrier,
+            gatekeeper=Gatekeeper(dict.fromkeys(GateKind, self.check)),
+            witness=Witness(self._deployer, self.fleet),
+            journal=journal,
+            locks=locks,
+            clock=self.clock,
+        )
+
+    def _deployer(self, region: str) -> Deployer:
+        deployer: Deployer = self._wrapped(self.fleet.deployer(region))
+        return deployer
+
+    def _wrapped(self, port: object) -> Any:
+        return self.wrap(port)
+
+
+def pipeline_stages(environments: Sequence[Environment]) -> tuple[StageDeclaration, ...]:
+    """A source stage, and for each environment a stage that admits, deploys in every region, and judges."""
+    source = ActionDeclaration("Release", "Source", "S3", 1, "us-east-1", {"S3Bucket": "memory", "S3ObjectKey": "none"})
+    return (StageDeclaration("Source", (source,)), *(_stage(environment) for environment in environments))
+
+
+def _stage(environment: Environment) -> StageDeclaration:
+    name = environment.name.title()
+    regions = [region for wave in environment.waves for region in wave]
+    configuration = {"ApplicationName": environment.application, "DeploymentGroupName": environment.group}
+    deploys = [
+        ActionDeclaration(f"Deploy-{name}-{number}", "Deploy", "CodeDeploy", 2, region, configuration)
+        for number, region in enumerate(regions, start=1)
+    ]
+    admit = ActionDeclaration(f"Admit-{name}", "Approval", "Manual", 1, "us-east-1", {})
+    judge = ActionDeclaration(f"Judge-{name}", "Approval", "Manual", 3, "us-east-1", {})
+    return StageDeclaration(f"Deploy-{name}", (admit, *deploys, judge))
+
+
+def _no_packaging(_path: Path | None) -> PackagedRelease:
+    raise UsageError("a rehearsal in memory packages nothing; use `release`")

@@ -1,0 +1,67 @@
+"""What the adapters' tests share: a real sandbox over HTTP, and fresh buckets in it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deliverkit.adapters.aws.session import Account, Aws
+from deliverkit.sandbox.server import Sandbox
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A fresh bucket."""
+
+    aws: Aws
+    bucket: str
+    endpoint: str
+
+
+@pytest.fixture(scope="session")
+def adapters_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    sandbox = Sandbox(tmp_path_factory.mktemp("adapters-sandbox"), port=0)
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def aws(adapters_sandbox: Sandbox) -> Aws:
+    return aws_at(adapters_sandbox.endpoint)
+
+
+def aws_at(endpoint: str) -> Aws:
+    account = Account(
+        region="us-east-1", endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="sandbox"
+    )
+    return Aws(account)
+
+
+@pytest.fixture
+def make_bucket(aws: Aws) -> Callable[[], str]:
+    def make(*, is_versioned: bool = True) -> str:
+        name = f"releases-{next(_NUMBERS)}"
+        client = aws.client("s3")
+        client.create_bucket(Bucket=name)
+        if is_versioned:
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    return make
+
+
+@pytest.fixture
+def place(aws: Aws, adapters_sandbox: Sandbox, make_bucket: Callable[[], str]) -> Place:
+    return Place(aws, make_bucket(), adapters_sandbox.endpoint)
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "ledger.db"
