@@ -44,8 +44,8 @@ class Diagnostics:
     """How a command went.
 
     Attributes:
-        error_code: 0 success, 1 script missing, 2 not executable, 3 timed out, 4 failed, 5 unknown, 6 outputs left open,
-            7 failed after a restart of the agent.
+        error_code: 0 success, 1 script missing, 2 not executable, 3 timed out, 4 failed, 5 unknown, 6 outputs left
+            open, 7 failed after a restart of the agent.
         script: Path of the script within the bundle; empty without one.
         message: One line.
         log: Last 2048 characters of the script's output.
@@ -65,9 +65,11 @@ class CommandService(Protocol):
         ...
 
     def specification(self, execution_id: str, host: str) -> Mapping[str, Any]:
-        """The deployment specification: DeploymentId, DeploymentGroupId, DeploymentGroupName, ApplicationName,
-        DeploymentCreator, DeploymentType, AgentActionOverrides, Revision with RevisionType `S3` {Bucket, Key,
-        BundleType, Version, ETag}, TargetRevision of a rollback.
+        """The deployment specification that an execution names.
+
+        Members: DeploymentId, DeploymentGroupId, DeploymentGroupName, ApplicationName, DeploymentCreator,
+        DeploymentType, AgentActionOverrides, Revision with RevisionType `S3` {Bucket, Key, BundleType, Version, ETag},
+        TargetRevision of a rollback.
 
         Raises:
             ApiError: `ClientException` for an unknown execution.
@@ -75,8 +77,10 @@ class CommandService(Protocol):
         ...
 
     def acknowledge(self, identifier: str, *, is_noop: bool) -> CommandStatus:
-        """Tell that the command arrived. `Succeeded` or `Failed` means: do not execute it; a no-op that answers `Failed`
-        is completed as succeeded."""
+        """Tell that the command arrived.
+
+        `Succeeded` or `Failed` means: do not execute it; a no-op that answers `Failed` is completed as succeeded.
+        """
         ...
 
     def complete(self, identifier: str, status: CommandStatus, diagnostics: Diagnostics) -> None:

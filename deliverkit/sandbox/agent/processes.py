@@ -1,0 +1,102 @@
+"""Every process that an instance's hooks started, so that none outlives the instance.
+
+A hook may leave servers behind on purpose, in sessions of their own. They are found by the variables that every hook
+inherits; where the system does not show other processes' environments, by the process groups of the hooks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+INSTANCE_ID = "DELIVERKIT_INSTANCE_ID"
+INSTANCE_ROOT = "DELIVERKIT_INSTANCE_ROOT"
+INSTANCE_ADDRESS = "DELIVERKIT_INSTANCE_ADDRESS"
+KILL_ROUNDS = 50  # a process that forks while it is being looked for is found in the next round
+
+
+class Processes:
+    """The processes of one instance.
+
+    Args:
+        environment: What marks them, `DELIVERKIT_INSTANCE_ID` and `DELIVERKIT_INSTANCE_ROOT`; the root tells two
+            sandboxes apart whose instances happen to have one id.
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._marks = {os.fsencode(f"{name}={value}") for name, value in environment.items()}
+        self._groups: set[int] = set()
+        self._lock = threading.Lock()
+        self._is_ended = False
+
+    def track(self, group: int) -> None:
+        """A hook was started as the leader of a new session and group."""
+        with self._lock:
+            self._groups.add(group)
+        if self._is_ended:  # it was started while the others were being killed
+            self.kill()
+
+    @property
+    def is_ended(self) -> bool:
+        """True once the processes were killed: no more may be started."""
+        return self._is_ended
+
+    def forget_empty_groups(self) -> None:
+        """Drop groups without members: their numbers may be given to strangers."""
+        with self._lock:
+            self._groups = {group for group in self._groups if _signal_group(group, 0)}
+
+    def living(self) -> list[int]:
+        """Ids of the marked processes; empty on systems that do not show them."""
+        if sys.platform != "linux":
+            return []
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_own(entry)]
+
+    def kill(self) -> None:
+        """Kill them all at once, as a machine that loses power does, and let no more start."""
+        self._is_ended = True
+        with self._lock:
+            for group in self._groups:
+                _signal_group(group, signal.SIGKILL)
+        for _ in range(KILL_ROUNDS):
+            killed = [self._kill(pid) for pid in self.living()]
+            if not any(killed):
+                break
+        self.forget_empty_groups()
+
+    def _is_own(self, entry: Path) -> bool:
+        try:
+            variables = set((entry / "environ").read_bytes().split(b"\0"))
+        except OSError:  # it ended, or belongs to somebody else
+            return False
+        return variables >= self._marks
+
+    def _kill(self, pid: int) -> bool:
+        # The descriptor pins the process: between the look at its environment and the signal the number cannot pass to
+        # somebody else.
+        if sys.platform != "linux":
+            return False
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return False
+        try:
+            if not self._is_own(Path(f"/proc/{pid}")):
+                return False
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            return True
+        finally:
+            os.close(descriptor)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""What scripts say: into the deployment's log, the instance's log, and the tail that diagnostics carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Self, TextIO
+
+TAIL_CHARACTERS = 2048
+
+
+class ScriptLog:
+    """The output of one lifecycle event.
+
+    Args:
+        path: The deployment's `scripts.log`.
+        shared: The instance's log of all deployments.
+        deployment_id: Marks the lines of the shared log.
+        now: Gives the moment for the lines' stamps, which are local time without a zone.
+    """
+
+    def __init__(self, path: Path, shared: Path, deployment_id: str, now: Callable[[], datetime]) -> None:
+        self._paths = (path, shared)
+        self._deployment_id = deployment_id
+        self._now = now
+        self._tail = ""
+        self._files: list[TextIO] = []
+
+    def __enter__(self) -> Self:
+        for path in self._paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._files.append(path.open("a", errors="surrogateescape"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            file.close()
+
+    @property
+    def tail(self) -> str:
+        """The last 2048 characters."""
+        return self._tail
+
+    def append(self, entry: str) -> None:
+        """Add an entry, with its line end if it has one: output that ends in mid-line is logged that way."""
+        self._tail = (self._tail + entry)[-TAIL_CHARACTERS:]
+        local = self._now().astimezone()
+        own, shared = self._files
+        own.write(f"{local:%Y-%m-%d %H:%M:%S} {entry}")
+        own.flush()
+        milliseconds = f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}"
+        shared.write(f"[{milliseconds}] [{self._deployment_id}]{entry.strip()}\n")
+        shared.flush()

@@ -1,0 +1,29 @@
+"""Loopback addresses for instances: every one a network card of its own, on which all its ports are free."""
+
+from __future__ import annotations
+
+FIRST, LAST = 2, 254
+
+
+class Addresses:
+    """The addresses `<base>.2` to `<base>.254` of one sandbox.
+
+    Addresses of terminated instances are used again only when no fresh one is left, so that a client that still knows
+    an old address does not reach a stranger.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._next = FIRST
+        self._returned: list[str] = []
+
+    def take(self) -> str | None:
+        """An address that no living instance has; None when all 253 are taken."""
+        if self._next <= LAST:
+            self._next += 1
+            return f"{self._base}.{self._next - 1}"
+        return self._returned.pop(0) if self._returned else None
+
+    def give_back(self, address: str) -> None:
+        """The instance is gone for good."""
+        self._returned.append(address)
