@@ -1,0 +1,204 @@
+"""A pipeline's definition: the structure as declared, normalised as AWS gives it back, parsed for the engine."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Structure = Mapping[str, Any]
+"""The `pipeline` member of CreatePipeline (CodePipeline API reference, PipelineDeclaration)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionType:
+    """What an action is (CodePipeline API reference, ActionTypeId)."""
+
+    category: str
+    owner: str
+    provider: str
+    version: str
+
+    def as_json(self) -> dict[str, str]:
+        """As the API shows it."""
+        return {"category": self.category, "owner": self.owner, "provider": self.provider, "version": self.version}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a stage.
+
+    Attributes:
+        name: Unique in its stage.
+        stage: Name of its stage.
+        type: Category, owner, provider, version.
+        run_order: Actions of one order run together; orders run one after the other.
+        configuration: As declared; `#{namespace.key}` not yet replaced.
+        inputs: Names of the artifacts it consumes.
+        outputs: Names of the artifacts it produces.
+        namespace: Under which its output variables are known; empty for none.
+        region: Where it runs; empty for the pipeline's own Region.
+        role_arn: The role it assumes; empty for the pipeline's.
+        timeout_minutes: Declared time limit of a manual approval; None for the default.
+    """
+
+    name: str
+    stage: str
+    type: ActionType
+    run_order: int
+    configuration: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    namespace: str
+    region: str
+    role_arn: str
+    timeout_minutes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: Unique in the pipeline.
+        actions: In the order of declaration.
+        failure_result: What a failure leads to: `ROLLBACK`, `RETRY`, `FAIL`; empty when not declared.
+        retry_mode: Which actions an automatic retry runs again.
+    """
+
+    name: str
+    actions: tuple[Action, ...]
+    failure_result: str
+    retry_mode: str
+
+    def groups(self) -> list[list[Action]]:
+        """The actions that run together, group after group."""
+        ordered = sorted(self.actions, key=lambda action: action.run_order)
+        return [list(group) for _, group in itertools.groupby(ordered, key=lambda action: action.run_order)]
+
+    def action(self, name: str) -> Action | None:
+        """The action of that name."""
+        return next((action for action in self.actions if action.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One version of a pipeline.
+
+    Attributes:
+        name: The pipeline's name.
+        version: 1 at creation, one more with every update.
+        mode: `SUPERSEDED`, `QUEUED` or `PARALLEL`.
+        stages: In order.
+        variables: Names of the pipeline's variables with their defaults; None where a start must give the value.
+        structure: Normalised, as GetPipeline answers.
+    """
+
+    name: str
+    version: int
+    mode: str
+    stages: tuple[Stage, ...]
+    variables: Mapping[str, str | None]
+    structure: Structure
+
+    @property
+    def role_arn(self) -> str:
+        """The pipeline's service role."""
+        return str(self.structure["roleArn"])
+
+    @property
+    def sources(self) -> tuple[Action, ...]:
+        """The source actions."""
+        return tuple(action for action in self.stages[0].actions if action.type.category == "Source")
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    def after(self, name: str) -> Stage | None:
+        """The stage that follows."""
+        later = itertools.dropwhile(lambda stage: stage.name != name, self.stages)
+        next(later)
+        return next(later, None)
+
+    def before(self, name: str) -> Stage | None:
+        """The stage that precedes."""
+        earlier = list(itertools.takewhile(lambda stage: stage.name != name, self.stages))
+        return earlier[-1] if earlier else None
+
+    def artifact_bucket(self, region: str) -> str:
+        """The bucket that holds the artifacts of actions in a Region."""
+        if "artifactStore" in self.structure:
+            return str(self.structure["artifactStore"]["location"])
+        return str(self.structure["artifactStores"][region]["location"])
+
+
+def parse(structure: Structure, version: int) -> Definition:
+    """The definition behind a structure that was found valid."""
+    normalised = normalise(structure, version)
+    variables = {each["name"]: each.get("defaultValue") for each in normalised.get("variables", [])}
+    return Definition(
+        name=normalised["name"],
+        version=version,
+        mode=normalised["executionMode"],
+        stages=tuple(_stage(stage) for stage in normalised["stages"]),
+        variables=variables,
+        structure=normalised,
+    )
+
+
+def pipeline_type(structure: Structure) -> str:
+    """`V1` when nothing is said and nothing of V2 is used (CodePipeline API reference, PipelineDeclaration)."""
+    declared = structure.get("pipelineType")
+    if declared:
+        return str(declared)
+    has_policy = any(stage.keys() & {"onFailure", "onSuccess", "beforeEntry"} for stage in structure["stages"])
+    is_v2 = structure.get("executionMode") in ("QUEUED", "PARALLEL") or structure.keys() & {"variables", "triggers"}
+    return "V2" if is_v2 or has_policy else "V1"
+
+
+def normalise(structure: Structure, version: int) -> dict[str, Any]:
+    """The structure as AWS gives it back: absent lists become empty, run order, mode, type and version are filled."""
+    filled = dict(structure)
+    filled["stages"] = [_normalised_stage(stage) for stage in structure["stages"]]
+    filled["executionMode"] = structure.get("executionMode", "SUPERSEDED")
+    filled["pipelineType"] = pipeline_type(structure)
+    filled["version"] = version
+    return filled
+
+
+def _normalised_stage(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {**stage, "actions": [_normalised_action(action) for action in stage["actions"]]}
+
+
+def _normalised_action(action: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {"runOrder": 1, "configuration": {}, "inputArtifacts": [], "outputArtifacts": []}
+    return {**defaults, **action}
+
+
+def _stage(stage: Mapping[str, Any]) -> Stage:
+    failure = stage.get("onFailure", {})
+    return Stage(
+        name=stage["name"],
+        actions=tuple(_action(stage["name"], action) for action in stage["actions"]),
+        failure_result=failure.get("result", ""),
+        # No source states the mode when it is omitted; failed actions is what a person retries by default.
+        retry_mode=failure.get("retryConfiguration", {}).get("retryMode", "FAILED_ACTIONS"),
+    )
+
+
+def _action(stage: str, action: Mapping[str, Any]) -> Action:
+    return Action(
+        name=action["name"],
+        stage=stage,
+        type=ActionType(**action["actionTypeId"]),
+        run_order=action["runOrder"],
+        configuration=action["configuration"],
+        inputs=tuple(each["name"] for each in action["inputArtifacts"]),
+        outputs=tuple(each["name"] for each in action["outputArtifacts"]),
+        namespace=action.get("namespace", ""),
+        region=action.get("region", ""),
+        role_arn=action.get("roleArn", ""),
+        timeout_minutes=action.get("timeoutInMinutes"),
+    )

@@ -1,0 +1,26 @@
+"""The operations, one module per family; adding a family is adding a module and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deliverkit.sandbox.codepipeline.operations import (
+    action_history,
+    approvals,
+    executions,
+    pipelines,
+    stage_state,
+    stages,
+    tags,
+)
+from deliverkit.sandbox.kernel.operations import Operation
+
+OPERATIONS: Mapping[str, Operation] = {
+    **pipelines.OPERATIONS,
+    **executions.OPERATIONS,
+    **stage_state.OPERATIONS,
+    **action_history.OPERATIONS,
+    **stages.OPERATIONS,
+    **approvals.OPERATIONS,
+    **tags.OPERATIONS,
+}

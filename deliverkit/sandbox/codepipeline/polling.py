@@ -1,0 +1,48 @@
+"""Change detection: sources that look for new versions by themselves (CodePipeline user guide, change detection)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+from deliverkit.sandbox.codepipeline import starts
+from deliverkit.sandbox.codepipeline.definition import Action
+from deliverkit.sandbox.codepipeline.providers import source_s3
+from deliverkit.sandbox.codepipeline.state import Pipeline, Trigger
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+INTERVAL = timedelta(milliseconds=250)
+"""Virtual time between two looks; AWS takes about a minute, which no rehearsal has."""
+
+
+def polling_sources(pipeline: Pipeline) -> list[Action]:
+    """The sources of the newest version that poll."""
+    return [action for action in pipeline.current.sources if source_s3.polls(action)]
+
+
+def watch(world: World, pipeline: Pipeline) -> None:
+    """Look for changes from now on, until the pipeline is deleted or none of its sources polls any more."""
+    if pipeline.is_watched:
+        return
+    pipeline.is_watched = True
+    world.timers.soon(lambda: _look_again(world, pipeline))
+
+
+def _look_again(world: World, pipeline: Pipeline) -> None:
+    sources = polling_sources(pipeline)
+    pipeline.is_watched = bool(sources) and not pipeline.is_deleted
+    if pipeline.is_watched:
+        world.timers.after(INTERVAL, lambda: _look_again(world, pipeline))
+        for action in sources:
+            _look(world, pipeline, action)
+
+
+def _look(world: World, pipeline: Pipeline, action: Action) -> None:
+    version = source_s3.newest_version(world, pipeline.account, action)
+    if version is None or pipeline.seen.get(action.name) == version:
+        return
+    # At the limit of executions the revision stays unseen: the next look tries again.
+    with suppress(ApiError):
+        starts.begin(world, pipeline, Trigger("PollForSourceChanges", action.name))
+        pipeline.seen[action.name] = version

@@ -1,0 +1,233 @@
+"""How an execution moves: into a stage, through its groups of actions, out of it, to an end."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from deliverkit.sandbox.codepipeline import admission, artifacts, notices, variables
+from deliverkit.sandbox.codepipeline.definition import Action, Stage
+from deliverkit.sandbox.codepipeline.providers import PROVIDERS
+from deliverkit.sandbox.codepipeline.providers.provider import Job, new_id
+from deliverkit.sandbox.codepipeline.state import (
+    ActionRun,
+    Execution,
+    Outcome,
+    Pipeline,
+    StageRun,
+    Status,
+)
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+_EVENTS = {
+    Status.IN_PROGRESS: "RESUMED",
+    Status.STOPPING: "STOPPING",
+    Status.STOPPED: "STOPPED",
+    Status.SUCCEEDED: "SUCCEEDED",
+    Status.FAILED: "FAILED",
+    Status.SUPERSEDED: "SUPERSEDED",
+    Status.CANCELLED: "CANCELED",
+    Status.ABANDONED: "ABANDONED",
+}
+
+
+def launch(world: World, pipeline: Pipeline, execution: Execution) -> None:
+    """Let a new execution arrive in front of the first stage."""
+    notices.pipeline_changed(world, pipeline, execution, "STARTED")
+    _arrive(world, pipeline, execution, pipeline.current.stages[0])
+
+
+def admit(world: World, pipeline: Pipeline, stage: str) -> None:
+    """Let those who may enter a stage do so; called whenever its way may have opened."""
+    while True:
+        decision = admission.decide(pipeline, stage)
+        for execution in decision.superseded:
+            end_execution(world, pipeline, execution, Status.SUPERSEDED)
+        if decision.enters is None:
+            return
+        enter(world, pipeline, decision.enters, stage)
+
+
+def enter(world: World, pipeline: Pipeline, execution: Execution, stage: str) -> None:
+    """Take the stage and start its first actions."""
+    declared = execution.definition.stage(stage)
+    assert declared is not None, "an execution only waits for stages of its own version"
+    execution.waiting_for = ""
+    execution.stages[stage] = StageRun(declared)
+    pipeline.owners[stage] = execution.id
+    notices.stage_changed(world, pipeline, execution, stage, "STARTED")
+    go_on(world, pipeline, execution, execution.stages[stage])
+
+
+def go_on(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun) -> None:
+    """Start the next actions of the stage, or leave it when all have succeeded."""
+    for group in stage.stage.groups():
+        missing = [action for action in group if action.name not in stage.current]
+        if missing:
+            if _is_outdated(pipeline, execution) and stage.runs:
+                return cancel(world, pipeline, execution, stage)
+            for action in missing:
+                _start(world, pipeline, execution, stage, action)
+            return None
+    return _leave(world, pipeline, execution, stage)
+
+
+def settle(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun) -> None:
+    """Look at a stage after one of its actions ended: wait for the others, fail, halt, or go on."""
+    if stage.open_runs:
+        return None
+    if execution.status is Status.STOPPING:
+        return halt(world, pipeline, execution)
+    if stage.has_ended(Status.FAILED):
+        return _fail_stage(world, pipeline, execution, stage)
+    return go_on(world, pipeline, execution, stage)
+
+
+def halt(world: World, pipeline: Pipeline, execution: Execution) -> None:
+    """End a stopping execution; the stage it is in has stopped, or succeeded if all of its actions have."""
+    for name, stage in execution.stages.items():
+        if stage.status not in (Status.IN_PROGRESS, Status.STOPPING):
+            continue
+        for run in stage.open_runs:
+            end_run(world, pipeline, execution, run, Status.ABANDONED, Outcome())
+        is_complete = all(
+            action.name in stage.current and stage.current[action.name].status is Status.SUCCEEDED
+            for action in stage.stage.actions
+        )
+        end_stage(world, pipeline, execution, name, Status.SUCCEEDED if is_complete else Status.STOPPED)
+    end_execution(world, pipeline, execution, Status.STOPPED)
+    _admit_everywhere(world, pipeline)
+
+
+def cancel(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun | None) -> None:
+    """End an execution whose definition was updated before it completed (API reference, PipelineExecution)."""
+    if stage is not None:
+        end_stage(world, pipeline, execution, stage.stage.name, Status.CANCELLED)
+    execution.waiting_for = ""
+    end_execution(world, pipeline, execution, Status.CANCELLED)
+    _admit_everywhere(world, pipeline)
+
+
+def end_run(
+    world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, status: Status, outcome: Outcome
+) -> None:
+    """Write down how an attempt ended."""
+    run.status, run.outcome, run.token, run.updated_at = status, outcome, "", world.clock.now()
+    notices.action_changed(world, pipeline, execution, run, _EVENTS[status])
+
+
+def end_stage(world: World, pipeline: Pipeline, execution: Execution, stage: str, status: Status) -> None:
+    """Write down how a stage ended, or that it runs again."""
+    execution.stages[stage].status = status
+    notices.stage_changed(world, pipeline, execution, stage, _EVENTS[status])
+
+
+def end_execution(world: World, pipeline: Pipeline, execution: Execution, status: Status) -> None:
+    """Write down how an execution ended, or that it runs again."""
+    execution.status, execution.updated_at = status, world.clock.now()
+    notices.pipeline_changed(world, pipeline, execution, _EVENTS[status])
+
+
+# --- arriving and leaving -------------------------------------------------------------------------
+
+
+def _arrive(world: World, pipeline: Pipeline, execution: Execution, stage: Stage) -> None:
+    execution.waiting_for = stage.name
+    admit(world, pipeline, stage.name)
+
+
+def _leave(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun) -> None:
+    name = stage.stage.name
+    end_stage(world, pipeline, execution, name, Status.SUCCEEDED)
+    following = None if execution.is_rollback else execution.definition.after(name)
+    if following is None:
+        end_execution(world, pipeline, execution, Status.SUCCEEDED)
+    elif _is_outdated(pipeline, execution):
+        cancel(world, pipeline, execution, None)
+    else:
+        _arrive(world, pipeline, execution, following)
+    admit(world, pipeline, name)
+
+
+def _fail_stage(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun) -> None:
+    name = stage.stage.name
+    end_stage(world, pipeline, execution, name, Status.FAILED)
+    if stage.stage.failure_result == "RETRY" and not stage.automatic_retries and not _is_outdated(pipeline, execution):
+        stage.automatic_retries, stage.last_retry = 1, "AutomatedStageRetry"
+        return run_again(world, pipeline, execution, name, stage.stage.retry_mode)
+    end_execution(world, pipeline, execution, Status.FAILED)
+    if stage.stage.failure_result == "ROLLBACK" and not execution.is_rollback:
+        from deliverkit.sandbox.codepipeline import rollback  # noqa: PLC0415  (a rollback is itself a progress)
+
+        rollback.automatic(world, pipeline, execution, name)
+    return admit(world, pipeline, name)
+
+
+def run_again(world: World, pipeline: Pipeline, execution: Execution, stage: str, mode: str) -> None:
+    """Run the failed (or all) actions of a stage again; those that were not reached follow."""
+    stage_run = execution.stages[stage]
+    execution.attempt += 1
+    execution.is_abandoning = False
+    if mode == "ALL_ACTIONS":
+        stage_run.current.clear()
+    for name, run in list(stage_run.current.items()):
+        if run.status in (Status.FAILED, Status.ABANDONED):
+            del stage_run.current[name]
+    if execution.status is not Status.IN_PROGRESS:
+        end_execution(world, pipeline, execution, Status.IN_PROGRESS)
+    if stage_run.status is not Status.IN_PROGRESS:
+        end_stage(world, pipeline, execution, stage, Status.IN_PROGRESS)
+    go_on(world, pipeline, execution, stage_run)
+
+
+def _admit_everywhere(world: World, pipeline: Pipeline) -> None:
+    for stage in pipeline.current.stages:
+        admit(world, pipeline, stage.name)
+
+
+def _is_outdated(pipeline: Pipeline, execution: Execution) -> bool:
+    return execution.definition.version != pipeline.current.version
+
+
+# --- actions --------------------------------------------------------------------------------------
+
+
+def _start(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun, action: Action) -> None:
+    now = world.clock.now()
+    region = action.region or pipeline.region
+    run = ActionRun(new_id(), execution.id, action, execution.definition.version, region, now, now)
+    stage.current[action.name] = run
+    stage.runs.append(run)
+    pipeline.runs.append(run)
+    notices.action_changed(world, pipeline, execution, run, "STARTED")
+    job = Job(world, pipeline, execution, run, partial(_end, world, pipeline, execution, run))
+    world.timers.soon(lambda: job.take(partial(_work, job)))
+
+
+def _work(job: Job) -> None:
+    """Hand the action to its provider, unless an update made it unanswerable before it began."""
+    run = job.run
+    if run.is_void:
+        return
+    try:
+        run.resolved = variables.resolve(run.action.configuration, job.execution)
+        run.inputs = tuple(artifacts.fetch(job, name) for name in run.action.inputs)
+    except variables.UnknownVariableError as error:
+        job.fail("ConfigurationError", str(error))
+    except ApiError as error:
+        job.fail("ConfigurationError", artifacts.unusable(job, error))
+    else:
+        PROVIDERS[run.action.type].start(job)
+
+
+def _end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, outcome: Outcome) -> None:
+    if not run.is_open:
+        return
+    end_run(world, pipeline, execution, run, Status.FAILED if outcome.failure else Status.SUCCEEDED, outcome)
+    if outcome.failure is None:
+        execution.artifacts.update({artifact.name: artifact for artifact in outcome.artifacts})
+        if outcome.revision is not None:
+            execution.revisions[run.action.name] = outcome.revision
+        if run.action.namespace:
+            execution.outputs[run.action.namespace] = outcome.variables
+    settle(world, pipeline, execution, execution.stages[run.action.stage])

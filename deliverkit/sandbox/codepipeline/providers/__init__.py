@@ -1,0 +1,21 @@
+"""The action types that really run, one module each; adding a provider is adding a module and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deliverkit.sandbox.codepipeline.definition import ActionType
+from deliverkit.sandbox.codepipeline.providers.approval import ManualApproval
+from deliverkit.sandbox.codepipeline.providers.deploy_codedeploy import CodeDeployDeploy
+from deliverkit.sandbox.codepipeline.providers.provider import Provider
+from deliverkit.sandbox.codepipeline.providers.source_s3 import S3Source
+
+PROVIDERS: Mapping[ActionType, Provider] = {
+    provider.kind.type: provider for provider in (S3Source(), CodeDeployDeploy(), ManualApproval())
+}
+
+
+def find(type_id: Mapping[str, Any]) -> Provider | None:
+    """The provider of an `actionTypeId`; None for one that cannot run here."""
+    return PROVIDERS.get(ActionType(**type_id))

@@ -1,0 +1,52 @@
+"""Retrying a stage (CodePipeline user guide, stage retry)."""
+
+from __future__ import annotations
+
+from deliverkit.sandbox.codepipeline import admission, progress, starts
+from deliverkit.sandbox.codepipeline.state import Execution, Pipeline, StageRun, Status
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+
+def retry(world: World, pipeline: Pipeline, stage: str, execution_id: str, mode: str) -> None:
+    """Run the failed (`FAILED_ACTIONS`) or all (`ALL_ACTIONS`) actions of a stage again.
+
+    Raises:
+        ApiError: `StageNotRetryableException`, `NotLatestPipelineExecutionException`, `ConflictException` while a retry
+            runs, `ConcurrentPipelineExecutionsLimitExceededException`.
+    """
+    execution = pipeline.executions.get(execution_id)
+    if execution is None or stage not in execution.stages:
+        raise _not_retryable(stage, f"pipeline execution {execution_id} did not run in it")
+    if execution.definition.version != pipeline.current.version:
+        raise _not_retryable(stage, "the pipeline was updated since the execution started")
+    if pipeline.current.mode != admission.PARALLEL and pipeline.owners.get(stage) != execution_id:
+        text = f"Pipeline execution {execution_id} is not the latest in stage '{stage}'"
+        raise ApiError("NotLatestPipelineExecutionException", text)
+    stage_run = execution.stages[stage]
+    _require_failure(execution, stage_run, mode)
+    if not execution.is_active:
+        starts.require_room(pipeline)
+    stage_run.manual_retries += 1
+    stage_run.last_retry = "ManualStageRetry"
+    progress.run_again(world, pipeline, execution, stage, mode)
+
+
+def _require_failure(execution: Execution, stage: StageRun, mode: str) -> None:
+    name = stage.stage.name
+    is_over = stage.status in (Status.FAILED, Status.STOPPED) and not execution.is_active
+    if is_over:
+        return
+    is_running = stage.status is Status.IN_PROGRESS and execution.status is Status.IN_PROGRESS
+    # Siblings of a failed action may still run: the failed ones alone can be run again meanwhile.
+    if is_running and stage.has_ended(Status.FAILED):
+        if mode == "FAILED_ACTIONS":
+            return
+        raise _not_retryable(name, "some of its actions are still in progress")
+    if is_running and stage.last_retry:
+        raise ApiError("ConflictException", f"Stage '{name}' is being retried already")
+    raise _not_retryable(name, "it has no failed actions")
+
+
+def _not_retryable(stage: str, why: str) -> ApiError:
+    return ApiError("StageNotRetryableException", f"Stage '{stage}' cannot be retried: {why}")

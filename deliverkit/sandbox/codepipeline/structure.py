@@ -1,0 +1,262 @@
+"""The rules a pipeline structure must keep (CodePipeline user guide, pipeline and action requirements).
+
+botocore's model has already checked names, lengths and enumerations when these rules are asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from deliverkit.sandbox.codepipeline import errors, providers, variables
+from deliverkit.sandbox.codepipeline.definition import Action, Definition, Structure, parse, pipeline_type
+
+Json = Mapping[str, Any]
+MAX_STAGES = 50
+MAX_ACTIONS_PER_STAGE = 50
+MAX_ACTIONS = 500
+MIN_TIMEOUT_MINUTES, MAX_TIMEOUT_MINUTES = 5, 86400
+
+
+def check(structure: Structure, region: str) -> None:
+    """Refuse a structure that does not make a pipeline.
+
+    Args:
+        structure: The `pipeline` member of CreatePipeline or UpdatePipeline.
+        region: The pipeline's Region.
+
+    Raises:
+        ApiError: `InvalidStructureException`, `InvalidStageDeclarationException` or
+            `InvalidActionDeclarationException`; the first broken rule decides.
+    """
+    for rule in _RULES:
+        rule(structure, region)
+    definition = parse(structure, 1)
+    for action in _all_actions(definition):
+        _check_kind(action, region)
+    _check_artifacts(definition)
+    _check_namespaces(definition)
+    _check_references(definition)
+
+
+def _check_counts(structure: Structure, _: str) -> None:
+    stages = structure["stages"]
+    if len(stages) < 2:
+        raise errors.bad_structure(
+            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline"
+        )
+    if len(stages) > MAX_STAGES:
+        raise errors.bad_structure(f"Pipeline has {len(stages)} stages, the maximum is {MAX_STAGES}")
+    for stage in stages:
+        if not 1 <= len(stage["actions"]) <= MAX_ACTIONS_PER_STAGE:
+            raise errors.bad_structure(
+                f"Stage '{stage['name']}' has {len(stage['actions'])} actions. "
+                f"A stage must have at least 1 and at most {MAX_ACTIONS_PER_STAGE} actions"
+            )
+    if sum(len(stage["actions"]) for stage in stages) > MAX_ACTIONS:
+        raise errors.bad_structure(f"Pipeline has more than {MAX_ACTIONS} actions")
+
+
+def _check_names(structure: Structure, _: str) -> None:
+    for name in _repeated(stage["name"] for stage in structure["stages"]):
+        raise errors.bad_structure(f"Stage names must be unique within a pipeline: '{name}' is used more than once")
+    for stage in structure["stages"]:
+        for name in _repeated(action["name"] for action in stage["actions"]):
+            raise errors.bad_structure(
+                f"Action names must be unique within a stage: '{name}' is used more than once in '{stage['name']}'"
+            )
+
+
+def _check_sources(structure: Structure, _: str) -> None:
+    first, *others = structure["stages"]
+    if any(action["actionTypeId"]["category"] != "Source" for action in first["actions"]):
+        raise errors.bad_structure("Pipeline should start with a stage that only contains source actions")
+    for stage in others:
+        for action in stage["actions"]:
+            if action["actionTypeId"]["category"] == "Source":
+                raise errors.bad_structure(
+                    f"Source actions can only occur in the first stage: '{action['name']}' is in '{stage['name']}'"
+                )
+
+
+def _check_stores(structure: Structure, region: str) -> None:
+    if ("artifactStore" in structure) == ("artifactStores" in structure):
+        raise errors.bad_structure("Pipeline must have exactly one of artifactStore and artifactStores")
+    regions = {action.get("region", region) for stage in structure["stages"] for action in stage["actions"]} | {region}
+    stores = structure.get("artifactStores", {region: None})
+    for missing in sorted(regions - set(stores)):
+        raise errors.bad_structure(f"Pipeline needs an artifact store in artifactStores for region '{missing}'")
+    for stage in structure["stages"]:
+        for action in stage["actions"]:
+            kind = action["actionTypeId"]
+            is_local_only = kind["category"] == "Source" or kind["owner"] in ("ThirdParty", "Custom")
+            if is_local_only and action.get("region", region) != region:
+                raise errors.bad_action(f"Action '{action['name']}' cannot run in another region than the pipeline's")
+
+
+def _check_type(structure: Structure, _: str) -> None:
+    if pipeline_type(structure) == "V2":
+        return
+    mode = structure.get("executionMode", "SUPERSEDED")
+    if mode != "SUPERSEDED":
+        raise errors.bad_structure(f"Execution mode {mode} is only supported by pipelines of type V2")
+    for member in ("variables", "triggers"):
+        if structure.get(member):
+            raise errors.bad_structure(f"Pipeline {member} are only supported by pipelines of type V2")
+    for stage in structure["stages"]:
+        if stage.keys() & {"onFailure", "onSuccess", "beforeEntry"}:
+            raise errors.bad_stage(f"Conditions of stage '{stage['name']}' are only supported by pipelines of type V2")
+
+
+def _check_policies(structure: Structure, _: str) -> None:
+    for stage in structure["stages"]:
+        failure = stage.get("onFailure", {})
+        _check_failure(stage, failure)
+        if "beforeEntry" in stage or "onSuccess" in stage or failure.get("conditions"):
+            raise errors.bad_stage(
+                f"Stage '{stage['name']}' has conditions, whose rules are not available in this region"
+            )
+
+
+def _check_failure(stage: Json, failure: Json) -> None:
+    name, result = stage["name"], failure.get("result")
+    if result == "SKIP":
+        raise errors.bad_stage(f"Result SKIP is not supported by onFailure of stage '{name}'")
+    if "retryConfiguration" in failure and result != "RETRY":
+        raise errors.bad_stage(f"retryConfiguration of stage '{name}' is only supported with result RETRY")
+    if result == "ROLLBACK" and any(each["actionTypeId"]["category"] == "Source" for each in stage["actions"]):
+        raise errors.bad_stage(f"Result ROLLBACK is not supported by onFailure of the source stage '{name}'")
+
+
+def _check_variables(structure: Structure, _: str) -> None:
+    for name in _repeated(each["name"] for each in structure.get("variables", [])):
+        raise errors.bad_structure(f"Pipeline variable '{name}' is declared more than once")
+
+
+_RULES: tuple[Callable[[Structure, str], None], ...] = (
+    _check_counts,
+    _check_names,
+    _check_sources,
+    _check_type,
+    _check_stores,
+    _check_policies,
+    _check_variables,
+)
+
+
+def _check_kind(action: Action, region: str) -> None:
+    """The action type must be one that runs here, and the declaration must fit it."""
+    provider = providers.PROVIDERS.get(action.type)
+    if provider is None:
+        kind, where = action.type, (action.region or region).upper().replace("-", "_")
+        raise errors.bad_action(
+            f"ActionType (Category: '{kind.category}', Provider: '{kind.provider}', Owner: '{kind.owner}', "
+            f"Version: '{kind.version}') in action '{action.name}' is not available in region '{where}'"
+        )
+    _check_configuration(action, provider.kind.required, provider.kind.optional)
+    _check_artifact_count(action, "input", len(action.inputs), provider.kind.inputs)
+    _check_artifact_count(action, "output", len(action.outputs), provider.kind.outputs)
+    _check_timeout(action)
+    provider.check(action, action.region or region)
+
+
+def _check_configuration(action: Action, required: frozenset[str], optional: frozenset[str]) -> None:
+    given = set(action.configuration)
+    for key in sorted(required - given):
+        raise errors.bad_action(
+            f"Action configuration for action '{action.name}' is missing required configuration '{key}'"
+        )
+    for key in sorted(given - required - optional):
+        raise errors.bad_action(
+            f"Action configuration for action '{action.name}' contains unknown configuration '{key}'"
+        )
+
+
+def _check_artifact_count(action: Action, side: str, count: int, limits: tuple[int, int]) -> None:
+    text = f"Action {action.name} declares {count} {side} artifacts which is"
+    if count < limits[0]:
+        raise errors.bad_action(f"{text} less than the minimum count ({limits[0]})")
+    if count > limits[1]:
+        raise errors.bad_action(f"{text} more than the maximum count ({limits[1]})")
+
+
+def _check_timeout(action: Action) -> None:
+    minutes = action.timeout_minutes
+    if minutes is None:
+        return
+    if action.type.category != "Approval":
+        raise errors.bad_action(f"timeoutInMinutes of action '{action.name}' is only supported by manual approvals")
+    if not MIN_TIMEOUT_MINUTES <= minutes <= MAX_TIMEOUT_MINUTES:
+        raise errors.bad_action(
+            f"timeoutInMinutes of action '{action.name}' must be between {MIN_TIMEOUT_MINUTES} "
+            f"and {MAX_TIMEOUT_MINUTES}"
+        )
+
+
+def _check_artifacts(definition: Definition) -> None:
+    actions = list(_all_actions(definition))
+    for name in _repeated(name for action in actions for name in action.outputs):
+        raise errors.bad_structure(f"Output artifact names must be unique within a pipeline: '{name}' is not")
+    for action, earlier in _with_earlier(definition):
+        produced = {name for each in earlier for name in each.outputs}
+        for name in action.inputs:
+            if name not in produced:
+                raise errors.bad_structure(
+                    f"Input artifact '{name}' of action '{action.name}' in stage '{action.stage}' is not an output "
+                    f"artifact of an earlier action"
+                )
+
+
+def _check_namespaces(definition: Definition) -> None:
+    named = [action for action in _all_actions(definition) if action.namespace]
+    for name in _repeated(action.namespace for action in named):
+        raise errors.bad_structure(f"Namespace names must be unique within a pipeline: '{name}' is not")
+    artifacts = {name for action in _all_actions(definition) for name in action.outputs}
+    reserved = {variables.SERVICE} | ({variables.PIPELINE_VARIABLES} if definition.variables else set())
+    for action in named:
+        if action.namespace in reserved:
+            raise errors.bad_action(f"Namespace '{action.namespace}' of action '{action.name}' is reserved")
+        if action.namespace in artifacts:
+            raise errors.bad_action(f"Namespace '{action.namespace}' of action '{action.name}' is an artifact's name")
+
+
+def _check_references(definition: Definition) -> None:
+    for action, earlier in _with_earlier(definition):
+        known = {each.namespace for each in earlier if each.namespace}
+        for namespace, key in variables.references(action.configuration):
+            if namespace == variables.SERVICE or namespace in known:
+                continue
+            if namespace == variables.PIPELINE_VARIABLES and definition.variables:
+                _check_pipeline_variable(definition, action, key)
+                continue
+            raise errors.bad_action(
+                f"Action configuration for action '{action.name}' refers to namespace '{namespace}', "
+                f"which no earlier action declares"
+            )
+
+
+def _check_pipeline_variable(definition: Definition, action: Action, key: str) -> None:
+    if action.type.category == "Source":
+        raise errors.bad_structure(f"Source action '{action.name}' cannot use the pipeline variable '{key}'")
+    if key not in definition.variables:
+        raise errors.bad_structure(f"Action '{action.name}' uses the pipeline variable '{key}', which is not declared")
+
+
+def _with_earlier(definition: Definition) -> Iterator[tuple[Action, list[Action]]]:
+    """Every action with those that have succeeded before it starts."""
+    earlier: list[Action] = []
+    for stage in definition.stages:
+        for group in stage.groups():
+            for action in group:
+                yield action, list(earlier)
+            earlier += group
+
+
+def _all_actions(definition: Definition) -> Iterator[Action]:
+    for stage in definition.stages:
+        yield from stage.actions
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
