@@ -169,7 +169,7 @@ def make_bench(directory: Path, *, address: str = "127.0.0.1", instance_id: str 
 
 @dataclass
 class ScriptedService:
-    """Hands out commands in order, the next when the one before is completed or skipped, and writes down what it is told.
+    """Hands out commands in order, each until it is acknowledged, and writes down what it is told.
 
     Attributes:
         answers: Status answered to the acknowledgement of an event; InProgress otherwise.

@@ -80,11 +80,18 @@ def parse_appspec(text: str) -> AppSpec:
 
 def _load(text: str) -> Mapping[str, Any]:
     from ruamel.yaml import YAML  # noqa: PLC0415  (slow to import)
+    from ruamel.yaml.constructor import SafeConstructor  # noqa: PLC0415
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
+    class LastKeyWins(SafeConstructor):
+        """Of two equal keys the agent's parser keeps the second, without a word."""
+
+        def check_mapping_key(self, *_: Any) -> bool:
+            return True
+
     yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = LastKeyWins
     yaml.version = (1, 1)  # the agent's parser is YAML 1.1: `mode: 0644` is 420, `yes` is true
-    yaml.allow_duplicate_keys = True
     try:
         document = yaml.load(text)
     except YAMLError as error:
