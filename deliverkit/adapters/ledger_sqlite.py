@@ -27,10 +27,10 @@ class SqliteLedger:
         """
         event = seal(draft, stream=stream, after=after, actor=actor, at=at)
         document = encode(event)
-        newest = "SELECT document FROM events WHERE stream = ? ORDER BY sequence DESC LIMIT 1"
+        newest = "SELECT CAST(document AS BLOB) FROM events WHERE stream = ? ORDER BY sequence DESC LIMIT 1"
         with self._file.writing() as connection:
             found = connection.execute(newest, (stream,)).fetchone()
-            last = decode(bytes(found[0])) if found else None
+            last = decode(found[0]) if found else None
             if (last and last.digest) != (after and after.digest):
                 raise ConflictError(f"{stream} has another event {event.sequence} already")
             connection.execute("INSERT INTO events VALUES (?, ?, ?)", (stream, event.sequence, document))
@@ -42,10 +42,12 @@ class SqliteLedger:
         Raises:
             IntegrityError: If one is missing or unreadable.
         """
-        query = "SELECT sequence, document FROM events WHERE stream = ? AND sequence > ? ORDER BY sequence"
+        query = (
+            "SELECT sequence, CAST(document AS BLOB) FROM events WHERE stream = ? AND sequence > ? ORDER BY sequence"
+        )
         with self._file.reading() as connection:
             rows = connection.execute(query, (stream, after)).fetchall()
-        return decoded(stream, after, ((int(sequence), bytes(document)) for sequence, document in rows))
+        return decoded(stream, after, rows)
 
     def streams(self, prefix: str) -> tuple[str, ...]:
         """Names of the streams that begin with the prefix, sorted."""

@@ -60,8 +60,8 @@ class SqliteLocks:
 
 
 def _load(connection: sqlite3.Connection, name: str) -> Lease | None:
-    found = connection.execute("SELECT record FROM leases WHERE name = ?", (name,)).fetchone()
-    return leases.from_document(bytes(found[0])) if found else None
+    found = connection.execute("SELECT CAST(record AS BLOB) FROM leases WHERE name = ?", (name,)).fetchone()
+    return leases.from_document(found[0]) if found else None
 
 
 def _save(connection: sqlite3.Connection, lease: Lease) -> None:

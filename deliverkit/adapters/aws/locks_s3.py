@@ -1,8 +1,8 @@
 """Leases in S3: one object each, replaced only by writers who have seen what they replace.
 
-`<prefix>/.locks/<name>.json` holds the record; the dot keeps the folder apart from the ledger's streams. `If-None-Match`
-makes the first record, `If-Match` every later one (S3 API reference, PutObject). No object is ever deleted, so that
-tokens only grow.
+`<prefix>/.locks/<name>.json` holds the record; the dot keeps the folder apart from the ledger's streams. The first
+record is made with `If-None-Match`, every later one with `If-Match` (S3 API reference, PutObject). No object is ever
+deleted, so that tokens only grow.
 """
 
 from __future__ import annotations

@@ -1,0 +1,187 @@
+"""One HTTP request, bounded in time and size: no redirects followed, no proxy for private addresses."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import SplitResult, urlsplit
+
+from deliverkit._version import __version__
+from deliverkit.adapters.clock import Stopwatch
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a body that are read; the rest is dropped with the connection."""
+
+
+class UnusableError(Exception):
+    """The URL cannot be asked at all: it is malformed, or its host has no address."""
+
+
+class SilentError(Exception):
+    """There is something to ask, but it did not answer as an HTTP server does: refused, too late, torn off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: HTTP status code.
+        body: The first 64 KiB of the body, undecodable bytes replaced.
+        seconds: From the first packet sent to the last byte read.
+        location: Where a redirect points; empty for any other answer.
+    """
+
+    status: int
+    body: str
+    seconds: float
+    location: str = ""
+
+
+def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
+    """Send one request.
+
+    Args:
+        url: Absolute `http` or `https` URL, without credentials in it.
+        method: HTTP method.
+        timeout: For the whole exchange, name resolution apart, from connecting to the body's last byte.
+
+    Raises:
+        UnusableError: If the URL cannot be asked.
+        SilentError: If no whole answer came in time.
+    """
+    parts = _checked(url)
+    seconds = timeout.total_seconds()
+    connection, target = _connection(parts, seconds)
+    watch = Stopwatch()
+    with _told_in_our_words(connection, watch, seconds):
+        connection.connect()
+        with _cut_off(connection.sock, seconds - watch.seconds()) as was_cut:
+            answer = _exchange(connection, method, target, watch, was_cut)
+    return answer
+
+
+def shown(url: str) -> str:
+    """The URL as it may stand in a message: without credentials."""
+    return re.sub(r"//[^/?#]*@", "//***@", url)
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, target: str, watch: Stopwatch, was_cut: threading.Event
+) -> Answer:
+    headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close"}
+    connection.request(method, target, headers=headers)
+    response = connection.getresponse()
+    body = response.read(BODY_LIMIT).decode("utf-8", errors="replace")
+    if was_cut.is_set():
+        # A connection cut off by us looks like the end of a body that has no declared length.
+        raise TimeoutError
+    location = response.getheader("Location", "") if 300 <= response.status < 400 else ""
+    return Answer(response.status, body, watch.seconds(), location or "")
+
+
+@contextmanager
+def _cut_off(sock: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """Shut the connection down at the deadline: socket timeouts alone never end a server that drips byte by byte."""
+    was_cut = threading.Event()
+
+    def cut() -> None:
+        was_cut.set()
+        try:
+            # The plain socket's shutdown: an encrypted one's would take the encryption away from under the reader.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    timer = threading.Timer(max(0.0, seconds), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield was_cut
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if was_cut.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _told_in_our_words(connection: http.client.HTTPConnection, watch: Stopwatch, seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except socket.gaierror as error:
+        raise UnusableError(f"the host {connection.host} has no address: {error.strerror}") from error
+    except (http.client.InvalidURL, UnicodeError) as error:
+        raise UnusableError(f"no usable URL: {error}") from error
+    except TimeoutError as error:
+        raise SilentError(f"no whole answer within {seconds:g} s") from error
+    except ConnectionRefusedError as error:
+        raise SilentError("connection refused") from error
+    except ssl.SSLCertVerificationError as error:
+        raise SilentError(f"its certificate is not trusted: {error.verify_message}") from error
+    except http.client.HTTPException as error:
+        raise SilentError(f"not an HTTP answer ({type(error).__name__}: {error})") from error
+    except OSError as error:
+        after = f" after {watch.seconds():.1f} s"
+        raise SilentError(f"{error.strerror or error}{after}") from error
+    finally:
+        connection.close()
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UnusableError(f"no usable URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise UnusableError("no usable URL: expected http://HOST... or https://HOST...")
+    if parts.username or parts.password:
+        raise UnusableError("the URL carries credentials, which would end up in the ledger")
+    if any(character.isspace() for character in url):
+        raise UnusableError("no usable URL: it holds blanks")
+    return parts
+
+
+def _connection(parts: SplitResult, seconds: float) -> tuple[http.client.HTTPConnection, str]:
+    """The connection to use, and how to name the resource on it."""
+    host, port = parts.hostname or "", parts.port
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    proxy = _proxy_for(parts.scheme, host)
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        if proxy is None:
+            return http.client.HTTPSConnection(host, port, timeout=seconds, context=context), path
+        through = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, timeout=seconds, context=context)
+        through.set_tunnel(host, port or 443)
+        return through, path
+    if proxy is None:
+        return http.client.HTTPConnection(host, port, timeout=seconds), path
+    return http.client.HTTPConnection(proxy.hostname or "", proxy.port, timeout=seconds), parts.geturl()
+
+
+def _proxy_for(scheme: str, host: str) -> SplitResult | None:
+    import urllib.request  # noqa: PLC0415  (for the standard rules of HTTPS_PROXY and NO_PROXY, which few processes need)
+
+    if _is_private(host) or urllib.request.proxy_bypass(host):
+        return None
+    proxy = urllib.request.getproxies().get(scheme, "")
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
+
+
+def _is_private(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
