@@ -11,6 +11,7 @@ import errno
 import os
 import pwd
 import selectors
+import shlex
 import signal
 import subprocess
 import threading
@@ -103,7 +104,7 @@ class ScriptRun:
             # Another user needs root's permission. The script matters more than its user in a rehearsal.
             self.log.append(f"Note - runas {user}: run as the sandbox's own user, {own}\n")
             return command
-        return ["su", user, "-c", " ".join(command)]
+        return ["su", user, "-c", shlex.join(command)]
 
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         for remaining in reversed(range(BUSY_TRIES)):
