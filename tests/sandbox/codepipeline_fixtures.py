@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Answer, Context, Params, Service
 from deliverkit.sandbox.server import Sandbox
 
@@ -41,8 +43,6 @@ class DecidedCodeDeploy:
         return [each for each in self.deployments.values() if each["deploymentGroupName"] == group]
 
     def _create(self, params: Params, context: Context) -> Answer:
-        from deliverkit.sandbox.kernel.errors import ApiError
-
         group = params["deploymentGroupName"]
         if group == "missing":
             raise ApiError("DeploymentGroupDoesNotExistException", "No Deployment Group found for name: missing")
@@ -212,14 +212,12 @@ def running_rig(state_dir: Path) -> Iterator[Rig]:
 @contextmanager
 def refused(code: str, text: str = "") -> Iterator[None]:
     """The call inside is refused with the code, and a message that holds the text."""
-    try:
+    with pytest.raises(ClientError) as raised:
         yield
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, error
-        assert text in error.response["Error"]["Message"]
-        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    else:
-        raise AssertionError(f"not refused with {code}")
+    answer = raised.value.response
+    assert answer["Error"]["Code"] == code, answer["Error"]
+    assert text in answer["Error"]["Message"]
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 def source(name: str = "Read", artifact: str = "Bundle", *, polls: bool = False, **more: Any) -> dict[str, Any]:

@@ -1,18 +1,47 @@
-"""A pipeline from its start to its end."""
+"""Starting executions: revisions, variables, tokens, polling; what the source and the deploy action do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from codepipeline_fixtures import KEY, SOURCE_BUCKET, STORE_BUCKET, Rig, approval, deploy, running_rig, source, stage
+from codepipeline_fixtures import (
+    KEY,
+    SOURCE_BUCKET,
+    STORE_BUCKET,
+    Rig,
+    approval,
+    deploy,
+    refused,
+    running_rig,
+    source,
+    stage,
+)
+
+KEY_OVERRIDE = {"AllowOverrideForS3ObjectKey": "true"}
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
+        rig.put()
         yield rig
+
+
+def named(kind: str, value: str, action: str = "Read") -> dict[str, str]:
+    return {"actionName": action, "revisionType": kind, "revisionValue": value}
+
+
+def failed_source(rig: Rig, name: str, execution_id: str) -> str:
+    assert rig.ends(name, execution_id) == "Failed"
+    latest = rig.action(name, "Source", "Read")["latestExecution"]
+    assert latest["status"] == "Failed"
+    assert latest["errorDetails"]["code"] == "ConfigurationError"
+    assert len(rig.actions(name, execution_id)) == 1, "nothing runs after a source that failed"
+    return str(latest["errorDetails"]["message"])
+
+
+# --- sources --------------------------------------------------------------------------------------
 
 
 def test_creation_starts_one_execution_that_deploys_the_newest_object(rig: Rig) -> None:
@@ -23,17 +52,21 @@ def test_creation_starts_one_execution_that_deploys_the_newest_object(rig: Rig) 
     execution = rig.execution(name, first)
     assert execution["trigger"]["triggerType"] == "CreatePipeline"
     assert execution["trigger"]["triggerDetail"].startswith("arn:aws:")
+    assert execution["artifactRevisions"][0]["name"] == "Bundle"
     assert execution["artifactRevisions"][0]["revisionId"] == version
+    assert execution["artifactRevisions"][0]["revisionSummary"] == f"Amazon S3 version id: {version}"
     assert execution["pipelineVersion"] == 1
 
 
 def test_the_deployment_gets_the_source_objects_bytes_from_the_artifact_store(rig: Rig) -> None:
     rig.put(b"PK exactly these")
-    name = rig.create(stage("Deploy", deploy("ok")))
+    name = rig.create()
     execution_id = rig.first_execution(name)
     rig.ends(name, execution_id)
     attempt = rig.actions(name, execution_id)[-1]
-    deployed = rig.codedeploy.deployments[attempt["output"]["executionResult"]["externalExecutionId"]]
+    result = attempt["output"]["executionResult"]
+    deployed = rig.codedeploy.deployments[result["externalExecutionId"]]
+    assert deployed["applicationName"] == "shop"
     location = deployed["revision"]["s3Location"]
     prefix, artifact, random = location["key"].split("/")
     assert (location["bucket"], prefix, artifact) == (STORE_BUCKET, name[:20], "Bundle")
@@ -43,28 +76,317 @@ def test_the_deployment_gets_the_source_objects_bytes_from_the_artifact_store(ri
     assert stored["Body"].read() == b"PK exactly these"
     assert stored["ServerSideEncryption"] == "aws:kms"
     assert stored["ETag"].strip('"') == location["eTag"]
+    assert attempt["input"]["inputArtifacts"] == [
+        {"name": "Bundle", "s3location": {"bucket": STORE_BUCKET, "key": location["key"]}}
+    ]
+
+
+def test_the_artifact_key_cuts_long_names(rig: Rig) -> None:
+    name = "a-pipeline-with-a-very-long-name"
+    long = "AnArtifactWithALongName"
+    rig.cp.create_pipeline(
+        pipeline={
+            "name": name,
+            "roleArn": "arn:aws:iam::123456789012:role/delivery",
+            "artifactStore": {"type": "S3", "location": STORE_BUCKET},
+            "stages": [
+                stage("Source", source(artifact=long)),
+                stage("Deploy", deploy(inputArtifacts=[{"name": long}])),
+            ],
+        }
+    )
+    execution_id = rig.first_execution(name)
+    rig.ends(name, execution_id)
+    written = rig.actions(name, execution_id)[0]["output"]["outputArtifacts"][0]["s3location"]["key"]
+    assert written.startswith("a-pipeline-with-a-ve/AnArtifact/")
 
 
 def test_a_start_names_the_exact_version(rig: Rig) -> None:
     wanted = rig.put(b"PK wanted")
     rig.put(b"PK newer")
     name = rig.create()
-    execution_id = rig.start(
-        name,
-        sourceRevisions=[{"actionName": "Read", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": wanted}],
-    )
+    execution_id = rig.start(name, sourceRevisions=[named("S3_OBJECT_VERSION_ID", wanted)])
     assert rig.ends(name, execution_id) == "Succeeded"
     assert rig.execution(name, execution_id)["artifactRevisions"][0]["revisionId"] == wanted
     summary = rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"][0]
     assert summary["sourceRevisions"][0]["revisionId"] == wanted
+    assert summary["sourceRevisions"][0]["actionName"] == "Read"
     assert summary["trigger"]["triggerType"] == "StartPipelineExecution"
 
 
-def test_a_pipeline_of_all_three_kinds_runs_to_its_end(rig: Rig) -> None:
-    rig.put()
-    name = rig.create(stage("Approve", approval()), stage("Deploy", deploy()))
+def test_a_start_names_another_key_with_its_version(rig: Rig) -> None:
+    wanted = rig.put(b"PK of another key", key="other/bundle.zip")
+    rig.put(b"PK newer", key="other/bundle.zip")
+    name = rig.create(stage("Source", source(configuration=KEY_OVERRIDE)), stage("Deploy", deploy()))
+    execution_id = rig.start(
+        name,
+        sourceRevisions=[named("S3_OBJECT_KEY", "other/bundle.zip"), named("S3_OBJECT_VERSION_ID", wanted)],
+    )
+    assert rig.ends(name, execution_id) == "Succeeded"
+    result = rig.actions(name, execution_id)[0]["output"]["executionResult"]
+    assert result["externalExecutionId"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("revision", "text"),
+    [
+        (named("S3_OBJECT_KEY", "other/bundle.zip"), "AllowOverrideForS3ObjectKey"),
+        (named("S3_OBJECT_VERSION_ID", "v", action="Nobody"), "'Nobody' does not exist"),
+        (named("S3_OBJECT_VERSION_ID", "v", action="Deploy"), "'Deploy' does not exist"),
+        (named("COMMIT_ID", "abc"), "COMMIT_ID is not supported"),
+        (named("IMAGE_DIGEST", "sha256:abc"), "IMAGE_DIGEST is not supported"),
+    ],
+)
+def test_a_wrong_source_revision_is_refused(rig: Rig, revision: dict[str, str], text: str) -> None:
+    name = rig.create()
+    with refused("ValidationException", text):
+        rig.start(name, sourceRevisions=[revision])
+    assert len(rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]) == 1
+
+
+def test_a_revision_type_named_twice_is_refused(rig: Rig) -> None:
+    name = rig.create()
+    with refused("ValidationException", "more than once"):
+        rig.start(name, sourceRevisions=[named("S3_OBJECT_VERSION_ID", "a"), named("S3_OBJECT_VERSION_ID", "b")])
+
+
+def test_a_missing_object_fails_the_source(rig: Rig) -> None:
+    missing = source(configuration={"S3ObjectKey": "no/such.zip"})
+    name = rig.create(stage("Source", missing), stage("Deploy", deploy()))
+    message = failed_source(rig, name, rig.first_execution(name))
+    assert "no/such.zip" in message
+    assert SOURCE_BUCKET in message
+
+
+def test_a_missing_version_fails_the_source(rig: Rig) -> None:
+    name = rig.create()
+    rig.ends(name, rig.first_execution(name))
+    unknown = "00000000-0000-0000-0000-000000000000"
+    execution_id = rig.start(name, sourceRevisions=[named("S3_OBJECT_VERSION_ID", unknown)])
+    assert unknown in failed_source(rig, name, execution_id)
+
+
+def test_an_unversioned_bucket_fails_the_source(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="plain")
+    rig.s3.put_object(Bucket="plain", Key=KEY, Body=b"PK")
+    name = rig.create(stage("Source", source(configuration={"S3Bucket": "plain"})), stage("Deploy", deploy()))
+    assert "not versioned" in failed_source(rig, name, rig.first_execution(name))
+
+
+def test_a_missing_bucket_fails_the_source(rig: Rig) -> None:
+    name = rig.create(stage("Source", source(configuration={"S3Bucket": "nowhere"})), stage("Deploy", deploy()))
+    assert "nowhere" in failed_source(rig, name, rig.first_execution(name))
+
+
+def test_a_missing_artifact_store_fails_the_source(rig: Rig) -> None:
+    name = rig.create(artifactStore={"type": "S3", "location": "no-such-store"})
+    assert "no-such-store" in failed_source(rig, name, rig.first_execution(name))
+
+
+def test_the_objects_metadata_gives_the_revision_summary(rig: Rig) -> None:
+    rig.put(key="told.zip", Metadata={"codepipeline-artifact-revision-summary": "release 1.2.3"})
+    name = rig.create(stage("Source", source(configuration={"S3ObjectKey": "told.zip"})), stage("Deploy", deploy()))
+    execution_id = rig.first_execution(name)
+    rig.ends(name, execution_id)
+    assert rig.execution(name, execution_id)["artifactRevisions"][0]["revisionSummary"] == "release 1.2.3"
+
+
+# --- deployments ----------------------------------------------------------------------------------
+
+
+def test_a_deployment_that_runs_keeps_the_action_in_progress(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("held-progress")))
+    execution_id = rig.first_execution(name)
+    deployment = rig.deployment("held-progress")
+    latest = rig.action(name, "Deploy", "Deploy")["latestExecution"]
+    assert latest["status"] == "InProgress"
+    assert latest["externalExecutionId"] == deployment
+    assert deployment in latest["externalExecutionUrl"]
+    assert rig.status(name, execution_id) == "InProgress"
+    rig.codedeploy.finish(deployment)
+    assert rig.ends(name, execution_id) == "Succeeded"
+    assert rig.action(name, "Deploy", "Deploy")["latestExecution"]["summary"] == "Deployment Succeeded"
+
+
+@pytest.mark.parametrize(("group", "text"), [("bad", "too many instances failed"), ("stopped", "stopped")])
+def test_a_deployment_that_does_not_succeed_fails_the_execution(rig: Rig, group: str, text: str) -> None:
+    name = rig.create(stage("Deploy", deploy(group)))
+    execution_id = rig.first_execution(name)
+    assert rig.ends(name, execution_id) == "Failed"
+    assert rig.stage(name, "Deploy")["latestExecution"]["status"] == "Failed"
+    error = rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]
+    assert error["code"] == "JobFailed"
+    assert text in error["message"]
+    assert rig.actions(name, execution_id)[-1]["output"]["executionResult"]["errorDetails"] == error
+
+
+def test_a_missing_deployment_group_is_a_configuration_error(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("missing")))
+    assert rig.ends(name, rig.first_execution(name)) == "Failed"
+    error = rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]
+    assert error == {"code": "ConfigurationError", "message": "No Deployment Group found for name: missing"}
+
+
+def test_a_broken_neighbour_fails_the_action_and_never_hangs_it(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("held-broken")))
+    execution_id = rig.first_execution(name)
+    del rig.codedeploy.deployments[rig.deployment("held-broken")]
+    assert rig.ends(name, execution_id) == "Failed"
+    assert rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]["code"] == "SystemUnavailable"
+
+
+def test_an_action_in_another_region_gets_its_artifact_in_that_regions_store(rig: Rig) -> None:
+    west = rig.client("s3", "eu-west-1")
+    west.create_bucket(Bucket="store-west", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    declared = {
+        "name": rig.name(),
+        "pipelineType": "V2",
+        "roleArn": "arn:aws:iam::123456789012:role/delivery",
+        "artifactStores": {
+            "us-east-1": {"type": "S3", "location": STORE_BUCKET},
+            "eu-west-1": {"type": "S3", "location": "store-west"},
+        },
+        "stages": [stage("Source", source()), stage("Deploy", deploy("ok-west", region="eu-west-1"))],
+    }
+    rig.cp.create_pipeline(pipeline=declared)
+    assert rig.ends(declared["name"], rig.first_execution(declared["name"])) == "Succeeded"
+    location = rig.codedeploy.of_group("ok-west")[0]["revision"]["s3Location"]
+    assert location["bucket"] == "store-west"
+    assert west.head_object(Bucket="store-west", Key=location["key"])["ContentLength"] > 0
+
+
+# --- run order ------------------------------------------------------------------------------------
+
+
+def test_equal_run_orders_run_together_and_higher_ones_wait(rig: Rig) -> None:
+    name = rig.create(
+        stage(
+            "Deploy",
+            deploy("held-a", "A", runOrder=1),
+            deploy("held-b", "B", runOrder=1),
+            deploy("ok", "C", runOrder=7),
+        )
+    )
+    execution_id = rig.first_execution(name)
+    first, second = rig.deployment("held-a"), rig.deployment("held-b")
+    rig.codedeploy.finish(first)
+    rig.until(lambda: rig.action(name, "Deploy", "A")["latestExecution"]["status"] == "Succeeded")
+    assert "latestExecution" not in rig.action(name, "Deploy", "C")
+    rig.codedeploy.finish(second)
+    assert rig.ends(name, execution_id) == "Succeeded"
+    assert [each["actionName"] for each in rig.actions(name, execution_id)][-1] == "C"
+
+
+def test_a_stage_fails_when_all_of_its_running_actions_have_ended(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("bad", "A"), deploy("held-peer", "B"), deploy("ok", "C", runOrder=2)))
+    execution_id = rig.first_execution(name)
+    peer = rig.deployment("held-peer")
+    rig.until(lambda: rig.action(name, "Deploy", "A")["latestExecution"]["status"] == "Failed")
+    assert rig.stage(name, "Deploy")["latestExecution"]["status"] == "InProgress"
+    assert rig.status(name, execution_id) == "InProgress"
+    rig.codedeploy.finish(peer)
+    assert rig.ends(name, execution_id) == "Failed"
+    assert [each["actionName"] for each in rig.actions(name, execution_id)] == ["Read", "A", "B"]
+
+
+# --- tokens and variables -------------------------------------------------------------------------
+
+
+def test_a_client_request_token_starts_one_execution_whatever_else_the_repetition_says(rig: Rig) -> None:
+    name = rig.create()
+    version = rig.put()
+    first = rig.start(name, clientRequestToken="promotion-1")
+    again = rig.start(
+        name,
+        clientRequestToken="promotion-1",
+        sourceRevisions=[named("S3_OBJECT_VERSION_ID", version)],
+        variables=[{"name": "Any", "value": "x"}],
+    )
+    other = rig.start(name, clientRequestToken="promotion-2")
+    assert first == again != other
+
+
+def test_bad_revisions_are_refused_before_the_token_is_looked_at(rig: Rig) -> None:
+    name = rig.create()
+    rig.start(name, clientRequestToken="promotion-1")
+    with refused("ValidationException"):
+        rig.start(name, clientRequestToken="promotion-1", sourceRevisions=[named("COMMIT_ID", "abc")])
+
+
+def declared_variables(rig: Rig, **more: str) -> str:
+    ask = approval(configuration={"CustomData": "to #{variables.Where} by #{codepipeline.PipelineExecutionId}"})
+    variable = {"name": "Where", **more}
+    return rig.create(stage("Approve", ask), variables=[variable])
+
+
+def test_variables_are_bound_at_the_start_and_replaced_in_configurations(rig: Rig) -> None:
+    name = declared_variables(rig, defaultValue="staging")
     first = rig.first_execution(name)
     rig.answer(name, rig.token(name))
-    assert rig.ends(name, first) == "Succeeded"
-    order = [each["actionName"] for each in rig.actions(name, first)]
-    assert order == ["Read", "Ask", "Deploy"]
+    execution_id = rig.start(
+        name, variables=[{"name": "Where", "value": "production"}, {"name": "Unknown", "value": "ignored"}]
+    )
+    rig.token(name, execution_id=execution_id)
+    attempt = rig.actions(name, execution_id)[-1]
+    assert attempt["input"]["configuration"]["CustomData"].startswith("to #{variables.Where}")
+    assert attempt["input"]["resolvedConfiguration"]["CustomData"] == f"to production by {execution_id}"
+    assert rig.execution(name, execution_id)["variables"] == [{"name": "Where", "resolvedValue": "production"}]
+    assert rig.execution(name, first)["variables"] == [{"name": "Where", "resolvedValue": "staging"}]
+
+
+def test_a_variable_without_a_value_fails_the_execution_at_once(rig: Rig) -> None:
+    name = declared_variables(rig)
+    execution_id = rig.first_execution(name)
+    execution = rig.execution(name, execution_id)
+    assert execution["status"] == "Failed"
+    assert "Where" in execution["statusSummary"]
+    assert execution["variables"] == []
+    assert rig.actions(name, execution_id) == []
+
+
+def test_a_variable_given_twice_is_refused(rig: Rig) -> None:
+    name = declared_variables(rig, defaultValue="staging")
+    with refused("ValidationException", "unique"):
+        rig.start(name, variables=[{"name": "Where", "value": "a"}, {"name": "Where", "value": "b"}])
+
+
+def test_the_sources_output_variables_reach_later_actions(rig: Rig) -> None:
+    version = rig.put()
+    ask = approval(configuration={"CustomData": "version #{Release.VersionId}"})
+    name = rig.create(stage("Source", source(namespace="Release")), stage("Approve", ask))
+    execution_id = rig.first_execution(name)
+    rig.token(name)
+    read, asked = rig.actions(name, execution_id)
+    assert read["output"]["outputVariables"]["VersionId"] == version
+    assert read["input"]["namespace"] == "Release"
+    assert asked["input"]["resolvedConfiguration"]["CustomData"] == f"version {version}"
+
+
+def test_a_variable_that_nobody_produced_fails_the_action(rig: Rig) -> None:
+    ask = approval(configuration={"CustomData": "#{Release.CommitId}"})
+    name = rig.create(stage("Source", source(namespace="Release")), stage("Approve", ask))
+    assert rig.ends(name, rig.first_execution(name)) == "Failed"
+    assert "Release.CommitId" in rig.action(name, "Approve", "Ask")["latestExecution"]["errorDetails"]["message"]
+
+
+# --- polling --------------------------------------------------------------------------------------
+
+
+def test_a_polling_source_starts_an_execution_per_new_version_and_creation_starts_none(rig: Rig) -> None:
+    rig.put(key="polled.zip")
+    polling = source(polls=True, configuration={"S3ObjectKey": "polled.zip"})
+    name = rig.create(stage("Source", polling), stage("Deploy", deploy()))
+
+    def executions(count: int) -> list[dict[str, dict[str, str]]] | None:
+        found = rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+        return list(found) if len(found) == count else None
+
+    first = rig.until(lambda: executions(1))
+    assert first[0]["trigger"] == {"triggerType": "PollForSourceChanges", "triggerDetail": "Read"}
+    rig.put(key="polled.zip")
+    rig.until(lambda: executions(2))
+
+
+def test_an_unknown_pipeline_is_named_with_its_account(rig: Rig) -> None:
+    with refused("PipelineNotFoundException", "Account '123456789012' does not have a pipeline with name 'nobody'"):
+        rig.start("nobody")
