@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from unreliable import Network, unreliable
 
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.sandbox.server import Sandbox
@@ -65,3 +66,15 @@ def place(aws: Aws, adapters_sandbox: Sandbox, make_bucket: Callable[[], str]) -
 @pytest.fixture
 def sqlite_path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "ledger.db"
+
+
+@pytest.fixture
+def network(adapters_sandbox: Sandbox) -> Iterator[Network]:
+    """A way to the sandbox that can be made to lose answers."""
+    with unreliable(adapters_sandbox.endpoint) as between:
+        yield between
+
+
+@pytest.fixture
+def shaky_aws(network: Network) -> Aws:
+    return aws_at(network.endpoint)

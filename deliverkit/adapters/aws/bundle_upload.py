@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from deliverkit.adapters.aws.bucket import Bucket
-from deliverkit.errors import ConflictError, IntegrityError
+from deliverkit.adapters.aws.errors import code_of
+from deliverkit.errors import ConflictError, DeliverkitError, IntegrityError, UsageError
 
 SINGLE_LIMIT = 64 * 1024 * 1024
 """Bytes up to which a bundle goes in one request; larger ones go in parts of this size."""
@@ -51,6 +53,11 @@ class BundleUpload:
                     self._put_in_parts(file, key, digest, part_size=self._part_size(size))
         except ConflictError:
             return False
+        except UsageError as error:
+            # The repetition of a completion whose answer was lost finds no upload any more; the object tells the rest.
+            if code_of(error) != "NoSuchUpload":
+                raise
+            return False
         return True
 
     def check(self, head: Mapping[str, Any], key: str, digest: str, size: int) -> None:
@@ -63,9 +70,10 @@ class BundleUpload:
         hint = "somebody wrote there by other means; find out who (CloudTrail) and restore the right version"
         if head["ContentLength"] != size:
             raise IntegrityError(f"{place} has {head['ContentLength']} bytes, the bundle of its name {size}", hint=hint)
-        # The checksum of an object made of parts is one over the parts' checksums and says nothing about the whole.
+        # The checksum of an object made of parts is one over the parts' checksums and says nothing about the whole; the
+        # entity tag of such an object ends in the number of its parts (S3 User Guide, "Checking object integrity").
         checksum = str(head.get("ChecksumSHA256", ""))
-        if checksum and "-" not in checksum:
+        if checksum and "-" not in str(head["ETag"]):
             if checksum != _base64(digest):
                 raise IntegrityError(f"the bytes of {place} are not what its name says: SHA-256 {checksum}", hint=hint)
             return
@@ -80,6 +88,7 @@ class BundleUpload:
             Key=key,
             Body=file,
             IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",
             ChecksumSHA256=_base64(digest),
             **self._properties(digest),
         )
@@ -95,7 +104,8 @@ class BundleUpload:
             client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
         except BaseException:
             # Also when interrupted: parts of an unfinished upload cost money until somebody removes them.
-            client.abort_multipart_upload(**upload)
+            with suppress(DeliverkitError), self._bucket.doing("removing the parts of an unfinished upload"):
+                client.abort_multipart_upload(**upload)
             raise
 
     def _put_part(self, upload: Mapping[str, str], number: int, chunk: bytes) -> Mapping[str, Any]:

@@ -70,7 +70,6 @@ class S3Ledger:
 
     def streams(self, prefix: str) -> tuple[str, ...]:
         """Names of the streams that begin with the prefix, sorted."""
-        # The folder of the leases lies beside the streams; its name cannot be a stream's.
         return tuple(sorted(name for name in self._streams(prefix) if _STREAM.fullmatch(name)))
 
     def _streams(self, prefix: str) -> Iterator[str]:
@@ -78,6 +77,9 @@ class S3Ledger:
             name = folder.removeprefix(self._root).rstrip("/")
             if "/" in name:
                 yield name
+                continue
+            if not _STREAM.fullmatch(name):
+                # The folder of the leases lies beside the streams; its name cannot be a stream's.
                 continue
             # A first-level folder is a stream, a kind of streams, or both.
             inner = self._bucket.folders(folder)

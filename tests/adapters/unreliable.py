@@ -1,0 +1,89 @@
+"""A network that loses answers: a proxy in front of the sandbox that does to chosen requests what a test asks for."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+DENIED = b"<Error><Code>AccessDenied</Code><Message>no permission</Message></Error>"
+
+
+@dataclass
+class Network:
+    """What happens on the way; `seen` lists the requests as `METHOD /path?query`.
+
+    `lose_answers` and `deny` count down for requests that `concerns` says yes to.
+    """
+
+    endpoint: str = ""
+    concerns: Callable[[str], bool] = lambda _: True
+    lose_answers: int = 0
+    deny: int = 0
+    between: Callable[[], None] | None = None
+    seen: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def unreliable(upstream: str) -> Iterator[Network]:
+    """A proxy in front of an endpoint."""
+    network = Network()
+    parts = urlsplit(upstream)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = f"{self.command} {self.path}"
+            network.seen.append(asked)
+            concerned = network.concerns(asked)
+            if concerned and network.deny:
+                network.deny -= 1
+                self._answer(403, {}, DENIED)
+                return
+            if concerned and network.between:
+                act, network.between = network.between, None
+                act()
+            status, headers, answer = self._forward(body)
+            if concerned and network.lose_answers:
+                network.lose_answers -= 1
+                self.close_connection = True
+                return
+            self._answer(status, headers, answer)
+
+        do_GET = do_HEAD = do_POST = do_DELETE = do_PUT  # noqa: N815
+
+        def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            response = connection.getresponse()
+            answer = response.read()
+            headers = dict(response.getheaders())
+            connection.close()
+            return response.status, headers, answer
+
+        def _answer(self, status: int, headers: dict[str, str], answer: bytes) -> None:
+            self.send_response(status)
+            skipped = {"transfer-encoding", "connection", "date", "server"}
+            kept = {name: value for name, value in headers.items() if name.lower() not in skipped}
+            if "content-length" not in map(str.lower, kept):
+                kept["Content-Length"] = str(len(answer))
+            for name, value in kept.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    network.endpoint = f"http://127.0.0.1:{server.server_port}"
+    yield network
+    server.shutdown()
+    server.server_close()
