@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -174,12 +175,15 @@ def test_a_script_that_is_not_executable_is_made_so(bench: Bench) -> None:
     assert told(bench) == ["ran"]
 
 
-def test_a_script_that_cannot_be_made_executable_is_code_2(bench: Bench) -> None:
-    # A link to a file of the kernel's, whose mode nobody can change.
+def test_a_script_that_may_not_be_made_executable_is_code_2(bench: Bench, tmp_path: Path) -> None:
+    machines_own = tmp_path / "machines-own.sh"
+    machines_own.write_text(shell("exit 0")[0])
+    machines_own.chmod(0o644)
     bench.download({"appspec.yml": hook("AfterInstall", "location: a.sh")})
-    (bench.archive() / "a.sh").symlink_to("/proc/version")
+    (bench.archive() / "a.sh").symlink_to(machines_own)
     error = failure(bench)
     assert (error.code, error.script) == (Code.SCRIPT_NOT_EXECUTABLE, "a.sh")
+    assert stat.S_IMODE(machines_own.stat().st_mode) == 0o644
 
 
 def test_a_script_without_shebang_is_run_by_the_shell(bench: Bench) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from deliverkit.sandbox.agent.appspec import AppSpec, Script, parse_appspec
@@ -81,10 +80,25 @@ class Hook:
             shown = host_path(self._directory, ARCHIVE, script.location)
             message = f"Script does not exist at specified location: {shown}"
             raise ScriptError(Code.SCRIPT_MISSING, script.location, message, log.tail)
-        _make_executable(path, script, log)
+        if not self._is_executable(path):
+            message = f"Unable to set script at specified location: {script.location} as executable"
+            raise ScriptError(Code.SCRIPT_NOT_EXECUTABLE, script.location, message, log.tail)
         # The agent hands the shell an unquoted path: what follows a blank would be an argument.
         first = self._host.layout.machine(host_path(self._directory, ARCHIVE, script.location.split()[0]))
         ScriptRun(script, first, self._environment(), self._host.layout.root, self._host.processes, log).run()
+
+    def _is_executable(self, path: Path) -> bool:
+        """True when the script can be executed, once it has been made so if it was not."""
+        mode = path.stat().st_mode
+        if mode & 0o111:
+            return True
+        if not path.resolve().is_relative_to(self._host.layout.root):
+            return False  # a link to a file of the machine, which is not the instance's to change
+        try:
+            path.chmod(mode | 0o111)
+        except OSError:
+            return False
+        return True
 
     def _environment(self) -> dict[str, str]:
         specification = self._specification
@@ -135,17 +149,3 @@ def _revision_directory(host: Host, specification: DeploymentSpecification, even
     if event in (ROLLBACK_LAST_SUCCESSFUL if is_rollback else LAST_SUCCESSFUL):
         return pointed_directory(host.layout.last_successful(specification.group_id))
     return own
-
-
-def _make_executable(path: Path, script: Script, log: ScriptLog) -> None:
-    mode = path.stat().st_mode
-    if mode & 0o111:  # for root `os.access` would look at no bit
-        return
-    try:
-        path.chmod(mode | 0o111)
-    except OSError:
-        message = f"Unable to set script at specified location: {script.location} as executable"
-        raise ScriptError(Code.SCRIPT_NOT_EXECUTABLE, script.location, message, log.tail) from None
-    if not os.access(path, os.X_OK):
-        message = f"Unable to set script at specified location: {script.location} as executable"
-        raise ScriptError(Code.SCRIPT_NOT_EXECUTABLE, script.location, message, log.tail)
