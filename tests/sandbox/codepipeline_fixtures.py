@@ -32,6 +32,7 @@ class DecidedCodeDeploy:
     def __init__(self) -> None:
         self.deployments: dict[str, dict[str, Any]] = {}
         self.fails: set[str] = {"bad"}
+        self.fails_once: set[str] = set()
         self.service = Service("codedeploy", "CodeDeploy_20141006", checks_constraints=False)
         self.service.operation("CreateDeployment")(self._create)
         self.service.operation("GetDeployment")(self._get)
@@ -47,7 +48,9 @@ class DecidedCodeDeploy:
         if group == "missing":
             raise ApiError("DeploymentGroupDoesNotExistException", "No Deployment Group found for name: missing")
         identity = f"d-{len(self.deployments):09d}"
-        status = "Failed" if group in self.fails else {"stopped": "Stopped"}.get(group, "Succeeded")
+        is_failing = group in self.fails or group in self.fails_once
+        self.fails_once.discard(group)
+        status = "Failed" if is_failing else {"stopped": "Stopped"}.get(group, "Succeeded")
         deployment = {
             "deploymentId": identity,
             "applicationName": params["applicationName"],
@@ -76,14 +79,14 @@ class Rig:
         self.s3 = self.client("s3")
         self._names = itertools.count()
 
-    def client(self, service: str, region: str = "us-east-1") -> Any:
+    def client(self, service: str, region: str = "us-east-1", **options: Any) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.sandbox.endpoint,
             region_name=region,
             aws_access_key_id="AKIAEXAMPLE",
             aws_secret_access_key="secret",
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **options),
         )
 
     def seed(self) -> None:

@@ -58,8 +58,8 @@ def as_json(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _tagged(arn: str, context: Context) -> Pipeline:
     parts = arn.split(":")
-    if len(parts) != 6 or parts[0] != "arn" or parts[2] != "codepipeline":
-        raise ApiError("InvalidArnException", f"'{arn}' is not the ARN of a CodePipeline resource")
+    if len(parts) != 6 or "/" in parts[5]:
+        raise ApiError("InvalidArnException", f"'{arn}' is not the ARN of a resource that can have tags")
     pipeline = store_of(context).pipelines.get(parts[5])
     if pipeline is None or pipeline.arn != arn:
         raise ApiError("ResourceNotFoundException", f"There is no resource '{arn}'")
