@@ -358,8 +358,9 @@ def _condemned(rollout: Rollout, gates: Iterable[str]) -> list[Draft]:
     """Events for the first gate whose limit is exceeded; empty while all hold."""
     for gate in gates:
         judgement = condemn(rollout.analysis(gate), rollout.plan.gates[gate].policy)
-        if judgement and gate not in rollout.overridden and not _is_on_record(rollout, gate, judgement):
-            return _sentence(rollout, gate, judgement)
+        sentence = _sentence(rollout, gate, judgement) if judgement and gate not in rollout.overridden else []
+        if sentence:
+            return sentence
     return []
 
 
@@ -372,8 +373,8 @@ def _judge_all(rollout: Rollout, gates: Iterable[str], waited: timedelta) -> tup
         judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
         if judgement is None:
             is_open = True
-        elif not _is_on_record(rollout, gate, judgement):
-            return _sentence(rollout, gate, judgement), True
+        elif sentence := _sentence(rollout, gate, judgement):
+            return sentence, True
     return [], is_open
 
 
@@ -388,14 +389,15 @@ def _phase_name(rollout: Rollout) -> str:
 
 
 def _sentence(rollout: Rollout, gate: str, judgement: Judgement) -> list[Draft]:
+    """The judgement and what it leads to; only what is not on record yet, for a crash may have come between the two."""
     payload: Mapping[str, Any] = {"gate": gate, "phase": _phase_name(rollout), **msgspec.to_builtins(judgement)}
-    judged = Draft("gate.judged", payload)
+    judged = [] if _is_on_record(rollout, gate, judgement) else [Draft("gate.judged", payload)]
     if judgement.verdict is Verdict.PASSED:
-        return [judged]
+        return judged
     reason = f"gate {gate} {judgement.verdict}: {judgement.reason}"
     if judgement.verdict is Verdict.INCONCLUSIVE:
-        return [judged, pause(Cause.GATE, reason, gate)]
-    return [judged, *_setback(rollout, failure(Cause.GATE, reason, gate))]
+        return [*judged, pause(Cause.GATE, reason, gate)]
+    return [*judged, *_setback(rollout, failure(Cause.GATE, reason, gate))]
 
 
 def _setback(rollout: Rollout, failed: Draft) -> list[Draft]:

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.plan import PlanKind
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Outcome, Rollout
 from deliverkit.errors import ConflictError
@@ -64,7 +65,8 @@ class Estate:
     """The fold of the journal.
 
     Attributes:
-        history: For each environment the releases it served, the present one last.
+        history: For each environment the releases it served, the present one last; a rollback on demand drops what it
+            went back over.
         quarantined: Quarantined releases by digest.
         endings: Closed promotions by id, in order of their end.
         last: The last event folded.
@@ -114,7 +116,13 @@ class Journal:
         served = self.estate().serving(rollout.leg.environment)
         if served and served.promotion == rollout.id:
             return
-        payload = {"environment": rollout.leg.environment, "promotion": rollout.id, "execution": execution}
+        kind = rollout.plan.kind.value
+        payload = {
+            "environment": rollout.leg.environment,
+            "promotion": rollout.id,
+            "execution": execution,
+            "kind": kind,
+        }
         self._append("environment.released", {**payload, "release": msgspec.to_builtins(rollout.plan.release)})
 
     def close(self, rollout: Rollout) -> None:
@@ -171,4 +179,13 @@ def _with_served(estate: Estate, event: Event) -> Estate:
     environment = payload["environment"]
     release = msgspec.convert(payload["release"], Release)
     served = Served(environment, release, payload["promotion"], payload["execution"], event.at)
-    return replace(estate, history={**estate.history, environment: (*estate.history.get(environment, ()), served)})
+    before = estate.history.get(environment, ())
+    if payload.get("kind") == PlanKind.ROLLBACK:
+        before = _unwound(before, release.digest)
+    return replace(estate, history={**estate.history, environment: (*before, served)})
+
+
+def _unwound(history: tuple[Served, ...], digest: str) -> tuple[Served, ...]:
+    """The history before a release was served last: whoever went back to it did not trust what came after."""
+    known = [position for position, served in enumerate(history) if served.release.digest == digest]
+    return history[: known[-1]] if known else history

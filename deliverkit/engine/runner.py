@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from deliverkit.domain.conduct import intend, react
-from deliverkit.domain.effects import Fact, Intent, Measure
+from deliverkit.domain.effects import Fact, Intent, Measure, Measured
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import Rollout
 from deliverkit.engine.executor import Executor
@@ -80,10 +80,13 @@ class Runner:
             now = self._clock.now()
             rollout = self._log.sync()
             is_driving = not rollout.is_closed and self._hold_lease(now)
-            if is_driving and self._record(react(rollout, facts, now)):
-                facts = ()
+            batch, rest = _next_batch(facts)
+            if is_driving and (self._record(react(rollout, batch, now)) or rest):
+                facts = rest
                 continue
-            if rollout.is_closed or stop_when(rollout) or (deadline is not None and now >= deadline):
+            # Whoever attaches sees the remote side once before being told that a human is needed.
+            has_looked = self._looked_at is not None or not is_driving
+            if rollout.is_closed or (has_looked and stop_when(rollout)) or (deadline is not None and now >= deadline):
                 return rollout
             facts = self._turn(rollout, now, is_driving=is_driving, deadline=deadline)
 
@@ -99,6 +102,9 @@ class Runner:
         intent = intend(rollout, now, looked_at=self._looked_at, pace=self._pace.look)
         if intent.effects:
             return self._perform(rollout, intent, now)
+        if self._looked_at is None:
+            self._looked_at = now
+            return ()
         self._sleep(intent.wake_at, deadline)
         return ()
 
@@ -174,3 +180,11 @@ class Runner:
         if self._lease is not None:
             self._locks.release(self._lease)
             self._lease = None
+
+
+def _next_batch(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], tuple[Fact, ...]]:
+    """The facts to react to now, and the rest: measurements first, so that all else is judged in their light."""
+    measured = tuple(fact for fact in facts if isinstance(fact, Measured))
+    if not measured or len(measured) == len(facts):
+        return facts, ()
+    return measured, tuple(fact for fact in facts if not isinstance(fact, Measured))

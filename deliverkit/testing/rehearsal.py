@@ -1,4 +1,4 @@
-"""A whole delivery in memory: every real room of deliverkit, the outside world simulated, the clock in the test's hand."""
+"""A whole delivery in memory: deliverkit's real rooms, a simulated outside world, the clock in the test's hand."""
 
 from __future__ import annotations
 
