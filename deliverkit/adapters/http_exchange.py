@@ -60,9 +60,10 @@ def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
     """
     parts = _checked(url)
     seconds = timeout.total_seconds()
-    connection, target = _connection(parts, seconds)
+    proxy = _proxy_for(parts.scheme, parts.hostname or "")
+    connection, target = _connection(parts, proxy, seconds)
     watch = Stopwatch()
-    with _told_in_our_words(connection, watch, seconds):
+    with _through(proxy), _told_in_our_words(connection, watch, seconds):
         connection.connect()
         with _cut_off(connection.sock, seconds - watch.seconds()) as was_cut:
             answer = _exchange(connection, method, target, watch, was_cut)
@@ -115,6 +116,17 @@ def _cut_off(sock: socket.socket, seconds: float) -> Iterator[threading.Event]:
 
 
 @contextmanager
+def _through(proxy: SplitResult | None) -> Iterator[None]:
+    """Name the proxy in whatever went wrong: it may be the one that did not answer."""
+    try:
+        yield
+    except (SilentError, UnusableError) as error:
+        if proxy is None:
+            raise
+        raise type(error)(f"through the proxy {proxy.hostname}:{proxy.port}: {error}") from error
+
+
+@contextmanager
 def _told_in_our_words(connection: http.client.HTTPConnection, watch: Stopwatch, seconds: float) -> Iterator[None]:
     try:
         yield
@@ -152,11 +164,12 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _connection(parts: SplitResult, seconds: float) -> tuple[http.client.HTTPConnection, str]:
+def _connection(
+    parts: SplitResult, proxy: SplitResult | None, seconds: float
+) -> tuple[http.client.HTTPConnection, str]:
     """The connection to use, and how to name the resource on it."""
     host, port = parts.hostname or "", parts.port
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    proxy = _proxy_for(parts.scheme, host)
     if parts.scheme == "https":
         context = ssl.create_default_context()
         if proxy is None:

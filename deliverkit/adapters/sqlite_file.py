@@ -6,12 +6,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from deliverkit.errors import DeliverkitError, IntegrityError, UnreachableError, UsageError
 
-BUSY_TIMEOUT = 20.0
-"""Seconds to wait for another process's transaction; ours take milliseconds."""
+PATIENCE = timedelta(seconds=20)
+"""How long to wait for other processes' transactions; ours take milliseconds."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -38,9 +39,10 @@ class SqliteFile:
     "Write-Ahead Logging", section 1).
     """
 
-    def __init__(self, path: Path) -> None:
-        """Take the path; nothing is opened before it is needed."""
+    def __init__(self, path: Path, *, patience: timedelta = PATIENCE) -> None:
+        """Take the path, and how long to wait for others; nothing is opened before it is needed."""
         self.path = path
+        self._patience = patience.total_seconds()
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
 
@@ -95,7 +97,7 @@ class SqliteFile:
 
     def _prepared(self) -> sqlite3.Connection:
         # autocommit (isolation_level None): transactions begin where we say so, and nowhere else.
-        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a recorded event survives a power cut, not only a crash of the process.
@@ -122,7 +124,7 @@ class SqliteFile:
             case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
                 return UsageError(f"{place} cannot be opened for writing: {error}", hint=_ELSEWHERE)
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return UnreachableError(f"{place} was locked by other processes for {BUSY_TIMEOUT:.0f} s: {error}")
+                return UnreachableError(f"{place} was locked by other processes for {self._patience:g} s: {error}")
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 hint = "restore it from a backup, or name another file under `ledger:` in deliverkit.yml"
                 return IntegrityError(f"{place} is not a sound SQLite database: {error}", hint=hint)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from unreliable import Network, unreliable
+from unreliable import Network, aws_at, unreliable
 
-from deliverkit.adapters.aws.session import Account, Aws
+from deliverkit.adapters.aws.session import Aws
 from deliverkit.sandbox.server import Sandbox
 
 _NUMBERS = itertools.count(1)
@@ -36,13 +36,6 @@ def adapters_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandb
 @pytest.fixture(scope="session")
 def aws(adapters_sandbox: Sandbox) -> Aws:
     return aws_at(adapters_sandbox.endpoint)
-
-
-def aws_at(endpoint: str) -> Aws:
-    account = Account(
-        region="us-east-1", endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="sandbox"
-    )
-    return Aws(account)
 
 
 @pytest.fixture

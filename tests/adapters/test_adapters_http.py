@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from deliverkit.adapters.http import HttpCheck, UrlTextSource
 from deliverkit.domain.carriage import Target
@@ -59,7 +66,7 @@ def release() -> Iterator[threading.Event]:
 def serve(release: threading.Event) -> Iterator[Callable[..., Server]]:
     running: list[ThreadingHTTPServer] = []
 
-    def start(host: str = "127.0.0.1", port: int = 0) -> Server:
+    def start(host: str = "127.0.0.1", port: int = 0, certificate: Path | None = None) -> Server:
         server = Server(host)
 
         class Handler(BaseHTTPRequestHandler):
@@ -78,6 +85,10 @@ def serve(release: threading.Event) -> Iterator[Callable[..., Server]]:
                 pass
 
         listening = ThreadingHTTPServer((host, port), Handler)
+        if certificate:
+            encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            encryption.load_cert_chain(certificate)
+            listening.socket = encryption.wrap_socket(listening.socket, server_side=True)
         listening.handle_error = lambda *_: None  # clients that hang up are part of the game
         threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
         running.append(listening)
@@ -388,6 +399,16 @@ def test_public_names_are_asked_through_the_proxy(serve, monkeypatch) -> None:
     assert proxy.hosts == ["shop.example.com"]
 
 
+def test_a_proxy_that_refuses_is_named(serve, monkeypatch) -> None:
+    proxy = serve()
+    monkeypatch.setenv("https_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "")
+    sample = measure({"url": "https://shop.example.com/"})
+    assert sample.outcome is Verdict.FAILED
+    assert f"through the proxy 127.0.0.1:{proxy.port}: " in sample.reason
+    assert "501" in sample.reason
+
+
 class TestUrlTextSource:
     def test_gives_the_body_of_a_2xx_answer(self, serve) -> None:
         server = serve()
@@ -408,3 +429,52 @@ class TestUrlTextSource:
             UrlTextSource().fetch(f"{server.url}/slow", timeout=timedelta(seconds=0.2))
         with pytest.raises(UnreachableError, match="no usable URL"):
             UrlTextSource().fetch("nonsense", timeout=timedelta(seconds=1))
+
+
+class TestEncryption:
+    """A server with a certificate that nobody vouches for; the certificate is made by what the sandbox brings."""
+
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> Path:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        now = datetime.now(UTC)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(1).not_valid_before(now - timedelta(days=1)).add_extension(address, False)
+        signed = builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+        path = tmp_path / "server.pem"
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def test_an_untrusted_certificate_fails(self, serve, certificate: Path) -> None:
+        server = serve(certificate=certificate)
+        server.reply("/")
+        sample = measure({"url": server.url.replace("http:", "https:")})
+        assert sample.outcome is Verdict.FAILED
+        assert "certificate is not trusted" in sample.reason
+        assert server.asked == []
+
+    def test_a_trusted_one_passes_and_a_dripping_server_is_cut_off(
+        self, serve, certificate: Path, monkeypatch, release
+    ) -> None:
+        # OpenSSL reads the trusted certificates from the file that this variable names.
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        server = serve(certificate=certificate)
+        server.reply("/")
+
+        def drip(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.end_headers()
+            while not release.wait(0.05):
+                handler.wfile.write(b".")
+
+        server.replies["/drip"] = drip
+        url = server.url.replace("http:", "https:")
+        assert measure({"url": url}).outcome is Verdict.PASSED
+        late = measure({"url": f"{url}/drip", "timeout": 0.5})
+        assert late.outcome is Verdict.FAILED
+        assert "no whole answer within 0.5 s" in late.reason

@@ -157,6 +157,24 @@ def test_a_lost_answer_does_no_harm(place, network, shaky_aws, tmp_path: Path, c
     assert unfinished(place) == []
 
 
+def test_a_completion_whose_upload_is_gone_has_happened(place, network, shaky_aws, tmp_path: Path) -> None:
+    """S3 may answer the repetition of a completion whose answer was lost with NoSuchUpload."""
+    network.concerns = lambda asked: asked.startswith("POST") and "uploadId" in asked
+    network.lose_answers, network.refuses_repetition = 1, True
+    network.refusal = (404, "NoSuchUpload")
+    upload = send(in_parts(place, shaky_aws), tmp_path, LARGE)
+    assert (network.lose_answers, network.deny) == (0, 0)
+    assert_is(upload, LARGE, place)
+
+
+def test_a_completion_that_is_refused_stores_nothing(place, network, shaky_aws, tmp_path: Path) -> None:
+    network.concerns = lambda asked: asked.startswith("POST") and "uploadId" in asked
+    network.deny, network.refusal = 1, (400, "InvalidPart")
+    with pytest.raises(UsageError, match="InvalidPart"):
+        send(in_parts(place, shaky_aws), tmp_path, LARGE)
+    assert versions(place) == []
+
+
 @pytest.mark.parametrize(
     "step", ["uploads", "partNumber=1", "partNumber=2", "POST"], ids=["begin", "first part", "second part", "complete"]
 )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from unreliable import aws_at
 
 from deliverkit.adapters.aws.bucket import Bucket, Encryption
 from deliverkit.adapters.aws.ledger_s3 import S3Ledger
@@ -100,9 +101,15 @@ def test_a_lease_taken_between_reading_and_writing_is_respected(place, network, 
     assert (shown.holder, shown.token) == ("bob", old.token + 1)
 
 
-def test_machines_race_for_places_and_nobody_loses_an_event(place, adapters_sandbox) -> None:
-    from conftest import aws_at  # noqa: PLC0415
+def test_a_lease_that_never_holds_still_is_given_up(place, network, shaky_aws) -> None:
+    network.concerns = lambda asked: asked.startswith("PUT")
+    network.deny, network.refusal = 99, (412, "PreconditionFailed")
+    with pytest.raises(UnreachableError, match="20 times in a row"):
+        take(locks_at(place, shaky_aws), "ann")
+    assert network.deny == 79
 
+
+def test_machines_race_for_places_and_nobody_loses_an_event(place, adapters_sandbox) -> None:
     machines = [ledger_at(place, aws_at(adapters_sandbox.endpoint)) for _ in range(3)]
     kinds = [(machine, f"machine{n}.said{k}") for n, machine in enumerate(machines) for k in range(3)]
     with ThreadPoolExecutor(len(machines)) as pool:

@@ -13,8 +13,9 @@ import pytest
 
 from deliverkit.adapters.ledger_sqlite import SqliteLedger
 from deliverkit.adapters.locks_sqlite import SqliteLocks
+from deliverkit.adapters.sqlite_file import SqliteFile
 from deliverkit.domain.ledger import Draft, verify
-from deliverkit.errors import DeliverkitError, ExitCode, IntegrityError, UsageError
+from deliverkit.errors import DeliverkitError, ExitCode, IntegrityError, UnreachableError, UsageError
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -188,6 +189,27 @@ def test_a_read_only_place_is_a_usage_error(sqlite_path: Path) -> None:
     with pytest.raises(UsageError) as refusal:
         append(SqliteLedger(Path("/proc/self/ledger.db")))
     assert "/proc/self/ledger.db" in refusal.value.message
+
+
+def test_a_file_that_others_keep_locked_is_unreachable_for_now(sqlite_path: Path) -> None:
+    ours = SqliteFile(sqlite_path, patience=timedelta(milliseconds=50))
+    with ours.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    foreign = sqlite3.connect(sqlite_path, isolation_level=None)
+    foreign.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(UnreachableError, match=r"locked by other processes for 0\.05 s"), ours.writing():
+        pytest.fail("the transaction must not begin")
+    foreign.execute("ROLLBACK")
+    foreign.close()
+    with ours.writing() as connection:
+        assert connection.in_transaction
+
+
+def test_a_statement_that_fails_for_another_reason_is_told_with_its_place(sqlite_path: Path) -> None:
+    ours = SqliteFile(sqlite_path)
+    with pytest.raises(DeliverkitError, match="no such table") as refusal, ours.writing() as connection:
+        connection.execute("SELECT * FROM absent")
+    assert str(sqlite_path) in refusal.value.message
 
 
 FILLER = """

@@ -10,22 +10,36 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-DENIED = b"<Error><Code>AccessDenied</Code><Message>no permission</Message></Error>"
+from deliverkit.adapters.aws.session import Account, Aws
+
+Refusal = tuple[int, str]
+DENIED: Refusal = (403, "AccessDenied")
 
 
 @dataclass
 class Network:
     """What happens on the way; `seen` lists the requests as `METHOD /path?query`.
 
-    `lose_answers` and `deny` count down for requests that `concerns` says yes to.
+    `lose_answers` and `deny` count down for requests that `concerns` says yes to; a lost answer may be followed by a
+    refusal of the repeated request.
     """
 
     endpoint: str = ""
     concerns: Callable[[str], bool] = lambda _: True
     lose_answers: int = 0
     deny: int = 0
+    refusal: Refusal = DENIED
+    refuses_repetition: bool = False
     between: Callable[[], None] | None = None
     seen: list[str] = field(default_factory=list)
+
+
+def aws_at(endpoint: str) -> Aws:
+    """Clients of their own at an endpoint, as another machine has them."""
+    account = Account(
+        region="us-east-1", endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="sandbox"
+    )
+    return Aws(account)
 
 
 @contextmanager
@@ -44,7 +58,8 @@ def unreliable(upstream: str) -> Iterator[Network]:
             concerned = network.concerns(asked)
             if concerned and network.deny:
                 network.deny -= 1
-                self._answer(403, {}, DENIED)
+                status, code = network.refusal
+                self._answer(status, {}, f"<Error><Code>{code}</Code><Message>so told</Message></Error>".encode())
                 return
             if concerned and network.between:
                 act, network.between = network.between, None
@@ -52,6 +67,7 @@ def unreliable(upstream: str) -> Iterator[Network]:
             status, headers, answer = self._forward(body)
             if concerned and network.lose_answers:
                 network.lose_answers -= 1
+                network.deny += network.refuses_repetition
                 self.close_connection = True
                 return
             self._answer(status, headers, answer)
