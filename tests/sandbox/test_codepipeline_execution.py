@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from codepipeline_fixtures import (
@@ -208,7 +209,9 @@ def test_a_deployment_that_runs_keeps_the_action_in_progress(rig: Rig) -> None:
     assert rig.action(name, "Deploy", "Deploy")["latestExecution"]["summary"] == "Deployment Succeeded"
 
 
-@pytest.mark.parametrize(("group", "text"), [("bad", "too many instances failed"), ("stopped", "stopped")])
+@pytest.mark.parametrize(
+    ("group", "text"), [("bad", "too many instances failed (Error code: HEALTH_CONSTRAINTS)"), ("stopped", "stopped")]
+)
 def test_a_deployment_that_does_not_succeed_fails_the_execution(rig: Rig, group: str, text: str) -> None:
     name = rig.create(stage("Deploy", deploy(group)))
     execution_id = rig.first_execution(name)
@@ -253,6 +256,44 @@ def test_an_action_in_another_region_gets_its_artifact_in_that_regions_store(rig
     location = rig.codedeploy.of_group("ok-west")[0]["revision"]["s3Location"]
     assert location["bucket"] == "store-west"
     assert west.head_object(Bucket="store-west", Key=location["key"])["ContentLength"] > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"PK\x03\x04", "zip"), (b"\x1f\x8b\x08", "tgz"), (b"\0" * 257 + b"ustar", "tar")]
+)
+def test_the_bundle_type_is_what_the_object_is(rig: Rig, body: bytes, kind: str) -> None:
+    rig.put(body, key=f"typed-{kind}")
+    name = rig.create(
+        stage("Source", source(configuration={"S3ObjectKey": f"typed-{kind}"})), stage("Deploy", deploy(f"is-{kind}"))
+    )
+    assert rig.ends(name, rig.first_execution(name)) == "Succeeded"
+    location = rig.codedeploy.of_group(f"is-{kind}")[0]["revision"]["s3Location"]
+    assert location["bundleType"] == kind
+    assert not location["key"].endswith(".zip"), "the suffix is the source object's"
+
+
+def test_a_lost_artifact_fails_the_deploy_action(rig: Rig) -> None:
+    name = rig.create(stage("Approve", approval()), stage("Deploy", deploy()))
+    execution_id = rig.first_execution(name)
+    token = rig.token(name)
+    stored = rig.actions(name, execution_id)[0]["output"]["outputArtifacts"][0]["s3location"]
+    rig.s3.delete_object(Bucket=stored["bucket"], Key=stored["key"])
+    rig.answer(name, token)
+    assert rig.ends(name, execution_id) == "Failed"
+    error = rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]
+    assert error["code"] == "ConfigurationError"
+    assert stored["key"] in error["message"]
+
+
+def test_a_deployment_that_never_ends_times_out(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("held-forever")))
+    execution_id = rig.first_execution(name)
+    rig.deployment("held-forever")
+    rig.sandbox.world.clock.advance(timedelta(days=4, hours=23))
+    assert rig.status(name, execution_id) == "InProgress"
+    rig.sandbox.world.clock.advance(timedelta(hours=1))
+    assert rig.ends(name, execution_id) == "Failed"
+    assert "timed out" in rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]["message"]
 
 
 # --- run order ------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,32 @@ def test_a_running_execution_keeps_its_version_and_is_cancelled_after_its_runnin
     assert rig.execution(name, execution_id)["pipelineVersion"] == 1
     assert [each["status"] for each in rig.actions(name, execution_id)] == ["Succeeded", "Succeeded"]
     assert "latestExecution" not in rig.stage(name, "After")
+
+
+def test_an_update_stops_a_stage_between_its_run_orders(rig: Rig) -> None:
+    stages = stage("Deploy", deploy("held-group"), approval(runOrder=2))
+    name = rig.create(stages)
+    execution_id = rig.first_execution(name)
+    deployment = rig.deployment("held-group")
+    update(rig, name, stages)
+    rig.codedeploy.finish(deployment)
+    assert rig.ends(name, execution_id) == "Cancelled"
+    assert rig.stage(name, "Deploy")["latestExecution"]["status"] == "Cancelled"
+    assert "latestExecution" not in rig.action(name, "Deploy", "Ask")
+
+
+def test_a_source_that_polls_no_more_starts_nothing_more(rig: Rig) -> None:
+    rig.put(key="polled.zip")
+    configuration = {"S3ObjectKey": "polled.zip"}
+    name = rig.create(stage("Source", source(polls=True, configuration=configuration)), stage("Deploy", deploy()))
+    seen = rig.cp.list_pipeline_executions
+    rig.until(lambda: seen(pipelineName=name)["pipelineExecutionSummaries"])
+    update(rig, name, stage("Source", source(configuration=configuration)), stage("Deploy", deploy()))
+    rig.put(key="polled.zip")
+    rig.sandbox.world.clock.advance(timedelta(minutes=5))
+    other = rig.create()
+    rig.ends(other, rig.first_execution(other))
+    assert len(seen(pipelineName=name)["pipelineExecutionSummaries"]) == 1
 
 
 def test_an_update_in_the_last_stage_does_not_disturb_the_end(rig: Rig) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from deliverkit.sandbox.codepipeline.definition import ActionType
 from deliverkit.sandbox.codepipeline.providers.approval import ManualApproval
@@ -14,8 +13,3 @@ from deliverkit.sandbox.codepipeline.providers.source_s3 import S3Source
 PROVIDERS: Mapping[ActionType, Provider] = {
     provider.kind.type: provider for provider in (S3Source(), CodeDeployDeploy(), ManualApproval())
 }
-
-
-def find(type_id: Mapping[str, Any]) -> Provider | None:
-    """The provider of an `actionTypeId`; None for one that cannot run here."""
-    return PROVIDERS.get(ActionType(**type_id))

@@ -94,8 +94,10 @@ def _bundle_type(body: bytes) -> str:
 
 
 def _reason(deployment: Any) -> str:
-    error = deployment.get("errorInformation", {})
-    return str(error.get("message") or f"Deployment {deployment['deploymentId']} {deployment['status'].lower()}")
+    error = deployment.get("errorInformation")
+    if not error:
+        return f"Deployment {deployment['deploymentId']} {deployment['status'].lower()}"
+    return f"{error['message']} (Error code: {error['code']})"
 
 
 def _console(region: str) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.state import ActionRun, Execution, Failure, Outcome, Pipeline
+from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context
 from deliverkit.sandbox.kernel.world import World
 
@@ -79,6 +80,8 @@ class Job:
             return
         try:
             step()
+        except ApiError as error:
+            self.fail("JobFailed", error.message)
         except Exception:
             log.exception("action %s of pipeline %s broke", self.run.action.name, self.pipeline.name)
             self.fail("SystemUnavailable", "the sandbox failed in this action; see its log")
