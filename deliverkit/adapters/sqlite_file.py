@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from deliverkit.adapters.retry import transient
 from deliverkit.errors import DeliverkitError, IntegrityError, UnreachableError, UsageError
 
+OPENINGS = 8
+"""Attempts to open the file; 1.6 s of pauses on average."""
 PATIENCE = timedelta(seconds=20)
 """How long to wait for other processes' transactions; ours take milliseconds."""
 
@@ -92,14 +95,21 @@ class SqliteFile:
                 raise UsageError(
                     f"the ledger's folder {self.path.parent} cannot be made: {error.strerror}", hint=_ELSEWHERE
                 ) from error
-            self._connection = self._prepared()
+            # Changing to write-ahead logging is the one step for which SQLite does not wait while others open the same
+            # new file ("Write-Ahead Logging", section 8: SQLITE_BUSY); it is tried again.
+            self._connection = transient(self._prepared, attempts=OPENINGS)
         return self._connection
 
     def _prepared(self) -> sqlite3.Connection:
+        with self._translated():
+            return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
         # autocommit (isolation_level None): transactions begin where we say so, and nowhere else.
         connection = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                connection.execute("PRAGMA journal_mode = WAL")
             # FULL: a recorded event survives a power cut, not only a crash of the process.
             connection.execute("PRAGMA synchronous = FULL")
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'leases'").fetchone():
@@ -124,7 +134,10 @@ class SqliteFile:
             case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
                 return UsageError(f"{place} cannot be opened for writing: {error}", hint=_ELSEWHERE)
             case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return UnreachableError(f"{place} was locked by other processes for {self._patience:g} s: {error}")
+                return UnreachableError(
+                    f"{place} is locked by other processes, also after {self._patience:g} s: {error}",
+                    hint=f"fuser {self.path} names them",
+                )
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 hint = "restore it from a backup, or name another file under `ledger:` in deliverkit.yml"
                 return IntegrityError(f"{place} is not a sound SQLite database: {error}", hint=hint)

@@ -52,6 +52,17 @@ print(won, flush=True)
 """
 
 
+OPENER = """
+import sys
+from pathlib import Path
+from deliverkit.adapters.ledger_sqlite import SqliteLedger
+
+for line in sys.stdin:
+    SqliteLedger(Path(line.strip())).read("s")
+    print("opened", flush=True)
+"""
+
+
 def append(ledger: SqliteLedger, count: int = 1, stream: str = "s") -> None:
     for number in range(count):
         events = ledger.read(stream)
@@ -82,6 +93,20 @@ def test_racing_processes_record_every_event_once_and_take_every_lease_once(sqli
     said = sorted((event.payload["by"], event.payload["n"]) for event in events)
     assert said == [(name, number) for name in names for number in range(each)]
     assert sum(wins) == each
+
+
+def test_processes_that_make_the_same_file_at_once_all_open_it(tmp_path: Path) -> None:
+    openers = [
+        subprocess.Popen([sys.executable, "-c", OPENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for number in range(25):
+        for opener in openers:
+            opener.stdin.write(f"{tmp_path / str(number)}.db\n")
+            opener.stdin.flush()
+        assert [opener.stdout.readline() for opener in openers] == ["opened\n"] * 4
+    for opener in openers:
+        opener.communicate(timeout=20)
 
 
 def test_events_survive_the_process(sqlite_path: Path) -> None:
@@ -197,7 +222,7 @@ def test_a_file_that_others_keep_locked_is_unreachable_for_now(sqlite_path: Path
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
     foreign = sqlite3.connect(sqlite_path, isolation_level=None)
     foreign.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(UnreachableError, match=r"locked by other processes for 0\.05 s"), ours.writing():
+    with pytest.raises(UnreachableError, match=r"locked by other processes, also after 0\.05 s"), ours.writing():
         pytest.fail("the transaction must not begin")
     foreign.execute("ROLLBACK")
     foreign.close()
