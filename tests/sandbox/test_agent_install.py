@@ -334,7 +334,7 @@ def test_permissions_leave_foreign_files_alone(bench: Bench) -> None:
     own = bench.root / "opt/shop/own.txt"
     own.write_text("")
     own.chmod(0o644)
-    assert protect(bench, "{object: /opt/shop, mode: '600'}")["own.txt"] == "644"
+    assert protect(bench, "{object: /opt/shop, mode: '600', type: [file]}")["own.txt"] == "644"
 
 
 def test_two_permissions_for_one_object_fail(bench: Bench) -> None:

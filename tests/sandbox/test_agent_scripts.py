@@ -375,8 +375,15 @@ def test_an_unknown_command_fails(bench: Bench) -> None:
 # --- the end of the instance ----------------------------------------------------------------------------------------
 
 
-def test_killing_an_instance_reaches_every_process_and_no_stranger(bench: Bench, tmp_path: Path) -> None:
-    other = make_bench(tmp_path / "other", instance_id=bench.host.instance_id)
+@pytest.fixture
+def other(tmp_path: Path, bench: Bench) -> Iterator[Bench]:
+    """An instance of another sandbox that happens to have the same id."""
+    made = make_bench(tmp_path / "other", instance_id=bench.host.instance_id)
+    yield made
+    made.host.processes.kill()
+
+
+def test_killing_an_instance_reaches_every_process_and_no_stranger(bench: Bench, other: Bench) -> None:
     script = shell(
         "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $!",
         "(sleep 600 </dev/null >/dev/null 2>&1 & echo $!)",

@@ -76,8 +76,8 @@ def _run(command: Sequence[str], what: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         problem = done.stderr.strip() if done.returncode else ""
-    except FileNotFoundError:
-        problem = f"{command[0]} is not installed"
+    except OSError as error:
+        problem = f"{command[0]} cannot be run: {error.strerror}"
     if problem:
         raise AgentError(
             f"{FAILED} of {what} in the application specification file. Failed command: {' '.join(command)}. {problem}"
