@@ -1,0 +1,178 @@
+"""The house stands as docs/architecture.md draws it: this test walks the syntax trees and fails on any breach."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "deliverkit"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = {
+    # room: what it may import of the package, besides itself
+    "errors": set(),
+    "_version": set(),
+    "domain": {"errors"},
+    "ports": {"domain", "errors"},
+    "engine": {"ports", "domain", "errors"},
+    "adapters": {"ports", "domain", "errors", "_version"},
+    "packaging": {"ports", "domain", "errors", "_version"},
+    "config": {"ports", "domain", "errors"},
+    "environments": {"ports", "domain", "errors"},
+    "delivery": {"engine", "ports", "domain", "errors"},
+    # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
+    "releasing": {"delivery", "packaging", "ports", "domain", "errors"},
+    "sandbox": set(),
+    "app": {
+        "delivery",
+        "releasing",
+        "engine",
+        "adapters",
+        "packaging",
+        "config",
+        "environments",
+        "ports",
+        "domain",
+        "errors",
+        "sandbox",
+    },
+    "cli": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
+    "console": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
+    # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
+    "testing": {"delivery", "engine", "adapters", "ports", "domain", "errors"},
+    "__main__": {"cli", "_version"},
+    "__init__": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
+}
+
+VENDORS = {
+    "boto3": ("adapters/aws/",),
+    "botocore": ("adapters/aws/", "sandbox/"),
+    "jenkins": ("adapters/jenkins.py",),
+    "git": ("adapters/git.py",),
+    "tenacity": ("adapters/retry.py",),
+    "moto": ("sandbox/moto_base.py", "sandbox/alarms/moto_alarms.py", "sandbox/server.py"),
+    "pytest": ("testing/contracts/",),
+    "sqlite3": ("adapters/sqlite_file.py", "adapters/ledger_sqlite.py", "adapters/locks_sqlite.py"),
+}
+
+MAY_TOUCH_THE_PROCESS = (
+    "cli/",
+    "__main__.py",
+    "sandbox/",  # a server with a process of its own
+    "adapters/drivers.py",  # tells drivers apart by process id
+    "adapters/command.py",  # hands the caller's environment on to the command
+)
+MAY_TELL_THE_TIME = (
+    "adapters/clock.py",
+    "sandbox/",  # it has a clock of its own, and processes that take real time
+)
+
+LONG_MODULES = {
+    # Each with the reason why cutting it would make it harder to read.
+    "domain/rollout.py": "the fold: one short function for each kind of event, with the state they fold into",
+    "domain/conduct.py": "the conductor: one short function for each phase; `retreat` holds the other half",
+    "ports.py": "every port in one place is what makes it the list of what the engine needs",
+}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(name: str) -> str:
+    return name.split("/")[0].removesuffix(".py")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module
+
+
+def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    assert function.end_lineno is not None
+    return function.end_lineno - function.lineno + 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    room = room_of(name_of(path))
+    for line, imported in imports_of(path):
+        if imported.startswith("deliverkit."):
+            other = imported.split(".")[1]
+            assert other == room or other in LAYERS[room], f"{name_of(path)}:{line} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_vendors_stay_behind_their_adapter(path: Path) -> None:
+    for line, imported in imports_of(path):
+        allowed = VENDORS.get(imported.split(".")[0])
+        assert allowed is None or name_of(path).startswith(allowed), f"{name_of(path)}:{line} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_process_is_touched_only_at_its_edge(path: Path) -> None:
+    if name_of(path).startswith(MAY_TOUCH_THE_PROCESS):
+        return
+    for node in ast.walk(tree_of(path)):
+        words = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+        assert words not in {"print", "sys.exit", "os.environ", "os.getenv"}, f"{name_of(path)}:{node.lineno} {words}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_time_comes_from_the_clock(path: Path) -> None:
+    if name_of(path).startswith(MAY_TELL_THE_TIME):
+        return
+    for node in ast.walk(tree_of(path)):
+        words = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        told = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "time.monotonic", "time.sleep"}
+        assert words not in told, f"{name_of(path)}:{node.lineno} {words}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_and_functions_stay_short(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 400 or name_of(path) in LONG_MODULES, f"{name_of(path)} has {lines} lines"
+    for function in functions_of(path):
+        assert length(function) <= 50, f"{name_of(path)}:{function.lineno} {function.name} has {length(function)} lines"
+
+
+def test_functions_read_like_a_runbook() -> None:
+    lengths = sorted(length(function) for path in MODULES for function in functions_of(path))
+    assert statistics.median(lengths) <= 10
+    assert lengths[len(lengths) * 9 // 10] <= 30
+
+
+def test_the_list_of_long_modules_is_not_longer_than_it_must_be() -> None:
+    for name in LONG_MODULES:
+        assert len((PACKAGE / name).read_text(encoding="utf-8").splitlines()) > 400, f"{name} is short enough by now"
+
+
+def test_the_jenkins_folder_does_not_shadow_python_jenkins() -> None:
+    assert not (ROOT / "jenkins" / "__init__.py").exists()
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    words = ("/work" + "/", "helper" + "-", "pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js")
+    for folder in ("deliverkit", "docs", "examples", "jenkins", "pipelines", "scripts", "tests"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".md", ".yml", ".json", ".sh", ""} and path.is_file():
+                text = path.read_text(encoding="utf-8", errors="replace")
+                assert not [word for word in words if word in text], path
