@@ -1,0 +1,57 @@
+"""What the documents say is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from deliverkit import _HOMES, __all__
+from deliverkit.cli.main import COMMANDS, build_parser
+from deliverkit.errors import ExitCode
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_both_commands_on_its_first_screen() -> None:
+    screen = "\n".join(README.splitlines()[:24])
+    assert "./scripts/demo" in screen
+    assert "./scripts/test" in screen
+
+
+def test_the_readme_example_is_fifteen_lines_of_public_names() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    assert len([line for line in example.splitlines() if line.strip()]) <= 15
+    compile(example, "README.md", "exec")
+
+
+def test_every_command_in_the_readme_parses() -> None:
+    typed = re.findall(r"^\s*(?:eval \"\$\()?deliverkit ([^#\n\")]*)", README, flags=re.M)
+    parser = build_parser()
+    for line in typed:
+        words = line.replace("ID", "production-1").split()
+        if "--reason" in words:
+            words = [*words[: words.index("--reason")], "--reason", "because"]
+        assert words[0] in COMMANDS
+        parser.parse_args(words)
+    assert len(typed) >= 8
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
+    rows = {int(number): name for number, name in re.findall(r"^\| (\d+) \| (\w+) \|", page, flags=re.M)}
+    assert rows == {code.value: code.name for code in ExitCode}
+
+
+def test_public_names_exist() -> None:
+    import deliverkit
+
+    assert set(__all__) == {*_HOMES, "__version__"}
+    for name in __all__:
+        assert getattr(deliverkit, name) is not None
