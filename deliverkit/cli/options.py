@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from deliverkit.app import Delivery
+    from deliverkit.delivery import Delivery
 
 STATE_DIR = Path(".deliverkit")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -251,6 +253,7 @@ def sandbox_exports(value: Any) -> str:
             "export AWS_ACCESS_KEY_ID=sandbox",
             "export AWS_SECRET_ACCESS_KEY=sandbox",
             f"export AWS_DEFAULT_REGION={value.region}",
+            f"export AWS_SHARED_CREDENTIALS_FILE={shlex.quote(str(Path(value.state_dir).resolve() / 'credentials'))}",
         )
     )
 

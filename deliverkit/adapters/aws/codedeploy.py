@@ -203,7 +203,8 @@ def _progress(overview: Mapping[str, int]) -> str:
 
 def _last_words(target: Mapping[str, Any]) -> str:
     found = target.get("instanceTarget", {})
-    failed: Mapping[str, Any] = next((event for event in found.get("lifecycleEvents", []) if event.get("status") == "Failed"), {})
+    events: Sequence[Mapping[str, Any]] = found.get("lifecycleEvents", [])
+    failed = next((event for event in events if event.get("status") == "Failed"), {})
     diagnostics = failed.get("diagnostics", {})
     words = [str(found.get("targetId", "target")), str(failed.get("lifecycleEventName", "failed"))]
     words.extend(str(diagnostics[name]) for name in ("scriptName", "errorCode", "message") if diagnostics.get(name))

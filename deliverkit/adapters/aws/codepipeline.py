@@ -214,8 +214,8 @@ def _shown(state: Iterable[Mapping[str, Any]], attempt: Mapping[str, Any], execu
 
 
 def _action_state(state: Iterable[Mapping[str, Any]], stage: str, action: str) -> Mapping[str, Any]:
-    actions: Iterable[Mapping[str, Any]] = next((each["actionStates"] for each in state if each["stageName"] == stage), [])
-    return next((each for each in actions if each["actionName"] == action), {})
+    actions = [shown for each in state if each["stageName"] == stage for shown in each["actionStates"]]
+    return next((shown for shown in actions if shown["actionName"] == action), {})
 
 
 def _waiting_for(state: Iterable[Mapping[str, Any]], execution_id: str) -> str:

@@ -36,14 +36,14 @@ class Needs:
         region: Region of bucket and pipeline.
         environments: The environments to make instances and groups for.
         pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
-        instances: Instances in each region of each environment.
+        instances: Instances in each region, by the environment's name; the empty name stands for all others.
     """
 
     bucket: str
     region: str
     environments: Sequence[Environment]
     pipeline: Mapping[str, Any] | None
-    instances: int
+    instances: Mapping[str, int]
 
 
 class Seeder:
@@ -60,7 +60,8 @@ class Seeder:
         yield from self._role()
         yield from self._people(needs.environments)
         for environment in needs.environments:
-            yield from self._environment(environment, needs.instances)
+            wanted = needs.instances.get(environment.name, needs.instances[""])
+            yield from self._environment(environment, wanted)
         if needs.pipeline is not None:
             yield from self._pipeline(needs.pipeline, needs.region)
 
@@ -129,7 +130,7 @@ class Seeder:
         tags = [{"Key": TAG, "Value": _mark(environment)}, {"Key": "Name", "Value": environment.group}]
         specification = [{"ResourceType": "instance", "Tags": tags}]
         ec2.run_instances(ImageId=_IMAGE, MinCount=missing, MaxCount=missing, TagSpecifications=specification)
-        yield f"{missing} instances for {environment.name} in {region}"
+        yield f"{missing} instance{'' if missing == 1 else 's'} for {environment.name} in {region}"
 
     def _group(self, environment: Environment, region: str) -> Iterator[str]:
         codedeploy = self._clients.client("codedeploy", region)

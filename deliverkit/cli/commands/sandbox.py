@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 
 from deliverkit.cli import render
-from deliverkit.cli.options import Console, Options, open_delivery, sandbox_state_dir
-from deliverkit.errors import ExitCode, UnreachableError
+from deliverkit.cli.options import Console, Options, sandbox_state_dir
+from deliverkit.errors import ExitCode, UnreachableError, UsageError
+
+DEFAULT_INSTANCES = 3
 
 
 def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
@@ -22,7 +25,11 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
         "seed", parents=[shared], help="make what deliverkit.yml needs: bucket, groups, instances, pipeline"
     )
     seed.add_argument(
-        "--instances", type=int, default=3, metavar="N", help="instances for each environment (default: 3)"
+        "--instances",
+        action="append",
+        default=[],
+        metavar="[ENV=]N",
+        help=f"instances for each environment, or for one (default: {DEFAULT_INSTANCES}); may be given several times",
     )
     seed.set_defaults(run=_seed)
 
@@ -61,7 +68,26 @@ def _status(_arguments: Namespace, options: Options, console: Console) -> int:
 def _seed(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.app import seed_sandbox  # noqa: PLC0415
 
-    delivery = open_delivery(options, console)
-    for line in seed_sandbox(delivery, instances=arguments.instances):
-        console.tell(line)
+    lines = seed_sandbox(
+        options.config,
+        state_dir=sandbox_state_dir(console),
+        region=options.region,
+        instances=_instances(arguments.instances),
+    )
+    count = 0
+    for line in lines:
+        console.tell(f"made {line}")
+        count += 1
+    console.tell("everything that deliverkit.yml names is there" if count else "everything was there already")
     return ExitCode.DONE
+
+
+def _instances(wanted: Sequence[str]) -> Mapping[str, int]:
+    """Instances of each environment; the empty name stands for all that are not named."""
+    counts = {"": DEFAULT_INSTANCES}
+    for each in wanted:
+        environment, _, number = each.rpartition("=")
+        if not number.isdigit():
+            raise UsageError(f"--instances {each}: expected N or ENVIRONMENT=N", hint="--instances production=3")
+        counts[environment] = int(number)
+    return counts

@@ -1,0 +1,381 @@
+"""The composition root: settings become objects here, and nowhere else is everybody known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from deliverkit.adapters.aws.session import Account, Aws
+from deliverkit.adapters.clock import SystemClock
+from deliverkit.config import Settings, find, load
+from deliverkit.delivery import Delivery
+from deliverkit.domain.environment import Environment
+from deliverkit.domain.gate import GateKind
+from deliverkit.domain.plan import DriveKind, Plan
+from deliverkit.engine.carrier import Carrier
+from deliverkit.engine.direct import DirectCarrier
+from deliverkit.engine.executor import Executor
+from deliverkit.engine.journal import Journal
+from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.engine.planner import Blueprint, Planner
+from deliverkit.engine.preflight import Preflight
+from deliverkit.engine.promotions import Promotions
+from deliverkit.engine.runner import Pace
+from deliverkit.engine.through_pipeline import PipelineCarrier
+from deliverkit.engine.verifying import Witness
+from deliverkit.errors import UnreachableError, UsageError
+from deliverkit.ports import Check, Clock, Deployer, Ledger, LockService, PipelineService
+from deliverkit.releasing import BuildRecipe, Packager
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SANDBOX_KEY = "sandbox"
+
+
+def open_delivery(
+    config: Path | str | None = None,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox_state_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Delivery:
+    """The delivery that a configuration file describes, ready to package and promote.
+
+    Args:
+        config: Path of deliverkit.yml; by default it is looked for here and in the folders above.
+        profile: AWS profile; by default boto3's own rules apply.
+        region: AWS region; by default boto3's own rules apply.
+        endpoint_url: Endpoint of every AWS service, instead of AWS's own.
+        sandbox_state_dir: Use the sandbox that keeps its state there.
+        environ: Environment variables that the configuration may read; none by default.
+
+    Raises:
+        UsageError: If there is no configuration, or it is wrong; all its problems are named at once.
+        UnreachableError: If the sandbox does not run, AWS does not answer, or there are no credentials.
+    """
+    settings = load(_config_path(config))
+    environ = environ or {}
+    account = _account(profile, region, endpoint_url, sandbox_state_dir)
+    aws = Aws(account)
+    is_local = _is_loopback(account.endpoint_url or environ.get("AWS_ENDPOINT_URL", ""))
+    return _Assembly(settings, aws, environ, pace=_pace(is_local=is_local)).delivery()
+
+
+# --- packaging without AWS -------------------------------------------------------------------------
+
+
+def check_build(path: Path | None = None, *, config: Path | None = None) -> tuple[str, ...]:
+    """The lint's warnings about a build and its appspec; needs no AWS.
+
+    Raises:
+        UsageError: If the build cannot be packaged, with every error.
+    """
+    return tuple(str(finding) for finding in _recipe(load(_config_path(config)), {}).check(path))
+
+
+def write_bundle(path: Path | None, *, destination: Path, config: Path | None = None) -> Any:
+    """Write only the bundle; needs no AWS.
+
+    Raises:
+        UsageError: If the build cannot be packaged.
+    """
+    return _recipe(load(_config_path(config)), {}).bundle(path, destination)
+
+
+# --- the sandbox -----------------------------------------------------------------------------------
+
+
+def start_sandbox(state_dir: Path, *, port: int | None, region: str) -> Any:
+    """Start a sandbox in the background, or give the one that runs.
+
+    Raises:
+        UnreachableError: If it does not start.
+    """
+    from deliverkit.sandbox import launcher  # noqa: PLC0415  (nobody pays for the sandbox who does not start it)
+
+    try:
+        return launcher.start(state_dir, port=port, region=region)
+    except launcher.LaunchError as error:
+        raise UnreachableError(str(error), hint="deliverkit sandbox up --port 0 takes a free port") from error
+
+
+def serve_sandbox(state_dir: Path, *, port: int, region: str, announce: Callable[[str], None]) -> None:
+    """Serve a sandbox in this process until a signal.
+
+    Raises:
+        UnreachableError: If it does not start.
+    """
+    from deliverkit.sandbox import launcher  # noqa: PLC0415
+
+    try:
+        launcher.serve(state_dir, port=port, region=region, announce=announce)
+    except launcher.LaunchError as error:
+        raise UnreachableError(str(error), hint="deliverkit sandbox up --port 0 takes a free port") from error
+
+
+def stop_sandbox(state_dir: Path) -> bool:
+    """Stop the sandbox with everything inside; False when none ran.
+
+    Raises:
+        UnreachableError: If its process does not end.
+    """
+    from deliverkit.sandbox import launcher  # noqa: PLC0415
+
+    try:
+        return launcher.stop(state_dir)
+    except launcher.LaunchError as error:
+        raise UnreachableError(str(error)) from error
+
+
+def find_sandbox(state_dir: Path) -> Any | None:
+    """The sandbox that keeps its state there; None when none runs."""
+    from deliverkit.sandbox import launcher  # noqa: PLC0415
+
+    return launcher.find(state_dir)
+
+
+def seed_sandbox(
+    config: Path | str | None, *, state_dir: Path, region: str | None, instances: Mapping[str, int]
+) -> Iterator[str]:
+    """Make, in the running sandbox, what a configuration expects to find in AWS; tells each thing it made.
+
+    Raises:
+        UsageError: If the configuration or the pipeline's declaration is wrong.
+        UnreachableError: If no sandbox runs.
+    """
+    from deliverkit.adapters.aws.seed import Needs, Seeder  # noqa: PLC0415
+
+    settings = load(_config_path(config))
+    aws = Aws(_account(None, region, None, state_dir))
+    blueprint = _blueprint(settings, aws)
+    needs = Needs(
+        bucket=settings.release.store.bucket,
+        region=aws.region,
+        environments=tuple(blueprint.environments.values()),
+        pipeline=_pipeline_declaration(settings),
+        instances=instances,
+    )
+    yield from Seeder(aws, credentials_file=credentials_file(state_dir)).seed(needs)
+
+
+def credentials_file(state_dir: Path) -> Path:
+    """The shared credentials file with the profiles of the people that seeding made."""
+    return state_dir / "credentials"
+
+
+def scaffold(directory: Path) -> Iterator[tuple[Path, bool]]:
+    """Write the files that a delivery needs and that are missing; tells each path and whether it was written."""
+    from deliverkit.config.scaffold import write_missing  # noqa: PLC0415
+
+    yield from write_missing(directory)
+
+
+# --- from settings to objects ----------------------------------------------------------------------
+
+
+class _Assembly:
+    """Puts one delivery together."""
+
+    def __init__(self, settings: Settings, aws: Aws, environ: Mapping[str, str], *, pace: Pace) -> None:
+        self._settings = settings
+        self._aws = aws
+        self._environ = environ
+        self._pace = pace
+        self._clock: Clock = SystemClock()
+        self._blueprint = _blueprint(settings, aws)
+        # One deployer for each region and process: they share the session's connections.
+        self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
+
+    def delivery(self) -> Delivery:
+        """Everything, wired."""
+        from deliverkit.adapters.aws.identity import StsIdentity  # noqa: PLC0415
+        from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+
+        store = self._settings.release.store
+        releases = S3Releases(self._aws, bucket=store.bucket, prefix=store.prefix)
+        identity = StsIdentity(self._aws).whoami()
+        ledger, locks = _ledger_and_locks(self._settings, self._aws)
+        journal = Journal(ledger, clock=self._clock, actor=identity.arn)
+        planner = Planner(
+            self._blueprint,
+            pipelines=self._pipelines(),
+            deployers=self._deployers,
+            releases=releases,
+            clock=self._clock,
+        )
+        promotions = Promotions(
+            ledger=ledger,
+            locks=locks,
+            journal=journal,
+            preflight=Preflight(locks=locks, releases=releases, clock=self._clock),
+            executor_for=partial(self._executor, locks, journal),
+            drivers=ProcessDrivers(),
+            clock=self._clock,
+            identity=identity,
+            pace=self._pace,
+        )
+        recipe = _recipe(self._settings, self._environ)
+        packager = Packager(self._settings.application, recipe, releases=releases, identity=identity, clock=self._clock)
+        return Delivery(
+            blueprint=self._blueprint,
+            packager=packager,
+            releases=releases,
+            ledger=ledger,
+            locks=locks,
+            journal=journal,
+            planner=planner,
+            promotions=promotions,
+            identity=identity,
+            clock=self._clock,
+        )
+
+    def _executor(self, locks: LockService, journal: Journal, plan: Plan) -> Executor:
+        from deliverkit.adapters.http import UrlTextSource  # noqa: PLC0415
+
+        return Executor(
+            carrier=self._carrier(plan),
+            gatekeeper=Gatekeeper(self._checks()),
+            witness=Witness(self._deployers, UrlTextSource()),
+            journal=journal,
+            locks=locks,
+            clock=self._clock,
+        )
+
+    def _carrier(self, plan: Plan) -> Carrier:
+        if plan.drive.kind is DriveKind.DIRECT:
+            return DirectCarrier(self._deployers)
+        return PipelineCarrier(self._pipelines(), self._deployers, plan.drive)
+
+    def _pipelines(self) -> PipelineService:
+        from deliverkit.adapters.aws.codepipeline import CodePipeline  # noqa: PLC0415
+
+        return CodePipeline(self._aws, self._blueprint.pipeline_region)
+
+    def _checks(self) -> Mapping[GateKind, Check]:
+        from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
+        from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
+        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
+        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
+
+        return {
+            GateKind.HTTP: HttpCheck(self._deployers, clock=self._clock),
+            GateKind.ALARM: AlarmCheck(self._aws, self._clock),
+            GateKind.COMMAND: CommandCheck(clock=self._clock),
+            GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self._clock),
+        }
+
+
+def _deployer(aws: Aws, region: str) -> Deployer:
+    from deliverkit.adapters.aws.codedeploy import CodeDeploy  # noqa: PLC0415
+
+    return CodeDeploy(aws, region)
+
+
+def _blueprint(settings: Settings, aws: Aws) -> Blueprint:
+    environments = (each if each.waves else _in_region(each, aws.region) for each in settings.environments)
+    return Blueprint(
+        application=settings.application,
+        environments={environment.name: environment for environment in environments},
+        gates=settings.gates,
+        pipeline=settings.pipeline.name if settings.pipeline else "",
+        pipeline_region=aws.region,
+    )
+
+
+def _in_region(environment: Environment, region: str) -> Environment:
+    return replace(environment, waves=((region,),))
+
+
+def _ledger_and_locks(settings: Settings, aws: Aws) -> tuple[Ledger, LockService]:
+    place = settings.ledger
+    if place.scheme == "sqlite":
+        from deliverkit.adapters.ledger_sqlite import SqliteLedger  # noqa: PLC0415
+        from deliverkit.adapters.locks_sqlite import SqliteLocks  # noqa: PLC0415
+
+        return SqliteLedger(place.path), SqliteLocks(place.path)
+    from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
+    from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
+
+    return S3Ledger(aws, bucket=place.bucket, prefix=place.prefix), S3Locks(
+        aws, bucket=place.bucket, prefix=place.prefix
+    )
+
+
+def _recipe(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
+    from deliverkit.adapters import git  # noqa: PLC0415
+
+    bundle = settings.release.bundle
+    return BuildRecipe(
+        path=bundle.path,
+        format=bundle.format,
+        appspec=bundle.appspec,
+        version=partial(_version, settings, environ),
+        source=git.source_revision,
+    )
+
+
+def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
+    from deliverkit.adapters import git  # noqa: PLC0415
+
+    source = settings.release.version
+    match source.kind:
+        case "git":
+            return git.describe(tree)
+        case "file":
+            return _first_line(settings.path.parent / source.value)
+        case "env":
+            if not environ.get(source.value):
+                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
+            return environ[source.value].strip()
+        case _:
+            return source.value
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"release.version names the file {path}, which cannot be read: {error}") from error
+
+
+def _pipeline_declaration(settings: Settings) -> Mapping[str, Any] | None:
+    if settings.pipeline is None or settings.pipeline.file is None:
+        return None
+    from deliverkit.config import load_mapping  # noqa: PLC0415
+
+    return load_mapping(settings.pipeline.file)
+
+
+# --- where to connect ------------------------------------------------------------------------------
+
+
+def _config_path(config: Path | str | None) -> Path:
+    return Path(config) if config is not None else find(Path.cwd())
+
+
+def _account(
+    profile: str | None, region: str | None, endpoint_url: str | None, sandbox_state_dir: Path | None
+) -> Account:
+    if sandbox_state_dir is None:
+        return Account(profile=profile, region=region, endpoint_url=endpoint_url)
+    running = find_sandbox(sandbox_state_dir)
+    if running is None:
+        raise UnreachableError(f"no sandbox runs in {sandbox_state_dir}", hint="deliverkit sandbox up")
+    key = None if profile else _SANDBOX_KEY
+    return Account(profile, region or running.region, running.endpoint, access_key_id=key, secret_access_key=key)
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _pace(*, is_local: bool) -> Pace:
+    # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
+    return Pace(look=timedelta(milliseconds=500), patience=timedelta(seconds=20)) if is_local else Pace()

@@ -1,0 +1,135 @@
+"""From a build directory to a release on record: bundle, upload under its digest, record."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deliverkit.delivery import PackagedRelease
+from deliverkit.domain.release import BundleFormat, Release, SourceRevision
+from deliverkit.errors import UsageError
+from deliverkit.ports import Clock, Identity, ReleaseStore
+
+if TYPE_CHECKING:
+    from deliverkit.packaging.finding import Finding
+    from deliverkit.packaging.package import Bundle
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+"""Versions become S3 keys and words in URLs, so they hold nothing that either would have to quote."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecipe:
+    """How the configured build becomes a bundle.
+
+    Attributes:
+        path: Build directory.
+        format: Archive type.
+        appspec: The application specification when it is kept outside the build.
+        version: Gives the release's version for a build directory.
+        source: Gives the source revision of a build directory; None outside git.
+    """
+
+    path: Path
+    format: BundleFormat
+    appspec: Path | None
+    version: Callable[[Path], str]
+    source: Callable[[Path], SourceRevision | None]
+
+    def bundle(self, tree: Path | None, destination: Path) -> Bundle:
+        """Bundle a build directory, the configured one by default.
+
+        Raises:
+            UsageError: If the build or its appspec is not fit to be deployed.
+        """
+        from deliverkit.packaging.package import build_bundle  # noqa: PLC0415  (only packaging pays for it)
+
+        where = self.existing(tree)
+        return build_bundle(where, destination=destination, format=self.format, appspec=self.appspec_for(where))
+
+    def check(self, tree: Path | None) -> tuple[Finding, ...]:
+        """The lint's warnings about a build directory; writes nothing.
+
+        Raises:
+            UsageError: If the build cannot be packaged, with every error.
+        """
+        from deliverkit.packaging.collect import collect, place_appspec  # noqa: PLC0415
+        from deliverkit.packaging.lint import lint  # noqa: PLC0415
+        from deliverkit.packaging.package import refuse_errors  # noqa: PLC0415
+
+        where = self.existing(tree)
+        collection, appspec = collect(where), self.appspec_for(where)
+        findings = lint(place_appspec(collection, appspec) if appspec else collection, shown_at=where)
+        refuse_errors(findings)
+        return findings
+
+    def existing(self, tree: Path | None) -> Path:
+        """The build directory to take.
+
+        Raises:
+            UsageError: If it does not exist or is not a directory.
+        """
+        where = tree or self.path
+        if not where.is_dir():
+            what = "is not a directory" if where.exists() else "does not exist"
+            raise UsageError(
+                f"the build {where} {what}", hint="build first, or name the build: deliverkit package PATH"
+            )
+        return where
+
+    def appspec_for(self, tree: Path) -> Path | None:
+        """The appspec to put into the bundle; None when the build has its own."""
+        has_own = any((tree / name).exists() for name in ("appspec.yml", "appspec.yaml"))
+        return None if has_own else self.appspec
+
+
+class Packager:
+    """Packages builds into releases."""
+
+    def __init__(
+        self, application: str, recipe: BuildRecipe, *, releases: ReleaseStore, identity: Identity, clock: Clock
+    ) -> None:
+        """Take the recipe and where releases are kept."""
+        self._application = application
+        self._recipe = recipe
+        self._releases = releases
+        self._identity = identity
+        self._clock = clock
+
+    def __call__(self, tree: Path | None = None) -> PackagedRelease:
+        """Bundle, upload and record; the same bytes under the same version give the release on record."""
+        where = self._recipe.existing(tree)
+        version = checked_version(self._recipe.version(where))
+        with tempfile.TemporaryDirectory(prefix="deliverkit-") as scratch:
+            bundle = self._recipe.bundle(where, Path(scratch) / f"bundle.{self._recipe.format.value}")
+            upload = self._releases.upload(bundle.path, digest=bundle.digest, format=bundle.format)
+        release = Release(
+            application=self._application,
+            version=version,
+            digest=bundle.digest,
+            size=bundle.size,
+            bundle=upload.revision,
+            created_at=self._clock.now(),
+            created_by=self._identity.arn,
+            source=self._recipe.source(where),
+        )
+        warnings = tuple(str(finding) for finding in bundle.findings)
+        return PackagedRelease(self._releases.record(release), upload.was_sent, warnings)
+
+
+def checked_version(version: str) -> str:
+    """The version, if it can name a release.
+
+    Raises:
+        UsageError: If it is empty or holds characters that an S3 key or an URL would have to quote.
+    """
+    if not VERSION.fullmatch(version):
+        raise UsageError(
+            f"{version!r} cannot be a release's version: letters, digits and . _ + - are allowed, 128 at most",
+            hint="see release.version in deliverkit.yml",
+        )
+    return version
