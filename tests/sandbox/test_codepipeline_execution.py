@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -345,6 +346,14 @@ def test_a_client_request_token_starts_one_execution_whatever_else_the_repetitio
     )
     other = rig.start(name, clientRequestToken="promotion-2")
     assert first == again != other
+
+
+def test_callers_at_the_same_time_with_one_token_start_one_execution(rig: Rig) -> None:
+    name = rig.create()
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: rig.start(name, clientRequestToken="promotion-1"), range(16)))
+    assert len(ids) == 1
+    assert len(rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]) == 2
 
 
 def test_bad_revisions_are_refused_before_the_token_is_looked_at(rig: Rig) -> None:

@@ -237,6 +237,7 @@ def test_stop_and_wait_keeps_an_approval_answerable(rig: Rig) -> None:
     stop(rig, name, execution_id)
     rig.answer(name, token)
     assert rig.ends(name, execution_id) == "Stopped"
+    assert rig.stage(name, "Approve")["latestExecution"]["status"] == "Succeeded", "all of it was done"
     assert "latestExecution" not in rig.stage(name, "Deploy")
 
 
