@@ -74,6 +74,20 @@ def test_the_variables_of_a_script(bench: Bench, monkeypatch: pytest.MonkeyPatch
     }
 
 
+@pytest.fixture
+def _something_on_stdin() -> Iterator[None]:
+    reader, writer = os.pipe()
+    kept = os.dup(0)
+    os.dup2(reader, 0)
+    os.write(writer, b"typed at the sandbox's terminal\n")
+    os.close(writer)
+    yield
+    os.dup2(kept, 0)
+    os.close(kept)
+    os.close(reader)
+
+
+@pytest.mark.usefixtures("_something_on_stdin")
 def test_the_surroundings_of_a_script(bench: Bench) -> None:
     script = shell(
         "pwd", "cat", "echo end of input", 'ps -o pgid= -o sess= -p $$; echo "$$"', "ls -l /proc/$$/fd | wc -l"
@@ -335,6 +349,13 @@ def test_a_revision_that_was_only_downloaded_does_not_count(bench: Bench) -> Non
     bench.download(all_hooks("downloaded"), "d-2")
     run(bench, "ApplicationStop", "d-3")
     assert told(bench, "d-3") == ["installed ApplicationStop d-3"]
+
+
+def test_once_the_new_revision_is_unpacked_even_applicationstop_is_its_own(bench: Bench) -> None:
+    bench.install(all_hooks("installed"), "d-1")
+    bench.download(all_hooks("new"), "d-2")
+    run(bench, "ApplicationStop", "d-2")
+    assert told(bench, "d-2") == ["new ApplicationStop d-2"]
 
 
 def test_the_traffic_events_of_a_blue_green_rollback_look_back(bench: Bench) -> None:

@@ -209,6 +209,22 @@ def test_an_instance_that_stops_in_the_middle_of_a_hook_fails_the_event_when_it_
     assert (name, status, diagnostics.error_code) == ("AfterInstall", CommandStatus.FAILED, 7)
 
 
+def test_an_instance_without_address_gets_that_of_the_next_to_go(fleet: Fleet) -> None:
+    first = fleet.launch()
+    assert fleet.has_agent(first)
+    address = fleet.address(first)
+    while fleet.engine._addresses.take() is not None:
+        pass
+    second = fleet.launch()
+    assert not fleet.has_agent(second)
+    fleet.ec2().stop_instances([first])
+    wait_for(lambda: not fleet.has_agent(first), "the agent's end")
+    assert not fleet.has_agent(second)  # a stopped instance keeps its address
+    fleet.ec2().terminate_instances([first])
+    wait_for(lambda: fleet.has_agent(second), "an address")
+    assert fleet.address(second) == address
+
+
 def test_a_bundle_that_is_not_in_s3_fails_the_download(fleet: Fleet) -> None:
     instance_id = fleet.launch()
     assert fleet.has_agent(instance_id)

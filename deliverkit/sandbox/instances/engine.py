@@ -46,6 +46,7 @@ class Instances:
         self._world = world
         self._command_service = command_service
         self._instances: dict[Key, Instance] = {}
+        self._without_address: set[Key] = set()
         self._addresses = Addresses(world.address_base)
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sandbox-instances", daemon=True)
@@ -118,7 +119,9 @@ class Instances:
         if instance is None:
             address = self._addresses.take()
             if address is None:
-                log.warning("%s gets no agent: all addresses are taken", machine.instance_id)
+                if key not in self._without_address:  # said once; it is tried again at every tick
+                    log.warning("%s gets no agent: all addresses are taken", machine.instance_id)
+                self._without_address.add(key)
                 return
             instance = self._instances[key] = Instance(address)
             self._world.moto.set_private_ip(machine.account, machine.region, machine.instance_id, address)
