@@ -292,6 +292,7 @@ def test_a_waiting_execution_can_be_stopped_and_does_not_enter_later(rig: Rig) -
     third = rig.start(name)
     rig.answer(name, token)
     assert rig.token(name, execution_id=third)
+    assert inbound(rig, name) == [], "a newer one has passed it"
 
 
 def test_stopping_frees_the_stage_for_the_next(rig: Rig) -> None:

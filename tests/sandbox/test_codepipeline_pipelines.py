@@ -140,14 +140,17 @@ def test_the_new_version_runs_although_an_unanswerable_approval_is_left(rig: Rig
 
 def test_a_deleted_pipeline_is_gone_and_deleting_it_again_is_no_error(rig: Rig) -> None:
     name = rig.create(stage("Deploy", deploy("held-deleted")))
-    deployment = rig.deployment("held-deleted")
+    execution_id, deployment = rig.first_execution(name), rig.deployment("held-deleted")
     rig.cp.delete_pipeline(name=name)
     rig.cp.delete_pipeline(name=name)
     with refused("PipelineNotFoundException"):
         rig.cp.get_pipeline(name=name)
     assert rig.codedeploy.deployments[deployment]["status"] == "InProgress"
+    rig.codedeploy.finish(deployment)
     rig.cp.create_pipeline(pipeline=structure(name))
     assert rig.cp.get_pipeline(name=name)["pipeline"]["version"] == 1
+    assert rig.ends(name, rig.first_execution(name)) == "Succeeded"
+    assert rig.events(execution_id, "Stage") == ["STARTED", "SUCCEEDED", "STARTED"], "nothing waits for it any more"
 
 
 def test_accounts_and_regions_do_not_see_each_other(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, stage
+from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, source, stage
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
 
@@ -173,6 +173,28 @@ def test_a_rollback_runs_the_one_stage_with_the_targets_artifacts(rig: Rig, two_
     latest = rig.stage(name, "Deploy")["latestExecution"]
     assert (latest["pipelineExecutionId"], latest["type"]) == (rollback, "ROLLBACK")
     assert rig.stage(name, "After")["latestExecution"]["pipelineExecutionId"] == newer
+
+
+def test_a_rollback_has_the_targets_variables(rig: Rig) -> None:
+    told = {"CustomData": "#{variables.Ticket} #{Release.VersionId}"}
+    name = rig.create(
+        stage("Source", source(namespace="Release")),
+        stage("Approve", approval(configuration=told)),
+        variables=[{"name": "Ticket", "defaultValue": "T-1"}],
+    )
+    good = rig.first_execution(name)
+    rig.answer(name, rig.token(name))
+    rig.ends(name, good)
+    rig.put(b"PK newer")
+    newer = rig.start(name, variables=[{"name": "Ticket", "value": "T-2"}])
+    rig.answer(name, rig.token(name, execution_id=newer))
+    rig.ends(name, newer)
+    rollback = roll_back(rig, name, good, "Approve")
+    rig.token(name, execution_id=rollback)
+    version = rig.execution(name, good)["artifactRevisions"][0]["revisionId"]
+    asked = rig.actions(name, rollback)[-1]
+    assert asked["input"]["resolvedConfiguration"]["CustomData"] == f"T-1 {version}"
+    assert rig.execution(name, rollback)["variables"] == [{"name": "Ticket", "resolvedValue": "T-1"}]
 
 
 def test_standard_executions_say_nothing_of_a_type(rig: Rig, two_releases: tuple[str, str, str]) -> None:

@@ -54,7 +54,7 @@ def automatic(world: World, pipeline: Pipeline, failed: Execution, stage: str) -
     """Go back to the latest success of the current version in the stage; without one the failure stands alone."""
     for target in pipeline.newest_first():
         is_current = target.definition.version == pipeline.current.version
-        if target is not failed and is_current and not target.is_rollback and target.has_succeeded_in(stage):
+        if is_current and not target.is_rollback and target.has_succeeded_in(stage):
             detail = json.dumps({"FailedPipelineExecutionId": failed.id})
             begin(world, pipeline, stage, target, Trigger("AutomatedRollback", detail))
             return
