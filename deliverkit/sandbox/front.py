@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Front:
         self._world = world
         self._control = control
         self._observers = tuple(observers)
+        self._writing = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -55,11 +57,20 @@ class Front:
         service = self._service_of(environ, scope)
         if service is not None and scope is not None:
             return self._answer_service(service, scope, environ, start_response)
-        answer: Iterable[bytes] = self._world.moto.app()(environ, start_response)
+        answer = self._answer_by_moto(environ, start_response)
         if scope is not None:
             for observe in self._observers:
                 observe(scope, environ)
         return answer
+
+    def _answer_by_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        app = self._world.moto.app()
+        if environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+            answer: Iterable[bytes] = app(environ, start_response)
+            return answer
+        # moto checks the condition of a conditional PUT and then writes; only one writer at a time makes that atomic.
+        with self._writing:
+            return list(app(environ, start_response))
 
     def _service_of(self, environ: Environ, scope: CredentialScope | None) -> Service | None:
         prefix = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]

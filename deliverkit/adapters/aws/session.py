@@ -13,6 +13,8 @@ CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 30
 ATTEMPTS = 4
 """boto3's own retries, in seconds and tries: they cover throttling and lost connections of a single call."""
+POOL = 32
+"""Connections that threads may share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Aws:
         settings = botocore.config.Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
+            max_pool_connections=POOL,
             retries={"mode": "standard", "max_attempts": ATTEMPTS},
             user_agent_extra="deliverkit",
             # Path-style addresses work for a loopback endpoint, and for every bucket name on AWS.
