@@ -278,6 +278,17 @@ def test_late_output_of_a_background_process_is_awaited(bench: Bench) -> None:
     assert told(bench) == ["early", "late"]
 
 
+def test_a_script_that_is_still_open_for_writing_is_tried_again(bench: Bench) -> None:
+    # So it looks when a process that another agent thread is just starting holds a copy of the descriptor.
+    bench.download({"appspec.yml": hook("AfterInstall", "location: a.sh"), "a.sh": shell("echo ran")})
+    held = (bench.archive() / "a.sh").open("a")
+    release = threading.Timer(0.2, held.close)
+    release.start()
+    run(bench, "AfterInstall")
+    release.join()
+    assert told(bench) == ["ran"]
+
+
 # --- runas and sudo -------------------------------------------------------------------------------------------------
 
 

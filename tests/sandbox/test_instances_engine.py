@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -257,6 +260,25 @@ def test_stopping_twice_and_asking_afterwards(fleet: Fleet) -> None:
     fleet.engine.stop()
     fleet.engine.stop()
     assert not fleet.has_agent(instance_id)
+
+
+def test_what_a_killed_sandbox_left_behind_ends_when_the_next_one_starts(tmp_path: Path) -> None:
+    def sleeper(root: Path) -> subprocess.Popen[bytes]:
+        marks = {"DELIVERKIT_INSTANCE_ID": "i-1", "DELIVERKIT_INSTANCE_ROOT": str(root)}
+        return subprocess.Popen(["sleep", "600"], env={"PATH": os.defpath, **marks}, start_new_session=True)
+
+    left = sleeper(tmp_path / "state/instances/i-1/root")
+    other = sleeper(tmp_path / "state/instances-of-another/i-1/root")
+    engine = Instances(World(state_dir=tmp_path / "state", moto=MotoBase()), lambda _: Switchboard())
+    try:
+        engine.start()
+        assert left.wait(10) == -signal.SIGKILL
+        assert other.poll() is None
+    finally:
+        engine.stop()
+        for process in (left, other):
+            process.kill()
+            process.wait()
 
 
 def test_the_engine_of_a_world_is_found_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 INSTANCE_ID = "DELIVERKIT_INSTANCE_ID"
@@ -52,9 +53,7 @@ class Processes:
 
     def living(self) -> list[int]:
         """Ids of the marked processes; empty on systems that do not show them."""
-        if sys.platform != "linux":
-            return []
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_own(entry)]
+        return [pid for pid in _all_processes() if self._is_own(pid)]
 
     def kill(self) -> None:
         """Kill them all at once, as a machine that loses power does, and let no more start."""
@@ -62,36 +61,60 @@ class Processes:
         with self._lock:
             for group in self._groups:
                 _signal_group(group, signal.SIGKILL)
-        for _ in range(KILL_ROUNDS):
-            killed = [self._kill(pid) for pid in self.living()]
-            if not any(killed):
-                break
+        _kill_all(self._is_own)
         self.forget_empty_groups()
 
-    def _is_own(self, entry: Path) -> bool:
-        try:
-            variables = set((entry / "environ").read_bytes().split(b"\0"))
-        except OSError:  # it ended, or belongs to somebody else
-            return False
-        return variables >= self._marks
+    def _is_own(self, pid: int) -> bool:
+        return _environment(pid) >= self._marks
 
-    def _kill(self, pid: int) -> bool:
-        # The descriptor pins the process: between the look at its environment and the signal the number cannot pass to
-        # somebody else.
-        if sys.platform != "linux":
+
+def kill_leftovers(instances: Path) -> None:
+    """Kill what the instances of an earlier sandbox in the same place left behind, because it was killed itself.
+
+    Args:
+        instances: The directory that holds the instances' homes.
+    """
+    mark = os.fsencode(f"{INSTANCE_ROOT}={instances}{os.sep}")
+    _kill_all(lambda pid: any(variable.startswith(mark) for variable in _environment(pid)))
+
+
+def _all_processes() -> list[int]:
+    if sys.platform != "linux":
+        return []
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _environment(pid: int) -> set[bytes]:
+    try:
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    except OSError:  # it ended, or belongs to somebody else
+        return set()
+
+
+def _kill_all(is_meant: Callable[[int], bool]) -> None:
+    for _ in range(KILL_ROUNDS):
+        killed = [_kill(pid, is_meant) for pid in _all_processes() if is_meant(pid)]
+        if not any(killed):
+            return
+
+
+def _kill(pid: int, is_meant: Callable[[int], bool]) -> bool:
+    # The descriptor pins the process: between the look at its environment and the signal the number cannot pass to
+    # somebody else.
+    if sys.platform != "linux":
+        return False
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not is_meant(pid):
             return False
-        try:
-            descriptor = os.pidfd_open(pid)
-        except OSError:
-            return False
-        try:
-            if not self._is_own(Path(f"/proc/{pid}")):
-                return False
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            return True
-        finally:
-            os.close(descriptor)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def _signal_group(group: int, number: int) -> bool:

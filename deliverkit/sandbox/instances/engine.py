@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from deliverkit.sandbox.agent.agent import Agent
 from deliverkit.sandbox.agent.host import Download, Fetcher, make_host
+from deliverkit.sandbox.agent.processes import kill_leftovers
 from deliverkit.sandbox.agent.protocol import CommandService
 from deliverkit.sandbox.instances.addresses import Addresses
 from deliverkit.sandbox.kernel.world import World
@@ -48,11 +49,13 @@ class Instances:
         self._instances: dict[Key, Instance] = {}
         self._without_address: set[Key] = set()
         self._addresses = Addresses(world.address_base)
+        self._homes = world.state_dir.resolve() / "instances"
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sandbox-instances", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, once what an earlier sandbox in the same directory left behind is gone."""
+        kill_leftovers(self._homes)
         self._addresses = Addresses(self._world.address_base)  # the server knows its own only after it was made
         self._thread.start()
 
@@ -125,7 +128,7 @@ class Instances:
                 return
             instance = self._instances[key] = Instance(address)
             self._world.moto.set_private_ip(machine.account, machine.region, machine.instance_id, address)
-        root = self._world.state_dir / "instances" / machine.instance_id / "root"
+        root = self._homes / machine.instance_id / "root"
         identifier = f"arn:aws:ec2:{machine.region}:{machine.account}:instance/{machine.instance_id}"
         host = make_host(identifier, root, instance.address, self._world.clock.now)
         instance.agent = Agent(host, self._command_service(self._world), self._fetcher(machine.account))
