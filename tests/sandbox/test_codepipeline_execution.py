@@ -412,6 +412,15 @@ def test_the_sources_output_variables_reach_later_actions(rig: Rig) -> None:
     assert asked["input"]["resolvedConfiguration"]["CustomData"] == f"version {version}"
 
 
+def test_without_pipeline_variables_their_namespace_is_free(rig: Rig) -> None:
+    version = rig.put()
+    ask = approval(configuration={"CustomData": "#{variables.VersionId}"})
+    name = rig.create(stage("Source", source(namespace="variables")), stage("Approve", ask))
+    rig.token(name)
+    asked = rig.actions(name, rig.first_execution(name))[-1]
+    assert asked["input"]["resolvedConfiguration"]["CustomData"] == version
+
+
 def test_a_variable_that_nobody_produced_fails_the_action(rig: Rig) -> None:
     ask = approval(configuration={"CustomData": "#{Release.CommitId}"})
     name = rig.create(stage("Source", source(namespace="Release")), stage("Approve", ask))
@@ -435,6 +444,10 @@ def test_a_polling_source_starts_an_execution_per_new_version_and_creation_start
     assert first[0]["trigger"] == {"triggerType": "PollForSourceChanges", "triggerDetail": "Read"}
     rig.put(key="polled.zip")
     rig.until(lambda: executions(2))
+    for _ in range(3):
+        rig.sandbox.world.clock.advance(timedelta(minutes=1))
+        rig.start(rig.create())
+    assert executions(2), "a version that was seen starts nothing more"
 
 
 def test_an_unknown_pipeline_is_named_with_its_account(rig: Rig) -> None:
