@@ -115,7 +115,7 @@ def specification(deployment_id: str = "d-1", **changes: Any) -> dict[str, Any]:
         "DeploymentGroupId": GROUP,
         "DeploymentGroupName": "storefront-dev",
         "ApplicationName": "storefront",
-        "Revision": {"RevisionType": "S3", "S3": revision},
+        "Revision": {"RevisionType": "S3", "S3Revision": revision},
         **changes,
     }
 

@@ -30,7 +30,7 @@ from agent_bench import (
 from deliverkit.sandbox.agent.agent import Agent
 from deliverkit.sandbox.agent.errors import AgentError
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
-from deliverkit.sandbox.agent.specification import parse_specification
+from deliverkit.sandbox.agent.specification import Revision, parse_specification
 
 SUCCEEDED, FAILED = CommandStatus.SUCCEEDED, CommandStatus.FAILED
 
@@ -258,6 +258,15 @@ def test_other_revisions_and_bundle_types_are_refused() -> None:
 def test_an_id_never_names_another_directory(value: str) -> None:
     with pytest.raises(AgentError, match="DeploymentGroupId cannot name a directory"):
         parse_specification(specification(DeploymentGroupId=value))
+
+
+@pytest.mark.parametrize("member", ["S3Revision", "S3", None])
+def test_where_the_members_of_an_s3_revision_may_stand(member: str | None) -> None:
+    location = {"Bucket": "b", "Key": "k", "BundleType": "TGZ", "ETag": "e", "Version": "v"}
+    revision = {"RevisionType": "S3", **({member: location} if member else location)}
+    assert parse_specification({**specification(), "Revision": revision}).revision == Revision(
+        "b", "k", "tgz", "v", "e"
+    )
 
 
 def test_what_a_specification_says_by_silence() -> None:

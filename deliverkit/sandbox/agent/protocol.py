@@ -67,9 +67,9 @@ class CommandService(Protocol):
     def specification(self, execution_id: str, host: str) -> Mapping[str, Any]:
         """The deployment specification that an execution names.
 
-        Members: DeploymentId, DeploymentGroupId, DeploymentGroupName, ApplicationName, DeploymentCreator,
-        DeploymentType, AgentActionOverrides, Revision with RevisionType `S3` {Bucket, Key, BundleType, Version, ETag},
-        TargetRevision of a rollback.
+        Members: DeploymentId, DeploymentGroupId, DeploymentGroupName, ApplicationName, Revision {RevisionType: `S3`,
+        S3Revision: {Bucket, Key, BundleType, Version, ETag}}; optional DeploymentCreator, DeploymentType,
+        AppSpecFilename, AgentActionOverrides {AgentOverrides: {FileExistsBehavior}}, AllPossibleLifecycleEvents.
 
         Raises:
             ApiError: `ClientException` for an unknown execution.

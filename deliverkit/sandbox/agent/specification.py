@@ -96,7 +96,7 @@ def _parse_revision(revision: Mapping[str, Any]) -> Revision:
     kind = revision.get("RevisionType")
     if kind != "S3":
         raise AgentError(f"Exactly one of S3Revision, GitHubRevision, or LocalRevision must be specified; got {kind!r}")
-    location = revision.get("S3") or revision.get("S3Revision") or {}
+    location = revision.get("S3Revision") or revision.get("S3") or revision
     bundle_type = _required(location, "BundleType").lower()
     if bundle_type not in BUNDLE_TYPES:
         raise AgentError(f"BundleType in S3Revision must be one of {sorted(BUNDLE_TYPES)}, not {bundle_type!r}")
