@@ -21,7 +21,7 @@ from deliverkit.sandbox.agent.errors import AgentError, Code, ScriptError
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = make_bench(tmp_path / "a host")  # a name with a blank: paths must not be split
+    made = make_bench(tmp_path / "ein Büro ☃")  # paths must neither be split nor be taken for ASCII
     yield made
     made.host.processes.kill()
 
