@@ -200,12 +200,25 @@ class Rig:
 
 @contextmanager
 def running_rig(state_dir: Path) -> Iterator[Rig]:
-    sandbox = Sandbox(state_dir)
-    codedeploy = DecidedCodeDeploy()
-    sandbox.world.add_service(codedeploy.service)
+    """A rig whose deployments the test decides."""
+    with _served(Sandbox(state_dir), DecidedCodeDeploy()) as rig:
+        yield rig
+
+
+@contextmanager
+def whole_rig(state_dir: Path) -> Iterator[Rig]:
+    """A rig with the sandbox's own CodeDeploy."""
+    with _served(Sandbox(state_dir), None) as rig:
+        yield rig
+
+
+@contextmanager
+def _served(sandbox: Sandbox, codedeploy: DecidedCodeDeploy | None) -> Iterator[Rig]:
+    if codedeploy is not None:
+        sandbox.world.add_service(codedeploy.service)
     sandbox.start()
     try:
-        rig = Rig(sandbox, codedeploy)
+        rig = Rig(sandbox, codedeploy or DecidedCodeDeploy())
         rig.seed()
         yield rig
     finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, stage
@@ -161,7 +163,7 @@ def test_the_topic_is_told_with_the_token(rig: Rig) -> None:
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     name = rig.create(stage("Approve", approval(configuration={"NotificationArn": topic, "CustomData": "v2?"})))
     token = rig.token(name)
-    received = sqs.receive_message(QueueUrl=queue)["Messages"][0]
+    received = rig.until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))[0]
     envelope = json.loads(received["Body"])
     assert envelope["Subject"].startswith("APPROVAL NEEDED")
     message = json.loads(envelope["Message"])
@@ -170,6 +172,36 @@ def test_the_topic_is_told_with_the_token(rig: Rig) -> None:
     assert message["approval"]["pipelineName"] == name
     assert message["approval"]["customData"] == "v2?"
     assert message["approval"]["externalEntityLink"] is None
+
+
+def test_a_subscriber_may_answer_from_inside_the_delivery(rig: Rig) -> None:
+    answered = threading.Event()
+
+    class Approver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            envelope = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if envelope["Type"] == "Notification":
+                told = json.loads(envelope["Message"])["approval"]
+                rig.answer(told["pipelineName"], rig.token(told["pipelineName"]), summary="by machine")
+                answered.set()
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Approver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        sns = rig.client("sns")
+        topic = sns.create_topic(Name="answered")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/")
+        name = rig.create(stage("Approve", approval(configuration={"NotificationArn": topic})))
+        assert rig.ends(name, rig.first_execution(name)) == "Succeeded"
+        assert answered.wait(5)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_missing_topic_fails_the_approval_and_completes_its_token(rig: Rig) -> None:
