@@ -1,1 +1,27 @@
 """The configuration room: deliverkit.yml in, frozen settings out, every problem reported at once with its place."""
+
+from __future__ import annotations
+
+from deliverkit.config.loader import find, load, load_mapping
+from deliverkit.config.settings import (
+    BundleSettings,
+    LedgerLocation,
+    PipelineSettings,
+    ReleaseSettings,
+    S3Location,
+    Settings,
+    VersionSource,
+)
+
+__all__ = [
+    "BundleSettings",
+    "LedgerLocation",
+    "PipelineSettings",
+    "ReleaseSettings",
+    "S3Location",
+    "Settings",
+    "VersionSource",
+    "find",
+    "load",
+    "load_mapping",
+]

@@ -74,5 +74,5 @@ def _unknown(name: str, known: Mapping[str, str]) -> str:
     if name in PLACEHOLDERS:
         return f"${{{name}}} has no value here"
     near = difflib.get_close_matches(name, known, n=1)
-    advice = f"did you mean ${{{near[0]}}}" if near else f"known are {', '.join(known)}"
+    advice = f"did you mean ${{{near[0]}}}?" if near else f"known are {', '.join(known)}"
     return f"${{{name}}} is no placeholder: {advice}"

@@ -1,0 +1,151 @@
+"""From checked values to settings: defaults are filled in, paths are made relative to the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT
+from deliverkit.config.settings import (
+    BundleSettings,
+    LedgerLocation,
+    PipelineSettings,
+    ReleaseSettings,
+    S3Location,
+    Settings,
+    VersionSource,
+)
+from deliverkit.config.texts import s3_location
+from deliverkit.domain.duration import parse_duration
+from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
+from deliverkit.domain.gate import Gate, GateKind, Policy
+from deliverkit.domain.release import BundleFormat
+
+Values = Mapping[str, Any]
+
+_DEFAULT_STRATEGY = StrategyKind.ONE_AT_A_TIME.value
+_LIMITS = {
+    "every": "every",
+    "passes": "passes",
+    "failures": "failure_limit",
+    "errors": "error_limit",
+    "inconclusive": "inconclusive_limit",
+    "deadline": "deadline",
+}
+
+
+def build(path: Path, values: Values) -> Settings:
+    """The settings that valid values mean.
+
+    Args:
+        path: The file they come from.
+        values: As the declaration's record reads them, without any problem.
+    """
+    file = path.absolute()
+    release = _release(file.parent, values["release"])
+    application = values["application"]
+    return Settings(
+        path=file,
+        application=application,
+        release=release,
+        pipeline=_pipeline(file.parent, values.get("pipeline")),
+        gates={name: _gate(name, gate) for name, gate in values.get("gates", {}).items()},
+        environments=tuple(_environment(name, each, application) for name, each in values["environments"].items()),
+        ledger=_ledger(file.parent, values.get("ledger"), release.store),
+    )
+
+
+def _release(folder: Path, values: Values) -> ReleaseSettings:
+    bundle = values["bundle"]
+    return ReleaseSettings(
+        version=_version(values.get("version", "git")),
+        bundle=BundleSettings(
+            path=folder / bundle["path"],
+            format=BundleFormat(bundle.get("format", BundleFormat.ZIP.value)),
+            appspec=folder / bundle["appspec"] if "appspec" in bundle else None,
+        ),
+        store=values["store"],
+    )
+
+
+def _version(value: str | Values) -> VersionSource:
+    if isinstance(value, str):
+        return VersionSource(value)
+    ((kind, text),) = value.items()
+    return VersionSource(kind, text)
+
+
+def _pipeline(folder: Path, values: Values | None) -> PipelineSettings | None:
+    if values is None:
+        return None
+    return PipelineSettings(values["name"], folder / values["file"] if "file" in values else None)
+
+
+def _ledger(folder: Path, text: str | None, store: S3Location) -> LedgerLocation:
+    if text is None:
+        return LedgerLocation("s3", store.bucket, f"{store.prefix}/ledger".lstrip("/"))
+    if text.startswith("s3://"):
+        place = s3_location(text)
+        return LedgerLocation("s3", place.bucket, place.prefix)
+    return LedgerLocation("sqlite", path=folder / text.removeprefix("sqlite:///"))
+
+
+# --- gates -----------------------------------------------------------------------------------------
+
+
+def _gate(name: str, values: Values) -> Gate:
+    kind = next(kind for kind in GateKind if kind.value in values)
+    check = values[kind.value]
+    limits = {_LIMITS[key]: value for key, value in values.items() if key in _LIMITS}
+    return Gate(name, kind, _spec(kind, check), Policy(**limits, p95=check.get("p95")))
+
+
+def _spec(kind: GateKind, check: Values) -> Mapping[str, Any]:
+    """The check's settings in types that JSON has; times in seconds."""
+    spec = {key: list(value) if isinstance(value, tuple) else value for key, value in check.items() if key != "p95"}
+    defaults = {GateKind.HTTP: HTTP_TIMEOUT, GateKind.COMMAND: COMMAND_TIMEOUT}
+    if kind in defaults:
+        timeout: timedelta = check.get("timeout") or parse_duration(defaults[kind])
+        spec["timeout"] = timeout.total_seconds()
+    if kind is GateKind.HTTP:
+        spec = {"method": "GET", "status": 200, **spec}
+    return spec
+
+
+# --- environments ----------------------------------------------------------------------------------
+
+
+def _environment(name: str, values: Values, application: str) -> Environment:
+    deploy, gates = values["deploy"], values.get("gates", {})
+    # What is not written is not passed on, so that the domain's own defaults hold.
+    given = {key: values[key] for key in ("bake_time", "window", "endpoint", "stage") if key in values}
+    return Environment(
+        name=name,
+        waves=values["waves"] if "waves" in values else (values["regions"],) if "regions" in values else (),
+        application=deploy["codedeploy"].get("application", application),
+        group=deploy["codedeploy"]["group"],
+        strategy=_strategy(deploy.get("strategy", _DEFAULT_STRATEGY)),
+        predecessor=values.get("from"),
+        before=gates.get("before", ()),
+        during=gates.get("during", ()),
+        after=gates.get("after", ()),
+        on_failure=OnFailure(values.get("on_failure", OnFailure.ROLLBACK.value)),
+        approvals=_approvals(values["approvals"]) if "approvals" in values else None,
+        serves=Serves(**values["serves"]) if "serves" in values else None,
+        **given,
+    )
+
+
+def _strategy(value: str | Values) -> Strategy:
+    if isinstance(value, str):
+        return Strategy(StrategyKind(value))
+    if "config" in value:
+        return Strategy(StrategyKind.NAMED, config=value["config"])
+    return Strategy(StrategyKind.ROLLING, min_healthy=value["rolling"]["min_healthy"])
+
+
+def _approvals(values: Values) -> ApprovalPolicy:
+    given = {("groups" if key == "from" else key): value for key, value in values.items()}
+    return ApprovalPolicy(**given)

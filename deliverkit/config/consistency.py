@@ -1,0 +1,90 @@
+"""What the shapes cannot see: names that must exist elsewhere in the file, and orders that must not go in circles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deliverkit.config.problem import KeyPath, Reading, did_you_mean
+from deliverkit.config.shapes import INVALID
+from deliverkit.domain.placeholders import needs_target
+
+PHASES = ("before", "during", "after")
+
+
+def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
+    """Report every reference that leads nowhere; values that were wrong in themselves are passed over."""
+    gates = _mapping(values.get("gates"))
+    environments = _mapping(values.get("environments"))
+    for name, environment in environments.items():
+        path: KeyPath = ("environments", name)
+        _check_gates(_mapping(environment), gates, path, reading)
+        _check_waves(_mapping(environment), path, reading)
+        _check_predecessor(_mapping(environment), environments, path, reading)
+    _check_circles({name: _mapping(each).get("from") for name, each in environments.items()}, reading)
+
+
+def _check_gates(environment: Mapping[str, Any], gates: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:
+    endpoint = environment.get("endpoint", "${target.address}")
+    for phase, index, name in _uses(environment):
+        here = (*path, "gates", phase, index)
+        if name not in gates:
+            advice = did_you_mean(name, gates) if gates else "; the file has no `gates`"
+            reading.report(here, f"there is no gate {name!r}{advice}")
+        elif endpoint is not INVALID and needs_target(endpoint) and _names_endpoint(gates[name]):
+            # The shell would put nothing in its place, and the command would ask nobody.
+            message = f"the command of gate {name!r} names ${{endpoint}}, which stands for each instance here"
+            reading.report(here, f"{message}; give the environment an `endpoint` without a target")
+
+
+def _uses(environment: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+    phases = _mapping(environment.get("gates"))
+    for phase in PHASES:
+        names = phases.get(phase, ())
+        for index, name in enumerate(() if names is INVALID else names):
+            if name is not INVALID:
+                yield phase, index, name
+
+
+def _names_endpoint(gate: Any) -> bool:
+    run = _mapping(_mapping(gate).get("command")).get("run")
+    return isinstance(run, str) and "${endpoint}" in run
+
+
+def _check_waves(environment: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:
+    waves = environment.get("waves", ())
+    seen: dict[str, int] = {}
+    for number, wave in enumerate(() if waves is INVALID else waves):
+        for index, region in enumerate(() if wave is INVALID else wave):
+            if region is not INVALID and seen.setdefault(region, number) != number:
+                reading.report((*path, "waves", number, index), f"{region} is in an earlier wave already")
+
+
+def _check_predecessor(
+    environment: Mapping[str, Any], environments: Mapping[str, Any], path: KeyPath, reading: Reading
+) -> None:
+    predecessor = environment.get("from")
+    if isinstance(predecessor, str) and predecessor not in environments:
+        others = [name for name in environments if name != path[-1]]
+        reading.report((*path, "from"), f"there is no environment {predecessor!r}{did_you_mean(predecessor, others)}")
+
+
+def _check_circles(predecessors: Mapping[str, Any], reading: Reading) -> None:
+    known: set[str] = set()
+    for start in predecessors:
+        way = [start]
+        before = predecessors.get(start)
+        while isinstance(before, str) and before in predecessors and before not in known and before not in way:
+            way.append(before)
+            before = predecessors.get(before)
+        if before in way:
+            circle = way[way.index(before) :]
+            first = min(circle, key=list(predecessors).index)
+            round_trip = [*circle[circle.index(first) :], *circle[: circle.index(first)], first]
+            message = f"the promotion order goes in a circle: {' from '.join(round_trip)}"
+            reading.report(("environments", first, "from"), message)
+        known.update(way)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

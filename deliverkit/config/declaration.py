@@ -1,0 +1,386 @@
+"""The declaration of deliverkit.yml: every key with its shape, meaning and default; loader, schema and page follow it."""
+
+from __future__ import annotations
+
+from deliverkit.config import texts
+from deliverkit.config.shapes import (
+    Boolean,
+    Choice,
+    Field,
+    Integer,
+    ListOf,
+    MapOf,
+    Record,
+    Text,
+    Unavailable,
+    WordOr,
+)
+from deliverkit.domain.duration import format_duration, parse_duration
+from deliverkit.domain.environment import ApprovalPolicy, OnFailure, StrategyKind
+from deliverkit.domain.gate import Policy
+from deliverkit.domain.release import BundleFormat
+
+HTTP_TIMEOUT = "5s"
+COMMAND_TIMEOUT = "60s"
+
+_POLICY = Policy()
+_APPROVALS = ApprovalPolicy()
+
+_TIME = Text("a time such as 500ms, 90s or 1h30m", parse_duration, texts.DURATION)
+_SOME_TIME = Text(_TIME.expected, texts.positive_duration, texts.DURATION)
+_PATH = Text("a path, relative to this file")
+_TEXT = Text("a text", texts.with_placeholders)
+_URL = Text("an address such as ${endpoint}/healthz", texts.url)
+_NAME = Text(
+    "a name",
+    texts.matching(texts.NAME, "a name: letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"),
+    texts.NAME,
+)
+_REGION = Text(
+    "an AWS region such as us-east-1", texts.matching(texts.REGION, "an AWS region such as us-east-1"), texts.REGION
+)
+_REGIONS = ListOf(_REGION, "a list of AWS regions such as [us-east-1]")
+_GATES = ListOf(Text("the name of a gate"), "a list of names from `gates`")
+
+VERSION = WordOr(
+    Choice(("git",)),
+    Record(
+        "where the version comes from",
+        (
+            Field("file", _PATH, "A file whose only line is the version."),
+            Field(
+                "env",
+                Text(
+                    "the name of an environment variable",
+                    texts.matching(texts.VARIABLE, "a variable's name"),
+                    texts.VARIABLE,
+                ),
+                "An environment variable that holds the version.",
+            ),
+            Field("literal", Text("a version"), "The version itself."),
+        ),
+        choices=("file", "env", "literal"),
+    ),
+)
+
+BUNDLE = Record(
+    "what is packed: {path: ...}",
+    (
+        Field("path", _PATH, "The build directory; its `.deliverignore` applies.", is_required=True),
+        Field(
+            "format",
+            Choice(tuple(each.value for each in BundleFormat)),
+            "Archive type. CodePipeline's S3 source passes on zip only.",
+            default=BundleFormat.ZIP.value,
+        ),
+        Field("appspec", _PATH, "The appspec, when it does not lie at the root of the build directory."),
+    ),
+)
+
+RELEASE = Record(
+    "how a release is made: {bundle: ..., store: ...}",
+    (
+        Field(
+            "version",
+            VERSION,
+            "`git` asks git describe; otherwise a file, an environment variable or a literal.",
+            default="git",
+        ),
+        Field("bundle", BUNDLE, "What is packed.", is_required=True),
+        Field(
+            "store",
+            Text("a place in S3 such as s3://BUCKET/PREFIX", texts.s3_location, texts.S3),
+            "Where releases are kept, by digest. The bucket must be versioned.",
+            is_required=True,
+        ),
+        Field("sign", Unavailable("signed releases"), "A KMS key that signs releases."),
+    ),
+)
+
+PIPELINE = Record(
+    "the pipeline: {name: ...}",
+    (
+        Field(
+            "name",
+            Text(
+                "a pipeline's name",
+                texts.matching(texts.PIPELINE, "a pipeline's name: letters, digits and . @ _ -, 100 at most"),
+                texts.PIPELINE,
+            ),
+            "Name of the CodePipeline pipeline.",
+            is_required=True,
+        ),
+        Field("file", _PATH, "Its declaration."),
+    ),
+)
+
+HTTP = Record(
+    "an HTTP check: {url: ...}",
+    (
+        Field("url", _URL, "What is asked: once, or once for each instance when it names a target.", is_required=True),
+        Field("method", Choice(("GET", "HEAD", "POST")), "How it is asked.", default="GET"),
+        Field("status", Integer(100, 599), "The one status code that passes.", default="200"),
+        Field("contains", _TEXT, "A text that the answer must hold.", mistaken_for=("body",)),
+        Field("p95", _SOME_TIME, "Bound of the 95th percentile of the response times; no bound without it."),
+        Field("timeout", _SOME_TIME, "For one whole request.", default=HTTP_TIMEOUT),
+    ),
+)
+
+ALARM = Record(
+    "an alarm check: {names: [...]}",
+    (
+        Field(
+            "names",
+            ListOf(Text("the name of an alarm"), "a list of CloudWatch alarms"),
+            "CloudWatch alarms, metric or composite; OK passes, ALARM fails.",
+            is_required=True,
+        ),
+        Field("region", _REGION, "Where they are.", default="the regions deployed to"),
+    ),
+)
+
+COMMAND = Record(
+    "a command: {run: ...}",
+    (
+        Field(
+            "run",
+            Text("a shell command", texts.command),
+            "Run by /bin/sh: 0 passes, 1 fails, 75 is inconclusive, all others are errors.",
+            is_required=True,
+        ),
+        Field("timeout", _SOME_TIME, "Killed after it, which is an error.", default=COMMAND_TIMEOUT),
+    ),
+)
+
+TARGETS = Record("the health of the targets: {}", (), may_be_empty=True)
+
+GATE = Record(
+    "a gate such as {http: {url: ...}, every: 5s}",
+    (
+        Field("http", HTTP, "Asks an address."),
+        Field("alarm", ALARM, "Asks CloudWatch alarms."),
+        Field("command", COMMAND, "Runs a command."),
+        Field("targets", TARGETS, "Asks EC2 and CodeDeploy for the health of the targets."),
+        Field("compare", Unavailable("gates that compare metrics"), "Compares the release with its predecessor."),
+        Field("jenkins", Unavailable("gates that run Jenkins jobs"), "Runs a Jenkins job."),
+        Field("every", _SOME_TIME, "From one measurement to the next.", default=format_duration(_POLICY.every)),
+        Field("passes", Integer(1, 1000), "Passes in a row that it needs.", default=str(_POLICY.passes)),
+        Field(
+            "failures",
+            Integer(0, 1000),
+            "Failed measurements that it tolerates.",
+            default=str(_POLICY.failure_limit),
+            mistaken_for=("failure_limit",),
+        ),
+        Field(
+            "errors",
+            Integer(0, 1000),
+            "Measurements in a row that could not be taken and that it tolerates.",
+            default=str(_POLICY.error_limit),
+            mistaken_for=("error_limit",),
+        ),
+        Field(
+            "inconclusive",
+            Integer(0, 1000),
+            "Inconclusive measurements that it tolerates.",
+            default=str(_POLICY.inconclusive_limit),
+            mistaken_for=("inconclusive_limit",),
+        ),
+        Field(
+            "deadline",
+            _SOME_TIME,
+            "Time for the passes to come once the gate has to be passed.",
+            default=format_duration(_POLICY.deadline),
+            mistaken_for=("timeout",),
+        ),
+        Field("harm", Unavailable("gates that compare metrics"), "For `compare`."),
+        Field("alpha", Unavailable("gates that compare metrics"), "For `compare`."),
+    ),
+    choices=("http", "alarm", "command", "targets", "compare", "jenkins"),
+)
+
+STRATEGY = WordOr(
+    Choice(
+        tuple(
+            each.value for each in (StrategyKind.ALL_AT_ONCE, StrategyKind.HALF_AT_A_TIME, StrategyKind.ONE_AT_A_TIME)
+        )
+    ),
+    Record(
+        "a strategy",
+        (
+            Field(
+                "rolling",
+                Record(
+                    "{min_healthy: 75%}",
+                    (
+                        Field(
+                            "min_healthy",
+                            Text(
+                                "a share such as 75% or a number of hosts such as 2",
+                                texts.min_healthy,
+                                texts.MIN_HEALTHY,
+                            ),
+                            "What stays healthy: a share of the fleet, rounded up to hosts, or a number of hosts.",
+                            is_required=True,
+                        ),
+                    ),
+                ),
+                "As many at a time as the minimum of healthy hosts allows.",
+            ),
+            Field(
+                "config",
+                Text("the name of a deployment configuration"),
+                "An existing CodeDeploy deployment configuration.",
+            ),
+        ),
+        choices=("rolling", "config"),
+    ),
+)
+
+DEPLOY = Record(
+    "how it is deployed: {codedeploy: {group: ...}}",
+    (
+        Field(
+            "codedeploy",
+            Record(
+                "{group: ...}",
+                (
+                    Field("group", Text("a deployment group"), "CodeDeploy deployment group.", is_required=True),
+                    Field(
+                        "application",
+                        Text("a CodeDeploy application"),
+                        "CodeDeploy application.",
+                        default="the value of `application`",
+                    ),
+                ),
+            ),
+            "What is deployed to.",
+            is_required=True,
+        ),
+        Field("strategy", STRATEGY, "How the instances are taken in turn.", default=StrategyKind.ONE_AT_A_TIME.value),
+    ),
+)
+
+APPROVALS = Record(
+    "who has to agree: {needed: 1}",
+    (
+        Field("needed", Integer(1, 20), "How many different people.", default=str(_APPROVALS.needed)),
+        Field(
+            "from",
+            ListOf(Text("a group or role"), "a list of IAM groups or roles"),
+            "IAM groups or role names that approvers come from.",
+            default="everybody",
+        ),
+        Field("not_requester", Boolean(), "Whoever asked for the promotion may not approve it.", default="true"),
+        Field("expires", _SOME_TIME, "How long the request stays open.", default=format_duration(_APPROVALS.expires)),
+    ),
+)
+
+ENVIRONMENT = Record(
+    "an environment: {deploy: ...}",
+    (
+        Field(
+            "from",
+            Text("the name of another environment"),
+            "Promotion order: a release must have passed there before.",
+            mistaken_for=("after", "needs", "predecessor"),
+        ),
+        Field("regions", _REGIONS, "Regions that are deployed to together.", default="the AWS region in use"),
+        Field(
+            "waves", ListOf(_REGIONS, "a list of lists of AWS regions"), "Regions in turn: one list after the other."
+        ),
+        Field("deploy", DEPLOY, "What is deployed to, and how.", is_required=True),
+        Field(
+            "endpoint",
+            Text("an address such as http://${target.address}:8080", texts.endpoint),
+            "Base address of the environment; with a target in it, of each instance.",
+            default="http://${target.address}",
+        ),
+        Field(
+            "serves",
+            Record(
+                "how an instance is asked what it serves: {url: ...}",
+                (
+                    Field("url", _URL, "Asked once for each instance.", is_required=True),
+                    Field(
+                        "expect",
+                        _TEXT,
+                        "What the answer must hold, as a word of its own.",
+                        default="${release.version}",
+                    ),
+                ),
+            ),
+            "How an instance is asked which release it serves. Without it CodeDeploy's word has to do.",
+        ),
+        Field(
+            "gates",
+            Record(
+                "gates by phase: {before: [...], during: [...], after: [...]}",
+                (
+                    Field("before", _GATES, "To pass before anything is deployed."),
+                    Field("during", _GATES, "Must not fail while deployments run and bake."),
+                    Field("after", _GATES, "To pass by the end of the bake time."),
+                ),
+            ),
+            "Gates, by name.",
+        ),
+        Field("bake_time", _TIME, "Watching health after the targets moved.", default="0s"),
+        Field(
+            "on_failure",
+            Choice(tuple(each.value for each in OnFailure)),
+            "What a failed gate or deployment leads to.",
+            default=OnFailure.ROLLBACK.value,
+        ),
+        Field("approvals", APPROVALS, "Who has to agree before a release enters.", default="nobody"),
+        Field(
+            "window",
+            Text("a window such as Mon-Thu 09:00-16:00 Europe/London", texts.window),
+            "When deploying is allowed, in the time zone named: a list or range of days, over midnight too.",
+            default="always",
+        ),
+        Field(
+            "stage", Text("a stage of the pipeline"), "Stage of the pipeline.", default="found by its CodeDeploy action"
+        ),
+    ),
+    exclusive=("regions", "waves"),
+)
+
+SETTINGS = Record(
+    "a mapping",
+    (
+        Field(
+            "application",
+            Text(
+                "the application's name",
+                texts.matching(
+                    texts.APPLICATION, "an application's name: letters, digits and . _ + = , @ -, 100 at most"
+                ),
+                texts.APPLICATION,
+            ),
+            "Name of the application.",
+            is_required=True,
+        ),
+        Field("release", RELEASE, "How a build becomes a release.", is_required=True),
+        Field(
+            "pipeline",
+            PIPELINE,
+            "The CodePipeline pipeline that carries releases.",
+            default="promotions drive CodeDeploy directly",
+        ),
+        Field("gates", MapOf(_NAME, GATE, "gates by name"), "Gates by name; environments use them."),
+        Field(
+            "environments",
+            MapOf(_NAME, ENVIRONMENT, "environments by name"),
+            "The places where releases go, by name.",
+            is_required=True,
+        ),
+        Field(
+            "ledger",
+            Text("s3://BUCKET/PREFIX or sqlite:///PATH", texts.ledger, r"^(s3://|sqlite:///).+$"),
+            "Where everything that happens is recorded. `sqlite:///PATH` (relative to this file; four slashes for an "
+            "absolute path) is for one machine only.",
+            default="`ledger` below `release.store`",
+        ),
+        Field("notify", Unavailable("notifications"), "SNS topics that are told about promotions."),
+    ),
+)

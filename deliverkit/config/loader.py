@@ -1,0 +1,105 @@
+"""Finding, reading and checking a deliverkit.yml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deliverkit.config import tree
+from deliverkit.config.problem import Place, Problem, Reading, refusal
+from deliverkit.config.settings import Settings
+from deliverkit.errors import UsageError
+
+NAME = "deliverkit.yml"
+LARGEST = 1024 * 1024
+"""Bytes; larger files are something else by mistake."""
+
+_START = Place(1, 1)
+
+
+def find(start: Path) -> Path:
+    """The deliverkit.yml that holds for a folder: its own, or the nearest one above it.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    folder = start.absolute()
+    for each in (folder, *folder.parents):
+        if (each / NAME).is_file():
+            return each / NAME
+    raise UsageError(f"there is no {NAME} in {folder} or above it", hint="deliverkit init")
+
+
+def load(path: Path) -> Settings:
+    """Read a configuration file.
+
+    Raises:
+        UsageError: If it cannot be read or is wrong: the message tells all its problems in the order of the file, each
+            with its line, column, key path and what was expected.
+    """
+    from deliverkit.config.build import build  # noqa: PLC0415  (the declaration is made when it is needed)
+    from deliverkit.config.consistency import check_consistency  # noqa: PLC0415
+    from deliverkit.config.declaration import SETTINGS  # noqa: PLC0415
+
+    reading = Reading()
+    root = _tree(_text(path), reading)
+    values: Any = {}
+    if root is not None:
+        reading.keys[()] = _START
+        reading.values[()] = root.place
+        values = SETTINGS.read(root, (), reading)
+    if isinstance(values, dict):
+        check_consistency(values, reading)
+    if reading.problems:
+        raise refusal(
+            path, reading.problems, hint="`deliverkit init` in an empty folder writes an example with every key"
+        )
+    return build(path, values)
+
+
+def load_mapping(path: Path) -> Mapping[str, Any]:
+    """A YAML or JSON file that is a mapping, as plain values: a pipeline's declaration.
+
+    Raises:
+        UsageError: If it cannot be read, is not YAML, or is not a mapping.
+    """
+    from ruamel.yaml import YAML  # noqa: PLC0415
+
+    reading, text = Reading(), _text(path)
+    root = _tree(text, reading)
+    if not reading.problems and not isinstance(root, tree.Mapping):
+        reading.report((), "expected a mapping", _START)
+    if reading.problems:
+        raise refusal(path, reading.problems)
+    try:
+        values: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    except Exception as error:  # it is YAML, yet one of its values is none, such as the 30th of February
+        raise refusal(path, [Problem(_START, (), f"a value cannot be read: {error}")]) from error
+    return values
+
+
+def _tree(text: str, reading: Reading) -> tree.Node | None:
+    root = tree.read_tree(text, reading)
+    if root is None and not reading.problems:
+        reading.report((), "the file is empty", _START)
+    return root
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path}", hint="deliverkit init") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read: {reason}") from error
+    if len(data) > LARGEST:
+        raise refusal(path, [Problem(_START, (), f"larger than {LARGEST // 1024} KiB, which no configuration is")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        place = tree.place_of(before, len(before))
+        raise refusal(path, [Problem(place, (), "not UTF-8 text")]) from error

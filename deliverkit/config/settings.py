@@ -1,0 +1,105 @@
+"""What a deliverkit.yml says, as frozen values; every path in it is absolute or relative to the working directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deliverkit.domain.environment import Environment
+from deliverkit.domain.gate import Gate
+from deliverkit.domain.release import BundleFormat
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSource:
+    """Where a release's version comes from.
+
+    Attributes:
+        kind: `git` (git describe), `file` (its first line), `env` (an environment variable) or `literal`.
+        value: Path as written, variable name or text; empty for `git`.
+    """
+
+    kind: str = "git"
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSettings:
+    """What is packed.
+
+    Attributes:
+        path: The build directory.
+        format: Archive type.
+        appspec: The appspec when it is kept outside the build directory; None when it lies at its root.
+    """
+
+    path: Path
+    format: BundleFormat
+    appspec: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """A folder of a bucket; the prefix has no slash at its ends and may be empty."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """How a build becomes a release, and where releases are kept."""
+
+    version: VersionSource
+    bundle: BundleSettings
+    store: S3Location
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """The CodePipeline pipeline that carries releases; `file` holds its declaration, if it is kept here."""
+
+    name: str
+    file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLocation:
+    """Where the ledger is kept.
+
+    Attributes:
+        scheme: `s3` or `sqlite`.
+        bucket: For `s3`.
+        prefix: For `s3`, without slashes at its ends.
+        path: For `sqlite`.
+    """
+
+    scheme: str
+    bucket: str = ""
+    prefix: str = ""
+    path: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole deliverkit.yml.
+
+    Attributes:
+        path: The file itself.
+        application: Name of the application.
+        release: How releases are made.
+        pipeline: What carries them; None when promotions drive CodeDeploy directly.
+        gates: By name.
+        environments: In the order of the file. Waves are empty where the file names no region: then the region in use
+            holds.
+        ledger: Where everything that happens is recorded.
+    """
+
+    path: Path
+    application: str
+    release: ReleaseSettings
+    pipeline: PipelineSettings | None
+    gates: Mapping[str, Gate]
+    environments: tuple[Environment, ...]
+    ledger: LedgerLocation

@@ -1,0 +1,129 @@
+"""Texts of the configuration that have a grammar: each function gives the value or raises ValueError with a clause."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from deliverkit.config.settings import S3Location
+from deliverkit.domain import placeholders
+from deliverkit.domain.duration import parse_duration
+from deliverkit.domain.window import parse_window
+
+APPLICATION = r"^[A-Za-z0-9][A-Za-z0-9._+=,@-]{0,99}$"
+"""CodeDeploy API reference, CreateApplication: 1 to 100 characters; a slash would split the store's keys."""
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+"""Names of gates and environments become words of command lines, S3 keys and JUnit reports."""
+PIPELINE = r"^[A-Za-z0-9.@_-]{1,100}$"
+"""CodePipeline API reference, PipelineDeclaration.name."""
+REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
+DURATION = r"^([0-9]+(ms|[dhms]))+$"
+S3 = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
+MIN_HEALTHY = r"^[0-9]+%?$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
+_SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()+=,@-]+", re.ASCII)
+_URL = re.compile(r"https?://[^\s/]\S*")
+_DOTTED = re.compile(r"\$\{([A-Za-z_]+\.[A-Za-z_.-]+)\}")
+
+
+def matching(pattern: str, what: str) -> _Matching:
+    """A function that accepts texts of a pattern."""
+    return _Matching(pattern, what)
+
+
+class _Matching:
+    """Accepts texts of a pattern; equal when its pattern is."""
+
+    def __init__(self, pattern: str, what: str) -> None:
+        self._pattern = re.compile(pattern, re.ASCII)
+        self._what = what
+
+    def __call__(self, text: str) -> str:
+        if not self._pattern.fullmatch(text):
+            raise ValueError(f"{text!r} is not {self._what}")
+        return text
+
+
+def positive_duration(text: str) -> timedelta:
+    """A time that is longer than none."""
+    duration = parse_duration(text)
+    if not duration:
+        raise ValueError(f"{text!r} is no time at all: write more than 0")
+    return duration
+
+
+def window(text: str) -> str:
+    """A window, as written."""
+    parse_window(text)
+    return " ".join(text.split())
+
+
+def with_placeholders(text: str) -> str:
+    """A text whose placeholders all exist."""
+    placeholders.check(text)
+    return text
+
+
+def url(text: str) -> str:
+    """An http or https address, or one below the environment's endpoint; placeholders allowed."""
+    placeholders.check(text)
+    if not (_URL.fullmatch(text) or text.startswith("${endpoint}")) or any(letter.isspace() for letter in text):
+        raise ValueError(f"{text!r} is not an address: write http://..., https://... or ${{endpoint}}/...")
+    return text
+
+
+def endpoint(text: str) -> str:
+    """The environment's own base address."""
+    if "endpoint" in placeholders.names_in(text):
+        raise ValueError("${endpoint} is what this key says, it cannot be part of it")
+    return url(text).rstrip("/")
+
+
+def command(text: str) -> str:
+    """A shell command: `${NAME}` is the shell's own, but dotted names can only be placeholders."""
+    for name in _DOTTED.findall(text):
+        placeholders.check(f"${{{name}}}")
+    if placeholders.needs_target(text):
+        raise ValueError(
+            "a command runs once, not for each instance: ${target.address} and ${target.id} have no value here"
+        )
+    return text
+
+
+def s3_location(text: str) -> S3Location:
+    """A folder of a bucket (S3 user guide, "General purpose bucket naming rules", "Naming Amazon S3 objects")."""
+    if not text.startswith("s3://"):
+        raise ValueError(f"{text!r} is not a place in S3: write s3://BUCKET/PREFIX")
+    bucket, _, prefix = text.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket) or ".." in bucket or _ADDRESS.fullmatch(bucket):
+        rule = "3 to 63 lower case letters, digits, dots and hyphens, a letter or digit at both ends"
+        raise ValueError(f"{bucket!r} is not a bucket name: {rule}")
+    segments = prefix.removesuffix("/").split("/") if prefix.removesuffix("/") else []
+    for segment in segments:
+        if segment in {".", ".."} or not _SEGMENT.fullmatch(segment):
+            raise ValueError(f"{segment!r} cannot be part of an S3 prefix: letters, digits and !_.*'()+=,@- are safe")
+    return S3Location(bucket, "/".join(segments))
+
+
+def ledger(text: str) -> str:
+    """A place for the ledger, as written."""
+    scheme, separator, place = text.partition("://")
+    if scheme == "dynamodb" and separator:
+        raise ValueError("a ledger in DynamoDB: not available in this release; write s3://BUCKET/PREFIX")
+    if scheme == "s3" and separator:
+        s3_location(text)
+    elif scheme != "sqlite" or not place.startswith("/") or not place.strip("/"):
+        raise ValueError(f"{text!r} is not a place for the ledger: write s3://BUCKET/PREFIX or sqlite:///PATH")
+    return text
+
+
+def min_healthy(text: str) -> str:
+    """A share of the fleet or a number of hosts (CodeDeploy user guide, limits: hosts from 0, percent 0 to 99)."""
+    if not re.fullmatch(MIN_HEALTHY, text, re.ASCII) or len(text) > 6:
+        raise ValueError(f"{text!r} is not a minimum: write a share such as 75% or a number of hosts such as 2")
+    if text.endswith("%") and int(text[:-1]) > 99:
+        raise ValueError(f"{text!r} leaves no host to deploy to: 99% is the most")
+    return text
