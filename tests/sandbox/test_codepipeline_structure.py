@@ -21,6 +21,11 @@ STRUCTURE, ACTION, STAGE = (
     "InvalidStageDeclarationException",
 )
 LAMBDA = {"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"}
+RULE = {
+    "name": "Alarm",
+    "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": "CloudWatchAlarm", "version": "1"},
+    "configuration": {"AlarmName": "errors"},
+}
 UNAVAILABLE = (
     "ActionType (Category: 'Invoke', Provider: 'Lambda', Owner: 'AWS', Version: '1') in action 'Call' "
     "is not available in region 'US_EAST_1'"
@@ -49,6 +54,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "51 stages": (made(READ, *(stage(f"S{n}", approval()) for n in range(50))), STRUCTURE, "maximum is 50"),
     "no action": (made(READ, stage("Empty")), STRUCTURE, "'Empty' has 0 actions"),
     "51 actions": (made(READ, stage("Full", *(approval(f"A{n}") for n in range(51)))), STRUCTURE, "51 actions"),
+    "501 actions": (
+        made(READ, *(stage(f"S{s}", *(approval(f"A{a}") for a in range(50))) for s in range(10))),
+        STRUCTURE,
+        "more than 500 actions",
+    ),
+    "conditions": (
+        made(READ, stage("Guarded", approval(), beforeEntry={"conditions": [{"result": "FAIL", "rules": [RULE]}]})),
+        STAGE,
+        "'Guarded' has conditions",
+    ),
     "stage twice": (made(READ, stage("X", approval()), stage("X", approval())), STRUCTURE, "Stage names"),
     "action twice": (made(READ, stage("X", approval(), approval())), STRUCTURE, "Action names"),
     "no source": (
@@ -189,6 +204,7 @@ def test_an_update_is_held_to_the_same_rules(rig: Rig) -> None:
         (lambda each: each["stages"][0].update(name=""), "pipeline.stages.1.member.name"),
         (lambda each: each["artifactStore"].update(location="ab"), "pipeline.artifactStore.location"),
         (lambda each: each["stages"][1]["actions"][0].update(runOrder=0), "runOrder"),
+        (lambda each: each["stages"][1]["actions"][0].update(timeoutInMinutes=4), "timeoutInMinutes"),
         (lambda each: each.update(executionMode="SOMETIMES"), "[QUEUED, SUPERSEDED, PARALLEL]"),
     ],
 )

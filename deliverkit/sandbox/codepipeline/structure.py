@@ -16,7 +16,6 @@ Json = Mapping[str, Any]
 MAX_STAGES = 50
 MAX_ACTIONS_PER_STAGE = 50
 MAX_ACTIONS = 500
-MIN_TIMEOUT_MINUTES, MAX_TIMEOUT_MINUTES = 5, 86400
 
 
 def check(structure: Structure, region: str) -> None:
@@ -182,16 +181,8 @@ def _check_artifact_count(action: Action, side: str, count: int, limits: tuple[i
 
 
 def _check_timeout(action: Action) -> None:
-    minutes = action.timeout_minutes
-    if minutes is None:
-        return
-    if action.type.category != "Approval":
+    if action.timeout_minutes is not None and action.type.category != "Approval":
         raise errors.bad_action(f"timeoutInMinutes of action '{action.name}' is only supported by manual approvals")
-    if not MIN_TIMEOUT_MINUTES <= minutes <= MAX_TIMEOUT_MINUTES:
-        raise errors.bad_action(
-            f"timeoutInMinutes of action '{action.name}' must be between {MIN_TIMEOUT_MINUTES} "
-            f"and {MAX_TIMEOUT_MINUTES}"
-        )
 
 
 def _check_artifacts(definition: Definition) -> None:
