@@ -1,4 +1,4 @@
-"""The declaration of deliverkit.yml: every key with its shape, meaning and default; loader, schema and page follow it."""
+"""The declaration of deliverkit.yml: every key with its shape, meaning and default; all else follows it."""
 
 from __future__ import annotations
 

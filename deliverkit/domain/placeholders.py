@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 
@@ -73,6 +72,8 @@ def _name(match: re.Match[str]) -> str:
 def _unknown(name: str, known: Mapping[str, str]) -> str:
     if name in PLACEHOLDERS:
         return f"${{{name}}} has no value here"
+    import difflib  # noqa: PLC0415  (only mistakes pay for it)
+
     near = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean ${{{near[0]}}}?" if near else f"known are {', '.join(known)}"
     return f"${{{name}}} is no placeholder: {advice}"

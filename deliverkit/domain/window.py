@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,6 +109,8 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
+        import difflib  # noqa: PLC0415  (only mistakes pay for it)
+
         known = available_timezones()
         if not known:
             advice = "this machine has no time zone database, `pip install tzdata` brings one"
