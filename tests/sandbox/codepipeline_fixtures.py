@@ -22,7 +22,7 @@ SOURCE_BUCKET = "releases"
 STORE_BUCKET = "pipeline-artifacts"
 KEY = "app/bundle.zip"
 ROLE = "arn:aws:iam::123456789012:role/delivery"
-DEADLINE = 10.0
+DEADLINE = 20.0
 POLL = 0.02
 
 

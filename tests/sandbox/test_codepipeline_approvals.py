@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from botocore.exceptions import ClientError
 from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, stage
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
@@ -83,6 +85,23 @@ def test_a_second_answer_is_refused_as_already_completed(rig: Rig, asking: str, 
     with refused("ApprovalAlreadyCompletedException"):
         rig.answer(asking, token, second)
     assert rig.ends(asking, rig.first_execution(asking)) == "Succeeded"
+
+
+def test_of_many_answers_at_once_one_counts(rig: Rig, asking: str) -> None:
+    token = rig.token(asking)
+
+    def answer(number: int) -> str:
+        try:
+            rig.answer(asking, token, "Approved" if number % 2 else "Rejected", summary=f"answer {number}")
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return f"answer {number}"
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(answer, range(8)))
+    assert told.count("ApprovalAlreadyCompletedException") == 7
+    winner = next(each for each in told if each.startswith("answer"))
+    assert rig.action(asking, "Approve", "Ask")["latestExecution"]["summary"] == winner
 
 
 def test_a_retry_opens_a_new_token_and_the_old_one_is_no_longer_valid(rig: Rig, asking: str) -> None:

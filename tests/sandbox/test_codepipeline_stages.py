@@ -211,6 +211,46 @@ def test_a_rollback_is_no_target(rig: Rig, two_releases: tuple[str, str, str]) -
         roll_back(rig, name, rollback)
 
 
+def test_a_rollback_of_the_source_stage_reads_the_present_revision(rig: Rig) -> None:
+    name = rig.create()
+    good = rig.first_execution(name)
+    rig.ends(name, good)
+    version = rig.put(b"PK present")
+    rollback = roll_back(rig, name, good, "Source")
+    assert rig.ends(name, rollback) == "Succeeded"
+    assert rig.execution(name, rollback)["artifactRevisions"][0]["revisionId"] == version
+    assert [each["actionName"] for each in rig.actions(name, rollback)] == ["Read"]
+
+
+def test_a_parallel_pipeline_can_be_rolled_back_while_its_stage_is_in_use(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("held-parallel")), executionMode="PARALLEL")
+    good = rig.first_execution(name)
+    rig.codedeploy.finish(rig.deployment("held-parallel"))
+    assert rig.ends(name, good) == "Succeeded"
+    busy = rig.start(name)
+    rig.deployment("held-parallel")
+    rollback = roll_back(rig, name, good)
+    rig.until(lambda: len(rig.codedeploy.of_group("held-parallel")) == 3)
+    for deployment in rig.codedeploy.of_group("held-parallel"):
+        deployment["status"] = "Succeeded"
+    assert (rig.ends(name, busy), rig.ends(name, rollback)) == ("Succeeded", "Succeeded")
+
+
+def test_a_rollback_can_be_stopped_and_retried(rig: Rig) -> None:
+    name = rig.create(stage("Approve", approval()), stage("Deploy", deploy()))
+    good = rig.first_execution(name)
+    rig.answer(name, rig.token(name))
+    rig.ends(name, good)
+    rollback = roll_back(rig, name, good, "Approve")
+    rig.token(name, execution_id=rollback)
+    rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=rollback, abandon=True)
+    assert rig.ends(name, rollback) == "Stopped"
+    retry(rig, name, rollback, place="Approve")
+    rig.answer(name, rig.token(name, execution_id=rollback))
+    assert rig.ends(name, rollback) == "Succeeded"
+    assert ran(rig, name, rollback) == ["Ask", "Ask"]
+
+
 def test_a_target_must_have_succeeded_in_the_stage(rig: Rig, two_releases: tuple[str, str, str]) -> None:
     name, *_ = two_releases
     unfinished = rig.start(name)
