@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.config.declaration import SETTINGS
-from deliverkit.config.shapes import Field, ListOf, MapOf, Record, Shape, Unavailable, WordOr
+from deliverkit.config.shapes import Field, ListOf, MapOf, Record, Shape, WordOr
 from deliverkit.domain.placeholders import PLACEHOLDERS
 
 FOLDER = Path("docs/reference")
@@ -77,9 +77,9 @@ def _records(path: str, shape: Shape) -> Iterator[tuple[str, Record]]:
 
 def _section(path: str, record: Record) -> str:
     lines = [f"### {f'`{path}`' if path else 'The whole file'}", ""]
-    available = [field.key for field in record.fields if not isinstance(field.shape, Unavailable)]
+    offered = [field.key for field in record.fields if field.is_offered]
     if record.choices:
-        lines += [f"Exactly one of {_listed([key for key in record.choices if key in available])}.", ""]
+        lines += [f"Exactly one of {_listed([key for key in record.choices if key in offered])}.", ""]
     if record.exclusive:
         lines += [f"At most one of {_listed(record.exclusive)}.", ""]
     lines += ["| key | form | meaning | without it |", "|---|---|---|---|"]
@@ -92,7 +92,7 @@ def _listed(keys: tuple[str, ...] | list[str]) -> str:
 
 
 def _row(field: Field, record: Record) -> str:
-    if isinstance(field.shape, Unavailable):
+    if not field.is_offered:
         return f"| `{field.key}` | *reserved* | {field.meaning} | |"
     is_open = field.is_required or field.key in record.choices
     absent = "refused" if field.is_required else "" if is_open else field.default or "nothing"

@@ -173,7 +173,7 @@ class ListOf:
             here = (*path, index)
             reading.keys[here] = reading.values[here] = item.place
             value = self.item.read(item, here, reading)
-            if value is not INVALID and value in seen:
+            if isinstance(value, str) and value in seen:
                 reading.report(here, f"{value!r} stands in this list already", item.place)
             seen.append(value)
             yield value
@@ -248,6 +248,11 @@ class Field:
     default: str = ""
     mistaken_for: tuple[str, ...] = ()
 
+    @property
+    def is_offered(self) -> bool:
+        """False for a key that is merely reserved."""
+        return not isinstance(self.shape, Unavailable)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -288,7 +293,7 @@ class Record:
 
     def _report_unknown(self, key: Scalar, path: KeyPath, reading: Reading) -> str:
         word = next((field.key for field in self.fields if key.text in field.mistaken_for), "")
-        keys = [field.key for field in self.fields if not isinstance(field.shape, Unavailable)]
+        keys = [field.key for field in self.fields if field.is_offered]
         advice = f"; did you mean '{word}'?" if word else did_you_mean(key.text, keys)
         reading.report(path, f"unknown key{advice}", key.place)
         return word or nearest(key.text, keys) or ""
@@ -300,7 +305,7 @@ class Record:
                 reading.report_missing(path, field.key, f"missing; expected {field.shape.expected}")
         if self.choices and not meant.intersection(self.choices):
             self._report_choice(values, path, reading)
-        for key in [key for key in self.exclusive if key in values][1:]:
+        for key in [key for key in values if key in self.exclusive][1:]:
             reading.report(
                 (*path, key), f"only one of {' and '.join(self.exclusive)} may be given", reading.keys[*path, key]
             )
@@ -309,7 +314,8 @@ class Record:
         chosen = [key for key in values if key in self.choices]
         if not chosen:
             place = reading.keys.get(path) or reading.values[path]
-            reading.report(path, f"expected one of {', '.join(self.choices)}", place)
+            offered = [field.key for field in self.fields if field.key in self.choices and field.is_offered]
+            reading.report(path, f"expected one of {', '.join(offered)}", place)
         for key in chosen[1:]:
             reading.report((*path, key), f"{chosen[0]} is given already, and only one can be", reading.keys[*path, key])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deliverkit.config.problem import KeyPath, Place, Reading
@@ -144,6 +144,8 @@ class _Reader:
                 self._reading.report(path, "a key must be a plain word", key.place)
                 continue
             value = self.node(raw_value, (*path, key.text))
+            if isinstance(value, Scalar) and value.is_plain and not value.text:
+                value = replace(value, place=key.place)  # nothing stands nowhere: its key is where one looks
             if key.text == "<<" and key.is_plain:
                 merged += self._merged(value, path)
             elif key.text in first:

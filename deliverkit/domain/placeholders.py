@@ -74,6 +74,8 @@ def _unknown(name: str, known: Mapping[str, str]) -> str:
         return f"${{{name}}} has no value here"
     import difflib  # noqa: PLC0415  (only mistakes pay for it)
 
-    near = difflib.get_close_matches(name, known, n=1)
-    advice = f"did you mean ${{{near[0]}}}?" if near else f"known are {', '.join(known)}"
+    # `${version}` means `${release.version}`, so the last words count too.
+    spelled = {each.rpartition(".")[2]: each for each in known} | {each: each for each in known}
+    near = difflib.get_close_matches(name, spelled, n=1)
+    advice = f"did you mean ${{{spelled[near[0]]}}}?" if near else f"known are {', '.join(known)}"
     return f"${{{name}}} is no placeholder: {advice}"
