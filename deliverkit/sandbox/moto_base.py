@@ -147,6 +147,14 @@ class MotoBase:
                 tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
                 yield Machine(instance.id, account, region, instance.state, tags, str(instance.private_ip))
 
+    # --- CloudWatch -----------------------------------------------------------------------------------
+
+    def alarm_states(self, account: str, region: str) -> Mapping[str, str]:
+        """State of each alarm by its name."""
+        return {
+            name: str(alarm.state_value) for name, alarm in self._backend("cloudwatch", account, region).alarms.items()
+        }
+
     # --- the rest -------------------------------------------------------------------------------------
 
     def backend(self, service: str, account: str, region: str) -> Any:
