@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,13 +12,16 @@ from deliverkit.cli.options import Console, Options
 from deliverkit.cli.progress import Progress
 from deliverkit.delivery import Delivery, has_passed, stage_index
 from deliverkit.domain.rollout import Rollout
-from deliverkit.errors import ExitCode, UsageError
+from deliverkit.errors import ExitCode
 
 
 def add_watch_arguments(parser: ArgumentParser) -> None:
     """The arguments that every watching command takes."""
     parser.add_argument(
-        "--timeout", metavar="TIME", help="stop watching after 90s, 30m, 2h; the promotion goes on (exit 5)"
+        "--timeout",
+        type=_duration,
+        metavar="TIME",
+        help="stop watching after 90s, 30m, 2h; the promotion goes on (exit 5)",
     )
     parser.add_argument("--through-approvals", action="store_true", help="go on waiting for human decisions")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the gates' results as JUnit XML")
@@ -38,7 +41,7 @@ def watch(
     rollout = delivery.watch(
         promotion_id,
         stage=stage,
-        timeout=_timeout(arguments),
+        timeout=arguments.timeout,
         through_approvals=arguments.through_approvals,
         listener=progress.event,
         on_tick=progress.tick,
@@ -57,12 +60,10 @@ def exit_code(rollout: Rollout, stage: str | None) -> int:
     return rollout.outcome.exit_code if rollout.is_closed and rollout.outcome else ExitCode.WAITING
 
 
-def _timeout(arguments: Namespace) -> timedelta | None:
-    if arguments.timeout is None:
-        return None
+def _duration(text: str) -> timedelta:
     from deliverkit.domain.duration import parse_duration  # noqa: PLC0415
 
     try:
-        return parse_duration(arguments.timeout)
+        return parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"--timeout {arguments.timeout}: {error}", hint="write 90s, 30m or 2h") from error
+        raise ArgumentTypeError(f"{text}: {error}; write 90s, 30m or 2h") from error

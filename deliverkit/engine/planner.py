@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,9 @@ class Blueprint:
         """
         if name not in self.environments:
             known = ", ".join(self.environments) or "none"
-            raise UsageError(f"there is no environment {name}; the configuration has {known}")
+            nearest = difflib.get_close_matches(name, self.environments, n=1) or [*self.environments][:1] or ["NAME"]
+            hint = f"deliverkit plan --to {nearest[0]}"
+            raise UsageError(f"there is no environment {name}; the configuration has {known}", hint=hint)
         return self.environments[name]
 
     def path_to(self, name: str) -> tuple[Environment, ...]:
@@ -220,7 +223,8 @@ def _require_passed(environment: Environment, release: Release, estate: Estate) 
     before = environment.predecessor
     if before and not estate.has_passed(before, release.digest):
         raise ConflictError(
-            f"{release.version} ({release.short_digest}) has not passed {before}, which comes before {environment.name}",
+            f"{release.version} ({release.short_digest}) has not passed {before}, the environment before "
+            f"{environment.name}",
             hint=f"deliverkit promote {release.version} --to {before}",
         )
 
@@ -249,7 +253,7 @@ def _require_truthful(pipeline: str, driven: Sequence[tuple[Environment, StageMa
         starts_it = position == 0 and is_first_entered
         if is_guarded and not stage.entry_action and not starts_it:
             raise UsageError(
-                f"pipeline {pipeline} enters {stage.stage} by itself: nothing holds a release back from {environment.name}",
+                f"pipeline {pipeline} enters {stage.stage} by itself: nothing holds releases back from {environment.name}",
                 hint=f"add a Manual approval before {', '.join(stage.deploy_actions)}; deliverkit answers it",
             )
         if not stage.judge_action:

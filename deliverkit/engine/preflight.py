@@ -48,9 +48,8 @@ class Preflight:
         for leg in plan.legs:
             if leg.window and not parse_window(leg.window).is_open(now):
                 opening = parse_window(leg.window).next_opening(now)
-                when = f"; it opens again {opening:%a %Y-%m-%d %H:%M %Z}" if opening else ""
                 raise LockedError(
-                    f"{leg.environment} may be deployed only {leg.window}{when}",
+                    f"{leg.environment} may be deployed only {leg.window}; it opens {opening:%a %Y-%m-%d %H:%M %Z}",
                     hint=f"deliverkit plan --to {plan.environment} shows the plan until then",
                 )
 

@@ -384,7 +384,7 @@ def test_a_closed_window_refuses_before_anything_is_recorded() -> None:
     world = direct(environment("dev", window="Tue 09:00-16:00 Europe/London"))
     world.release("1.0")
     delivery = world.delivery()
-    with pytest.raises(LockedError, match="opens again Tue 2026-01-06 09:00"):
+    with pytest.raises(LockedError, match="opens Tue 2026-01-06 09:00"):
         delivery.promote("1.0", to="dev")
     assert not delivery.ledger.streams("promotions/")
 

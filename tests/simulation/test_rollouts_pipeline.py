@@ -166,7 +166,7 @@ def test_an_abort_rejects_what_waits_and_rolls_back() -> None:
     promotion = delivery.promote("2.0", to="dev")
     delivery.watch(promotion, timeout=timedelta(minutes=10))
     delivery.abort(promotion, AbortMode.ROLLBACK)
-    assert delivery.show(promotion).outcome is Outcome.ROLLED_BACK
+    assert delivery.watch(promotion).outcome is Outcome.ROLLED_BACK
     assert statuses(world) == ["Succeeded", "Failed", "Succeeded"]
 
 

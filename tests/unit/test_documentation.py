@@ -20,13 +20,13 @@ def test_the_readme_shows_both_commands_on_its_first_screen() -> None:
 
 
 def test_the_readme_example_is_fifteen_lines_of_public_names() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert len([line for line in example.splitlines() if line.strip()]) <= 15
     compile(example, "README.md", "exec")
 
 
 def test_every_command_in_the_readme_parses() -> None:
-    typed = re.findall(r"^\s*(?:eval \"\$\()?deliverkit ([^#\n\")]*)", README, flags=re.M)
+    typed = re.findall(r"^ {4}(?:eval \"\$\()?deliverkit ([^#\n\")]*)", README, flags=re.MULTILINE)
     parser = build_parser()
     for line in typed:
         words = line.replace("ID", "production-1").split()
@@ -45,7 +45,7 @@ def test_every_relative_link_leads_somewhere() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
-    rows = {int(number): name for number, name in re.findall(r"^\| (\d+) \| (\w+) \|", page, flags=re.M)}
+    rows = {int(number): name for number, name in re.findall(r"^\| (\d+) \| (\w+) \|", page, flags=re.MULTILINE)}
     assert rows == {code.value: code.name for code in ExitCode}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, UnreachableError, UsageError
 
 _CREDENTIAL_HINT = "export AWS_PROFILE=..., use --profile, or `deliverkit sandbox up` for an AWS on this machine"
-_SANDBOX_HINT = "is the sandbox up? deliverkit sandbox status"
+_SANDBOX_HINT = "see whether AWS, or the sandbox, is up: deliverkit sandbox status"
 _MISSING = frozenset(
     {
         "404",
@@ -111,8 +111,8 @@ def translated(doing: str) -> Iterator[None]:
         raise UsageError(f"{doing}: {error}", hint="aws configure list-profiles names those there are") from error
     except (vendor.NoRegionError, vendor.InvalidRegionError) as error:
         raise UsageError(f"{doing}: {error}", hint="--region REGION, or export AWS_DEFAULT_REGION=REGION") from error
-    except vendor.HTTPClientError as error:
-        raise UnreachableError(f"{doing}: AWS does not answer: {error}", hint=_SANDBOX_HINT) from error
+    except (vendor.HTTPClientError, vendor.ConnectionError) as error:
+        raise UnreachableError(f"{doing}: no answer: {error}", hint=_SANDBOX_HINT) from error
     except (vendor.ParamValidationError, vendor.ConfigParseError, vendor.ConfigNotFound) as error:
         raise UsageError(f"{doing}: {error}") from error
     except ValueError as error:
