@@ -53,12 +53,11 @@ def application_name(directory: Path) -> str:
 
 
 def _write(path: Path, text: str) -> bool:
+    if path.exists() or path.is_symlink():
+        return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     return True
