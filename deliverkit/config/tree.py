@@ -64,12 +64,11 @@ def read_tree(text: str, reading: Reading) -> Node | None:
     Returns:
         The document; None when it is empty or not YAML. Whatever the text is, nothing is raised.
     """
-    from ruamel.yaml import YAML  # noqa: PLC0415  (many milliseconds that only readers of YAML pay)
     from ruamel.yaml.error import MarkedYAMLError  # noqa: PLC0415
     from ruamel.yaml.reader import ReaderError  # noqa: PLC0415
 
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = _compose(text)
         return None if root is None else _Reader(reading).node(root, ())
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -80,10 +79,29 @@ def read_tree(text: str, reading: Reading) -> Node | None:
     except RecursionError:
         reading.report((), "nested too deeply", _START)
     except _TooLargeError:
-        reading.report((), f"its anchors expand to more than {MOST_NODES} values", _START)
+        reading.report((), f"more than {MOST_NODES} values, those that anchors repeat included", _START)
     except Exception as error:  # noqa: BLE001  (the parser's own blunders over strange input, found by feeding it noise)
         reading.report((), f"not YAML ({type(error).__name__} in the parser)", _START)
     return None
+
+
+def _compose(text: str) -> Any:
+    """The parser's nodes; it gives up early on huge files, for it reads 100 KiB in a second."""
+    from ruamel.yaml import YAML  # noqa: PLC0415  (many milliseconds that only readers of YAML pay)
+    from ruamel.yaml.composer import Composer  # noqa: PLC0415
+
+    class Bounded(Composer):
+        count = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.count += 1
+            if self.count > MOST_NODES:
+                raise _TooLargeError
+            return super().compose_node(parent, index)
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = Bounded
+    return yaml.compose(text)
 
 
 def place_of(text: str, position: int) -> Place:
