@@ -1,160 +1,198 @@
-"""Deployments: create, read, list, stop."""
+"""Deployments: create, get, list, stop (CodeDeploy API reference)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from deliverkit.sandbox.codedeploy import checks
-from deliverkit.sandbox.codedeploy.checks import refusal
-from deliverkit.sandbox.codedeploy.configs import config_of
-from deliverkit.sandbox.codedeploy.engine import launch, new_id
-from deliverkit.sandbox.codedeploy.groups import require_alarm_configuration, require_rollback_configuration
-from deliverkit.sandbox.codedeploy.pages import page
-from deliverkit.sandbox.codedeploy.revisions import note_use
-from deliverkit.sandbox.codedeploy.state import Application, Deployment, Group
-from deliverkit.sandbox.kernel.operations import Answer, Context, Params
+from deliverkit.sandbox.codedeploy.configs import find_config
+from deliverkit.sandbox.codedeploy.creation import Wish, create
+from deliverkit.sandbox.codedeploy.engine import NO_MORE_COMMANDS, Rollout, launch
+from deliverkit.sandbox.codedeploy.group_settings import check_alarms, check_rollback
+from deliverkit.sandbox.codedeploy.groups import IN_PLACE
+from deliverkit.sandbox.codedeploy.revisions import checked_location
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.codedeploy.validation import (
+    check_batch,
+    check_deployment_id,
+    check_description,
+    find_application,
+    find_deployment,
+    find_group,
+    one_of,
+    page,
+    required_name,
+    store_of,
+)
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
-STATUSES = frozenset({"Created", "Queued", "InProgress", "Baking", "Succeeded", "Failed", "Stopped", "Ready"})
+STATUSES = frozenset({"Created", "Queued", "InProgress", "Baking", "Ready", "Succeeded", "Failed", "Stopped"})
+_OPTIONS = (
+    "deploymentConfigName",
+    "description",
+    "ignoreApplicationStopFailures",
+    "targetInstances",
+    "autoRollbackConfiguration",
+    "updateOutdatedInstancesOnly",
+    "fileExistsBehavior",
+    "overrideAlarmConfiguration",
+)
 
 
-def create_deployment(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, CreateDeployment."""
-    owner, group = checks.application(params, context), checks.group(params, context)
-    revision = _revision(params, group)
-    config = config_of(params.get("deploymentConfigName") or group.settings["deploymentConfigName"], context)
-    _require_options(params)
-    _require_free(owner, group, context)
-    deployment = _make(params, context, owner, group, revision=revision, config=config.name)
-    note_use(owner, revision, deployment.deployment_id, context.now)
-    launch(deployment, owner, group, rule=config.minimum, context=context)
+def register(service: Service) -> None:
+    """Add the operations."""
+    service.operation("CreateDeployment")(create_deployment)
+    service.operation("GetDeployment")(get_deployment)
+    service.operation("BatchGetDeployments")(batch_get_deployments)
+    service.operation("ListDeployments")(list_deployments)
+    service.operation("StopDeployment")(stop_deployment)
+    service.operation("ContinueDeployment")(continue_deployment)
+
+
+def create_deployment(params: Params, context: Context) -> dict[str, Any]:
+    """CreateDeployment."""
+    application = find_application(params, context)
+    group = find_group(application, params)
+    if "deploymentConfigName" in params:
+        required_name(params, "deploymentConfigName", "DeploymentConfig")
+        find_config(store_of(context), params["deploymentConfigName"])
+    check_description(params)
+    check_rollback(params.get("autoRollbackConfiguration"))
+    check_alarms(params.get("overrideAlarmConfiguration"))
+    one_of(
+        params.get("fileExistsBehavior"),
+        ("DISALLOW", "OVERWRITE", "RETAIN"),
+        "InvalidFileExistsBehaviorException",
+        "The file exists behavior",
+    )
+    if any((params.get("targetInstances") or {}).values()):
+        raise ApiError("InvalidTargetInstancesException", "targetInstances is for blue/green deployments only.")
+    revision = checked_location(params.get("revision"))
+    creator = "CodeDeploy" if context.principal_arn.endswith(":codedeploy") else "user"
+    options = {name: params[name] for name in _OPTIONS if name in params}
+    deployment = create(context.world, application, group, Wish(revision, creator, options))
+    launch(context.world, deployment)
     return {"deploymentId": deployment.deployment_id}
 
 
-def get_deployment(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, GetDeployment."""
-    return {"deploymentInfo": _shown(checks.deployment(params, context))}
+def get_deployment(params: Params, context: Context) -> dict[str, Any]:
+    """GetDeployment."""
+    return {"deploymentInfo": _info(find_deployment(params, context))}
 
 
-def batch_get_deployments(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, BatchGetDeployments; unknown ids are left out."""
-    known = checks.store_of(context).deployments
-    ids = checks.batch(params, "deploymentIds", missing="DeploymentIdRequired")
-    return {"deploymentsInfo": [_shown(known[each]) for each in ids if each in known]}
+def batch_get_deployments(params: Params, context: Context) -> dict[str, Any]:
+    """BatchGetDeployments; unknown ids are left out."""
+    identifiers = params.get("deploymentIds")
+    if not identifiers:
+        raise ApiError("DeploymentIdRequiredException", "The deploymentIds are required but were not specified.")
+    check_batch(identifiers, 25)
+    for identifier in identifiers:
+        check_deployment_id(identifier)
+    known = store_of(context).deployments
+    return {"deploymentsInfo": [_info(known[identifier]) for identifier in identifiers if identifier in known]}
 
 
-def list_deployments(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, ListDeployments; the newest first."""
-    names = (params.get("applicationName"), params.get("deploymentGroupName"))
-    if names[0]:
-        checks.application(params, context)
-    if names[1]:
-        checks.group(params, context)
-    wanted_statuses = set(params.get("includeOnlyStatuses", []))
-    if not wanted_statuses <= STATUSES:
-        raise refusal("InvalidDeploymentStatus", "A deployment status is not known.")
-    times = params.get("createTimeRange", {})
-    if times.get("start") and times.get("end") and times["start"] > times["end"]:
-        raise refusal("InvalidTimeRange", "The time range ends before it starts.")
-    found = [
-        each.deployment_id
-        for each in reversed(checks.store_of(context).deployments.values())
-        if (not names[0] or each.application == names[0])
-        and (not names[1] or each.group == names[1])
-        and (not wanted_statuses or each.status in wanted_statuses)
-        and (not times.get("start") or each.created_at >= times["start"])
-        and (not times.get("end") or each.created_at <= times["end"])
-        and not params.get("externalId")
-    ]
-    return page(params, "deployments", found)
+def _info(deployment: Deployment) -> dict[str, Any]:
+    options = deployment.options
+    return {
+        "applicationName": deployment.application,
+        "deploymentGroupName": deployment.group_name,
+        "deploymentConfigName": deployment.config_name,
+        "deploymentId": deployment.deployment_id,
+        "previousRevision": deployment.previous_revision,
+        "revision": deployment.revision,
+        "status": deployment.status,
+        "errorInformation": deployment.error,
+        "createTime": deployment.created_at,
+        "startTime": deployment.started_at,
+        "completeTime": deployment.ended_at,
+        "deploymentOverview": _overview(deployment) if deployment.started_at else None,
+        "description": options.get("description"),
+        "creator": deployment.creator,
+        "ignoreApplicationStopFailures": options.get("ignoreApplicationStopFailures", False),
+        "autoRollbackConfiguration": options.get("autoRollbackConfiguration"),
+        "updateOutdatedInstancesOnly": options.get("updateOutdatedInstancesOnly", False),
+        "rollbackInfo": deployment.rollback or None,
+        "deploymentStyle": options.get("deploymentStyle") or IN_PLACE,
+        "instanceTerminationWaitTimeStarted": False,
+        "loadBalancerInfo": options.get("loadBalancerInfo"),
+        "fileExistsBehavior": options.get("fileExistsBehavior") or "DISALLOW",
+        "deploymentStatusMessages": deployment.messages,
+        "computePlatform": "Server",
+        "overrideAlarmConfiguration": options.get("overrideAlarmConfiguration"),
+    }
 
 
-def stop_deployment(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, StopDeployment: what runs ends its event, nothing more is scheduled."""
-    found = checks.deployment(params, context)
-    if not found.is_live:
-        raise refusal("DeploymentAlreadyCompleted", f"The deployment {found.deployment_id} has already completed.")
-    run = checks.store_of(context).runs[found.deployment_id]
-    if run.stop(rolls_back=params.get("autoRollbackEnabled")):
-        message = "No more commands will be scheduled for execution in the deployment instances"
-        return {"status": "Succeeded", "statusMessage": message}
-    return {"status": "Pending", "statusMessage": "Some instances have not ended their lifecycle event yet"}
+def _overview(deployment: Deployment) -> dict[str, int]:
+    counts = Counter(target.status for target in deployment.targets.values())
+    return {status: counts[status] for status in ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")}
 
 
-def continue_deployment(params: Params, context: Context) -> Answer | None:
-    """CodeDeploy API reference, ContinueDeployment; an in-place deployment never waits."""
-    checks.deployment(params, context)
-    raise refusal("UnsupportedActionForDeploymentType", "Only blue/green deployments can be continued.")
+def list_deployments(params: Params, context: Context) -> dict[str, Any]:
+    """ListDeployments, newest first (AWS documents no order)."""
+    _check_filters(params, context)
+    deployments = list(store_of(context).deployments.values())
+    found = [deployment.deployment_id for deployment in reversed(deployments) if _matches(deployment, params)]
+    return page(found, params, "deployments")
 
 
-def _revision(params: Params, group: Group) -> dict[str, Any]:
-    if not params.get("revision") and params.get("updateOutdatedInstancesOnly") and group.target_revision:
-        return dict(group.target_revision)
-    return checks.s3_revision(params)
+def _check_filters(params: Params, context: Context) -> None:
+    if "applicationName" in params:
+        find_group(find_application(params, context), params)
+    elif "deploymentGroupName" in params:
+        find_application(params, context)
+    for status in params.get("includeOnlyStatuses") or ():
+        one_of(status, STATUSES, "InvalidDeploymentStatusException", "The deployment status")
+    limits = params.get("createTimeRange") or {}
+    if "start" in limits and "end" in limits and limits["start"] > limits["end"]:
+        raise ApiError("InvalidTimeRangeException", "The time range ends before it starts.")
 
 
-def _require_options(params: Params) -> None:
-    require_rollback_configuration(params.get("autoRollbackConfiguration", {}))
-    require_alarm_configuration(params.get("overrideAlarmConfiguration", {}))
-    if params.get("targetInstances"):
-        raise refusal("InvalidTargetInstances", "Target instances cannot be given for an in-place deployment.")
-    if params.get("fileExistsBehavior", "DISALLOW") not in {"DISALLOW", "OVERWRITE", "RETAIN"}:
-        raise refusal("InvalidFileExistsBehavior", "fileExistsBehavior must be DISALLOW, OVERWRITE or RETAIN.")
-
-
-def _require_free(owner: Application, group: Group, context: Context) -> None:
-    for each in checks.store_of(context).deployments.values():
-        if each.is_live and (each.application, each.group_id) == (owner.name, group.group_id):
-            message = f"The Deployment Group '{group.name}' already has an active Deployment '{each.deployment_id}'"
-            raise refusal("DeploymentLimitExceeded", message)
-
-
-def _make(
-    params: Params, context: Context, owner: Application, group: Group, *, revision: dict[str, Any], config: str
-) -> Deployment:
-    return Deployment(
-        deployment_id=new_id(checks.store_of(context)),
-        application=owner.name,
-        group=group.name,
-        group_id=group.group_id,
-        config=config,
-        revision=revision,
-        created_at=context.now,
-        description=checks.description(params),
-        ignores_stop_failures=bool(params.get("ignoreApplicationStopFailures")),
-        only_outdated=bool(params.get("updateOutdatedInstancesOnly")),
-        file_exists_behavior=params.get("fileExistsBehavior", "DISALLOW"),
-        auto_rollback=params.get("autoRollbackConfiguration", group.settings.get("autoRollbackConfiguration", {})),
-        alarms=params.get("overrideAlarmConfiguration", group.settings.get("alarmConfiguration", {})),
-        previous_revision=group.target_revision,
-        style=group.settings["deploymentStyle"],
+def _matches(deployment: Deployment, params: Params) -> bool:
+    limits = params.get("createTimeRange") or {}
+    wanted = params.get("includeOnlyStatuses")
+    # An external id is set by CloudFormation alone, whose deployments the sandbox does not make.
+    return (
+        not params.get("externalId")
+        and params.get("applicationName", deployment.application) == deployment.application
+        and params.get("deploymentGroupName", deployment.group_name) == deployment.group_name
+        and (not wanted or deployment.status in wanted)
+        and not ("start" in limits and deployment.created_at < limits["start"])
+        and not ("end" in limits and deployment.created_at > limits["end"])
     )
 
 
-def _shown(found: Deployment) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "applicationName": found.application,
-        "deploymentGroupName": found.group,
-        "deploymentConfigName": found.config,
-        "deploymentId": found.deployment_id,
-        "previousRevision": found.previous_revision,
-        "revision": found.revision,
-        "status": found.status,
-        "createTime": found.created_at,
-        "startTime": found.started_at,
-        "completeTime": found.completed_at,
-        "deploymentOverview": found.overview(),
-        "description": found.description or None,
-        "creator": found.creator,
-        "ignoreApplicationStopFailures": found.ignores_stop_failures,
-        "autoRollbackConfiguration": found.auto_rollback or None,
-        "overrideAlarmConfiguration": found.alarms or None,
-        "updateOutdatedInstancesOnly": found.only_outdated,
-        "rollbackInfo": found.rollback or None,
-        "deploymentStyle": found.style or None,
-        "instanceTerminationWaitTimeStarted": False,
-        "fileExistsBehavior": found.file_exists_behavior,
-        "computePlatform": "Server",
-    }
-    if found.error:
-        shown["errorInformation"] = {"code": found.error[0], "message": found.error[1]}
-    return {name: value for name, value in shown.items() if value is not None}
+def stop_deployment(params: Params, context: Context) -> dict[str, Any]:
+    """StopDeployment: `Pending` while events still run, `Succeeded` once none does.
+
+    Asking again about a deployment that was stopped on request answers `Succeeded` (user guide,
+    deployment-steps-server: later calls).
+    """
+    deployment = find_deployment(params, context)
+    was_asked = deployment.ending is not None and deployment.ending.code == "MANUAL_STOP"
+    if not deployment.is_live and not was_asked:
+        raise ApiError(
+            "DeploymentAlreadyCompletedException", f"The deployment {deployment.deployment_id} is already complete."
+        )
+    message = f"Deployment {deployment.deployment_id} was stopped by {context.principal_arn}"
+    rolls_back = params.get("autoRollbackEnabled")
+    rollout = Rollout(context.world, deployment)
+    rollout.end(Ending("Stopped", "MANUAL_STOP", message, rolls_back, cuts_instances=True))
+    return {"status": "Pending" if deployment.is_live else "Succeeded", "statusMessage": NO_MORE_COMMANDS}
+
+
+def continue_deployment(params: Params, context: Context) -> None:
+    """ContinueDeployment: in place there is nothing to continue."""
+    one_of(
+        params.get("deploymentWaitType"),
+        ("READY_WAIT", "TERMINATION_WAIT"),
+        "InvalidDeploymentWaitTypeException",
+        "The wait type",
+    )
+    deployment = find_deployment(params, context)
+    if not deployment.is_live:
+        raise ApiError(
+            "DeploymentAlreadyCompletedException", f"The deployment {deployment.deployment_id} is already complete."
+        )
+    raise ApiError("UnsupportedActionForDeploymentTypeException", "An in-place deployment cannot be continued.")

@@ -1,369 +1,245 @@
-"""The engine: takes instances in turn, sends them one command for each lifecycle event, ends and rolls back."""
+"""Carries out server deployments in place: one lifecycle event per command, instances paced by the scheduling rules.
+
+Every function runs under the world's lock: from an operation, from a timer, or from an agent that completed a command.
+"""
 
 from __future__ import annotations
 
-import random
-import string
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
 
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
-from deliverkit.sandbox.codedeploy.alarms import firing
-from deliverkit.sandbox.codedeploy.command_service import queue_of
-from deliverkit.sandbox.codedeploy.members import members
-from deliverkit.sandbox.codedeploy.notices import deployment_notice, instance_notice
-from deliverkit.sandbox.codedeploy.scheduling import Tally, has_succeeded, in_order, minimum_healthy, must_halt, room
-from deliverkit.sandbox.codedeploy.state import (
-    EVENTS,
-    Application,
-    Deployment,
-    Group,
-    HostRecord,
-    LifecycleEvent,
-    Store,
-    Target,
-    revision_key,
-)
-from deliverkit.sandbox.kernel.operations import Context
+from deliverkit.sandbox.codedeploy import lifecycle, notices, scheduling
+from deliverkit.sandbox.codedeploy.alarm_watch import AlarmWatch
+from deliverkit.sandbox.codedeploy.command_service import commands_of
+from deliverkit.sandbox.codedeploy.membership import members
+from deliverkit.sandbox.codedeploy.revisions import identity
+from deliverkit.sandbox.codedeploy.rollback import roll_back
+from deliverkit.sandbox.codedeploy.scheduling import Member, Phase, Verdict
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Event, Health, Store, Target
+from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.moto_base import Machine
 
-ANSWER_WITHIN = timedelta(minutes=5)
-"""An event that no agent begins within this time fails (CodeDeploy User Guide, "Troubleshooting")."""
-EVENT_WITHIN = timedelta(hours=1)
-DEPLOYMENT_WITHIN = timedelta(hours=12)
-"""Longest event and longest in-place deployment (CodeDeploy User Guide, "CodeDeploy quotas")."""
-ALARM_POLL = timedelta(seconds=1)
-_ERROR_CODES = ("Success", "ScriptMissing", "ScriptNotExecutable", "ScriptTimedOut", "ScriptFailed")
-_TOO_MANY_FAILED = (
+NO_INSTANCES = (
+    "The deployment failed because no instances were found for your deployment group. Check your deployment group "
+    "settings to make sure the tags for your Amazon EC2 instances or Auto Scaling groups correctly identify the "
+    "instances you want to deploy to, and then try again."
+)
+TOO_MANY_FAILED = (
     "The overall deployment failed because too many individual instances failed deployment, too few healthy instances "
     "are available for deployment, or some instances in your deployment group are experiencing problems."
 )
-_ROLLBACK_EVENTS = {"Failed": "DEPLOYMENT_FAILURE", "Stopped": "DEPLOYMENT_STOP_ON_REQUEST"}
+INVALID_CONSTRAINTS = (
+    "The deployment can't start because the minimum number of healthy instances, {minimum}, is not below the number "
+    "of instances in the deployment group, {size}."
+)
+NO_MORE_COMMANDS = "No more commands will be scheduled for execution in the deployment instances"
+_PHASES = {"Pending": Phase.WAITING, "InProgress": Phase.RUNNING, "Succeeded": Phase.SUCCEEDED, "Failed": Phase.FAILED}
 
 
-class DeploymentRun:
-    """One deployment from its creation to its end; made by `begin`, then moved by timers and by agents' answers."""
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The one deployment that its functions move."""
 
-    def __init__(
-        self, deployment: Deployment, owner: Application, group: Group, *, rule: Mapping[str, Any], context: Context
-    ) -> None:
-        """Take the deployment and what it changes; `rule` is the configuration's minimum of healthy hosts."""
-        self._deployment = deployment
-        self._owner = owner
-        self._group = group
-        self._rule = rule
-        self._context = context
-        self._world = context.world
-        self._queue = queue_of(self._world)
-        self._execution_id = f"{context.account}/{context.region}/{group.group_id}/{deployment.deployment_id}"
+    world: World
+    deployment: Deployment
 
-    def begin(self) -> None:
-        """Let the deployment start by itself, a moment later."""
-        self._group.last_attempted = self._deployment.deployment_id
-        self._queue.publish(self._execution_id, self._specification())
-        self._world.timers.soon(self._start)
-        self._world.timers.after(DEPLOYMENT_WITHIN, self._run_late)
-
-    def stop(self, *, rolls_back: bool | None, code: str = "MANUAL_STOP", message: str = "") -> bool:
-        """Schedule no further event; True when nothing is running any more."""
-        deployment = self._deployment
-        deployment.rolls_back_after_stop = rolls_back
-        deployment.error = (code, message or "The deployment was stopped by a user.")
-        self._halt("Stopped")
-        return not deployment.is_live
-
-    # --- starting ----------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        deployment = self._deployment
+    def start(self) -> None:
+        """Choose the instances and begin; also the moment at which impossible deployments fail."""
+        deployment = self.deployment
         if not deployment.is_live:
             return
-        deployment.started_at = self._world.clock.now()
+        deployment.started_at = self.world.clock.now()
         deployment.status = "InProgress"
-        self._tell("START")
-        self._take_members()
-        if deployment.halting:
-            self._end_if_quiet()
-        elif not deployment.targets:
-            self._end("Failed", "NO_INSTANCES", "No instances were found for your deployment group.")
-        elif deployment.minimum >= len(deployment.targets):
-            message = f"{deployment.minimum} of {len(deployment.targets)} instances must stay healthy, so none can go."
-            self._end("Failed", "HEALTH_CONSTRAINTS_INVALID", message)
-        else:
-            self._watch_alarms()
+        notices.deployment_changed(self.world, deployment)
+        commands_of(self.world).publish(lifecycle.execution_id(deployment), lifecycle.specification(deployment))
+        self._choose_targets()
+        deployment.ending = deployment.ending or self._obstacle()
+        # A rollback does not obey alarms: the alarm that caused it would stop it at once.
+        if deployment.creator != "codeDeployRollback":
+            AlarmWatch(self.world, deployment, self.end).begin()
+        self.advance()
+
+    def end(self, ending: Ending) -> None:
+        """Begin nothing more; the first reason counts, yet a stop overtakes a failure that lets instances end."""
+        before = self.deployment.ending
+        if self.deployment.is_live and (before is None or (ending.cuts_instances and not before.cuts_instances)):
+            self.deployment.ending = ending
+            if ending.cuts_instances:
+                self._withdraw_untaken()
+            self.advance()
+
+    @property
+    def is_busy(self) -> bool:
+        """True while an event runs on some instance."""
+        return any(target.status == "InProgress" for target in self.deployment.targets.values())
+
+    def advance(self) -> None:
+        """Start what may start, or finish."""
+        deployment = self.deployment
+        if not deployment.is_live:
+            return
+        if deployment.ending is None:
             self._schedule()
+        if deployment.ending is not None and not self.is_busy:
+            self._finish(deployment.ending)
 
-    def _take_members(self) -> None:
-        deployment, group, context = self._deployment, self._group, self._context
-        found = {m.instance_id: m for m in members(self._world, context.account, context.region, group.settings)}
-        wanted = revision_key(deployment.revision)
-        for instance_id in in_order(list(found), group.hosts, wanted):
-            known = group.hosts.get(instance_id)
-            if deployment.only_outdated and known and known.is_healthy and known.revision == wanted:
-                continue
-            events = [LifecycleEvent(name) for name in EVENTS]
-            deployment.targets[instance_id] = Target(found[instance_id], events)
-        deployment.minimum = minimum_healthy(self._rule, len(deployment.targets))
+    # --- the beginning --------------------------------------------------------------------------------
 
-    def _specification(self) -> Mapping[str, Any]:
-        deployment, place = self._deployment, self._deployment.revision["s3Location"]
-        revision = {"Bucket": place["bucket"], "Key": place["key"], "BundleType": place["bundleType"]}
-        optional = {"Version": place.get("version"), "ETag": place.get("eTag")}
-        return {
-            "DeploymentId": deployment.deployment_id,
-            "DeploymentGroupId": self._group.group_id,
-            "DeploymentGroupName": self._group.name,
-            "ApplicationName": self._owner.name,
-            "DeploymentCreator": deployment.creator,
-            "DeploymentType": "IN_PLACE",
-            "AgentActionOverrides": {"AgentOverrides": {"FileExistsBehavior": deployment.file_exists_behavior}},
-            "Revision": {
-                "RevisionType": "S3",
-                "S3Revision": {**revision, **{name: value for name, value in optional.items() if value}},
-            },
-        }
+    def _choose_targets(self) -> None:
+        group, now = self.deployment.group, self.world.clock.now()
+        found = members(self.world.moto.machines(group.account, group.region), group.settings)
+        if self.deployment.options.get("updateOutdatedInstancesOnly"):
+            found = [machine for machine in found if not self._is_current(machine)]
+        for machine in sorted(found, key=self._order):
+            health = group.health.get(machine.instance_id)
+            arn = f"arn:aws:ec2:{machine.region}:{machine.account}:instance/{machine.instance_id}"
+            events = [Event(name) for name in lifecycle.events_of(self.deployment)]
+            target = Target(machine.instance_id, arn, bool(health and health.is_healthy), now, events)
+            target.can_run = machine.state == "running"
+            self.deployment.targets[machine.instance_id] = target
 
-    # --- instances in turn -------------------------------------------------------------------------
+    def _is_current(self, machine: Machine) -> bool:
+        health = self.deployment.group.health.get(machine.instance_id)
+        return health is not None and health.is_healthy and health.revision == identity(self.deployment.revision)
 
-    def _tally(self) -> Tally:
-        counts = self._deployment.overview()
-        return Tally(
-            minimum=self._deployment.minimum,
-            pending=counts["Pending"],
-            running=counts["InProgress"],
-            succeeded=counts["Succeeded"],
-            failed=counts["Failed"],
-        )
+    def _order(self, machine: Machine) -> int:
+        """Unhealthy first, then unknown or old revisions, the current one last (user guide, instances-health)."""
+        health = self.deployment.group.health.get(machine.instance_id)
+        if health is None or not health.is_healthy:
+            return 0
+        return 2 if self._is_current(machine) else 1
+
+    def _obstacle(self) -> Ending | None:
+        deployment, size = self.deployment, len(self.deployment.targets)
+        store = self.world.store(Store, deployment.group.account, deployment.group.region)
+        application = store.applications.get(deployment.application)
+        if application is None:
+            return Ending("Failed", "APPLICATION_MISSING", "The application was deleted before the deployment started.")
+        if deployment.group not in application.groups.values():
+            return Ending("Failed", "DEPLOYMENT_GROUP_MISSING", "The deployment group was deleted.")
+        if not size:
+            return Ending("Failed", "NO_INSTANCES", NO_INSTANCES)
+        rule = scheduling.rule_for(deployment.minimum, size)
+        deployment.minimum_count = rule.minimum
+        if not scheduling.is_satisfiable(rule, size):
+            message = INVALID_CONSTRAINTS.format(minimum=rule.minimum, size=size)
+            return Ending("Failed", "HEALTH_CONSTRAINTS_INVALID", message)
+        return None
+
+    # --- instances ------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        """Begin as many instances as may go now; end when none is left."""
-        while not self._deployment.halting and room(self._tally()) > 0:
-            target = next(t for t in self._deployment.targets.values() if t.status == "Pending")
-            target.status = "InProgress"
-            instance_notice(self._context, self._deployment, target, "START")
-            self._next_event(target)
-        tally = self._tally()
-        if self._deployment.halting:
-            self._end_if_quiet()
-        elif must_halt(tally):
-            self._deployment.error = ("HEALTH_CONSTRAINTS", _TOO_MANY_FAILED)
-            self._halt("Failed")
-        elif self._deployment.is_live and tally.pending + tally.running == 0:
-            self._judge(tally)
+        deployment = self.deployment
+        self._fail_stopped()
+        rule = scheduling.rule_for(deployment.minimum, len(deployment.targets))
+        state = tuple(
+            Member(target.instance_id, target.was_healthy, _PHASES[target.status])
+            for target in deployment.targets.values()
+        )
+        decision = scheduling.decide(rule, state)
+        if decision.verdict is Verdict.FAILED:
+            deployment.ending = Ending("Failed", "HEALTH_CONSTRAINTS", TOO_MANY_FAILED)
+        elif decision.verdict is Verdict.SUCCEEDED:
+            deployment.ending = Ending("Succeeded", "", "")
+        for identifier in decision.start:
+            self._begin(deployment.targets[identifier])
 
-    def _judge(self, tally: Tally) -> None:
-        if has_succeeded(tally):
-            self._end("Succeeded")
-        else:
-            self._end("Failed", "HEALTH_CONSTRAINTS", _TOO_MANY_FAILED)
+    def _fail_stopped(self) -> None:
+        for target in self.deployment.targets.values():
+            if not target.can_run and target.status == "Pending":
+                self._leave(target, "Failed")
 
-    def _next_event(self, target: Target) -> None:
-        event = next((each for each in target.events if each.status == "Pending"), None)
+    def _begin(self, target: Target) -> None:
+        self._move(target, "InProgress")
+        self._run_next(target)
+
+    def _run_next(self, target: Target) -> None:
+        event = target.next_event
         if event is None:
-            self._finish(target, "Succeeded")
-        elif target.machine.state != "running":
-            self._fail(target, event, "UnknownError", f"The instance is {target.machine.state}.")
-        else:
-            self._send(target, event)
-
-    def _send(self, target: Target, event: LifecycleEvent) -> None:
-        command = self._queue.put(
-            target.arn,
-            self._execution_id,
-            event.name,
-            on_start=lambda: self._event_began(target, event),
-            on_end=lambda status, diagnostics: self._event_ended(target, event, status, diagnostics),
-        )
-        target.command = command
-        self._world.timers.after(ANSWER_WITHIN, lambda: self._unanswered(target, event, command))
-
-    def _event_began(self, target: Target, event: LifecycleEvent) -> None:
-        event.status, event.started_at = "InProgress", self._world.clock.now()
+            return self._leave(target, "Succeeded")
+        if self.deployment.ending is not None and self.deployment.ending.cuts_instances:
+            return self._leave(target, "Failed" if any(e.ended_at for e in target.events) else "Skipped")
+        event.status, event.started_at = "InProgress", self.world.clock.now()
         target.updated_at = event.started_at
-        command = target.command
-        self._world.timers.after(EVENT_WITHIN, lambda: self._overdue(target, event, command))
-
-    def _event_ended(
-        self, target: Target, event: LifecycleEvent, status: CommandStatus, diagnostics: Diagnostics
-    ) -> None:
-        known = diagnostics.error_code < len(_ERROR_CODES)
-        event.diagnostics = {
-            "errorCode": _ERROR_CODES[diagnostics.error_code] if known else "UnknownError",
-            "scriptName": diagnostics.script,
-            "message": diagnostics.message,
-            "logTail": diagnostics.log,
-        }
-        event.status, event.ended_at = status.value, self._world.clock.now()
-        target.updated_at, target.command = event.ended_at, ""
-        is_forgiven = event.name == "ApplicationStop" and self._deployment.ignores_stop_failures
-        is_cut_short = bool(self._deployment.halting) and any(each.status == "Pending" for each in target.events)
-        if is_cut_short or (status is CommandStatus.FAILED and not is_forgiven):
-            self._finish(target, "Failed")
-        else:
-            self._next_event(target)
-
-    def _unanswered(self, target: Target, event: LifecycleEvent, command: str) -> None:
-        if target.command == command and self._queue.is_waiting(command):
-            message = "CodeDeploy agent was not able to receive the lifecycle event. Check the CodeDeploy agent logs."
-            self._give_up(target, event, command, message)
-
-    def _overdue(self, target: Target, event: LifecycleEvent, command: str) -> None:
-        if target.command == command and event.status == "InProgress":
-            self._give_up(target, event, command, "The lifecycle event did not end within one hour.")
-
-    def _give_up(self, target: Target, event: LifecycleEvent, command: str, message: str) -> None:
-        self._queue.withdraw(command)
-        target.command = ""
-        self._fail(target, event, "UnknownError", message)
-
-    def _fail(self, target: Target, event: LifecycleEvent, code: str, message: str) -> None:
-        event.status, event.ended_at = "Failed", self._world.clock.now()
-        event.diagnostics = {"errorCode": code, "scriptName": "", "message": message, "logTail": ""}
-        self._finish(target, "Failed")
-
-    def _finish(self, target: Target, status: str) -> None:
-        """End one instance; events that were never reached end skipped, with an end and no beginning."""
-        now = self._world.clock.now()
-        for event in target.events:
-            if event.status == "Pending":
-                event.status, event.ended_at = "Skipped", now
-        target.status, target.updated_at = status, now
-        key = revision_key(self._deployment.revision) if status == "Succeeded" else ""
-        self._group.hosts[target.instance_id] = HostRecord(status == "Succeeded", key)
-        instance_notice(self._context, self._deployment, target, "SUCCESS" if status == "Succeeded" else "FAILURE")
-        self._schedule()
-
-    # --- ending ------------------------------------------------------------------------------------
-
-    def _halt(self, status: str) -> None:
-        """Begin nothing more; what runs may end its event."""
-        self._deployment.halting = status
-        for target in self._deployment.targets.values():
-            if target.status == "InProgress" and self._queue.is_waiting(target.command):
-                self._queue.withdraw(target.command)
-                self._finish_halted(target, "Failed")
-            elif target.status == "Pending":
-                self._finish_halted(target, "Skipped")
-        self._end_if_quiet()
-
-    def _finish_halted(self, target: Target, status: str) -> None:
-        now = self._world.clock.now()
-        for event in target.events:
-            if event.status == "Pending":
-                event.status, event.ended_at = "Skipped", now
-        target.status, target.updated_at, target.command = status, now, ""
-
-    def _end_if_quiet(self) -> None:
-        is_quiet = all(target.status != "InProgress" for target in self._deployment.targets.values())
-        if is_quiet and self._deployment.is_live:
-            self._end(self._deployment.halting)
-
-    def _end(self, status: str, code: str = "", message: str = "") -> None:
-        deployment, group = self._deployment, self._group
-        deployment.status, deployment.completed_at = status, self._world.clock.now()
-        if code:
-            deployment.error = (code, message)
-        if status == "Succeeded":
-            deployment.error = None
-            group.target_revision, group.last_successful = deployment.revision, deployment.deployment_id
-        self._tell({"Succeeded": "SUCCESS", "Failed": "FAILURE"}.get(status, "STOP"))
-        self._note_end_of_rollback()
-        if self._should_roll_back(status):
-            self._roll_back()
-
-    def _run_late(self) -> None:
-        if self._deployment.is_live:
-            self._deployment.error = ("TIMEOUT", "The deployment did not end within 12 hours.")
-            self._halt("Failed")
-
-    # --- alarms ------------------------------------------------------------------------------------
-
-    def _watch_alarms(self) -> None:
-        deployment = self._deployment
-        # A rollback must not be held up by the alarm that caused it.
-        if not deployment.alarms.get("enabled") or deployment.creator == "codeDeployRollback":
-            return
-        if not deployment.is_live or deployment.halting:
-            return
-        reason = firing(self._world, self._context.account, self._context.region, deployment.alarms)
-        if reason:
-            self.stop(rolls_back=None, code="ALARM_ACTIVE", message=reason)
-        else:
-            self._world.timers.after(ALARM_POLL, self._watch_alarms)
-
-    # --- rolling back ------------------------------------------------------------------------------
-
-    def _should_roll_back(self, status: str) -> bool:
-        deployment = self._deployment
-        if status == "Succeeded" or deployment.creator == "codeDeployRollback":
-            return False
-        if deployment.rolls_back_after_stop is not None:
-            return deployment.rolls_back_after_stop
-        is_alarm = deployment.error is not None and deployment.error[0] == "ALARM_ACTIVE"
-        event = "DEPLOYMENT_STOP_ON_ALARM" if is_alarm else _ROLLBACK_EVENTS[status]
-        wanted = deployment.auto_rollback
-        return bool(wanted.get("enabled")) and event in wanted.get("events", [])
-
-    def _roll_back(self) -> None:
-        """A new deployment of the group's last good revision (CodeDeploy User Guide, "Redeploy and roll back")."""
-        failed, revision = self._deployment, self._group.target_revision
-        store = self._context.world.store(Store, self._context.account, self._context.region)
-        if revision is None:
-            failed.rollback = {"rollbackMessage": "There is no last successful deployment to roll back to."}
-            return
-        good = store.deployments.get(self._group.last_successful)
-        rollback = Deployment(
-            deployment_id=new_id(store),
-            application=failed.application,
-            group=failed.group,
-            group_id=failed.group_id,
-            config=failed.config,
-            revision=revision,
-            created_at=self._world.clock.now(),
-            creator="codeDeployRollback",
-            description=f"Rollback deployment of {failed.deployment_id}",
-            ignores_stop_failures=failed.ignores_stop_failures,
-            file_exists_behavior=good.file_exists_behavior if good else failed.file_exists_behavior,
-            previous_revision=revision,
-            style=failed.style,
-            rollback={
-                "rollbackTriggeringDeploymentId": failed.deployment_id,
-                "rollbackMessage": f"Deployment {failed.deployment_id} is being rolled back.",
-            },
+        if event.name in lifecycle.SERVICE_EVENTS:
+            done = Diagnostics(0, "", "Succeeded", "")
+            self.world.timers.soon(lambda: self._completed(target, event, CommandStatus.SUCCEEDED, done))
+            return None
+        execution = lifecycle.execution_id(self.deployment)
+        target.command_id = commands_of(self.world).send(
+            target.arn, execution, event.name, lambda status, found: self._completed(target, event, status, found)
         )
-        failed.rollback = {
-            "rollbackDeploymentId": rollback.deployment_id,
-            "rollbackMessage": f"Rollback deployment {rollback.deployment_id} is in progress.",
+        return None
+
+    def _completed(self, target: Target, event: Event, status: CommandStatus, found: Diagnostics) -> None:
+        target.command_id = None
+        event.status, event.ended_at = str(status), self.world.clock.now()
+        target.updated_at = event.ended_at
+        event.diagnostics = {
+            "errorCode": lifecycle.error_code(found.error_code),
+            "scriptName": found.script,
+            "message": found.message,
+            "logTail": found.log,
         }
-        launch(rollback, self._owner, self._group, rule=self._rule, context=self._context)
-        self._tell("ROLLBACK")
+        if status is CommandStatus.FAILED and not self._is_ignored(event):
+            self._leave(target, "Failed")
+        else:
+            self._run_next(target)
+        self.advance()
 
-    def _note_end_of_rollback(self) -> None:
-        store = self._context.world.store(Store, self._context.account, self._context.region)
-        failed = store.deployments.get(self._deployment.rollback.get("rollbackTriggeringDeploymentId", ""))
-        if failed is not None:
-            ended = f"Rollback deployment {self._deployment.deployment_id} {self._deployment.status.lower()}."
-            failed.rollback["rollbackMessage"] = self._deployment.rollback["rollbackMessage"] = ended
+    def _is_ignored(self, event: Event) -> bool:
+        return bool(self.deployment.options.get("ignoreApplicationStopFailures")) and event.name in lifecycle.IGNORABLE
 
-    def _tell(self, state: str) -> None:
-        deployment_notice(self._context, self._deployment, state)
+    def _leave(self, target: Target, status: str) -> None:
+        now = self.world.clock.now()
+        for event in target.events:
+            if event.status == "Pending":
+                event.status, event.ended_at = "Skipped", now
+        self._move(target, status)
+        if status in {"Succeeded", "Failed"}:
+            self._note_health(target, is_healthy=status == "Succeeded")
+
+    def _note_health(self, target: Target, *, is_healthy: bool) -> None:
+        health = self.deployment.group.health
+        before = health.get(target.instance_id)
+        revision = identity(self.deployment.revision) if is_healthy else before and before.revision
+        health[target.instance_id] = Health(is_healthy, revision or None)
+
+    def _move(self, target: Target, status: str) -> None:
+        target.status, target.updated_at = status, self.world.clock.now()
+        notices.instance_changed(self.world, self.deployment, target)
+
+    def _withdraw_untaken(self) -> None:
+        """Take back commands that no agent has taken yet: nothing of them runs."""
+        commands = commands_of(self.world)
+        for target in self.deployment.targets.values():
+            if target.command_id is not None and not commands.is_running(target.command_id):
+                commands.withdraw(target.command_id)
+                target.command_id = None
+                for event in target.events:
+                    if event.status == "InProgress":
+                        event.status, event.started_at = "Pending", None
+                self._run_next(target)
+
+    # --- the end --------------------------------------------------------------------------------------
+
+    def _finish(self, ending: Ending) -> None:
+        deployment = self.deployment
+        for target in deployment.targets.values():
+            if target.status == "Pending":
+                self._leave(target, "Skipped")
+        deployment.status, deployment.ended_at = ending.status, self.world.clock.now()
+        if ending.code:
+            deployment.error = {"code": ending.code, "message": ending.message}
+        if ending.status == "Succeeded":
+            deployment.group.last_successful = deployment
+            deployment.group.target_revision = deployment.revision
+        notices.deployment_changed(self.world, deployment)
+        rollback = roll_back(self.world, deployment, ending)
+        if rollback is not None:
+            launch(self.world, rollback)
 
 
-def launch(
-    deployment: Deployment, owner: Application, group: Group, *, rule: Mapping[str, Any], context: Context
-) -> DeploymentRun:
-    """Remember a deployment and let it start."""
-    store = context.world.store(Store, context.account, context.region)
-    store.deployments[deployment.deployment_id] = deployment
-    run = DeploymentRun(deployment, owner, group, rule=rule, context=context)
-    store.runs[deployment.deployment_id] = run
-    run.begin()
-    return run
-
-
-def new_id(store: Store) -> str:
-    """An id in AWS's own form: `d-` and nine upper-case letters or digits."""
-    while True:
-        wanted = "d-" + "".join(random.choices(string.ascii_uppercase + string.digits, k=9))  # noqa: S311  (no secret)
-        if wanted not in store.deployments:
-            return wanted
+def launch(world: World, deployment: Deployment) -> None:
+    """Start a created deployment, on the timers' thread so that its creator gets the id first."""
+    world.timers.soon(Rollout(world, deployment).start)

@@ -1,43 +1,37 @@
-"""What CodeDeploy tells EventBridge (CodeDeploy User Guide, "Monitoring deployments with Amazon CloudWatch Events")."""
+"""State changes told to the rest of the sandbox, shaped like CodeDeploy's EventBridge events."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from deliverkit.sandbox.codedeploy.state import Deployment, Target
-from deliverkit.sandbox.kernel.operations import Context
-from deliverkit.sandbox.kernel.world import Notice
+from deliverkit.sandbox.kernel.world import Notice, World
+
+_STATES = {"InProgress": "START", "Succeeded": "SUCCESS", "Failed": "FAILURE", "Stopped": "STOP", "Ready": "READY"}
 
 
-def deployment_notice(context: Context, deployment: Deployment, state: str) -> None:
-    """`CodeDeploy Deployment State-change Notification`."""
-    kind = "CodeDeploy Deployment State-change Notification"
-    _publish(context, kind, _resources(context, deployment), _detail(context, deployment, state))
+def deployment_changed(world: World, deployment: Deployment) -> None:
+    """Tell the deployment's present status."""
+    _publish(world, deployment, "CodeDeploy Deployment State-change Notification", deployment.status, None)
 
 
-def instance_notice(context: Context, deployment: Deployment, target: Target, state: str) -> None:
-    """`CodeDeploy Instance State-change Notification`."""
-    kind = "CodeDeploy Instance State-change Notification"
-    detail = {**_detail(context, deployment, state), "instanceId": target.instance_id}
-    _publish(context, kind, (target.arn, *_resources(context, deployment)), detail)
+def instance_changed(world: World, deployment: Deployment, target: Target) -> None:
+    """Tell an instance's present status; CodeDeploy has no event for skipped ones."""
+    _publish(world, deployment, "CodeDeploy Instance State-change Notification", target.status, target)
 
 
-def _publish(context: Context, kind: str, resources: tuple[str, ...], detail: dict[str, Any]) -> None:
-    context.world.publish(Notice("aws.codedeploy", kind, context.account, context.region, resources, detail))
-
-
-def _resources(context: Context, deployment: Deployment) -> tuple[str, ...]:
-    prefix = f"arn:aws:codedeploy:{context.region}:{context.account}"
-    application = f"{prefix}:application:{deployment.application}"
-    return application, f"{prefix}:deploymentgroup:{deployment.application}/{deployment.group}"
-
-
-def _detail(context: Context, deployment: Deployment, state: str) -> dict[str, Any]:
-    return {
-        "region": context.region,
+def _publish(world: World, deployment: Deployment, kind: str, status: str, target: Target | None) -> None:
+    state = _STATES.get(status)
+    if state is None:
+        return
+    group = deployment.group
+    application = f"arn:aws:codedeploy:{group.region}:{group.account}:application:{deployment.application}"
+    detail = {
+        "region": group.region,
         "application": deployment.application,
-        "deploymentGroup": deployment.group,
+        "deploymentGroup": deployment.group_name,
         "deploymentId": deployment.deployment_id,
-        "instanceGroupId": deployment.group_id,
+        "instanceGroupId": group.group_id,
         "state": state,
+        **({"instanceId": target.instance_id} if target else {}),
     }
+    resources = (*((target.arn,) if target else ()), application, group.arn)
+    world.publish(Notice("aws.codedeploy", kind, group.account, group.region, resources, detail))

@@ -3,58 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from typing import Any
 
-from deliverkit.sandbox.codedeploy import checks
-from deliverkit.sandbox.codedeploy.checks import refusal
-from deliverkit.sandbox.kernel.operations import Answer, Context, Params
+from deliverkit.sandbox.codedeploy.validation import find_application, find_group, page, store_of, tag_map
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
-_ARN = re.compile(r"arn:aws:codedeploy:[a-z0-9-]+:\d{12}:(application:([^/]+)|deploymentgroup:([^/]+)/(.+))")
-
-
-def arn_of(context: Context, resource: str) -> str:
-    """ARN of an `application:NAME` or `deploymentgroup:APPLICATION/GROUP`."""
-    return f"arn:aws:codedeploy:{context.region}:{context.account}:{resource}"
+_ARN = re.compile(r"arn:aws:codedeploy:[a-z0-9-]+:\d{12}:([a-z]+)[:/](.+)")
 
 
-def put_tags(context: Context, arn: str, tags: Iterable[Mapping[str, str]]) -> None:
-    """Set tags, keeping those of other keys."""
-    known = checks.store_of(context).tags.setdefault(arn, {})
-    known.update({tag["Key"]: tag.get("Value", "") for tag in tags})
-
-
-def tag_resource(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, TagResource."""
-    arn = _resource(params, context)
-    if not params.get("Tags"):
-        raise refusal("TagRequired", "Tags must be specified.")
-    put_tags(context, arn, params["Tags"])
-    return {}
-
-
-def untag_resource(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, UntagResource."""
-    known = checks.store_of(context).tags.get(_resource(params, context), {})
-    for key in params.get("TagKeys", []):
-        known.pop(key, None)
-    return {}
-
-
-def list_tags_for_resource(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, ListTagsForResource."""
-    known = checks.store_of(context).tags.get(_resource(params, context), {})
-    return {"Tags": [{"Key": key, "Value": value} for key, value in known.items()]}
+def register(service: Service) -> None:
+    """Add the operations."""
+    service.operation("TagResource")(tag_resource)
+    service.operation("UntagResource")(untag_resource)
+    service.operation("ListTagsForResource")(list_tags_for_resource)
 
 
 def _resource(params: Params, context: Context) -> str:
-    arn = params.get("ResourceArn", "")
+    """The ARN of the request, once its resource exists."""
+    arn = params.get("ResourceArn")
     if not arn:
-        raise refusal("ResourceArnRequired", "The ARN of a resource is required.")
-    match = _ARN.fullmatch(arn)
-    if match is None:
-        kind = "ArnNotSupported" if arn.startswith("arn:aws:codedeploy:") else "InvalidArn"
-        raise refusal(kind, f"{arn} names neither an application nor a deployment group.")
-    owner = checks.named_application(match[2] or match[3], context)
-    if match[4] and match[4] not in owner.groups:
-        raise refusal("DeploymentGroupDoesNotExist", f"No Deployment Group found for name: {match[4]}")
+        raise ApiError("ResourceArnRequiredException", "The ResourceArn is required but was not specified.")
+    found = _ARN.fullmatch(arn)
+    if found is None:
+        raise ApiError("InvalidArnException", f"{arn!r} is not the ARN of a CodeDeploy resource.")
+    kind, name = found.groups()
+    if kind not in {"application", "deploymentgroup"}:
+        raise ApiError("ArnNotSupportedException", f"A resource of the kind {kind} cannot be tagged.")
+    application_name, _, group = name.partition("/")
+    application = find_application({"applicationName": application_name}, context)
+    if kind == "deploymentgroup":
+        find_group(application, {"deploymentGroupName": group})
     return str(arn)
+
+
+def tag_resource(params: Params, context: Context) -> dict[str, Any]:
+    """TagResource."""
+    arn = _resource(params, context)
+    if not params.get("Tags"):
+        raise ApiError("TagRequiredException", "The Tags are required but were not specified.")
+    store_of(context).tags.setdefault(arn, {}).update(tag_map(params["Tags"]))
+    return {}
+
+
+def untag_resource(params: Params, context: Context) -> dict[str, Any]:
+    """UntagResource."""
+    arn = _resource(params, context)
+    if not params.get("TagKeys"):
+        raise ApiError("TagRequiredException", "The TagKeys are required but were not specified.")
+    tags = store_of(context).tags.get(arn, {})
+    for key in params["TagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
+def list_tags_for_resource(params: Params, context: Context) -> dict[str, Any]:
+    """ListTagsForResource."""
+    tags = store_of(context).tags.get(_resource(params, context), {})
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return page(pairs, params, "Tags", next_member="NextToken")

@@ -1,132 +1,155 @@
-"""Targets of a deployment, under their present names and under the deprecated ones."""
+"""Targets of a deployment, and the deprecated instance operations over the same state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
-from deliverkit.sandbox.codedeploy import checks
-from deliverkit.sandbox.codedeploy.checks import refusal
-from deliverkit.sandbox.codedeploy.pages import page
-from deliverkit.sandbox.codedeploy.state import Deployment, LifecycleEvent, Target
-from deliverkit.sandbox.kernel.operations import Answer, Context, Params
+from deliverkit.sandbox.codedeploy.state import Deployment, Event, Target
+from deliverkit.sandbox.codedeploy.validation import check_batch, find_deployment, one_of, page
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
 STATUSES = frozenset({"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready"})
+BATCH_LIMIT = 25
 
 
-def list_deployment_targets(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, ListDeploymentTargets."""
-    found = _started(params, context)
-    filters = params.get("targetFilters", {})
-    if not set(filters) <= {"TargetStatus", "ServerInstanceLabel"}:
-        raise refusal("InvalidTargetFilterName", "A target filter is not known.")
-    if filters.get("ServerInstanceLabel"):
-        raise refusal("InvalidDeploymentInstanceType", "An in-place deployment has neither blue nor green instances.")
-    return page(params, "targetIds", _with_status(found, filters.get("TargetStatus", [])))
-
-
-def get_deployment_target(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, GetDeploymentTarget."""
-    found = _started(params, context)
-    return {"deploymentTarget": _shown(found, _target(found, params.get("targetId", "")))}
-
-
-def batch_get_deployment_targets(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, BatchGetDeploymentTargets."""
-    found = _started(params, context)
-    ids = params.get("targetIds", [])
-    if len(ids) > checks.BATCH_LIMITS["targetIds"]:
-        raise refusal("DeploymentTargetListSizeExceeded", "The maximum number of targets in one request is 25.")
-    if not ids:
-        raise refusal("DeploymentTargetIdRequired", "A deployment target ID was not provided.")
-    return {"deploymentTargets": [_shown(found, _target(found, each)) for each in ids]}
-
-
-def list_deployment_instances(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, ListDeploymentInstances (deprecated)."""
-    found = _started(params, context)
-    if params.get("instanceTypeFilter"):
-        raise refusal("InvalidDeploymentInstanceType", "An in-place deployment has neither blue nor green instances.")
-    return page(params, "instancesList", _with_status(found, params.get("instanceStatusFilter", [])))
-
-
-def get_deployment_instance(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, GetDeploymentInstance (deprecated)."""
-    found = _started(params, context)
-    return {"instanceSummary": _summary(found, _instance(found, params.get("instanceId", "")))}
-
-
-def batch_get_deployment_instances(params: Params, context: Context) -> Answer:
-    """CodeDeploy API reference, BatchGetDeploymentInstances (deprecated); unknown ones are told in `errorMessage`."""
-    found = _started(params, context)
-    ids = checks.batch(params, "instanceIds", missing="InstanceIdRequired")
-    unknown = [each for each in ids if each not in found.targets]
-    message = f"Instances not found in the deployment: {', '.join(unknown)}" if unknown else ""
-    known = [_summary(found, found.targets[each]) for each in ids if each in found.targets]
-    return {"instancesSummary": known, "errorMessage": message}
+def register(service: Service) -> None:
+    """Add the operations."""
+    service.operation("ListDeploymentTargets")(list_deployment_targets)
+    service.operation("GetDeploymentTarget")(get_deployment_target)
+    service.operation("BatchGetDeploymentTargets")(batch_get_deployment_targets)
+    service.operation("ListDeploymentInstances")(list_deployment_instances)
+    service.operation("GetDeploymentInstance")(get_deployment_instance)
+    service.operation("BatchGetDeploymentInstances")(batch_get_deployment_instances)
 
 
 def _started(params: Params, context: Context) -> Deployment:
-    found = checks.deployment(params, context)
-    if found.started_at is None:
-        raise refusal("DeploymentNotStarted", f"The deployment {found.deployment_id} has not started.")
-    return found
+    deployment = find_deployment(params, context)
+    if deployment.started_at is None and deployment.is_live:
+        raise ApiError("DeploymentNotStartedException", f"The deployment {deployment.deployment_id} has not started.")
+    return deployment
 
 
-def _with_status(found: Deployment, statuses: Iterable[str]) -> list[str]:
-    wanted = set(statuses)
-    if not wanted <= STATUSES:
-        raise refusal("InvalidInstanceStatus", "An instance status is not known.")
-    return [target.instance_id for target in found.targets.values() if not wanted or target.status in wanted]
+def list_deployment_targets(params: Params, context: Context) -> dict[str, Any]:
+    """ListDeploymentTargets, filtered by TargetStatus."""
+    deployment = _started(params, context)
+    filters = params.get("targetFilters") or {}
+    for name in filters:
+        one_of(name, ("TargetStatus", "ServerInstanceLabel"), "InvalidTargetFilterNameException", "The filter")
+    if "ServerInstanceLabel" in filters:
+        raise ApiError("InvalidDeploymentInstanceTypeException", "An in-place deployment has no blue and green.")
+    return page(_identifiers(deployment, filters.get("TargetStatus")), params, "targetIds")
 
 
-def _target(found: Deployment, target_id: str) -> Target:
-    if not target_id:
-        raise refusal("DeploymentTargetIdRequired", "A deployment target ID was not provided.")
-    if target_id not in found.targets:
-        raise refusal("DeploymentTargetDoesNotExist", f"The target {target_id} is not in {found.deployment_id}.")
-    return found.targets[target_id]
+def _identifiers(deployment: Deployment, statuses: list[str] | None) -> list[str]:
+    for status in statuses or ():
+        one_of(status, STATUSES, "InvalidInstanceStatusException", "The status")
+    targets = deployment.targets.values()
+    return [target.instance_id for target in targets if not statuses or target.status in statuses]
 
 
-def _instance(found: Deployment, instance_id: str) -> Target:
-    if not instance_id:
-        raise refusal("InstanceIdRequired", "The instance ID was not specified.")
-    if instance_id not in found.targets:
-        raise refusal("InstanceDoesNotExist", f"The instance {instance_id} is not in {found.deployment_id}.")
-    return found.targets[instance_id]
+def get_deployment_target(params: Params, context: Context) -> dict[str, Any]:
+    """GetDeploymentTarget."""
+    deployment = _started(params, context)
+    if not params.get("targetId"):
+        raise ApiError("DeploymentTargetIdRequiredException", "The targetId is required but was not specified.")
+    return {"deploymentTarget": _target_answer(deployment, _find_target(deployment, params["targetId"]))}
 
 
-def _shown(found: Deployment, target: Target) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "deploymentId": found.deployment_id,
-        "targetId": target.instance_id,
-        "targetArn": target.arn,
-        "status": target.status,
-        "lifecycleEvents": [_event(event) for event in target.events],
+def _find_target(deployment: Deployment, identifier: str) -> Target:
+    target = deployment.targets.get(identifier)
+    if target is None:
+        raise ApiError(
+            "DeploymentTargetDoesNotExistException",
+            f"The deployment {deployment.deployment_id} has no target {identifier}",
+        )
+    return target
+
+
+def batch_get_deployment_targets(params: Params, context: Context) -> dict[str, Any]:
+    """BatchGetDeploymentTargets, at most 25."""
+    deployment = _started(params, context)
+    identifiers = params.get("targetIds")
+    if not identifiers:
+        raise ApiError("DeploymentTargetIdRequiredException", "The targetIds are required but were not specified.")
+    if len(identifiers) > BATCH_LIMIT:
+        raise ApiError("DeploymentTargetListSizeExceededException", f"The maximum number of targets is {BATCH_LIMIT}.")
+    found = [_find_target(deployment, identifier) for identifier in identifiers]
+    return {"deploymentTargets": [_target_answer(deployment, target) for target in found]}
+
+
+def _target_answer(deployment: Deployment, target: Target) -> dict[str, Any]:
+    return {
+        "deploymentTargetType": "InstanceTarget",
+        "instanceTarget": {
+            "deploymentId": deployment.deployment_id,
+            "targetId": target.instance_id,
+            "targetArn": target.arn,
+            "status": target.status,
+            "lastUpdatedAt": target.updated_at,
+            "lifecycleEvents": [_event_answer(event) for event in target.events],
+        },
     }
-    if target.updated_at is not None:
-        shown["lastUpdatedAt"] = target.updated_at
-    return {"deploymentTargetType": "InstanceTarget", "instanceTarget": shown}
 
 
-def _summary(found: Deployment, target: Target) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "deploymentId": found.deployment_id,
-        "instanceId": target.arn,
-        "status": target.status,
-        "lifecycleEvents": [_event(event) for event in target.events],
-    }
-    if target.updated_at is not None:
-        shown["lastUpdatedAt"] = target.updated_at
-    return shown
-
-
-def _event(event: LifecycleEvent) -> dict[str, Any]:
-    shown = {
+def _event_answer(event: Event) -> dict[str, Any]:
+    return {
         "lifecycleEventName": event.name,
         "status": event.status,
         "startTime": event.started_at,
         "endTime": event.ended_at,
         "diagnostics": event.diagnostics,
     }
-    return {name: value for name, value in shown.items() if value is not None}
+
+
+# --- deprecated: instances ------------------------------------------------------------------------
+
+
+def list_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
+    """ListDeploymentInstances."""
+    deployment = _started(params, context)
+    if params.get("instanceTypeFilter"):
+        raise ApiError("InvalidDeploymentInstanceTypeException", "An in-place deployment has no blue and green.")
+    return page(_identifiers(deployment, params.get("instanceStatusFilter")), params, "instancesList")
+
+
+def get_deployment_instance(params: Params, context: Context) -> dict[str, Any]:
+    """GetDeploymentInstance."""
+    deployment = find_deployment(params, context)
+    identifier = params.get("instanceId")
+    if not identifier:
+        raise ApiError("InstanceIdRequiredException", "The instanceId is required but was not specified.")
+    target = _by_name(deployment)(identifier)
+    if target is None:
+        raise ApiError("InstanceDoesNotExistException", f"{identifier} is not in {deployment.deployment_id}")
+    return {"instanceSummary": _summary(deployment, target)}
+
+
+def _by_name(deployment: Deployment) -> Callable[[str], Target | None]:
+    return lambda identifier: deployment.targets.get(identifier.rsplit("/", 1)[-1])
+
+
+def batch_get_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
+    """BatchGetDeploymentInstances; unknown instances are told in `errorMessage`."""
+    deployment = find_deployment(params, context)
+    identifiers = params.get("instanceIds")
+    if not identifiers:
+        raise ApiError("InstanceIdRequiredException", "The instanceIds are required but were not specified.")
+    check_batch(identifiers, BATCH_LIMIT)
+    found = {identifier: _by_name(deployment)(identifier) for identifier in identifiers}
+    missing = [identifier for identifier, target in found.items() if target is None]
+    return {
+        "instancesSummary": [_summary(deployment, target) for target in found.values() if target],
+        "errorMessage": f"Not in the deployment: {', '.join(missing)}" if missing else "",
+    }
+
+
+def _summary(deployment: Deployment, target: Target) -> dict[str, Any]:
+    return {
+        "deploymentId": deployment.deployment_id,
+        "instanceId": target.arn,
+        "status": target.status,
+        "lastUpdatedAt": target.updated_at,
+        "lifecycleEvents": [_event_answer(event) for event in target.events],
+    }

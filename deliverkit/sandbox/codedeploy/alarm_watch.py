@@ -1,0 +1,51 @@
+"""Stops a deployment while one of its alarms is in ALARM (user guide, monitoring-create-alarms)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.kernel.world import World
+
+INTERVAL = timedelta(seconds=1)
+"""How often CodeDeploy looks is not documented."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmWatch:
+    """Looks at the deployment's alarms at its start and once a second from then on."""
+
+    world: World
+    deployment: Deployment
+    end: Callable[[Ending], None]
+
+    def begin(self) -> None:
+        """Look now and go on looking until the deployment ends; without alarms, never."""
+        configuration = self.deployment.options.get("alarmConfiguration") or {}
+        if configuration.get("enabled") and configuration.get("alarms"):
+            self._look(configuration)
+
+    def _look(self, configuration: dict[str, Any]) -> None:
+        if not self.deployment.is_live or self.deployment.ending is not None:
+            return
+        reason = self._reason(configuration)
+        if reason is not None:
+            self.end(Ending("Stopped", "ALARM_ACTIVE", reason, cuts_instances=True))
+        else:
+            self.world.timers.after(INTERVAL, lambda: self._look(configuration))
+
+    def _reason(self, configuration: dict[str, Any]) -> str | None:
+        """Why the deployment must stop; an alarm that cannot be read stops it too, unless told otherwise."""
+        group = self.deployment.group
+        alarms = self.world.moto.backend("cloudwatch", group.account, group.region).alarms
+        names = [alarm["name"] for alarm in configuration["alarms"]]
+        active = [name for name in names if name in alarms and alarms[name].state_value == "ALARM"]
+        if active:
+            return f"One or more alarms have been activated according to the Amazon CloudWatch metrics: {active}"
+        unread = [name for name in names if name not in alarms]
+        if unread and not configuration.get("ignorePollAlarmFailure"):
+            return f"The state of one or more alarms could not be read: {unread}"
+        return None

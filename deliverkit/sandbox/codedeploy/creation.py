@@ -1,0 +1,88 @@
+"""How a deployment comes into being, asked for by a caller or begun by CodeDeploy itself."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deliverkit.sandbox.codedeploy.configs import DEFAULT, server_minimum
+from deliverkit.sandbox.codedeploy.revisions import use_revision
+from deliverkit.sandbox.codedeploy.state import Application, Deployment, Group, Json, Store
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+_LETTERS = string.ascii_uppercase + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a new deployment is to be.
+
+    Attributes:
+        revision: Revision location.
+        creator: DeploymentCreator of the API.
+        options: Request members: description, fileExistsBehavior, ...
+        rollback: RollbackInfo to begin with.
+    """
+
+    revision: Json
+    creator: str = "user"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rollback: Mapping[str, str] = field(default_factory=dict)
+
+
+def create(world: World, application: Application, group: Group, wish: Wish) -> Deployment:
+    """Put a deployment on record, in status Created; the engine starts it.
+
+    Raises:
+        ApiError: `DeploymentLimitExceededException` while the group has a live deployment, or a configuration's error.
+    """
+    store = world.store(Store, group.account, group.region)
+    live = next((one for one in store.deployments.values() if one.group is group and one.is_live), None)
+    if live is not None:
+        raise ApiError(
+            "DeploymentLimitExceededException",
+            f"The Deployment Group '{group.name}' already has an active Deployment '{live.deployment_id}'",
+        )
+    config_name = wish.options.get("deploymentConfigName") or group.settings.get("deploymentConfigName") or DEFAULT
+    minimum = server_minimum(store, config_name)
+    now = world.clock.now()
+    deployment = Deployment(
+        deployment_id=_fresh_id(store),
+        application=application.name,
+        group=group,
+        group_name=group.name,
+        config_name=config_name,
+        minimum=minimum,
+        revision=wish.revision,
+        creator=wish.creator,
+        created_at=now,
+        options=_options(group, wish.options),
+        previous_revision=group.target_revision,
+        rollback=dict(wish.rollback),
+    )
+    store.deployments[deployment.deployment_id] = deployment
+    use_revision(application, wish.revision, deployment.deployment_id, now)
+    group.last_attempted = deployment
+    return deployment
+
+
+def _options(group: Group, options: Mapping[str, Any]) -> dict[str, Any]:
+    # A request's own rollback and alarm configuration replaces the group's for this deployment.
+    inherited = {
+        "autoRollbackConfiguration": group.settings.get("autoRollbackConfiguration"),
+        "alarmConfiguration": options.get("overrideAlarmConfiguration") or group.settings.get("alarmConfiguration"),
+        "deploymentStyle": group.settings.get("deploymentStyle"),
+        "loadBalancerInfo": group.settings.get("loadBalancerInfo"),
+    }
+    return {**{name: value for name, value in inherited.items() if value is not None}, **options}
+
+
+def _fresh_id(store: Store) -> str:
+    while True:
+        identifier = "d-" + "".join(secrets.choice(_LETTERS) for _ in range(9))
+        if identifier not in store.deployments:
+            return identifier

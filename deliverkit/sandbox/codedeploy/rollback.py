@@ -1,0 +1,64 @@
+"""Automatic rollbacks: a new deployment of the last good revision (user guide, deployments-rollback-and-redeploy)."""
+
+from __future__ import annotations
+
+from deliverkit.sandbox.codedeploy.creation import Wish, create
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Store
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+CREATOR = "codeDeployRollback"
+_EVENTS = {"ALARM_ACTIVE": "DEPLOYMENT_STOP_ON_ALARM", "MANUAL_STOP": "DEPLOYMENT_STOP_ON_REQUEST"}
+
+
+def is_wanted(deployment: Deployment, ending: Ending) -> bool:
+    """True when this end is to be rolled back; a rollback never is, so that they do not chain."""
+    if ending.status == "Succeeded" or deployment.creator == CREATOR:
+        return False
+    if ending.rolls_back is not None:
+        return ending.rolls_back
+    configuration = deployment.options.get("autoRollbackConfiguration") or {}
+    event = _EVENTS.get(ending.code, "DEPLOYMENT_FAILURE")
+    return bool(configuration.get("enabled")) and event in (configuration.get("events") or ())
+
+
+def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deployment | None:
+    """Create the rollback of an ended deployment when one is wanted and possible; keeps both sides' RollbackInfo."""
+    if deployment.creator == CREATOR:
+        _tell_outcome(world, deployment)
+    if not is_wanted(deployment, ending):
+        return None
+    group, good = deployment.group, deployment.group.last_successful
+    application = world.store(Store, group.account, group.region).applications.get(deployment.application)
+    if good is None or application is None:
+        deployment.rollback["rollbackMessage"] = "There is no previous successful revision to roll back to."
+        return None
+    try:
+        rollback = create(world, application, group, _wish(deployment, good))
+    except ApiError as error:
+        deployment.rollback["rollbackMessage"] = f"The rollback could not be started: {error.message}"
+        return None
+    deployment.rollback["rollbackDeploymentId"] = rollback.deployment_id
+    deployment.rollback["rollbackMessage"] = f"Rollback deployment {rollback.deployment_id} is in progress."
+    return rollback
+
+
+def _wish(deployment: Deployment, good: Deployment) -> Wish:
+    options = {
+        "description": f"Automatic rollback of deployment {deployment.deployment_id}",
+        "deploymentConfigName": deployment.config_name,
+        "ignoreApplicationStopFailures": good.options.get("ignoreApplicationStopFailures", False),
+    }
+    if "fileExistsBehavior" in good.options:
+        options["fileExistsBehavior"] = good.options["fileExistsBehavior"]
+    message = f"Rollback to the revision of deployment {good.deployment_id}."
+    info = {"rollbackTriggeringDeploymentId": deployment.deployment_id, "rollbackMessage": message}
+    return Wish(good.revision, CREATOR, options, info)
+
+
+def _tell_outcome(world: World, rollback: Deployment) -> None:
+    store = world.store(Store, rollback.group.account, rollback.group.region)
+    triggering = store.deployments.get(rollback.rollback.get("rollbackTriggeringDeploymentId", ""))
+    if triggering is not None:
+        outcome = rollback.status.lower()
+        triggering.rollback["rollbackMessage"] = f"Rollback deployment {rollback.deployment_id} {outcome}."
