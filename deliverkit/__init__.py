@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AbortMode",
-    "Delivery",
     "DeliverkitError",
+    "Delivery",
     "ExitCode",
     "Outcome",
     "Phase",

@@ -1,8 +1,8 @@
 """Ports: what the engine needs from the outside world, in our own types, only the calls we use.
 
-Adapters implement them against AWS, Jenkins, git and the file system; `deliverkit.testing` ships in-memory ones. Every
-adapter translates its vendor's errors by code: `UnreachableError` for what may pass, `NotFoundError` and `ConflictError`
-for what will not, `UsageError` for what the user must change.
+Adapters implement them against AWS, Jenkins, git and the file system; `deliverkit.testing` ships in-memory ones. Each
+adapter translates its vendor's errors by code: `UnreachableError` for what may pass, `NotFoundError` and
+`ConflictError` for what will not, `UsageError` for what the user must change.
 """
 
 from __future__ import annotations

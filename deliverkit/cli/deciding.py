@@ -24,6 +24,6 @@ def decide(arguments: Namespace, options: Options, console: Console, *, is_appro
     promotion_id = arguments.promotion or delivery.newest().id
     rollout = delivery.decide(promotion_id, gate=arguments.gate, is_approved=is_approved, reason=arguments.reason)
     word = "approved" if is_approved else "rejected"
-    console.tell(f"{word} by {delivery.identity.arn}; next: deliverkit wait {promotion_id}")
+    console.tell(f"{word} by {delivery.identity.arn}")
     render.data(rollout, options, console, text=render.rollout, as_json=render.rollout_document)
     return ExitCode.DONE

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from deliverkit.cli.options import Console
 from deliverkit.cli.render import doing
 from deliverkit.domain.ledger import Event
-from deliverkit.domain.rollout import Phase, Rollout
+from deliverkit.domain.rollout import Cause, Phase, Rollout
 
 HEARTBEAT = timedelta(minutes=1)
 
@@ -37,7 +37,9 @@ class Progress:
             self._console.err.write(f"\r\033[K          {doing(rollout)} ({waited} s)"[:_WIDTH])
             self._console.err.flush()
             self._is_drawn = True
-        elif self._told_at is None or now - self._told_at >= HEARTBEAT:
+        elif self._told_at is None:
+            self._told_at = now
+        elif now - self._told_at >= HEARTBEAT:
             self._console.tell(f"{now:%H:%M:%S}  still {doing(rollout)}")
             self._told_at = now
 
@@ -89,11 +91,21 @@ def _decided(event: Event, rollout: Rollout) -> str:
     return f"{event.payload['gate']}: {word} by {event.payload['by']}: {event.payload['reason']}"
 
 
+def _failed(event: Event, rollout: Rollout) -> str:
+    # A gate that failed was told with its reason the line before.
+    is_told = event.payload["cause"] == Cause.GATE.value and rollout.passages
+    return f"{rollout.leg.label}: stopping" if is_told else f"FAILED: {event.payload['reason']}"
+
+
+def _count(approvals: int) -> str:
+    return "an approval" if approvals == 1 else f"{approvals} approvals"
+
+
 _WORDS: Mapping[str, Words] = {
     "environment.claimed": lambda event, _: f"{event.payload['environment']}: lease taken",
     "gate.measured": _measured,
     "gate.judged": _judged,
-    "approval.requested": lambda event, _: f"{event.payload['gate']}: waits for {event.payload['needed']} approval(s)",
+    "approval.requested": lambda event, _: f"{event.payload['gate']}: waits for {_count(event.payload['needed'])}",
     "approval.decided": _decided,
     "leg.admitted": lambda _, rollout: f"{rollout.leg.label}: admitted, deploying {rollout.plan.release.version}",
     "deployment.observed": lambda _, rollout: (
@@ -105,7 +117,7 @@ _WORDS: Mapping[str, Words] = {
     "leg.accepted": lambda _, rollout: f"{rollout.leg.label}: accepted",
     "rollout.paused": lambda event, _: f"paused, a human has to decide: {event.payload['reason']}",
     "rollout.resumed": lambda event, _: f"goes on by decision of {event.payload['by']}: {event.payload['reason']}",
-    "rollout.failed": lambda event, _: f"FAILED: {event.payload['reason']}",
+    "rollout.failed": _failed,
     "rollback.requested": lambda _, rollout: f"{rollout.leg.environment}: going back to the last good release",
     "rollback.begun": lambda event, rollout: f"{rollout.leg.environment}: rollback to {event.payload['version']} begun",
     "rollback.retried": lambda event, _: f"the rollback failed, trying once more directly: {event.payload['reason']}",
@@ -114,5 +126,6 @@ _WORDS: Mapping[str, Words] = {
     ),
     "rollback.verified": _rollback_verified,
     "promotion.aborted": lambda event, _: f"abort asked for by {event.actor} ({event.payload['mode']})",
-    "promotion.concluded": lambda _, rollout: doing(rollout).upper() if rollout.outcome is None else doing(rollout),
+    # The command's own last words say the rest.
+    "promotion.concluded": lambda _, rollout: rollout.outcome.value.replace("_", " ") if rollout.outcome else "",
 }

@@ -197,12 +197,22 @@ def next_commands(value: Rollout) -> list[str]:
     if value.is_closed:
         return []
     question = open_question(value)
+    if question and _is_answered(value):
+        return [f"deliverkit wait {value.id}"]
     if question:
         return [
             f"deliverkit approve {value.id} --gate {question} --reason TEXT",
             f"deliverkit reject {value.id} --gate {question} --reason TEXT",
         ]
     return [f"deliverkit resume {value.id}"]
+
+
+def _is_answered(value: Rollout) -> bool:
+    """True when whoever attaches next will find the decision taken."""
+    if any(not decision.is_approved for decision in value.decisions):
+        return True
+    needed = value.leg.approvals.needed if value.phase is Phase.APPROVING and value.leg.approvals else 1
+    return len({decision.by for decision in value.decisions}) >= needed
 
 
 def rollout_document(value: Rollout) -> Any:

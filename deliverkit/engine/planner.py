@@ -253,7 +253,8 @@ def _require_truthful(pipeline: str, driven: Sequence[tuple[Environment, StageMa
         starts_it = position == 0 and is_first_entered
         if is_guarded and not stage.entry_action and not starts_it:
             raise UsageError(
-                f"pipeline {pipeline} enters {stage.stage} by itself: nothing holds releases back from {environment.name}",
+                f"pipeline {pipeline} enters {stage.stage} by itself; nothing holds releases back from "
+                f"{environment.name}",
                 hint=f"add a Manual approval before {', '.join(stage.deploy_actions)}; deliverkit answers it",
             )
         if not stage.judge_action:

@@ -112,7 +112,7 @@ class Promotions:
         """Every promotion that is not closed, the oldest first."""
         closed = self._journal.estate().endings
         candidates = (self.show(each) for each in promotion_ids(self._ledger) if each not in closed)
-        # One that crashed between the journal and its own last event is in `closed`; its leases were the point of filing.
+        # One that crashed between the journal and its own last event is in `closed`; filing gave its leases back.
         return tuple(sorted((r for r in candidates if not r.is_closed), key=lambda rollout: rollout.opened_at))
 
     def newest(self) -> Rollout:

@@ -172,7 +172,7 @@ def _not_deployed(stage: StageMap, report: ExecutionReport, *, is_admitted: bool
         return CarriageStatus.FAILED, f"{ended}: {_first_failure(report) or report.summary}"
     if is_admitted:
         return CarriageStatus.MOVING, f"stage {stage.stage} is under way"
-    waits = f"waits for {report.waiting_for}" if report.waiting_for else f"has not reached {stage.stage}"
+    waits = f"waits for {report.waiting_for}" if report.waiting_for else f"is on its way to {stage.stage}"
     return CarriageStatus.WAITING, f"execution {report.execution_id} {waits}"
 
 

@@ -126,8 +126,7 @@ def test_calls_that_fail_now_and_then_change_nothing_about_the_end(seed: int, is
             raise UnreachableError("the answer got lost")
         return answer
 
-    outage: Callable[[object], object] = lambda port: port if is_store(port) else Proxy(port, around)
-    world.wrap = outage
+    world.wrap = lambda port: port if is_store(port) else Proxy(port, around)
     rollout = world.delivery().watch(promotion)
     world.wrap = lambda port: port
     # What was judged while answers were missing may differ in time, never in the end.

@@ -12,7 +12,6 @@ from deliverkit.domain.environment import ApprovalPolicy, Environment, Serves
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
 from deliverkit.domain.rollout import Rollout
 from deliverkit.ports import Identity
-from deliverkit.testing import FakeClock
 from deliverkit.testing.rehearsal import Rehearsal
 
 REGION = "us-east-1"
@@ -66,6 +65,3 @@ def bad_release(version: str, world: Rehearsal, *, after: timedelta = timedelta(
 
 def kinds(delivery: Delivery, rollout: Rollout) -> list[str]:
     return [event.kind for event in delivery.ledger.read(f"promotions/{rollout.id}")]
-
-
-__all__ = ["FakeClock", "MANAGER", "REGION", "SERVES", "UP"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from deliverkit import (
     AbortMode,
-    Delivery,
     DeliverkitError,
+    Delivery,
     ExitCode,
     Outcome,
     Phase,

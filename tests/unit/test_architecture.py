@@ -85,7 +85,7 @@ def name_of(path: Path) -> str:
 
 
 def room_of(name: str) -> str:
-    return name.split("/")[0].removesuffix(".py")
+    return name.split("/", maxsplit=1)[0].removesuffix(".py")
 
 
 def tree_of(path: Path) -> ast.Module:

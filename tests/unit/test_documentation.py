@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import deliverkit
 from deliverkit import _HOMES, __all__
 from deliverkit.cli.main import COMMANDS, build_parser
 from deliverkit.errors import ExitCode
@@ -50,8 +51,6 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_public_names_exist() -> None:
-    import deliverkit
-
     assert set(__all__) == {*_HOMES, "__version__"}
     for name in __all__:
         assert getattr(deliverkit, name) is not None
