@@ -67,6 +67,14 @@ class MotoBase:
             self._app = DomainDispatcherApplication(create_backend_app)
         return self._app
 
+    def forget(self) -> None:
+        """Begin empty: moto keeps its state for the whole process, whichever sandbox made it."""
+        from moto.core.base_backend import BackendDict  # noqa: PLC0415
+        from moto.core.model_instances import reset_model_data  # noqa: PLC0415
+
+        BackendDict.reset()
+        reset_model_data()
+
     # --- identities -----------------------------------------------------------------------------------
 
     def account_of(self, access_key: str) -> str:

@@ -36,6 +36,7 @@ class Sandbox:
         self.state_dir = state_dir.resolve()
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.world = World(state_dir=self.state_dir, moto=MotoBase())
+        self.world.moto.forget()
         self._alarms = install_alarms(self.world)
         self._engines: list[Engine] = [
             install_instances(self.world),

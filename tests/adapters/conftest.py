@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from unreliable import Network, aws_at, unreliable
 
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.sandbox.server import Sandbox
+from deliverkit.sandbox import launcher
+from deliverkit.sandbox.launcher import RunningSandbox
 
 _NUMBERS = itertools.count(1)
 
@@ -27,33 +26,16 @@ class Place:
     endpoint: str
 
 
-def one_write_at_a_time(app: Any) -> Any:
-    """S3 checks a condition and writes in one step; moto does it in two, and under load a second writer slips between.
-
-    To be dropped when the sandbox's front does this itself.
-    """
-    writing = threading.Lock()
-
-    def serve(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
-            return app(environ, start_response)
-        with writing:
-            return app(environ, start_response)
-
-    return serve
+@pytest.fixture(scope="session")
+def adapters_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """In a process of its own: what lives in one process shares moto's state, and other tests have sandboxes too."""
+    state_dir = tmp_path_factory.mktemp("adapters-sandbox")
+    yield launcher.start(state_dir)
+    launcher.stop(state_dir)
 
 
 @pytest.fixture(scope="session")
-def adapters_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    sandbox = Sandbox(tmp_path_factory.mktemp("adapters-sandbox"), port=0)
-    sandbox._server.app = one_write_at_a_time(sandbox._server.app)
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture(scope="session")
-def aws(adapters_sandbox: Sandbox) -> Aws:
+def aws(adapters_sandbox: RunningSandbox) -> Aws:
     return aws_at(adapters_sandbox.endpoint)
 
 
@@ -71,7 +53,7 @@ def make_bucket(aws: Aws) -> Callable[[], str]:
 
 
 @pytest.fixture
-def place(aws: Aws, adapters_sandbox: Sandbox, make_bucket: Callable[[], str]) -> Place:
+def place(aws: Aws, adapters_sandbox: RunningSandbox, make_bucket: Callable[[], str]) -> Place:
     return Place(aws, make_bucket(), adapters_sandbox.endpoint)
 
 
@@ -81,7 +63,7 @@ def sqlite_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def network(adapters_sandbox: Sandbox) -> Iterator[Network]:
+def network(adapters_sandbox: RunningSandbox) -> Iterator[Network]:
     """A way to the sandbox that can be made to lose answers."""
     with unreliable(adapters_sandbox.endpoint) as between:
         yield between
