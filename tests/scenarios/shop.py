@@ -60,10 +60,12 @@ class Shop:
     Attributes:
         directory: Where commands run.
         environ: Their environment.
+        known_addresses: Addresses of each environment's instances, once asked for.
     """
 
     directory: Path
     environ: dict[str, str] = field(default_factory=dict)
+    known_addresses: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, directory: Path, *, configuration: str | None = None) -> Shop:
@@ -150,10 +152,13 @@ class Shop:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def addresses(self, environment: str) -> list[str]:
-        """Private addresses of an environment's running instances."""
+        """Private addresses of an environment's instances, asked of an independent client once."""
+        if environment in self.known_addresses:
+            return self.known_addresses[environment]
         tag = f"Name=tag:deliverkit:environment,Values=storefront/{environment}"
         found = self.aws("ec2", "describe-instances", "--filters", tag)
-        return [each["PrivateIpAddress"] for group in found["Reservations"] for each in group["Instances"]]
+        addresses = [each["PrivateIpAddress"] for group in found["Reservations"] for each in group["Instances"]]
+        return self.known_addresses.setdefault(environment, addresses)
 
     def serving(self, environment: str) -> set[str]:
         """What the instances themselves say they serve."""
