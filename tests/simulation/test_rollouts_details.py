@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from worlds import MANAGER, REGION, UP, approved, bad_release, carry, direct, environment, piped
+from worlds import MANAGER, REGION, UP, approved, bad_release, carry, direct, environment, piped, serving_the_first
 
 from deliverkit.domain.environment import OnFailure, Strategy
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
@@ -47,10 +47,7 @@ def test_a_busy_group_in_the_pipeline_fails_its_action_and_nothing_is_changed() 
 
 def test_a_rollback_that_is_refused_needs_a_human() -> None:
     world = direct(environment("dev", bake_time=timedelta(minutes=1)))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     promotion = delivery.promote("2.0", to="dev")
     delivery.watch(promotion, timeout=timedelta(seconds=30))
     world.fleet.takes = timedelta(hours=1)
@@ -63,10 +60,7 @@ def test_a_rollback_that_is_refused_needs_a_human() -> None:
 
 def test_on_failure_observe_keeps_a_failed_deployment_as_it_is() -> None:
     world = direct(environment("dev", on_failure=OnFailure.OBSERVE))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.refuses.add("2.0")
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.UNRESOLVED
@@ -75,10 +69,7 @@ def test_on_failure_observe_keeps_a_failed_deployment_as_it_is() -> None:
 
 def test_on_failure_pause_leaves_a_failed_deployment_to_a_human() -> None:
     world = direct(environment("dev", on_failure=OnFailure.PAUSE))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.refuses.add("2.0")
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.phase is Phase.PAUSED
@@ -157,10 +148,7 @@ def test_an_abort_between_stages_stops_the_waiting_execution() -> None:
 
 def test_an_abort_while_the_pipeline_deploys_stops_the_deployment() -> None:
     world = piped(environment("dev"))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.takes = timedelta(minutes=5)
     promotion = delivery.promote("2.0", to="dev")
     delivery.watch(promotion, timeout=timedelta(minutes=1))
@@ -171,10 +159,7 @@ def test_an_abort_while_the_pipeline_deploys_stops_the_deployment() -> None:
 
 def test_a_rollback_through_the_pipeline_that_fails_is_done_directly() -> None:
     world = piped(environment("dev"))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     promotion = delivery.promote("2.0", to="dev")
     failed: list[bool] = []

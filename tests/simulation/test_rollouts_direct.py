@@ -6,7 +6,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from worlds import MANAGER, REGION, SERVES, UP, approved, bad_release, carry, direct, environment, kinds
+from worlds import (
+    MANAGER,
+    REGION,
+    SERVES,
+    UP,
+    approved,
+    bad_release,
+    carry,
+    direct,
+    environment,
+    kinds,
+    serving_the_first,
+)
 
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
@@ -32,10 +44,7 @@ def test_a_good_release_succeeds_and_is_on_record() -> None:
 
 def test_a_failed_gate_rolls_back_and_is_verified_at_the_targets() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.ROLLED_BACK
@@ -50,10 +59,7 @@ def test_a_failed_gate_rolls_back_and_is_verified_at_the_targets() -> None:
 
 def test_a_release_that_failed_its_gate_is_quarantined_until_lifted() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     carry(delivery, "2.0", "dev")
     with pytest.raises(LockedError, match="quarantined"):
@@ -75,10 +81,7 @@ def test_a_failed_first_release_has_no_way_back_and_says_so() -> None:
 
 def test_a_failed_deployment_rolls_back() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.refuses.add("2.0")
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.ROLLED_BACK
@@ -88,10 +91,7 @@ def test_a_failed_deployment_rolls_back() -> None:
 
 def test_codedeploys_own_rollback_is_taken_instead_of_a_second_one() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.refuses.add("2.0")
     world.fleet.rolls_back_itself = True
     rollout = carry(delivery, "2.0", "dev")
@@ -102,10 +102,7 @@ def test_codedeploys_own_rollback_is_taken_instead_of_a_second_one() -> None:
 
 def test_a_deployment_that_succeeded_without_changing_the_instances_is_no_success() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.loses.add("2.0")
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.ROLLED_BACK
@@ -116,10 +113,7 @@ def test_a_deployment_that_succeeded_without_changing_the_instances_is_no_succes
 
 def test_a_rollback_that_does_not_arrive_needs_a_human_and_says_what_serves_where() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     world.fleet.loses.add("1.0")
     rollout = carry(delivery, "2.0", "dev")
@@ -130,10 +124,7 @@ def test_a_rollback_that_does_not_arrive_needs_a_human_and_says_what_serves_wher
 
 def test_a_rollback_that_fails_is_tried_once_more_and_then_needs_a_human() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     world.fleet.refuses.add("1.0")
     rollout = carry(delivery, "2.0", "dev")
@@ -145,10 +136,7 @@ def test_a_rollback_that_fails_is_tried_once_more_and_then_needs_a_human() -> No
 def test_without_serves_and_without_a_gate_that_asks_nothing_is_called_verified() -> None:
     alarm = Gate("alarm", GateKind.ALARM, {}, UP.policy)
     world = direct(environment("dev", serves=None, after=("alarm",)), gates=(alarm,))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.UNRESOLVED
@@ -157,10 +145,7 @@ def test_without_serves_and_without_a_gate_that_asks_nothing_is_called_verified(
 
 def test_without_serves_a_gate_that_asks_the_instances_confirms_the_rollback() -> None:
     world = direct(environment("dev", serves=None))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     assert carry(delivery, "2.0", "dev").outcome is Outcome.ROLLED_BACK
 
@@ -176,10 +161,7 @@ def test_a_group_without_instances_is_never_a_success() -> None:
 
 def test_a_gate_that_cannot_be_measured_fails_closed() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = lambda *_: Verdict.ERROR
     rollout = carry(delivery, "2.0", "dev")
     # The rollback is confirmed by what the instances serve; the broken gate is not asked again.
@@ -202,10 +184,7 @@ def test_an_inconclusive_gate_waits_for_a_human_who_may_override_it() -> None:
 
 def test_an_inconclusive_gate_that_a_human_condemns_rolls_back() -> None:
     world = direct()
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = lambda *_: Verdict.INCONCLUSIVE
     rollout = carry(delivery, "2.0", "dev")
     delivery.decide(rollout.id, is_approved=False, reason="does not look right")
@@ -216,10 +195,7 @@ def test_an_inconclusive_gate_that_a_human_condemns_rolls_back() -> None:
 
 def test_pause_on_failure_leaves_the_decision_to_a_human() -> None:
     world = direct(environment("dev", on_failure=OnFailure.PAUSE))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.phase is Phase.PAUSED
@@ -230,10 +206,7 @@ def test_pause_on_failure_leaves_the_decision_to_a_human() -> None:
 
 def test_observe_on_failure_changes_nothing_but_is_not_called_a_success() -> None:
     world = direct(environment("dev", on_failure=OnFailure.OBSERVE))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.UNRESOLVED
@@ -259,10 +232,7 @@ def test_a_gate_during_the_deployment_stops_it() -> None:
     gate = Gate("errors", GateKind.ALARM, {}, Policy(every=timedelta(seconds=1)))
     world = direct(environment("dev", during=("errors",), after=()), gates=(gate,))
     world.fleet.takes = timedelta(minutes=5)
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     began = world.clock.now()
     world.check.answer = lambda _g, _c, now: Verdict.FAILED if now > began + timedelta(seconds=30) else Verdict.PASSED
     rollout = carry(delivery, "2.0", "dev")
@@ -492,10 +462,7 @@ def test_waves_follow_each_other_and_all_go_back_when_the_second_fails() -> None
 def test_an_abort_does_what_it_says(mode: AbortMode, outcome: Outcome, serves: set[str]) -> None:
     world = direct()
     world.fleet.takes = timedelta(minutes=5)
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     promotion = delivery.promote("2.0", to="dev")
     delivery.watch(promotion, timeout=timedelta(minutes=1))
     delivery.abort(promotion, mode)

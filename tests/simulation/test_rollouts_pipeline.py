@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from worlds import MANAGER, REGION, UP, approved, bad_release, carry, environment, piped
+from worlds import MANAGER, REGION, UP, approved, bad_release, carry, environment, piped, serving_the_first
 
 from deliverkit.delivery import Delivery
 from deliverkit.domain.gate import Verdict
@@ -70,10 +70,7 @@ def test_a_bad_release_is_a_failed_stage_and_production_goes_back_by_codepipelin
 
 def test_when_codepipeline_cannot_go_back_the_last_good_release_goes_out_directly() -> None:
     world = piped(environment("dev"))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.pipelines.executions[0].rollback_of = "something"  # CodePipeline goes back to no rollback execution
     world.check.answer = bad_release("2.0", world)
     assert carry(delivery, "2.0", "dev").outcome is Outcome.ROLLED_BACK
@@ -83,10 +80,7 @@ def test_when_codepipeline_cannot_go_back_the_last_good_release_goes_out_directl
 
 def test_a_failed_deployment_in_the_pipeline_rolls_back() -> None:
     world = piped(environment("dev"))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.refuses.add("2.0")
     rollout = carry(delivery, "2.0", "dev")
     assert rollout.outcome is Outcome.ROLLED_BACK
@@ -95,10 +89,7 @@ def test_a_failed_deployment_in_the_pipeline_rolls_back() -> None:
 
 def test_codedeploys_own_rollback_is_taken_in_the_pipeline_too() -> None:
     world = piped(environment("dev"))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     world.fleet.refuses.add("2.0")
     world.fleet.rolls_back_itself = True
     assert carry(delivery, "2.0", "dev").outcome is Outcome.ROLLED_BACK
@@ -159,10 +150,7 @@ def test_an_execution_stopped_by_somebody_else_is_no_success() -> None:
 
 def test_an_abort_rejects_what_waits_and_rolls_back() -> None:
     world = piped(environment("dev", bake_time=timedelta(hours=1)))
-    world.release("1.0")
-    world.release("2.0")
-    delivery = world.delivery()
-    carry(delivery, "1.0", "dev")
+    delivery = serving_the_first(world)
     promotion = delivery.promote("2.0", to="dev")
     delivery.watch(promotion, timeout=timedelta(minutes=10))
     delivery.abort(promotion, AbortMode.ROLLBACK)

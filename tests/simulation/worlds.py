@@ -49,6 +49,15 @@ def carry(delivery: Delivery, version: str, to: str) -> Rollout:
     return delivery.watch(delivery.promote(version, to=to))
 
 
+def serving_the_first(world: Rehearsal) -> Delivery:
+    """Releases 1.0 and 2.0 on record, and 1.0 promoted to dev."""
+    world.release("1.0")
+    world.release("2.0")
+    delivery = world.delivery()
+    carry(delivery, "1.0", "dev")
+    return delivery
+
+
 def bad_release(version: str, world: Rehearsal, *, after: timedelta = timedelta(0)) -> Callable[..., Verdict]:
     """An answer for gates: everything passes, except where the version serves for longer than that."""
     first_seen: list[datetime] = []
