@@ -1,0 +1,122 @@
+"""The source revision of a build, asked of real git repositories."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deliverkit.adapters import git
+from deliverkit.errors import NotFoundError, UsageError
+
+
+def run(directory: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    command = ["git", *identity, "-C", str(directory), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "repository"
+    root.mkdir()
+    run(root, "init", "-q", "-b", "main")
+    (root / "file").write_text("1")
+    run(root, "add", "file")
+    run(root, "commit", "-qm", "first")
+    return root
+
+
+def test_a_clean_commit_on_a_branch(repository: Path) -> None:
+    found = git.source_revision(repository)
+    assert found is not None
+    assert found.commit == run(repository, "rev-parse", "HEAD")
+    assert (found.tag, found.branch, found.is_dirty) == (None, "main", False)
+    assert git.describe(repository) == found.commit[:7]
+
+
+def test_a_tag_names_the_version(repository: Path) -> None:
+    run(repository, "tag", "v1.4.0")
+    found = git.source_revision(repository / "file")
+    assert found is not None
+    assert found.tag == "v1.4.0"
+    assert git.describe(repository) == "v1.4.0"
+
+
+@pytest.mark.parametrize("name", ["file", "untracked"])
+def test_what_differs_makes_it_dirty(repository: Path, name: str) -> None:
+    run(repository, "tag", "v1.4.0")
+    (repository / name).write_text("2")
+    found = git.source_revision(repository)
+    assert found is not None
+    assert found.is_dirty
+    assert git.describe(repository) == "v1.4.0-dirty"
+
+
+def test_ignored_files_are_no_dirt(repository: Path) -> None:
+    (repository / ".gitignore").write_text("build/\n")
+    run(repository, "add", ".gitignore")
+    run(repository, "commit", "-qm", "ignore")
+    (repository / "build").mkdir()
+    (repository / "build" / "out").write_text("x")
+    found = git.source_revision(repository / "build")
+    assert found is not None
+    assert not found.is_dirty
+
+
+def test_a_detached_head_has_no_branch(repository: Path) -> None:
+    run(repository, "checkout", "-q", "--detach")
+    found = git.source_revision(repository)
+    assert found is not None
+    assert found.branch is None
+
+
+def test_a_shallow_clone_and_a_worktree_and_a_submodule(repository: Path, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    run(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", str(shallow))
+    run(repository, "worktree", "add", "-q", str(tmp_path / "tree"))
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    run(outer, "init", "-q")
+    run(outer, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(repository), "inner")
+    commit = run(repository, "rev-parse", "HEAD")
+    for place in (shallow, tmp_path / "tree", outer / "inner"):
+        found = git.source_revision(place)
+        assert found is not None
+        assert found.commit == commit
+
+
+def test_outside_of_a_repository(tmp_path: Path) -> None:
+    assert git.source_revision(tmp_path) is None
+    with pytest.raises(NotFoundError, match="in no git repository") as caught:
+        git.describe(tmp_path)
+    assert "release.version" in caught.value.hint
+
+
+def test_a_repository_without_commits(tmp_path: Path) -> None:
+    run(tmp_path, "init", "-q")
+    with pytest.raises(UsageError, match="no commits yet"):
+        git.source_revision(tmp_path)
+
+
+def test_variables_of_an_outer_git_are_not_followed(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    found = git.source_revision(repository)
+    assert found is not None
+    assert found.branch == "main"
+
+
+def test_a_repository_of_somebody_else_is_explained(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.getuid() == 0:
+        for path in [repository, *repository.rglob("*")]:
+            os.chown(path, 65534, 65534)
+    else:
+        monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(UsageError, match="belongs to another user") as caught:
+        git.source_revision(repository)
+    assert "safe.directory" in caught.value.hint
