@@ -75,7 +75,7 @@ def build_parser(*, only: str | None = None) -> Parser:
     parser = Parser(
         prog="deliverkit", description="Carry a build to production on AWS, and bring it back when it is bad."
     )
-    parser.add_argument("--version", action="version", version=f"deliverkit {__version__}")
+    parser.add_argument("--version", action="version", version=f"deliverkit {__version__}", help="show the version")
     shared = _shared_options(is_top=False)
     for action in _shared_options(is_top=True)._actions:  # noqa: SLF001  (argparse offers no public way to share options)
         parser._add_action(action)  # noqa: SLF001

@@ -8,6 +8,7 @@ from pathlib import Path
 import deliverkit
 from deliverkit import _HOMES, __all__
 from deliverkit.cli.main import COMMANDS, build_parser
+from deliverkit.cli.reference import page
 from deliverkit.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,3 +55,8 @@ def test_public_names_exist() -> None:
     assert set(__all__) == {*_HOMES, "__version__"}
     for name in __all__:
         assert getattr(deliverkit, name) is not None
+
+
+def test_the_reference_of_commands_is_made_from_the_parser() -> None:
+    written = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    assert written == page(), "python -m deliverkit.cli.reference > docs/reference/commands.md"
