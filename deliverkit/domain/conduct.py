@@ -6,16 +6,15 @@ that takes over after a crash goes on exactly where the other one ended. The way
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from deliverkit.domain import retreat
 from deliverkit.domain.approval import counted
 from deliverkit.domain.carriage import Carriage, CarriageStatus
-from deliverkit.domain.drafts import are_right, conclusion, describe_wrong, failure, measurements, observation, pause
+from deliverkit.domain.drafts import are_right, conclusion, describe_wrong, failure, measurements, observation
 from deliverkit.domain.effects import (
     Accept,
     Announce,
@@ -35,8 +34,8 @@ from deliverkit.domain.effects import (
     Verified,
     Verify,
 )
-from deliverkit.domain.environment import OnFailure
-from deliverkit.domain.gate import Judgement, Verdict, condemn, judge
+from deliverkit.domain.gate import Verdict
+from deliverkit.domain.judging import arrest, condemned, judge_all, setback, verdict_of
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import FORWARD, AbortMode, Cause, Outcome, Phase, Rollout
 from deliverkit.domain.window import parse_window
@@ -99,7 +98,7 @@ def _react_checking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[D
     taken = measurements(facts)
     if taken:
         return taken
-    verdicts, is_open = _judge_all(rollout, rollout.leg.before, now - rollout.since)
+    verdicts, is_open = judge_all(rollout, rollout.leg.before, now - rollout.since)
     if verdicts or is_open:
         return verdicts
     return _next_after_checks(rollout, now)
@@ -142,7 +141,7 @@ def _react_to_pipeline_while_approving(facts: Facts) -> Iterable[Draft]:
         if isinstance(fact, Refused):
             yield failure(fact.cause, fact.reason)
         elif isinstance(fact, Seen) and fact.carriage.status.is_over:
-            yield _arrest(fact.carriage)
+            yield arrest(fact.carriage)
         elif isinstance(fact, Seen) and fact.carriage.status is not CarriageStatus.WAITING:
             yield failure(Cause.BYPASSED, f"the pipeline went on without this approval: {fact.carriage.reason}")
 
@@ -156,7 +155,7 @@ def _react_deploying(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[
             drafts.append(Draft("deployment.begun", {"leg": fact.leg, "handle": dict(fact.handle)}))
         elif isinstance(fact, Seen):
             drafts.extend(_react_to_carriage(rollout, fact.carriage))
-    return drafts or _condemned(rollout, rollout.leg.during)
+    return drafts or condemned(rollout, rollout.leg.during)
 
 
 def _react_to_carriage(rollout: Rollout, carriage: Carriage) -> Iterable[Draft]:
@@ -165,7 +164,7 @@ def _react_to_carriage(rollout: Rollout, carriage: Carriage) -> Iterable[Draft]:
     if carriage.status.has_arrived:
         yield Draft("leg.deployed", {"leg": rollout.leg_index})
     elif carriage.status.is_over:
-        yield from _setback(rollout, _arrest(carriage))
+        yield from setback(rollout, arrest(carriage))
 
 
 def _react_verifying(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
@@ -177,8 +176,8 @@ def _react_verifying(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[
             return [Draft("leg.verified", {"leg": rollout.leg_index, "targets": msgspec.to_builtins(fact.reports)})]
         if isinstance(fact, Verified) and now >= rollout.since + VERIFY_PATIENCE:
             wrong = describe_wrong(fact.reports)
-            return _setback(rollout, failure(Cause.VERIFICATION, f"not every target serves the release: {wrong}"))
-    return _condemned(rollout, rollout.leg.during)
+            return setback(rollout, failure(Cause.VERIFICATION, f"not every target serves the release: {wrong}"))
+    return condemned(rollout, rollout.leg.during)
 
 
 def _react_baking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
@@ -186,13 +185,13 @@ def _react_baking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Dra
     if taken:
         return taken
     required = _watched_while_baking(rollout)
-    condemned = _condemned(rollout, required)
-    if condemned:
-        return condemned
+    sentence = condemned(rollout, required)
+    if sentence:
+        return sentence
     until = rollout.bake_until or rollout.since
     if now < until:
         return []
-    verdicts, is_open = _judge_all(rollout, required, now - until)
+    verdicts, is_open = judge_all(rollout, required, now - until)
     return verdicts if verdicts or is_open else [Draft("bake.finished", {"leg": rollout.leg_index})]
 
 
@@ -204,7 +203,7 @@ def _react_accepting(rollout: Rollout, facts: Facts, _now: datetime) -> Iterable
             if fact.carriage.status is CarriageStatus.COMPLETED:
                 yield Draft("leg.accepted", {"leg": rollout.leg_index})
             elif fact.carriage.status.is_over:
-                yield _arrest(fact.carriage)
+                yield arrest(fact.carriage)
 
 
 def _react_announcing(rollout: Rollout, facts: Facts, _now: datetime) -> Iterable[Draft]:
@@ -325,12 +324,7 @@ def _is_settled(rollout: Rollout, gate: str) -> bool:
         return True
     # A gate in front of the deployment is not asked again once it has passed; behind it, only the end counts.
     is_before = rollout.phase is Phase.CHECKING
-    return is_before and _verdict_of(rollout, gate, timedelta(0)) is Verdict.PASSED
-
-
-def _verdict_of(rollout: Rollout, gate: str, waited: timedelta) -> Verdict | None:
-    judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
-    return judgement.verdict if judgement else None
+    return is_before and verdict_of(rollout, gate, timedelta(0)) is Verdict.PASSED
 
 
 def _due(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> tuple[Effect, ...]:
@@ -349,67 +343,3 @@ def _wake_times(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> Iter
             yield due
     if rollout.phase is Phase.BAKING and rollout.bake_until and rollout.bake_until > now:
         yield rollout.bake_until
-
-
-# --- judging ---------------------------------------------------------------------------------------
-
-
-def _condemned(rollout: Rollout, gates: Iterable[str]) -> list[Draft]:
-    """Events for the first gate whose limit is exceeded; empty while all hold."""
-    for gate in gates:
-        judgement = condemn(rollout.analysis(gate), rollout.plan.gates[gate].policy)
-        sentence = _sentence(rollout, gate, judgement) if judgement and gate not in rollout.overridden else []
-        if sentence:
-            return sentence
-    return []
-
-
-def _judge_all(rollout: Rollout, gates: Iterable[str], waited: timedelta) -> tuple[list[Draft], bool]:
-    """Events for newly judged gates, and whether any gate is still open."""
-    is_open = False
-    for gate in gates:
-        if gate in rollout.overridden:
-            continue
-        judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
-        if judgement is None:
-            is_open = True
-        elif sentence := _sentence(rollout, gate, judgement):
-            return sentence, True
-    return [], is_open
-
-
-def _is_on_record(rollout: Rollout, gate: str, judgement: Judgement) -> bool:
-    here = (rollout.leg.label, gate, _phase_name(rollout))
-    known = (p for p in rollout.passages if (p.leg, p.gate, p.phase) == here)
-    return any(passage.verdict is judgement.verdict for passage in known)
-
-
-def _phase_name(rollout: Rollout) -> str:
-    return {Phase.CHECKING: "before", Phase.DEPLOYING: "during", Phase.VERIFYING: "during"}.get(rollout.phase, "after")
-
-
-def _sentence(rollout: Rollout, gate: str, judgement: Judgement) -> list[Draft]:
-    """The judgement and what it leads to; only what is not on record yet, for a crash may have come between the two."""
-    payload: Mapping[str, Any] = {"gate": gate, "phase": _phase_name(rollout), **msgspec.to_builtins(judgement)}
-    judged = [] if _is_on_record(rollout, gate, judgement) else [Draft("gate.judged", payload)]
-    if judgement.verdict is Verdict.PASSED:
-        return judged
-    reason = f"gate {gate} {judgement.verdict}: {judgement.reason}"
-    if judgement.verdict is Verdict.INCONCLUSIVE:
-        return [*judged, pause(Cause.GATE, reason, gate)]
-    return [*judged, *_setback(rollout, failure(Cause.GATE, reason, gate))]
-
-
-def _setback(rollout: Rollout, failed: Draft) -> list[Draft]:
-    """What a failure leads to under the environment's policy; nothing that was not begun can be observed."""
-    policy = rollout.leg.on_failure
-    if rollout.phase is Phase.CHECKING or policy is OnFailure.ROLLBACK:
-        return [failed]
-    if policy is OnFailure.PAUSE:
-        return [Draft("rollout.paused", failed.payload)]
-    return [] if failed.payload["cause"] == Cause.GATE.value else [failed]
-
-
-def _arrest(carriage: Carriage) -> Draft:
-    is_superseded = carriage.status is CarriageStatus.SUPERSEDED
-    return failure(Cause.SUPERSEDED if is_superseded else Cause.DEPLOYMENT, carriage.reason)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
+from deliverkit.domain.pipeline import StageDeclaration
 from deliverkit.domain.plan import Drive, DriveKind, Leg, Plan, PlanKind, StageMap
 from deliverkit.domain.release import Release
 from deliverkit.engine.journal import Estate, Served
 from deliverkit.engine.stages import source_action, stage_of
 from deliverkit.errors import ConflictError, NotFoundError, UsageError
-from deliverkit.ports import Clock, Deployer, PipelineService, ReleaseStore, StageDeclaration
+from deliverkit.ports import Clock, Deployer, PipelineService, ReleaseStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from deliverkit.domain.folding import apply, fold
 from deliverkit.domain.ledger import Draft, Event
 from deliverkit.domain.plan import Plan
-from deliverkit.domain.rollout import Rollout, apply, fold
+from deliverkit.domain.rollout import Rollout
 from deliverkit.errors import ConflictError, NotFoundError
 from deliverkit.ports import Clock, Ledger
 

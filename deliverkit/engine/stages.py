@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deliverkit.domain.environment import Environment
+from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import StageMap
 from deliverkit.errors import UsageError
-from deliverkit.ports import ActionDeclaration, StageDeclaration
 
 
 def source_action(pipeline: str, stages: Sequence[StageDeclaration]) -> ActionDeclaration:

@@ -7,11 +7,12 @@ passed and the instances were asked, so a bad release ends as a failed stage the
 from __future__ import annotations
 
 from deliverkit.domain.carriage import Carriage, CarriageStatus, Handle
+from deliverkit.domain.pipeline import ActionReport, ExecutionReport
 from deliverkit.domain.plan import Drive, Leg, StageMap
 from deliverkit.domain.rollout import Rollout
 from deliverkit.engine.direct import Deployers, DirectCarrier, describe
 from deliverkit.errors import ConflictError, NotFoundError
-from deliverkit.ports import ActionReport, ExecutionReport, PipelineService
+from deliverkit.ports import PipelineService
 
 EXECUTION = "execution"
 _DEAD = {

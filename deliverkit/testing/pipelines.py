@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from deliverkit.domain.pipeline import ActionDeclaration, ActionReport, ExecutionReport, StageDeclaration
 from deliverkit.domain.release import BundleRevision
 from deliverkit.errors import ConflictError, NotFoundError
-from deliverkit.ports import ActionDeclaration, ActionReport, Clock, ExecutionReport, StageDeclaration
+from deliverkit.ports import Clock
 from deliverkit.testing.fleet import Deployment, Fleet
 
 

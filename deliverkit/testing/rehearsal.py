@@ -12,6 +12,7 @@ from typing import Any
 from deliverkit.delivery import Delivery, PackagedRelease
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
+from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import BundleFormat, Release
 from deliverkit.engine.direct import DirectCarrier
@@ -25,15 +26,7 @@ from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UsageError
-from deliverkit.ports import (
-    ActionDeclaration,
-    Deployer,
-    Identity,
-    Ledger,
-    LockService,
-    PipelineService,
-    StageDeclaration,
-)
+from deliverkit.ports import Deployer, Identity, Ledger, LockService, PipelineService
 from deliverkit.testing.checks import ScriptedCheck
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.fleet import Fleet

@@ -38,7 +38,7 @@ def keys(shop: Shop) -> list[str]:
     return [each["Key"] + each["VersionId"] for each in listed.get("Versions", [])]
 
 
-def refused(ran: Ran, code: int, *words: str) -> None:
+def assert_refused(ran: Ran, code: int, *words: str) -> None:
     assert ran.code == code, ran
     assert "Traceback" not in ran.err + ran.out
     assert len(ran.err.splitlines()) <= SCREEN, ran.err
@@ -68,37 +68,37 @@ def restored(shop: Shop) -> Iterator[None]:
 @pytest.mark.usefixtures("untouched")
 class TestNothingHappens:
     def test_a_missing_bundle_path(self, shop: Shop) -> None:
-        refused(shop.run("package", "nowhere/"), 2, "nowhere", "does not exist", "deliverkit package PATH")
+        assert_refused(shop.run("package", "nowhere/"), 2, "nowhere", "does not exist", "deliverkit package PATH")
 
     @pytest.mark.usefixtures("restored")
     def test_an_appspec_with_an_unknown_hook(self, shop: Shop) -> None:
         changed(shop, "build/appspec.yml", "AfterInstall", "AfterInstal")
         for command in (("package",), ("package", "--check")):
-            refused(shop.run(*command), 2, "appspec.yml:", "AfterInstal", "AfterInstall")
+            assert_refused(shop.run(*command), 2, "appspec.yml:", "AfterInstal", "AfterInstall")
 
     @pytest.mark.usefixtures("restored")
     def test_a_typo_in_the_configuration(self, shop: Shop) -> None:
         changed(shop, "deliverkit.yml", "environments:", "enviroments:")
         for command in (("package",), ("promote", "--to", "dev"), ("status",), ("plan",)):
-            refused(shop.run(*command), 2, "deliverkit.yml:", "enviroments", "environments")
+            assert_refused(shop.run(*command), 2, "deliverkit.yml:", "enviroments", "environments")
 
     @pytest.mark.usefixtures("restored")
     def test_several_mistakes_are_told_at_once(self, shop: Shop) -> None:
         changed(shop, "deliverkit.yml", "passes: 2", "pases: 2")
         changed(shop, "deliverkit.yml", "every: 200ms", "every: 200")
         changed(shop, "deliverkit.yml", "{after: [up]}", "{after: [upp]}")
-        refused(shop.run("plan"), 2, "pases", "passes", "every", "upp", "up")
+        assert_refused(shop.run("plan"), 2, "pases", "passes", "every", "upp", "up")
 
     def test_no_credentials(self, shop: Shop, tmp_path: Path) -> None:
         nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
         ran = shop.run("status", **nothing, AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "none"), HOME=str(tmp_path))
-        refused(ran, 8, "credentials", "--profile")
+        assert_refused(ran, 8, "credentials", "--profile")
 
     def test_an_unknown_profile(self, shop: Shop) -> None:
-        refused(shop.run("status", "--profile", "nobody"), 2, "nobody")
+        assert_refused(shop.run("status", "--profile", "nobody"), 2, "nobody")
 
     def test_no_region(self, shop: Shop, tmp_path: Path) -> None:
-        refused(shop.run("status", AWS_DEFAULT_REGION="", HOME=str(tmp_path)), 2, "region", "--region")
+        assert_refused(shop.run("status", AWS_DEFAULT_REGION="", HOME=str(tmp_path)), 2, "region", "--region")
 
     @pytest.mark.usefixtures("restored")
     @pytest.mark.parametrize("line", ["source: ../../etc/passwd", "source: /../../etc/passwd"])
@@ -106,28 +106,28 @@ class TestNothingHappens:
         text = (shop.directory / "build" / "appspec.yml").read_text(encoding="utf-8")
         source = next(each.strip().removeprefix("- ") for each in text.splitlines() if "source:" in each)
         changed(shop, "build/appspec.yml", source, line)
-        refused(shop.run("package"), 2, "appspec.yml:", "..")
+        assert_refused(shop.run("package"), 2, "appspec.yml:", "..")
 
     @pytest.mark.usefixtures("restored")
     def test_a_link_that_leaves_the_build(self, shop: Shop) -> None:
         (shop.directory / "build" / "leak").symlink_to("../../../../../etc/passwd")
-        refused(shop.run("package"), 2, "leak")
+        assert_refused(shop.run("package"), 2, "leak")
 
     def test_unknown_names(self, shop: Shop) -> None:
-        refused(shop.run("promote", "9.9.9", "--to", "dev"), 1, "9.9.9")
-        refused(shop.run("promote", "--to", "prod"), 2, "prod", "dev")
-        refused(shop.run("wait", "dev-99"), 1, "dev-99")
-        refused(shop.run("release", "show", "9.9.9"), 1, "9.9.9")
+        assert_refused(shop.run("promote", "9.9.9", "--to", "dev"), 1, "9.9.9")
+        assert_refused(shop.run("promote", "--to", "prod"), 2, "prod", "dev")
+        assert_refused(shop.run("wait", "dev-99"), 1, "dev-99")
+        assert_refused(shop.run("release", "show", "9.9.9"), 1, "9.9.9")
 
     def test_wrong_flags(self, shop: Shop) -> None:
-        refused(shop.run("promote", "--too", "dev"), 2)
-        refused(shop.run("promot"), 2, "promote")
-        refused(shop.run("wait", "--timeout", "5 parsecs"), 2, "90s")
-        refused(shop.run("approve", "dev-1"), 2, "--reason")
+        assert_refused(shop.run("promote", "--too", "dev"), 2)
+        assert_refused(shop.run("promot"), 2, "promote")
+        assert_refused(shop.run("wait", "--timeout", "5 parsecs"), 2, "90s")
+        assert_refused(shop.run("approve", "dev-1"), 2, "--reason")
 
     def test_another_directory(self, shop: Shop, tmp_path: Path) -> None:
         ran = Shop(tmp_path, shop.environ).run("status")
-        refused(ran, 2, "deliverkit.yml", "deliverkit init")
+        assert_refused(ran, 2, "deliverkit.yml", "deliverkit init")
 
     def test_a_subdirectory_finds_the_configuration_above(self, shop: Shop) -> None:
         inside = Shop(shop.directory / "app", shop.environ)
@@ -148,7 +148,7 @@ class TestNothingHappens:
             text=True,
             check=False,
         )
-        refused(Ran(done.returncode, done.stdout, done.stderr), 1)
+        assert_refused(Ran(done.returncode, done.stdout, done.stderr), 1)
 
 
 def test_a_stopped_sandbox(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_a_stopped_sandbox(tmp_path: Path) -> None:
     shop.start()
     shop.build("1.0.0")
     shop.stop()
-    refused(shop.run("status"), 8, "deliverkit sandbox")
-    refused(shop.run("package"), 8, "deliverkit sandbox")
-    refused(shop.run("status", "--sandbox"), 8, "deliverkit sandbox up")
+    assert_refused(shop.run("status"), 8, "deliverkit sandbox")
+    assert_refused(shop.run("package"), 8, "deliverkit sandbox")
+    assert_refused(shop.run("status", "--sandbox"), 8, "deliverkit sandbox up")
     assert shop.run("sandbox", "status").code == 8
     assert shop.run("sandbox", "down").code == 0
 
@@ -175,7 +175,7 @@ def test_an_expired_approval(tmp_path: Path) -> None:
         began = time.monotonic()
         wait_until(lambda: time.monotonic() > began + 1.1)
         late = shop.run("approve", promotion, "--reason", "late", "--profile", "approver")
-        refused(late, 1, "expired", "deliverkit promote 1.0.0 --to dev")
+        assert_refused(late, 1, "expired", "deliverkit promote 1.0.0 --to dev")
         assert shop.run("wait", promotion).code == 1
         assert shop.serving("dev").isdisjoint({"1.0.0"})
     finally:

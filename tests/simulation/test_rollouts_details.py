@@ -8,13 +8,14 @@ import pytest
 from worlds import MANAGER, REGION, UP, approved, bad_release, carry, direct, environment, piped, serving_the_first
 
 from deliverkit.domain.environment import OnFailure, Strategy
+from deliverkit.domain.folding import fold
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
 from deliverkit.domain.ledger import Draft
+from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import Plan
-from deliverkit.domain.rollout import AbortMode, Outcome, Phase, fold
+from deliverkit.domain.rollout import AbortMode, Outcome, Phase
 from deliverkit.engine.promotion_log import open_promotion
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
-from deliverkit.ports import ActionDeclaration, StageDeclaration
 
 
 def block(world: object, region: str = REGION, group: str = "shop-dev", version: str = "1.0") -> str:

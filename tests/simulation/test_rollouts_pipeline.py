@@ -9,9 +9,9 @@ from worlds import MANAGER, REGION, UP, approved, bad_release, carry, environmen
 
 from deliverkit.delivery import Delivery
 from deliverkit.domain.gate import Verdict
+from deliverkit.domain.pipeline import StageDeclaration
 from deliverkit.domain.rollout import AbortMode, Outcome, Phase
 from deliverkit.errors import ConflictError, UsageError
-from deliverkit.ports import StageDeclaration
 from deliverkit.testing.rehearsal import Rehearsal
 
 

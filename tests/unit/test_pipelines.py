@@ -14,9 +14,9 @@ from botocore.validate import ParamValidator
 from ruamel.yaml import YAML
 
 from deliverkit.domain.environment import Environment
+from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import StageMap
 from deliverkit.engine.stages import source_action, stage_of
-from deliverkit.ports import ActionDeclaration, StageDeclaration
 
 ROOT = Path(__file__).parents[2]
 DECLARATIONS = sorted((ROOT / "pipelines").glob("*.yml"))

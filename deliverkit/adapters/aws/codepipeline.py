@@ -10,9 +10,9 @@ from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, translated
 from deliverkit.adapters.aws.session import Aws
+from deliverkit.domain.pipeline import ActionDeclaration, ActionReport, ExecutionReport, StageDeclaration
 from deliverkit.domain.release import BundleRevision
 from deliverkit.errors import ConflictError, UnreachableError, UsageError
-from deliverkit.ports import ActionDeclaration, ActionReport, ExecutionReport, StageDeclaration
 
 SUMMARY_LIMIT = 512
 """Characters of an approval's summary (CodePipeline API reference, ApprovalResult)."""

@@ -40,12 +40,12 @@ class AlarmWatch:
     def _reason(self, configuration: dict[str, Any]) -> str | None:
         """Why the deployment must stop; an alarm that cannot be read stops it too, unless told otherwise."""
         group = self.deployment.group
-        alarms = self.world.moto.backend("cloudwatch", group.account, group.region).alarms
+        states = self.world.moto.alarm_states(group.account, group.region)
         names = [alarm["name"] for alarm in configuration["alarms"]]
-        active = [name for name in names if name in alarms and alarms[name].state_value == "ALARM"]
+        active = [name for name in names if states.get(name) == "ALARM"]
         if active:
             return f"One or more alarms have been activated according to the Amazon CloudWatch metrics: {active}"
-        unread = [name for name in names if name not in alarms]
+        unread = [name for name in names if name not in states]
         if unread and not configuration.get("ignorePollAlarmFailure"):
             return f"The state of one or more alarms could not be read: {unread}"
         return None

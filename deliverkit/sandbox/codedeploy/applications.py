@@ -19,6 +19,9 @@ from deliverkit.sandbox.codedeploy.validation import (
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
+APPLICATION_LIMIT = 1000
+"""Per account and region (CodeDeploy user guide, limits)."""
+
 
 def application_arn(context: Context, name: str) -> str:
     """ARN of an application."""
@@ -42,6 +45,12 @@ def create_application(params: Params, context: Context) -> dict[str, Any]:
     _refuse_taken(name, context)
     platform = params.get("computePlatform", "Server")
     one_of(platform, PLATFORMS, "InvalidComputePlatformException", "The compute platform")
+    if platform != "Server":
+        raise ApiError("InvalidComputePlatformException", f"The sandbox does not deploy to {platform} yet.")
+    if len(store.applications) >= APPLICATION_LIMIT:
+        raise ApiError(
+            "ApplicationLimitExceededException", f"The maximum number of applications is {APPLICATION_LIMIT}."
+        )
     tags = tag_map(params.get("tags"))
     application = Application(name, str(uuid.uuid4()), platform, context.now)
     store.applications[name] = application
@@ -72,7 +81,9 @@ def _info(application: Application) -> dict[str, Any]:
 
 def batch_get_applications(params: Params, context: Context) -> dict[str, Any]:
     """BatchGetApplications."""
-    names = params.get("applicationNames") or []
+    names = params.get("applicationNames")
+    if not names:
+        raise ApiError("ApplicationNameRequiredException", "The applicationNames are required but were not specified.")
     check_batch(names, 100)
     return {"applicationsInfo": [_info(find_application({"applicationName": name}, context)) for name in names]}
 

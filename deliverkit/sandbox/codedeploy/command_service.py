@@ -62,7 +62,7 @@ class Commands:
 
         identifier = str(uuid.uuid4())
         command = HostCommand(identifier, host, execution_id, name, next(self._nonces))
-        timer = self.world.timers.after(START_LIMIT, lambda: self._give_up(identifier, NO_AGENT))
+        timer = self.world.timers.after(START_LIMIT, lambda: self.give_up(identifier, NO_AGENT))
         self._open[identifier] = _Open(command, completed, timer)
         agent_host(self.world).wake(host)
         return identifier
@@ -109,7 +109,7 @@ class Commands:
             if not entry.is_acknowledged:
                 entry.is_acknowledged = True
                 entry.timer.cancel()
-                entry.timer = self.world.timers.after(EVENT_LIMIT, lambda: self._give_up(identifier, EVENT_TIMED_OUT))
+                entry.timer = self.world.timers.after(EVENT_LIMIT, lambda: self.give_up(identifier, EVENT_TIMED_OUT))
             return CommandStatus.IN_PROGRESS
 
     def complete(self, identifier: str, status: CommandStatus, diagnostics: Diagnostics) -> None:
@@ -129,7 +129,8 @@ class Commands:
             raise ApiError("ClientException", f"no host command {identifier}")
         return entry
 
-    def _give_up(self, identifier: str, message: str) -> None:
+    def give_up(self, identifier: str, message: str) -> None:
+        """Fail a command as the service does on its own account, whether or not an agent works on it."""
         if identifier in self._open:
             self.complete(identifier, CommandStatus.FAILED, Diagnostics(5, "", message, ""))
 

@@ -12,6 +12,8 @@ from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
 PLATFORMS = frozenset({"Server", "Lambda", "ECS"})
 PREFIX = "CodeDeployDefault."
+CONFIG_LIMIT = 50
+"""Custom ones per account and region (CodeDeploy user guide, limits)."""
 DEFAULT = f"{PREFIX}OneAtATime"
 _SERVER: dict[str, Json] = {
     "AllAtOnce": {"type": "HOST_COUNT", "value": 0},
@@ -104,28 +106,30 @@ def create_deployment_config(params: Params, context: Context) -> dict[str, Any]
     platform = params.get("computePlatform", "Server")
     one_of(platform, PLATFORMS, "InvalidComputePlatformException", "The compute platform")
     _check_shape(platform, params)
+    if len(store.configs) >= CONFIG_LIMIT:
+        raise ApiError("DeploymentConfigLimitExceededException", f"The maximum number of configs is {CONFIG_LIMIT}.")
     config = Config(
         name,
         str(uuid.uuid4()),
         platform,
         context.now,
-        params.get("minimumHealthyHosts"),
-        params.get("trafficRoutingConfig"),
-        params.get("zonalConfig"),
+        params["minimumHealthyHosts"],
     )
     store.configs[name] = config
     return {"deploymentConfigId": config.config_id}
 
 
 def _check_shape(platform: str, params: Params) -> None:
-    if platform == "Server":
-        if "trafficRoutingConfig" in params:
-            raise ApiError("InvalidTrafficRoutingConfigurationException", "Server configurations shift no traffic.")
-        _check_minimum(params.get("minimumHealthyHosts"))
-    elif "minimumHealthyHosts" in params:
-        raise ApiError("InvalidMinimumHealthyHostValueException", f"{platform} configurations have no minimum hosts.")
-    elif "trafficRoutingConfig" not in params:
-        raise ApiError("InvalidTrafficRoutingConfigurationException", "trafficRoutingConfig is required.")
+    if platform != "Server":
+        raise ApiError("InvalidComputePlatformException", f"The sandbox does not deploy to {platform} yet.")
+    if "trafficRoutingConfig" in params:
+        raise ApiError("InvalidTrafficRoutingConfigurationException", "Server configurations shift no traffic.")
+    if "zonalConfig" in params:
+        raise ApiError(
+            "InvalidZonalDeploymentConfigurationException",
+            "The sandbox does not deploy zone by zone yet (zonalConfig).",
+        )
+    _check_minimum(params.get("minimumHealthyHosts"))
 
 
 def _check_minimum(minimum: Json | None) -> None:
@@ -151,7 +155,6 @@ def get_deployment_config(params: Params, context: Context) -> dict[str, Any]:
             "createTime": config.created_at,
             "computePlatform": config.compute_platform,
             "trafficRoutingConfig": config.traffic,
-            "zonalConfig": config.zonal,
         }
     }
 

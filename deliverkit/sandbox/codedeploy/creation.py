@@ -75,8 +75,6 @@ def _options(group: Group, options: Mapping[str, Any]) -> dict[str, Any]:
     inherited = {
         "autoRollbackConfiguration": group.settings.get("autoRollbackConfiguration"),
         "alarmConfiguration": options.get("overrideAlarmConfiguration") or group.settings.get("alarmConfiguration"),
-        "deploymentStyle": group.settings.get("deploymentStyle"),
-        "loadBalancerInfo": group.settings.get("loadBalancerInfo"),
     }
     return {**{name: value for name, value in inherited.items() if value is not None}, **options}
 

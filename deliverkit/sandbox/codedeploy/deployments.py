@@ -32,7 +32,6 @@ _OPTIONS = (
     "deploymentConfigName",
     "description",
     "ignoreApplicationStopFailures",
-    "targetInstances",
     "autoRollbackConfiguration",
     "updateOutdatedInstancesOnly",
     "fileExistsBehavior",
@@ -48,6 +47,7 @@ def register(service: Service) -> None:
     service.operation("ListDeployments")(list_deployments)
     service.operation("StopDeployment")(stop_deployment)
     service.operation("ContinueDeployment")(continue_deployment)
+    service.operation("SkipWaitTimeForInstanceTermination")(continue_deployment)
 
 
 def create_deployment(params: Params, context: Context) -> dict[str, Any]:
@@ -69,9 +69,10 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
     if any((params.get("targetInstances") or {}).values()):
         raise ApiError("InvalidTargetInstancesException", "targetInstances is for blue/green deployments only.")
     revision = checked_location(params.get("revision"))
-    creator = "CodeDeploy" if context.principal_arn.endswith(":codedeploy") else "user"
+    if "gitHubLocation" in revision:
+        raise ApiError("InvalidRevisionException", "The sandbox reaches no GitHub: deploy from S3.")
     options = {name: params[name] for name in _OPTIONS if name in params}
-    deployment = create(context.world, application, group, Wish(revision, creator, options))
+    deployment = create(context.world, application, group, Wish(revision, options=options))
     launch(context.world, deployment)
     return {"deploymentId": deployment.deployment_id}
 
@@ -114,9 +115,8 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "autoRollbackConfiguration": options.get("autoRollbackConfiguration"),
         "updateOutdatedInstancesOnly": options.get("updateOutdatedInstancesOnly", False),
         "rollbackInfo": deployment.rollback or None,
-        "deploymentStyle": options.get("deploymentStyle") or IN_PLACE,
+        "deploymentStyle": IN_PLACE,
         "instanceTerminationWaitTimeStarted": False,
-        "loadBalancerInfo": options.get("loadBalancerInfo"),
         "fileExistsBehavior": options.get("fileExistsBehavior") or "DISALLOW",
         "deploymentStatusMessages": deployment.messages,
         "computePlatform": "Server",
@@ -183,7 +183,7 @@ def stop_deployment(params: Params, context: Context) -> dict[str, Any]:
 
 
 def continue_deployment(params: Params, context: Context) -> None:
-    """ContinueDeployment: in place there is nothing to continue."""
+    """ContinueDeployment and the deprecated operation that it replaces: in place there is nothing to continue."""
     one_of(
         params.get("deploymentWaitType"),
         ("READY_WAIT", "TERMINATION_WAIT"),

@@ -6,6 +6,7 @@ Every function runs under the world's lock: from an operation, from a timer, or 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
 from deliverkit.sandbox.codedeploy import lifecycle, notices, scheduling
@@ -32,6 +33,9 @@ INVALID_CONSTRAINTS = (
     "The deployment can't start because the minimum number of healthy instances, {minimum}, is not below the number "
     "of instances in the deployment group, {size}."
 )
+CAP = timedelta(hours=12)
+"""The longest time for a deployment in place (CodeDeploy user guide, limits)."""
+TIMED_OUT = "The deployment did not end within the 12 hours that a deployment in place may take."
 NO_MORE_COMMANDS = "No more commands will be scheduled for execution in the deployment instances"
 _PHASES = {"Pending": Phase.WAITING, "InProgress": Phase.RUNNING, "Succeeded": Phase.SUCCEEDED, "Failed": Phase.FAILED}
 
@@ -57,7 +61,15 @@ class Rollout:
         # A rollback does not obey alarms: the alarm that caused it would stop it at once.
         if deployment.creator != "codeDeployRollback":
             AlarmWatch(self.world, deployment, self.end).begin()
+        self.world.timers.after(CAP, self._time_out)
         self.advance()
+
+    def _time_out(self) -> None:
+        self.end(Ending("Failed", "TIMEOUT", TIMED_OUT, cuts_instances=True))
+        commands = commands_of(self.world)
+        for target in self.deployment.targets.values():
+            if target.command_id is not None:
+                commands.give_up(target.command_id, TIMED_OUT)
 
     def end(self, ending: Ending) -> None:
         """Begin nothing more; the first reason counts, yet a stop overtakes a failure that lets instances end."""
@@ -93,7 +105,7 @@ class Rollout:
         for machine in sorted(found, key=self._order):
             health = group.health.get(machine.instance_id)
             arn = f"arn:aws:ec2:{machine.region}:{machine.account}:instance/{machine.instance_id}"
-            events = [Event(name) for name in lifecycle.events_of(self.deployment)]
+            events = [Event(name) for name in lifecycle.EVENTS]
             target = Target(machine.instance_id, arn, bool(health and health.is_healthy), now, events)
             target.can_run = machine.state == "running"
             self.deployment.targets[machine.instance_id] = target
@@ -120,7 +132,6 @@ class Rollout:
         if not size:
             return Ending("Failed", "NO_INSTANCES", NO_INSTANCES)
         rule = scheduling.rule_for(deployment.minimum, size)
-        deployment.minimum_count = rule.minimum
         if not scheduling.is_satisfiable(rule, size):
             message = INVALID_CONSTRAINTS.format(minimum=rule.minimum, size=size)
             return Ending("Failed", "HEALTH_CONSTRAINTS_INVALID", message)
@@ -161,10 +172,6 @@ class Rollout:
             return self._leave(target, "Failed" if any(e.ended_at for e in target.events) else "Skipped")
         event.status, event.started_at = "InProgress", self.world.clock.now()
         target.updated_at = event.started_at
-        if event.name in lifecycle.SERVICE_EVENTS:
-            done = Diagnostics(0, "", "Succeeded", "")
-            self.world.timers.soon(lambda: self._completed(target, event, CommandStatus.SUCCEEDED, done))
-            return None
         execution = lifecycle.execution_id(self.deployment)
         target.command_id = commands_of(self.world).send(
             target.arn, execution, event.name, lambda status, found: self._completed(target, event, status, found)
@@ -188,7 +195,7 @@ class Rollout:
         self.advance()
 
     def _is_ignored(self, event: Event) -> bool:
-        return bool(self.deployment.options.get("ignoreApplicationStopFailures")) and event.name in lifecycle.IGNORABLE
+        return bool(self.deployment.options.get("ignoreApplicationStopFailures")) and event.name == lifecycle.IGNORABLE
 
     def _leave(self, target: Target, status: str) -> None:
         now = self.world.clock.now()

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from deliverkit.sandbox.codedeploy.configs import find_config
+from deliverkit.sandbox.codedeploy.configs import server_minimum
 from deliverkit.sandbox.codedeploy.state import Store
 from deliverkit.sandbox.codedeploy.validation import one_of
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Params
 
 ROLLBACK_EVENTS = frozenset({"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"})
-TRIGGER_EVENTS = frozenset(
-    [f"Deployment{event}" for event in ("Start", "Success", "Failure", "Stop", "Rollback", "Ready")]
-    + [f"Instance{event}" for event in ("Start", "Success", "Failure", "Ready")]
-)
 _FILTER_TYPES = frozenset({"KEY_ONLY", "VALUE_ONLY", "KEY_AND_VALUE"})
 ALARM_LIMIT = 10
-TRIGGER_LIMIT = 10
+TAG_FILTER_LIMIT = 10
 TAG_GROUP_LIMIT = 3
+_UNDONE = {
+    "loadBalancerInfo": "InvalidLoadBalancerInfoException",
+    "blueGreenDeploymentConfiguration": "InvalidBlueGreenDeploymentConfigurationException",
+    "autoScalingGroups": "InvalidAutoScalingGroupException",
+    "triggerConfigurations": "InvalidTriggerConfigException",
+    "onPremisesInstanceTagFilters": "InvalidTagException",
+    "onPremisesTagSet": "InvalidTagException",
+    "ecsServices": "InvalidECSServiceException",
+}
 
 
 def check_settings(params: Params, store: Store) -> None:
@@ -29,13 +34,13 @@ def check_settings(params: Params, store: Store) -> None:
         ApiError: One of the exceptions that both operations declare.
     """
     if "deploymentConfigName" in params:
-        find_config(store, params["deploymentConfigName"])
+        server_minimum(store, params["deploymentConfigName"])
     if "serviceRoleArn" in params and not str(params["serviceRoleArn"]).startswith("arn:aws:iam::"):
         raise ApiError("InvalidRoleException", f"The service role {params['serviceRoleArn']!r} is not a role ARN.")
     check_tags(params)
     check_rollback(params.get("autoRollbackConfiguration"))
     check_alarms(params.get("alarmConfiguration"))
-    _check_triggers(params.get("triggerConfigurations") or ())
+    _refuse_undone(params)
     _check_style(params)
     one_of(
         params.get("outdatedInstancesStrategy"), ("UPDATE", "IGNORE"), "InvalidInputException", "The outdated strategy"
@@ -49,18 +54,18 @@ def check_tags(params: Params) -> None:
         raise ApiError("InvalidEC2TagCombinationException", "ec2TagFilters and ec2TagSet cannot be used together.")
     if len(groups) > TAG_GROUP_LIMIT:
         raise ApiError("TagSetListLimitExceededException", f"ec2TagSet has more than {TAG_GROUP_LIMIT} groups.")
-    for tag_filter in _filters(params.get("ec2TagFilters") or (), groups):
-        has_any = tag_filter.get("Key") or tag_filter.get("Value")
-        if not has_any or tag_filter.get("Type", "KEY_ONLY") not in _FILTER_TYPES:
-            raise ApiError("InvalidEC2TagException", f"The tag filter {dict(tag_filter)} is not valid.")
+    for filters in (params.get("ec2TagFilters") or (), *groups):
+        if len(filters) > TAG_FILTER_LIMIT:
+            raise ApiError("InvalidEC2TagException", f"More than {TAG_FILTER_LIMIT} tag filters in one group.")
+        for tag_filter in filters:
+            _check_filter(tag_filter)
 
 
-def _filters(
-    filters: Sequence[Mapping[str, str]], groups: Sequence[Sequence[Mapping[str, str]]]
-) -> Iterator[Mapping[str, str]]:
-    yield from filters
-    for group in groups:
-        yield from group
+def _check_filter(tag_filter: Mapping[str, str]) -> None:
+    kind, key = tag_filter.get("Type"), tag_filter.get("Key")
+    has_enough = key or (kind in {None, "VALUE_ONLY"} and tag_filter.get("Value"))
+    if not has_enough or kind not in {None, *_FILTER_TYPES}:
+        raise ApiError("InvalidEC2TagException", f"The tag filter {dict(tag_filter)} is not valid.")
 
 
 def check_rollback(rollback: Mapping[str, Any] | None) -> None:
@@ -83,13 +88,12 @@ def check_alarms(configuration: Mapping[str, Any] | None) -> None:
         raise ApiError("InvalidAlarmConfigException", "The alarm configuration is not valid.")
 
 
-def _check_triggers(triggers: Sequence[Mapping[str, Any]]) -> None:
-    if len(triggers) > TRIGGER_LIMIT:
-        raise ApiError("TriggerTargetsLimitExceededException", f"The maximum number of triggers is {TRIGGER_LIMIT}.")
-    for trigger in triggers:
-        events = set(trigger.get("triggerEvents") or ())
-        if not trigger.get("triggerName") or not trigger.get("triggerTargetArn") or not events <= TRIGGER_EVENTS:
-            raise ApiError("InvalidTriggerConfigException", "A trigger needs a name, a target ARN and known events.")
+def _refuse_undone(params: Params) -> None:
+    """Refuse what the sandbox would only store: a group that AWS treats differently must not pass here."""
+    for member, code in _UNDONE.items():
+        given = params.get(member)
+        if given and (not isinstance(given, Mapping) or any(given.values())):
+            raise ApiError(code, f"The sandbox does not do {member} yet; leave it out.")
 
 
 def _check_style(params: Params) -> None:
@@ -101,7 +105,9 @@ def _check_style(params: Params) -> None:
     if not is_known:
         raise ApiError("InvalidDeploymentStyleException", "deploymentStyle needs a known type and a known option.")
     if kind == "BLUE_GREEN":
-        raise ApiError("InvalidDeploymentStyleException", "The sandbox does not know blue/green deployments yet.")
-    balancer = params.get("loadBalancerInfo") or {}
-    if option == "WITH_TRAFFIC_CONTROL" and not any(balancer.values()):
-        raise ApiError("InvalidLoadBalancerInfoException", "Traffic control needs a load balancer or target group.")
+        raise ApiError("InvalidDeploymentStyleException", "The sandbox does not do blue/green deployments yet.")
+    if option == "WITH_TRAFFIC_CONTROL":
+        raise ApiError(
+            "InvalidLoadBalancerInfoException",
+            "The sandbox does not take instances out of load balancers yet: use WITHOUT_TRAFFIC_CONTROL.",
+        )

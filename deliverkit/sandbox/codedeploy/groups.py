@@ -23,6 +23,8 @@ from deliverkit.sandbox.kernel.operations import Context, Params, Service
 _NAMES = frozenset(
     {"applicationName", "deploymentGroupName", "currentDeploymentGroupName", "newDeploymentGroupName", "tags"}
 )
+GROUP_LIMIT = 1000
+"""Per application (CodeDeploy user guide, limits)."""
 IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
 
 
@@ -44,6 +46,8 @@ def create_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     if not params.get("serviceRoleArn"):
         raise ApiError("RoleRequiredException", "The serviceRoleArn is required but was not specified.")
     check_settings(params, store_of(context))
+    if len(application.groups) >= GROUP_LIMIT:
+        raise ApiError("DeploymentGroupLimitExceededException", f"The maximum number of groups is {GROUP_LIMIT}.")
     tags = tag_map(params.get("tags"))
     group = Group(name, str(uuid.uuid4()), application.name, context.account, context.region, _settings(params))
     application.groups[name] = group
@@ -105,7 +109,11 @@ def _last(deployment: Deployment | None) -> dict[str, Any] | None:
 def batch_get_deployment_groups(params: Params, context: Context) -> dict[str, Any]:
     """BatchGetDeploymentGroups; unknown names are told in `errorMessage`."""
     application = find_application(params, context)
-    names = params.get("deploymentGroupNames") or []
+    names = params.get("deploymentGroupNames")
+    if not names:
+        raise ApiError(
+            "DeploymentGroupNameRequiredException", "The deploymentGroupNames are required but were not specified."
+        )
     check_batch(names, 100)
     for name in names:
         required_name({"deploymentGroupName": name}, "deploymentGroupName", "DeploymentGroup")
@@ -129,10 +137,10 @@ def update_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     application = find_application(params, context)
     group = find_group(application, params, "currentDeploymentGroupName")
     settings = {**group.settings, **_settings(params)}
-    if "ec2TagSet" in params and "ec2TagFilters" not in params:
-        settings.pop("ec2TagFilters", None)
-    if "ec2TagFilters" in params and "ec2TagSet" not in params:
-        settings.pop("ec2TagSet", None)
+    # The form given takes the place of the other one; an empty one only clears itself.
+    for form, other in (("ec2TagSet", "ec2TagFilters"), ("ec2TagFilters", "ec2TagSet")):
+        if params.get(form) and other not in params:
+            settings.pop(other, None)
     check_settings({**params, **settings}, store_of(context))
     if "newDeploymentGroupName" in params:
         _rename(application, group, params, context)

@@ -6,7 +6,7 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.state import Deployment
 
-AGENT_EVENTS = (
+EVENTS = (
     "ApplicationStop",
     "DownloadBundle",
     "BeforeInstall",
@@ -15,21 +15,10 @@ AGENT_EVENTS = (
     "ApplicationStart",
     "ValidateService",
 )
-_BLOCK = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
-_ALLOW = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
-SERVICE_EVENTS = frozenset({"BlockTraffic", "AllowTraffic"})
-"""Done by the service itself; no agent ever hears of them."""
-IGNORABLE = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
-"""What `ignoreApplicationStopFailures` covers (API reference, CreateDeployment)."""
+"""The events of an in-place deployment without a load balancer, in their order."""
+IGNORABLE = "ApplicationStop"
+"""What `ignoreApplicationStopFailures` covers without a load balancer (API reference, CreateDeployment)."""
 ERROR_CODES = ("Success", "ScriptMissing", "ScriptNotExecutable", "ScriptTimedOut", "ScriptFailed", "UnknownError")
-
-
-def events_of(deployment: Deployment) -> tuple[str, ...]:
-    """Names of the events of an in-place deployment, six more with traffic control."""
-    style = deployment.options.get("deploymentStyle") or {}
-    if style.get("deploymentOption") == "WITH_TRAFFIC_CONTROL":
-        return (*_BLOCK, *AGENT_EVENTS, *_ALLOW)
-    return AGENT_EVENTS
 
 
 def error_code(agent_code: int) -> str:
@@ -60,12 +49,7 @@ def specification(deployment: Deployment) -> dict[str, Any]:
 
 
 def _revision(deployment: Deployment) -> dict[str, Any]:
-    location = deployment.revision.get("s3Location")
-    if location is None:
-        github = deployment.revision.get("gitHubLocation") or {}
-        account, _, repository = str(github.get("repository", "")).partition("/")
-        revision = {"Account": account, "Repository": repository, "CommitId": github.get("commitId")}
-        return {"RevisionType": "GitHub", "GitHubRevision": revision}
+    location = deployment.revision["s3Location"]
     revision = {
         "Bucket": location["bucket"],
         "Key": location["key"],

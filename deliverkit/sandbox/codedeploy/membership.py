@@ -13,7 +13,8 @@ GONE = frozenset({"terminated", "shutting-down"})
 def matches_filter(tags: Mapping[str, str], tag_filter: Mapping[str, str]) -> bool:
     """True when one tag satisfies the filter; without a Type, what is given must match."""
     key, value = tag_filter.get("Key", ""), tag_filter.get("Value")
-    kind = tag_filter.get("Type") or ("KEY_AND_VALUE" if value is not None else "KEY_ONLY")
+    given = "KEY_ONLY" if value is None else "KEY_AND_VALUE" if key else "VALUE_ONLY"
+    kind = tag_filter.get("Type") or given
     match kind:
         case "KEY_ONLY":
             return key in tags

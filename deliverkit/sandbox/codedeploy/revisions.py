@@ -10,13 +10,14 @@ from deliverkit.sandbox.codedeploy.validation import check_batch, check_descript
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
-_BUNDLE_TYPES = frozenset({"tar", "tgz", "zip", "YAML", "JSON"})
+_BUNDLE_TYPES = frozenset({"tar", "tgz", "zip"})
+"""The others, and AppSpecContent, are for Lambda and ECS (CodeDeploy user guide, application-revisions)."""
 _SORT_BY = {"registerTime": "registered_at", "firstUsedTime": "first_used_at", "lastUsedTime": "last_used_at"}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def checked_location(location: Json | None) -> Json:
-    """A revision location that is complete.
+    """A revision location that is complete, and of a kind that the server platform takes.
 
     Raises:
         ApiError: `RevisionRequiredException`, `InvalidRevisionException`.
@@ -29,8 +30,6 @@ def checked_location(location: Json | None) -> Json:
         return location
     if kind == "GitHub" and github and github.get("repository") and github.get("commitId"):
         return location
-    if kind == "AppSpecContent" and (location.get("appSpecContent") or {}).get("content"):
-        return location
     raise ApiError("InvalidRevisionException", f"The revision of type {kind} is incomplete or not valid.")
 
 
@@ -40,10 +39,7 @@ def identity(location: Json) -> tuple[str, ...]:
     if s3:
         e_tag = str(s3.get("eTag") or "").strip('"')
         return ("S3", s3["bucket"], s3["key"], e_tag, s3.get("version") or "")
-    if github:
-        return ("GitHub", github["repository"], github["commitId"])
-    content = location.get("appSpecContent") or {}
-    return ("AppSpecContent", str(content.get("sha256") or content.get("content")))
+    return ("GitHub", github["repository"], github["commitId"])
 
 
 def use_revision(application: Application, location: Json, deployment_id: str, now: datetime) -> None:

@@ -64,7 +64,7 @@ class Health:
     revision: tuple[str, ...] | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
     """A deployment group; `settings` holds the request members as they were given."""
 
@@ -85,7 +85,7 @@ class Group:
         return f"arn:aws:codedeploy:{self.region}:{self.account}:deploymentgroup:{self.application}/{self.name}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Deployment:
     """One deployment; `options` holds the request members that matter to it, the group's already filled in."""
 
@@ -108,7 +108,6 @@ class Deployment:
     targets: dict[str, Target] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     ending: Ending | None = None
-    minimum_count: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -121,7 +120,7 @@ class Ending:
     """Why a deployment starts nothing more; it ends once the events that run are over.
 
     Attributes:
-        status: `Failed` or `Stopped`.
+        status: A terminal status of the API.
         code: ErrorInformation code.
         message: ErrorInformation message.
         rolls_back: Whether to roll back afterwards; None leaves it to the configured events.
@@ -168,7 +167,6 @@ class Config:
     created_at: datetime | None
     minimum: Json | None
     traffic: Json | None = None
-    zonal: Json | None = None
 
 
 @dataclass

@@ -109,6 +109,8 @@ def _event_answer(event: Event) -> dict[str, Any]:
 def list_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
     """ListDeploymentInstances."""
     deployment = _started(params, context)
+    for label in params.get("instanceTypeFilter") or ():
+        one_of(label, ("Blue", "Green"), "InvalidInstanceTypeException", "The instance type")
     if params.get("instanceTypeFilter"):
         raise ApiError("InvalidDeploymentInstanceTypeException", "An in-place deployment has no blue and green.")
     return page(_identifiers(deployment, params.get("instanceStatusFilter")), params, "instancesList")
