@@ -102,7 +102,7 @@ def start_sandbox(state_dir: Path, *, port: int | None, region: str) -> Any:
     try:
         return launcher.start(state_dir, port=port, region=region)
     except launcher.LaunchError as error:
-        raise UnreachableError(str(error), hint="deliverkit sandbox up --port 0 takes a free port") from error
+        raise UnreachableError(str(error), hint=error.hint) from error
 
 
 def serve_sandbox(state_dir: Path, *, port: int, region: str, announce: Callable[[str], None]) -> None:
@@ -116,7 +116,7 @@ def serve_sandbox(state_dir: Path, *, port: int, region: str, announce: Callable
     try:
         launcher.serve(state_dir, port=port, region=region, announce=announce)
     except launcher.LaunchError as error:
-        raise UnreachableError(str(error), hint="deliverkit sandbox up --port 0 takes a free port") from error
+        raise UnreachableError(str(error), hint=error.hint) from error
 
 
 def stop_sandbox(state_dir: Path) -> bool:
@@ -130,7 +130,7 @@ def stop_sandbox(state_dir: Path) -> bool:
     try:
         return launcher.stop(state_dir)
     except launcher.LaunchError as error:
-        raise UnreachableError(str(error)) from error
+        raise UnreachableError(str(error), hint=error.hint) from error
 
 
 def find_sandbox(state_dir: Path) -> Any | None:

@@ -7,6 +7,7 @@ time, so that a process id the system has given to somebody else is never taken 
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ LOG = "sandbox.log"
 START_PATIENCE = 30.0
 STOP_PATIENCE = 10.0
 """Seconds to wait for a process to serve, and to end."""
+_OTHER_PORT = "deliverkit sandbox up --port 0 takes a free port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,15 @@ class RunningSandbox:
 
 
 class LaunchError(Exception):
-    """The sandbox could not be started or stopped; the message says why."""
+    """The sandbox could not be started or stopped; the message says why.
+
+    Attributes:
+        hint: What to type or change; empty when there is nothing sensible to advise.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def find(state_dir: Path) -> RunningSandbox | None:
@@ -70,13 +80,15 @@ def start(state_dir: Path, *, port: int | None = None, region: str = "us-east-1"
     Raises:
         LaunchError: If moto is not installed, the port is taken, or the process does not come up.
     """
+    _require_moto()
     state_dir.mkdir(parents=True, exist_ok=True)
     with _alone(state_dir):
         running = find(state_dir)
         if running is None:
             return _spawn(state_dir, port or 0, region)
         if port and running.endpoint.rpartition(":")[2] != str(port):
-            raise LaunchError(f"a sandbox serves at {running.endpoint} already, not on port {port}")
+            message = f"a sandbox serves at {running.endpoint} already, not on port {port}"
+            raise LaunchError(message, "deliverkit sandbox down, or leave out --port to use the one that runs")
         return running
 
 
@@ -101,16 +113,15 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
     Raises:
         LaunchError: If moto is not installed, or the port cannot be had.
     """
-    from deliverkit.sandbox.server import Sandbox  # noqa: PLC0415  (moto is an extra, and takes its time to import)
+    from deliverkit.sandbox.server import Sandbox  # noqa: PLC0415  (botocore and more, which take their time)
 
+    _require_moto()
     state_dir.mkdir(parents=True, exist_ok=True)
     kill_leftovers(state_dir)
     try:
         sandbox = Sandbox(state_dir, port=port, region=region)
-    except ModuleNotFoundError as error:
-        raise LaunchError(f"the sandbox needs moto: pip install 'deliverkit[sandbox]' ({error})") from error
     except OSError as error:
-        raise LaunchError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}") from error
+        raise LaunchError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}", _OTHER_PORT) from error
     with _until_signal() as wait:
         sandbox.start()
         record = RunningSandbox(sandbox.endpoint, os.getpid(), _started_at(os.getpid()), str(state_dir), region)
@@ -121,6 +132,13 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
         finally:
             (state_dir / RECORD).unlink(missing_ok=True)
             sandbox.stop()
+
+
+def _require_moto() -> None:
+    if importlib.util.find_spec("moto") is None or importlib.util.find_spec("flask") is None:
+        raise LaunchError(
+            "the sandbox needs moto's server, which is not installed", "pip install 'deliverkit[sandbox]'"
+        )
 
 
 @contextmanager
@@ -169,7 +187,7 @@ def _spawn(state_dir: Path, port: int, region: str) -> RunningSandbox:
         if running is not None:
             return running
         if process.poll() is not None:
-            raise LaunchError(f"the sandbox did not start: {_last_line(state_dir / LOG, began)}")
+            raise LaunchError(f"the sandbox did not start: {_last_line(state_dir / LOG, began)}", _OTHER_PORT)
         time.sleep(0.02)
     process.kill()
     raise LaunchError(f"the sandbox did not start within {START_PATIENCE:.0f} s; see {state_dir / LOG}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,7 +85,11 @@ class Sandbox:
                 """Say nothing per request."""
 
         front = Front(self.world, self._control, observers=[self._notice_metrics])
-        return make_server(LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler)
+        # Bound here, because werkzeug answers a taken port by ending the process.
+        with socket.create_server((LOOPBACK, port)) as bound:
+            return make_server(
+                LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler, fd=bound.fileno()
+            )
 
     def _notice_metrics(self, scope: CredentialScope, _environ: Environ) -> None:
         # CloudWatch signs as `monitoring`.

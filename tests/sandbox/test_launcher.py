@@ -1,0 +1,108 @@
+"""Starting, finding and stopping the sandbox's process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from deliverkit.sandbox import launcher
+from deliverkit.sandbox.launcher import LaunchError
+from deliverkit.sandbox.leftovers import MARKER, kill_leftovers
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def test_up_twice_is_one_and_down_twice_is_harmless(state_dir: Path) -> None:
+    assert launcher.find(state_dir) is None
+    first = launcher.start(state_dir)
+    assert launcher.start(state_dir) == first == launcher.find(state_dir)
+    assert first.endpoint.startswith("http://127.0.0.1:")
+    assert launcher.stop(state_dir) is True
+    assert launcher.stop(state_dir) is False
+    assert launcher.find(state_dir) is None
+
+
+def test_two_callers_at_once_start_one(state_dir: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        started = list(pool.map(lambda _: launcher.start(state_dir), range(3)))
+    assert len({each.pid for each in started}) == 1
+    launcher.stop(state_dir)
+
+
+def test_a_port_that_is_taken_is_named(state_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(LaunchError, match=f"port {port} of 127.0.0.1 cannot be used") as caught:
+            launcher.start(state_dir, port=port)
+    assert "--port 0" in caught.value.hint
+
+
+def test_another_port_than_the_running_ones_is_refused(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    with pytest.raises(LaunchError, match="already, not on port 1"):
+        launcher.start(state_dir, port=1)
+    assert launcher.start(state_dir, port=int(running.endpoint.rpartition(":")[2])) == running
+    launcher.stop(state_dir)
+
+
+def test_a_killed_sandbox_is_not_found_and_another_one_starts(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    os.kill(running.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while launcher.find(state_dir) is not None:
+        assert time.monotonic() < deadline
+    again = launcher.start(state_dir)
+    assert again.pid != running.pid
+    launcher.stop(state_dir)
+
+
+def test_a_process_id_that_was_given_to_somebody_else_is_left_alone(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    record = (state_dir / launcher.RECORD).read_text(encoding="utf-8")
+    launcher.stop(state_dir)
+    stranger = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    forged = record.replace(f'"pid": {running.pid}', f'"pid": {stranger.pid}')
+    (state_dir / launcher.RECORD).write_text(forged, encoding="utf-8")
+    assert launcher.find(state_dir) is None
+    assert launcher.stop(state_dir) is False
+    assert stranger.poll() is None
+    stranger.communicate(b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_in_the_foreground_a_signal_ends_it_cleanly(state_dir: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "deliverkit.sandbox", str(state_dir)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "serves at" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+    assert not (state_dir / launcher.RECORD).exists()
+
+
+def test_processes_that_outlived_their_sandbox_are_killed_and_no_others(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    ours = {**os.environ, MARKER: str(tmp_path / "state" / "instances" / "i-1" / "root")}
+    others = {**os.environ, MARKER: str(tmp_path / "state-2" / "instances" / "i-1" / "root")}
+    left = subprocess.Popen(command, stdin=subprocess.PIPE, env=ours)
+    stays = subprocess.Popen(command, stdin=subprocess.PIPE, env=others)
+    deadline = time.monotonic() + 5
+    while kill_leftovers(tmp_path / "state") != 1:
+        assert time.monotonic() < deadline
+    assert left.wait(timeout=5) == -signal.SIGKILL
+    assert stays.poll() is None
+    stays.communicate(b"")
+    left.communicate()
