@@ -26,6 +26,5 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     if arguments.detach:
         render.opened(promotion_id, options, console)
         return ExitCode.DONE
-    if not options.is_json:
-        console.say(promotion_id)
+    (console.tell if options.is_json else console.say)(promotion_id)
     return watch(delivery, promotion_id, arguments, options, console)[1]
