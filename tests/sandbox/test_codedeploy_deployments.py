@@ -2,60 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_bench import hook, shell, zipped
-from agent_bench import wait_for as wait_until
-from botocore.exceptions import ClientError
-from codepipeline_fixtures import ROLE, SOURCE_BUCKET, Rig, whole_rig
-
-ENDED = {"Succeeded", "Failed", "Stopped"}
-GOOD = hook("AfterInstall", "location: run.sh")
-
-
-def wait_for(holds: Callable[[], Any]) -> None:
-    wait_until(holds, "the deployment to get there")
-
-
-class Fleet:
-    def __init__(self, rig: Rig) -> None:
-        self.rig, self.api, self._names = rig, rig.client("codedeploy"), itertools.count()
-        self.api.create_application(applicationName="shop", computePlatform="Server")
-
-    def group(self, size: int, **settings: Any) -> str:
-        name = f"group-{next(self._names)}"
-        if size:
-            tags = [{"ResourceType": "instance", "Tags": [{"Key": "serves", "Value": name}]}]
-            ec2 = self.rig.client("ec2")
-            ec2.run_instances(ImageId="ami-12c6146b", MinCount=size, MaxCount=size, TagSpecifications=tags)
-        filters = [{"Key": "serves", "Value": name, "Type": "KEY_AND_VALUE"}]
-        self.api.create_deployment_group(
-            applicationName="shop", deploymentGroupName=name, serviceRoleArn=ROLE, ec2TagFilters=filters, **settings
-        )
-        return name
-
-    def deploy(self, group: str, *script: str, **more: Any) -> str:
-        self.rig.put(zipped({"appspec.yml": GOOD, "run.sh": shell(*script)}), key=f"{group}.zip")
-        location = {"bucket": SOURCE_BUCKET, "key": f"{group}.zip", "bundleType": "zip"}
-        location["version"] = self.rig.s3.head_object(Bucket=SOURCE_BUCKET, Key=f"{group}.zip")["VersionId"]
-        revision = {"revisionType": "S3", "s3Location": location}
-        return str(
-            self.api.create_deployment(applicationName="shop", deploymentGroupName=group, revision=revision, **more)[
-                "deploymentId"
-            ]
-        )
-
-    def get(self, deployment: str) -> Any:
-        return self.api.get_deployment(deploymentId=deployment)["deploymentInfo"]
-
-    def end(self, deployment: str) -> Any:
-        wait_for(lambda: self.get(deployment)["status"] in ENDED)
-        return self.get(deployment)
+from agent_bench import appspec, hook
+from codedeploy_fleet import Fleet, wait_for
+from codepipeline_fixtures import ROLE, refused, whole_rig
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +22,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 def test_three_instances_succeed_in_under_two_seconds(fleet: Fleet) -> None:
     group = fleet.group(3)
+    # The first deployment of a process also imports what agents need.
+    fleet.end(fleet.deploy(group, "exit 0"))
     started = time.monotonic()
     deployment = fleet.deploy(group, "exit 0", description="marker")
     info = fleet.end(deployment)
@@ -104,31 +62,13 @@ def test_a_stop_lets_the_event_end_and_the_caller_decides_on_the_rollback(
     fleet.end(fleet.deploy(group, "exit 0"))
     deployment = fleet.deploy(group, "sleep 0.5")
     wait_for(lambda: fleet.get(deployment)["status"] == "InProgress")
-    with pytest.raises(ClientError, match="already has an active Deployment"):
+    with refused("DeploymentLimitExceededException", f"already has an active Deployment '{deployment}'"):
         fleet.deploy(group, "exit 0")
     fleet.api.stop_deployment(deploymentId=deployment, autoRollbackEnabled=asked)
     info = fleet.end(deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "MANUAL_STOP")
     assert info["deploymentOverview"]["Succeeded"] == 0
     assert ("rollbackDeploymentId" in info.get("rollbackInfo", {})) == rolls_back
-
-
-def test_an_alarm_in_alarm_stops_the_deployment(fleet: Fleet) -> None:
-    cloudwatch = fleet.rig.client("cloudwatch")
-    cloudwatch.put_metric_alarm(
-        AlarmName="errors",
-        MetricName="m",
-        Namespace="n",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
-    cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
-    group = fleet.group(1, alarmConfiguration={"enabled": True, "alarms": [{"name": "errors"}]})
-    info = fleet.end(fleet.deploy(group, "exit 0"))
-    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
 
 
 def test_a_group_without_instances_and_an_impossible_minimum_fail_at_once(fleet: Fleet) -> None:
@@ -141,29 +81,304 @@ def test_a_group_without_instances_and_an_impossible_minimum_fail_at_once(fleet:
     assert info["deploymentOverview"]["Skipped"] == 1
 
 
-def test_an_event_that_outlives_an_hour_fails_its_instance(fleet: Fleet) -> None:
-    deployment = fleet.deploy(fleet.group(1), "sleep 3")
-    wait_for(lambda: fleet.api.list_deployment_targets(deploymentId=deployment)["targetIds"])
-    target = fleet.api.list_deployment_targets(deploymentId=deployment)["targetIds"][0]
+# --- options ---------------------------------------------------------------------------------------
 
-    def hook_runs() -> bool:
-        shown = fleet.api.get_deployment_target(deploymentId=deployment, targetId=target)["deploymentTarget"]
-        events = {e["lifecycleEventName"]: e["status"] for e in shown["instanceTarget"]["lifecycleEvents"]}
-        return events["AfterInstall"] == "InProgress"
-
-    wait_for(hook_runs)
-    wait_for(lambda: not (fleet.rig.sandbox.world.clock.advance(timedelta(seconds=3601)) or hook_runs()))
-    assert fleet.end(deployment)["errorInformation"]["code"] == "HEALTH_CONSTRAINTS"
+STOPPING = hook("ApplicationStop", "location: run.sh")
 
 
-def test_lists_filter_and_refuse_bad_tokens(fleet: Fleet) -> None:
+@pytest.mark.parametrize("ignores", [False, True])
+def test_a_failing_application_stop_counts_unless_it_is_ignored(fleet: Fleet, ignores: bool) -> None:
     group = fleet.group(1)
+    # The first deployment has no predecessor whose script could run.
+    assert fleet.end(fleet.deploy(group, "exit 4", appspec=STOPPING))["status"] == "Succeeded"
+    deployment = fleet.deploy(group, "exit 0", appspec=STOPPING, ignoreApplicationStopFailures=ignores)
+    info = fleet.end(deployment)
+    assert (info["status"], info["ignoreApplicationStopFailures"]) == ("Succeeded" if ignores else "Failed", ignores)
+    events = fleet.events(deployment, fleet.targets(deployment)[0])
+    assert (events["ApplicationStop"]["status"], events["ApplicationStop"]["diagnostics"]["errorCode"]) == (
+        "Failed",
+        "ScriptFailed",
+    )
+    assert events["ValidateService"]["status"] == ("Succeeded" if ignores else "Skipped")
+
+
+FILES = appspec("files:\n  - {source: page, destination: /srv}\n")
+
+
+@pytest.mark.parametrize(
+    ("behavior", "status", "page"),
+    [
+        (None, "Failed", "mine"),
+        ("DISALLOW", "Failed", "mine"),
+        ("OVERWRITE", "Succeeded", "new"),
+        ("RETAIN", "Succeeded", "mine"),
+    ],
+)
+def test_files_that_exist_are_treated_as_asked(fleet: Fleet, behavior: str | None, status: str, page: str) -> None:
+    group = fleet.group(1)
+    first = fleet.deploy(group, "exit 0")
+    fleet.end(first)
+    instance = fleet.targets(first)[0]
+    root = instance_root(fleet, instance)
+    (root / "srv").mkdir(parents=True, exist_ok=True)
+    (root / "srv" / "page").write_text("mine")
+    more = {"fileExistsBehavior": behavior} if behavior else {}
+    revision = fleet.revision(f"{group}.zip", {"appspec.yml": FILES, "page": "new"})
+    info = fleet.end(fleet.redeploy(group, revision, **more))
+    assert (info["status"], info["fileExistsBehavior"]) == (status, behavior or "DISALLOW")
+    assert (root / "srv" / "page").read_text() == page
+
+
+def test_only_outdated_instances_are_deployed_to_when_asked(fleet: Fleet) -> None:
+    group = fleet.group(1)
+    old = fleet.end(fleet.deploy(group, "exit 0"))
+    fresh = fleet.launch(1, serves=group)
+    deployment = fleet.redeploy(group, old["revision"], updateOutdatedInstancesOnly=True)
+    info = fleet.end(deployment)
+    assert (info["status"], info["updateOutdatedInstancesOnly"]) == ("Succeeded", True)
+    assert fleet.targets(deployment) == fresh
+    newer = fleet.deploy(group, "exit 0", updateOutdatedInstancesOnly=True)
+    fleet.end(newer)
+    assert len(fleet.targets(newer)) == 2
+
+
+def test_a_request_s_own_configuration_rollback_and_alarms_replace_the_group_s(fleet: Fleet) -> None:
+    fleet.alarm("override", "ALARM")
+    rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
+    alarms = {"enabled": True, "alarms": [{"name": "override"}]}
+    group = fleet.group(1, autoRollbackConfiguration=rollback, alarmConfiguration=alarms)
+    without = {"enabled": False, "alarms": []}
+    good = fleet.deploy(
+        group,
+        "exit 0",
+        overrideAlarmConfiguration=without,
+        deploymentConfigName="CodeDeployDefault.AllAtOnce",
+    )
+    info = fleet.end(good)
+    assert (info["status"], info["deploymentConfigName"]) == ("Succeeded", "CodeDeployDefault.AllAtOnce")
+    assert (info["overrideAlarmConfiguration"], info["autoRollbackConfiguration"]) == (without, rollback)
+    bad = fleet.end(
+        fleet.deploy(group, "exit 1", overrideAlarmConfiguration=without, autoRollbackConfiguration={"enabled": False})
+    )
+    assert (bad["status"], "rollbackInfo" in bad) == ("Failed", False)
+    assert fleet.end(fleet.deploy(group, "exit 0"))["status"] == "Stopped"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"description": "d" * 257}, "DescriptionTooLongException"),
+        ({"fileExistsBehavior": "BURN"}, "InvalidFileExistsBehaviorException"),
+        ({"deploymentConfigName": "Unknown"}, "DeploymentConfigDoesNotExistException"),
+        ({"deploymentConfigName": "a b"}, "InvalidDeploymentConfigNameException"),
+        ({"deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce"}, "InvalidDeploymentConfigNameException"),
+        ({"autoRollbackConfiguration": {"enabled": True}}, "InvalidAutoRollbackConfigException"),
+        ({"overrideAlarmConfiguration": {"enabled": True}}, "InvalidAlarmConfigException"),
+        ({"targetInstances": {"autoScalingGroups": ["g"]}}, "InvalidTargetInstancesException"),
+        ({"revision": {}}, "RevisionRequiredException"),
+        ({"deploymentGroupName": "ghost"}, "DeploymentGroupDoesNotExistException"),
+        ({"applicationName": "ghost"}, "ApplicationDoesNotExistException"),
+    ],
+)
+def test_deployments_that_cannot_be_are_refused_and_leave_no_trace(fleet: Fleet, options: Any, code: str) -> None:
+    group = fleet.group(0)
+    revision = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": group, "bundleType": "zip"}}
+    request = {"applicationName": "shop", "deploymentGroupName": group, "revision": revision}
+    with refused(code):
+        fleet.api.create_deployment(**{**request, **options})
+    assert fleet.api.list_deployments(applicationName="shop", deploymentGroupName=group)["deployments"] == []
+    with refused("RevisionDoesNotExistException"):
+        fleet.api.get_application_revision(applicationName="shop", revision=revision)
+    described = fleet.redeploy(group, revision, description="d" * 256)
+    assert len(fleet.end(described)["description"]) == 256
+
+
+# --- what a deployment leaves behind ---------------------------------------------------------------
+
+
+def test_a_success_moves_the_group_and_a_failure_only_its_last_attempt(fleet: Fleet) -> None:
+    group = fleet.group(1)
+    first = fleet.end(fleet.deploy(group, "exit 0"))
+    second = fleet.end(fleet.deploy(group, "exit 0"))
+    assert "previousRevision" not in first
+    assert second["previousRevision"] == first["revision"]
+    failed = fleet.end(fleet.deploy(group, "exit 1"))
+    assert failed["previousRevision"] == second["revision"]
+    shown = fleet.shown(group)
+    assert shown["targetRevision"] == second["revision"]
+    assert shown["lastSuccessfulDeployment"]["deploymentId"] == second["deploymentId"]
+    last = shown["lastAttemptedDeployment"]
+    assert (last["deploymentId"], last["status"], last["endTime"]) == (
+        failed["deploymentId"],
+        "Failed",
+        failed["completeTime"],
+    )
+
+
+def test_a_deployment_registers_its_revision_and_counts_its_use(fleet: Fleet) -> None:
+    group = fleet.group(1)
+    deployment = fleet.end(fleet.deploy(group, "exit 0"))
+    known = fleet.api.get_application_revision(applicationName="shop", revision=deployment["revision"])["revisionInfo"]
+    registered = f"Application revision registered by Deployment ID: {deployment['deploymentId']}"
+    assert (known["description"], known["deploymentGroups"]) == (registered, [group])
+    fleet.rig.sandbox.world.clock.advance(timedelta(minutes=1))
+    fleet.end(fleet.redeploy(group, deployment["revision"]))
+    again = fleet.api.get_application_revision(applicationName="shop", revision=deployment["revision"])["revisionInfo"]
+    assert again["firstUsedTime"] == known["firstUsedTime"] == known["lastUsedTime"]
+    assert again["lastUsedTime"] - again["firstUsedTime"] >= timedelta(minutes=1)
+    included = fleet.api.list_application_revisions(applicationName="shop", deployed="include")["revisions"]
+    assert deployment["revision"] in included
+
+
+def test_what_happens_is_told_as_event_bridge_tells_it(fleet: Fleet) -> None:
+    group = fleet.group(2)
+    deployment = fleet.end(fleet.deploy(group, "exit 1"))["deploymentId"]
+    told = [each for each in list(fleet.rig.notices) if each.detail.get("deploymentId") == deployment]
+    kinds = [(each.detail_type.split()[1], each.detail["state"]) for each in told]
+    assert kinds == [
+        ("Deployment", "START"),
+        ("Instance", "START"),
+        ("Instance", "FAILURE"),
+        ("Deployment", "FAILURE"),
+    ]
+    instance = told[1]
+    failed = fleet.targets(deployment, "Failed")[0]
+    assert instance.source == "aws.codedeploy"
+    assert instance.resources == (
+        f"arn:aws:ec2:us-east-1:123456789012:instance/{failed}",
+        "arn:aws:codedeploy:us-east-1:123456789012:application:shop",
+        f"arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:shop/{group}",
+    )
+    assert instance.detail == {
+        "region": "us-east-1",
+        "application": "shop",
+        "deploymentGroup": group,
+        "deploymentId": deployment,
+        "instanceGroupId": fleet.shown(group)["deploymentGroupId"],
+        "state": "START",
+        "instanceId": failed,
+    }
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [("DeleteApplication", "APPLICATION_MISSING"), ("DeleteDeploymentGroup", "DEPLOYMENT_GROUP_MISSING")],
+)
+def test_what_is_deleted_before_the_start_is_missed(fleet: Fleet, operation: str, code: str) -> None:
+    world = fleet.rig.sandbox.world
+    scope = world.context("123456789012", "us-east-1", ROLE)
+    names = {"applicationName": f"short-lived-{code.lower()}", "deploymentGroupName": "prod"}
+    revision = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "k", "bundleType": "zip"}}
+    # Under the lock nothing starts in between.
+    with world.lock:
+        for made, more in (
+            ("CreateApplication", {}),
+            ("CreateDeploymentGroup", {"serviceRoleArn": ROLE}),
+        ):
+            world.call("codedeploy", made, {**names, **more}, scope)
+        deployment = world.call("codedeploy", "CreateDeployment", {**names, "revision": revision}, scope)
+        world.call("codedeploy", operation, names, scope)
+    info = fleet.end(str(deployment["deploymentId"]))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", code)
+
+
+def test_a_configuration_of_a_live_deployment_is_in_use(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.api.create_deployment_config(
+        deploymentConfigName="busy", minimumHealthyHosts={"type": "HOST_COUNT", "value": 0}
+    )
+    deployment = fleet.deploy(
+        fleet.group(1), f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done", deploymentConfigName="busy"
+    )
+    with refused("DeploymentConfigInUseException", "busy"):
+        fleet.api.delete_deployment_config(deploymentConfigName="busy")
+    (tmp_path / "go").touch()
+    assert fleet.end(deployment)["status"] == "Succeeded"
+    fleet.api.delete_deployment_config(deploymentConfigName="busy")
+
+
+# --- membership and pace ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("selection", "chosen"),
+    [
+        ({"ec2TagFilters": [{"Key": "tier-{0}", "Type": "KEY_ONLY"}]}, [0, 1]),
+        ({"ec2TagFilters": [{"Value": "back-{0}", "Type": "VALUE_ONLY"}]}, [1, 2]),
+        ({"ec2TagFilters": [{"Key": "tier-{0}", "Value": "front-{0}", "Type": "KEY_AND_VALUE"}]}, [0]),
+        (
+            {
+                "ec2TagFilters": [
+                    {"Key": "tier-{0}", "Value": "front-{0}", "Type": "KEY_AND_VALUE"},
+                    {"Key": "only-{0}", "Type": "KEY_ONLY"},
+                ]
+            },
+            [0, 2],
+        ),
+        (
+            {
+                "ec2TagSet": {
+                    "ec2TagSetList": [
+                        [{"Key": "tier-{0}", "Type": "KEY_ONLY"}, {"Key": "only-{0}", "Type": "KEY_ONLY"}],
+                        [{"Value": "back-{0}", "Type": "VALUE_ONLY"}],
+                    ]
+                }
+            },
+            [1, 2],
+        ),
+        ({"ec2TagSet": {"ec2TagSetList": [[{"Key": "tier-{0}", "Type": "KEY_ONLY"}], [{"Key": "no-{0}"}]]}}, []),
+    ],
+)
+def test_tags_choose_the_instances(fleet: Fleet, selection: Any, chosen: list[int]) -> None:
+    mark = fleet.name()
+    tags = [{f"tier-{mark}": f"front-{mark}"}, {f"tier-{mark}": f"back-{mark}"}, {f"only-{mark}": f"back-{mark}"}]
+    instances = [fleet.launch(1, **each)[0] for each in tags]
+    group = fleet.group(0, **_marked(selection, mark))
     deployment = fleet.deploy(group, "exit 0")
     fleet.end(deployment)
-    named = {"applicationName": "shop", "deploymentGroupName": group}
-    assert fleet.api.list_deployments(**named, includeOnlyStatuses=["Succeeded"])["deployments"] == [deployment]
-    assert fleet.api.list_deployments(**named, includeOnlyStatuses=["Failed"])["deployments"] == []
-    with pytest.raises(fleet.api.exceptions.InvalidNextTokenException):
-        fleet.api.list_deployments(**named, nextToken="nonsense")
-    with pytest.raises(fleet.api.exceptions.DeploymentDoesNotExistException):
-        fleet.get("d-ABCDEFGHI")
+    assert sorted(fleet.targets(deployment)) == sorted(instances[number] for number in chosen)
+
+
+def _marked(value: Any, mark: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _marked(each, mark) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_marked(each, mark) for each in value]
+    return value.replace("{0}", mark)
+
+
+def test_a_stopped_instance_counts_as_failed_and_a_terminated_one_is_no_member(fleet: Fleet) -> None:
+    group = fleet.group(0)
+    stopped, gone, alive = fleet.launch(3, serves=group)
+    fleet.ec2.stop_instances(InstanceIds=[stopped])
+    fleet.ec2.terminate_instances(InstanceIds=[gone])
+    deployment = fleet.deploy(group, "exit 0", deploymentConfigName="CodeDeployDefault.AllAtOnce")
+    assert fleet.end(deployment)["status"] == "Succeeded"
+    assert (fleet.targets(deployment, "Failed"), fleet.targets(deployment, "Succeeded")) == ([stopped], [alive])
+    assert {each["status"] for each in fleet.events(deployment, stopped).values()} == {"Skipped"}
+
+
+def test_half_at_a_time_holds_half_of_a_healthy_fleet_back(fleet: Fleet, tmp_path: Path) -> None:
+    group = fleet.group(4, deploymentConfigName="CodeDeployDefault.AllAtOnce")
+    fleet.end(fleet.deploy(group, "exit 0"))
+    deployment = fleet.deploy(
+        group,
+        f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done",
+        deploymentConfigName="CodeDeployDefault.HalfAtATime",
+    )
+    wait_for(lambda: fleet.get(deployment).get("deploymentOverview", {}).get("InProgress") == 2)
+    assert fleet.get(deployment)["deploymentOverview"]["Pending"] == 2
+    (tmp_path / "go").touch()
+    assert fleet.end(deployment)["deploymentOverview"]["Succeeded"] == 4
+
+
+def test_the_last_of_several_may_fail_one_at_a_time(fleet: Fleet, tmp_path: Path) -> None:
+    group = fleet.group(2)
+    assert fleet.end(fleet.deploy(group, "exit 0"))["status"] == "Succeeded"
+    info = fleet.end(fleet.deploy(group, f"mkdir {tmp_path}/taken"))
+    overview = info["deploymentOverview"]
+    assert (info["status"], overview["Succeeded"], overview["Failed"]) == ("Succeeded", 1, 1)
+
+
+def instance_root(fleet: Fleet, instance: str) -> Path:
+    """Where an instance sees its own file system."""
+    return fleet.rig.sandbox.state_dir / "instances" / instance / "root"
