@@ -53,3 +53,82 @@ def test_the_minimum_is_never_broken(
     assert decision.verdict is not Verdict.GO_ON
     if decision.verdict is Verdict.SUCCEEDED:
         assert any(member.phase is Phase.SUCCEEDED for member in members.values())
+
+
+def outcome(
+    rule: Rule, members: dict[str, Member], good: dict[str, bool]
+) -> tuple[Verdict, dict[str, Member], list[str]]:
+    """Run a deployment whose instances end one after the other; also the order in which they were started."""
+    started: list[str] = []
+    while True:
+        decision = decide(rule, tuple(members.values()))
+        for name in decision.start:
+            members[name] = replace(members[name], phase=Phase.RUNNING)
+            started.append(name)
+        running = [name for name, member in members.items() if member.phase is Phase.RUNNING]
+        if decision.verdict is not Verdict.GO_ON:
+            return decision.verdict, members, started
+        phase = Phase.SUCCEEDED if good[running[0]] else Phase.FAILED
+        members[running[0]] = replace(members[running[0]], phase=phase)
+
+
+def fleet_of(health: list[bool]) -> dict[str, Member]:
+    return {str(n): Member(str(n), was_healthy, Phase.WAITING) for n, was_healthy in enumerate(health)}
+
+
+FLEETS = st.lists(st.booleans(), min_size=1, max_size=12)
+
+
+@given(FLEETS, st.integers(0, 11), st.booleans())
+def test_when_every_instance_succeeds_so_does_a_deployment_that_may_start(
+    health: list[bool], minimum: int, one_at_a_time: bool
+) -> None:
+    rule = Rule(0, one_at_a_time=True) if one_at_a_time else Rule(min(minimum, len(health) - 1))
+    verdict, members, started = outcome(rule, fleet_of(health), dict.fromkeys(fleet_of(health), True))
+    assert verdict is Verdict.SUCCEEDED
+    assert {member.phase for member in members.values()} == {Phase.SUCCEEDED}
+    assert sorted(started) == sorted(members)
+
+
+@given(FLEETS, st.integers(0, 11), st.booleans())
+def test_when_every_instance_fails_so_does_the_deployment(
+    health: list[bool], minimum: int, one_at_a_time: bool
+) -> None:
+    rule = Rule(0, one_at_a_time=True) if one_at_a_time else Rule(min(minimum, len(health) - 1))
+    verdict, members, _ = outcome(rule, fleet_of(health), dict.fromkeys(fleet_of(health), False))
+    assert verdict is Verdict.FAILED
+    healthy_before, healthy_after = sum(health), sum(member.is_healthy for member in members.values())
+    assert healthy_after >= min(healthy_before, rule.minimum)
+
+
+@given(FLEETS, st.integers(0, 11), st.booleans(), st.data())
+def test_unhealthy_instances_are_tried_before_healthy_ones(
+    health: list[bool], minimum: int, one_at_a_time: bool, data: st.DataObject
+) -> None:
+    rule = Rule(0, one_at_a_time=True) if one_at_a_time else Rule(min(minimum, len(health) - 1))
+    good = {name: data.draw(st.booleans()) for name in fleet_of(health)}
+    _, members, started = outcome(rule, fleet_of(health), good)
+    order = [members[name].was_healthy for name in started]
+    assert order == sorted(order)
+
+
+@given(FLEETS, st.integers(1, 11), st.data())
+def test_a_healthy_fleet_succeeds_exactly_while_its_minimum_lasts_or_its_last_instance_fails(
+    health: list[bool], minimum: int, data: st.DataObject
+) -> None:
+    size = len(health)
+    rule = Rule(min(minimum, size - 1))
+    good = {name: data.draw(st.booleans()) for name in fleet_of(health)}
+    verdict, members, _ = outcome(rule, fleet_of([True] * size), good)
+    failed = sum(member.phase is Phase.FAILED for member in members.values())
+    waiting = sum(member.phase is Phase.WAITING for member in members.values())
+    succeeded = sum(member.phase is Phase.SUCCEEDED for member in members.values())
+    assert (verdict is Verdict.SUCCEEDED) == (waiting == 0 and succeeded > 0 and size - failed >= rule.minimum)
+    if verdict is Verdict.FAILED and waiting:
+        assert size - failed <= rule.minimum
+
+
+@given(st.integers(1, 1000), st.integers(0, 99))
+def test_a_percentage_becomes_the_next_whole_instance(size: int, percent: int) -> None:
+    rule = rule_for({"type": "FLEET_PERCENT", "value": percent}, size)
+    assert (rule.minimum - 1) * 100 < size * percent <= rule.minimum * 100
