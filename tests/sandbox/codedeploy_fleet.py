@@ -101,3 +101,16 @@ class Fleet:
             ComparisonOperator="GreaterThanThreshold",
         )
         cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="test")
+
+
+def group(api: Any, app: str, name: str = "prod", **settings: Any) -> str:
+    answer = api.create_deployment_group(applicationName=app, deploymentGroupName=name, serviceRoleArn=ROLE, **settings)
+    return str(answer["deploymentGroupId"])
+
+
+def info(api: Any, app: str, name: str = "prod") -> Any:
+    return api.get_deployment_group(applicationName=app, deploymentGroupName=name)["deploymentGroupInfo"]
+
+
+def s3(key: str, **more: str) -> dict[str, Any]:
+    return {"revisionType": "S3", "s3Location": {"bucket": "b", "key": key, "bundleType": "zip", **more}}

@@ -233,6 +233,27 @@ def test_a_deployment_stopped_before_its_start_never_begins(fleet: Fleet) -> Non
     assert fleet.end(fleet.deploy(group, "exit 0"))["status"] == "Succeeded"
 
 
+@pytest.mark.parametrize(("is_stopped", "last"), [(True, "Failed"), (False, "Succeeded")])
+def test_a_lost_deployment_lets_its_instances_end_unless_it_is_stopped(
+    fleet: Fleet, gate: Gate, tmp_path: Path, is_stopped: bool, last: str
+) -> None:
+    name = f"two-{is_stopped}"
+    minimum = {"type": "HOST_COUNT", "value": 2}
+    fleet.api.create_deployment_config(deploymentConfigName=name, minimumHealthyHosts=minimum)
+    group = fleet.group(4, deploymentConfigName=name)
+    deployment = fleet.deploy(group, f"mkdir {tmp_path}/first || exit 1", gate.script)
+    wait_for(lambda: fleet.get(deployment).get("deploymentOverview", {}).get("Failed") == 3)
+    (running,) = fleet.targets(deployment, "InProgress")
+    if is_stopped:
+        fleet.api.stop_deployment(deploymentId=deployment)
+    gate.open()
+    info = fleet.end(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == (
+        ("Stopped", "MANUAL_STOP") if is_stopped else ("Failed", "HEALTH_CONSTRAINTS")
+    )
+    assert fleet.target(deployment, running)["status"] == last
+
+
 # --- rollbacks ------------------------------------------------------------------------------------
 
 
