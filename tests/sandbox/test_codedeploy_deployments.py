@@ -357,6 +357,19 @@ def test_a_stopped_instance_counts_as_failed_and_a_terminated_one_is_no_member(f
     assert {each["status"] for each in fleet.events(deployment, stopped).values()} == {"Skipped"}
 
 
+def test_instances_on_the_revision_already_come_last(fleet: Fleet) -> None:
+    group = fleet.group(0)
+    first, second = fleet.launch(2, serves=group)
+    fleet.end(fleet.deploy(group, "exit 0"))
+    fleet.ec2.delete_tags(Resources=[second], Tags=[{"Key": "serves"}])
+    ahead = fleet.end(fleet.deploy(group, "exit 0"))
+    fleet.ec2.create_tags(Resources=[second], Tags=[{"Key": "serves", "Value": group}])
+    deployment = fleet.redeploy(group, ahead["revision"])
+    fleet.end(deployment)
+    begun = {each: fleet.events(deployment, each)["ApplicationStop"]["startTime"] for each in (first, second)}
+    assert begun[second] < begun[first]
+
+
 def test_half_at_a_time_holds_half_of_a_healthy_fleet_back(fleet: Fleet, tmp_path: Path) -> None:
     group = fleet.group(4, deploymentConfigName="CodeDeployDefault.AllAtOnce")
     fleet.end(fleet.deploy(group, "exit 0"))

@@ -12,6 +12,7 @@ from codedeploy_fleet import Fleet, wait_for
 from codepipeline_fixtures import ROLE, refused, whole_rig
 
 ALL_AT_ONCE = "CodeDeployDefault.AllAtOnce"
+SKIPPED = {"lifecycleEventName", "status", "endTime"}
 EVERY_EVENT = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 
 
@@ -54,15 +55,12 @@ def alarms(*names: str, **more: Any) -> dict[str, Any]:
 
 
 def test_an_event_that_no_agent_takes_for_five_minutes_fails_its_instance(fleet: Fleet, gate: Gate) -> None:
-    holding, waiting = fleet.group(1), fleet.name()
+    holding = fleet.group(1)
     filters = [{"Key": "serves", "Value": holding, "Type": "KEY_AND_VALUE"}]
-    fleet.api.create_deployment_group(
-        applicationName="shop", deploymentGroupName=waiting, serviceRoleArn=ROLE, ec2TagFilters=filters
-    )
     busy = fleet.deploy(holding, gate.script)
     gate.wait()
     # An agent does one thing after the other: while it works for one group, it takes nothing for another.
-    late = fleet.deploy(waiting, "exit 0")
+    late = fleet.deploy(fleet.group(0, ec2TagFilters=filters), "exit 0")
     wait_for(lambda: fleet.get(late)["status"] == "InProgress")
     advance(fleet, seconds=290)
     assert fleet.get(late)["status"] == "InProgress"
@@ -103,13 +101,21 @@ def test_a_deployment_in_place_ends_after_twelve_hours(fleet: Fleet, gate: Gate)
     deployment = fleet.deploy(group, gate.script)
     wait_for(lambda: fleet.get(deployment).get("deploymentOverview", {}).get("InProgress") == 2)
     gate.wait()
-    # The two that run fail at one hour; the next two begin in what virtual time is left, which is none.
-    advance(fleet, hours=12, seconds=1)
+    # The two that run fail after an hour, and the next two begin.
+    advance(fleet, hours=11, minutes=30)
+    wait_for(lambda: running_hooks(fleet, deployment) == 2)
+    assert fleet.get(deployment)["deploymentOverview"]["Failed"] == 2
+    advance(fleet, minutes=31)
     info = fleet.end(deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "TIMEOUT")
     assert "12 hours" in info["errorInformation"]["message"]
-    overview = info["deploymentOverview"]
-    assert (overview["Succeeded"], overview["InProgress"], overview["Pending"]) == (0, 0, 0)
+    assert info["deploymentOverview"]["Failed"] == 4
+
+
+def running_hooks(fleet: Fleet, deployment: str) -> int:
+    """How many instances are in their script."""
+    running = fleet.targets(deployment, "InProgress")
+    return [fleet.events(deployment, each)["AfterInstall"]["status"] for each in running].count("InProgress")
 
 
 def test_a_deployment_that_ended_in_time_is_not_timed_out_later(fleet: Fleet) -> None:
@@ -231,6 +237,21 @@ def test_a_deployment_stopped_before_its_start_never_begins(fleet: Fleet) -> Non
     assert (info["status"], "startTime" in info, "deploymentOverview" in info) == ("Stopped", False, False)
     assert fleet.targets(names["deploymentId"]) == []
     assert fleet.end(fleet.deploy(group, "exit 0"))["status"] == "Succeeded"
+
+
+def test_a_stop_takes_back_what_no_agent_took(fleet: Fleet, gate: Gate) -> None:
+    holding = fleet.group(1)
+    filters = [{"Key": "serves", "Value": holding, "Type": "KEY_AND_VALUE"}]
+    busy = fleet.deploy(holding, gate.script)
+    gate.wait()
+    late = fleet.deploy(fleet.group(0, ec2TagFilters=filters), "exit 0")
+    wait_for(lambda: fleet.get(late)["status"] == "InProgress")
+    assert fleet.api.stop_deployment(deploymentId=late)["status"] == "Succeeded"
+    assert fleet.get(late)["status"] == "Stopped"
+    (target,) = fleet.targets(late, "Skipped")
+    assert all(set(each) == SKIPPED for each in fleet.events(late, target).values())
+    gate.open()
+    assert fleet.end(busy)["status"] == "Succeeded"
 
 
 @pytest.mark.parametrize(("is_stopped", "last"), [(True, "Failed"), (False, "Succeeded")])
