@@ -142,6 +142,16 @@ def test_only_outdated_instances_are_deployed_to_when_asked(fleet: Fleet) -> Non
     assert len(fleet.targets(newer)) == 2
 
 
+def test_an_instance_that_failed_since_is_outdated_whatever_it_ran(fleet: Fleet) -> None:
+    group = fleet.group(1)
+    good = fleet.end(fleet.deploy(group, "exit 0"))
+    fleet.end(fleet.deploy(group, "exit 1"))
+    again = fleet.end(fleet.redeploy(group, good["revision"], updateOutdatedInstancesOnly=True))
+    assert (again["status"], again["deploymentOverview"]["Succeeded"]) == ("Succeeded", 1)
+    nobody = fleet.end(fleet.redeploy(group, good["revision"], updateOutdatedInstancesOnly=True))
+    assert nobody["errorInformation"]["code"] == "NO_INSTANCES"
+
+
 def test_a_request_s_own_configuration_rollback_and_alarms_replace_the_group_s(fleet: Fleet) -> None:
     fleet.alarm("override", "ALARM")
     rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
