@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverkit.sandbox.codedeploy.scheduling import Member, Phase, Rule, Verdict, decide, is_satisfiable, rule_for
+from deliverkit.sandbox.codedeploy.scheduling import (
+    Decision,
+    Member,
+    Phase,
+    Rule,
+    Verdict,
+    decide,
+    is_satisfiable,
+    rule_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,8 @@ def outcome(
         running = [name for name, member in members.items() if member.phase is Phase.RUNNING]
         if decision.verdict is not Verdict.GO_ON:
             return decision.verdict, members, started
+        # Asked again before anything ended, it begins nothing and gives nothing up.
+        assert decide(rule, tuple(members.values())) == Decision(Verdict.GO_ON)
         phase = Phase.SUCCEEDED if good[running[0]] else Phase.FAILED
         members[running[0]] = replace(members[running[0]], phase=phase)
 
