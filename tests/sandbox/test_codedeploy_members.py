@@ -108,3 +108,13 @@ def test_the_last_of_several_may_fail_one_at_a_time(fleet: Fleet, tmp_path: Path
     info = fleet.end(fleet.deploy(group, f"mkdir {tmp_path}/taken"))
     overview = info["deploymentOverview"]
     assert (info["status"], overview["Succeeded"], overview["Failed"]) == ("Succeeded", 1, 1)
+
+
+def test_an_instance_that_was_never_tried_keeps_its_health(fleet: Fleet) -> None:
+    group = fleet.group(2)
+    good = fleet.end(fleet.deploy(group, "exit 0"))
+    bad = fleet.deploy(group, "exit 1")
+    fleet.end(bad)
+    repair = fleet.redeploy(group, good["revision"], updateOutdatedInstancesOnly=True)
+    assert fleet.end(repair)["status"] == "Succeeded"
+    assert fleet.targets(repair) == fleet.targets(bad, "Failed")
