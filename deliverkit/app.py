@@ -154,6 +154,9 @@ def seed_sandbox(
     settings = load(_config_path(config))
     aws = Aws(_account(None, region, None, state_dir))
     blueprint = _blueprint(settings, aws)
+    for name in instances:
+        if name:
+            blueprint.environment(name)
     needs = Needs(
         bucket=settings.release.store.bucket,
         region=aws.region,

@@ -268,7 +268,8 @@ def stage_index(rollout: Rollout, stage: str) -> int:
     ]
     if not named:
         known = dict.fromkeys(leg.stage.stage if leg.stage else leg.environment for leg in rollout.plan.legs)
-        raise UsageError(f"{rollout.id} has no stage {stage}; it has {', '.join(known)}")
+        hint = f"deliverkit wait {rollout.id} --stage {next(iter(known))}"
+        raise UsageError(f"{rollout.id} has no stage {stage}; it has {', '.join(known)}", hint=hint)
     return named[-1]
 
 

@@ -17,7 +17,7 @@ from deliverkit.domain.carriage import DeploymentReport, Target
 from deliverkit.domain.environment import Strategy
 from deliverkit.domain.gate import Gate, Measurement
 from deliverkit.domain.ledger import Draft, Event
-from deliverkit.domain.pipeline import ActionReport, ExecutionReport, StageDeclaration
+from deliverkit.domain.pipeline import ActionReport, ExecutionReport, StageDeclaration, WaitingExecution
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 
 
@@ -281,6 +281,10 @@ class PipelineService(Protocol):
         Raises:
             NotFoundError: If the pipeline has no such execution.
         """
+        ...
+
+    def waiting(self, pipeline: str) -> tuple[WaitingExecution, ...]:
+        """Every execution that waits for an approval, or in front of a stage that another one holds."""
         ...
 
     def answer(self, pipeline: str, report: ActionReport, *, is_approved: bool, reason: str) -> None:

@@ -19,7 +19,7 @@ def add_decision_arguments(parser: ArgumentParser) -> None:
 def decide(arguments: Namespace, options: Options, console: Console, *, is_approved: bool) -> int:
     """Record the decision and say what to type next."""
     if not arguments.reason.strip():
-        raise UsageError("--reason is empty; the record needs your words")
+        raise UsageError("--reason is empty; the record needs your words", hint='--reason "why you decided so"')
     delivery = open_delivery(options, console)
     promotion_id = arguments.promotion or delivery.newest().id
     rollout = delivery.decide(promotion_id, gate=arguments.gate, is_approved=is_approved, reason=arguments.reason)

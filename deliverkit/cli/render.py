@@ -94,6 +94,10 @@ def plan(value: Plan) -> str:
         f"{value.kind.value} {value.release.version} ({value.release.short_digest}) to {value.environment}, {through}"
     )
     lines = [head, f"  asked for by {value.requested_by}"]
+    lines.extend(
+        f"  stops execution {each.execution} of {each.version}, which waits in front of {each.environment}"
+        for each in value.drive.leftovers
+    )
     for number, leg in enumerate(value.legs, start=1):
         lines.extend(_leg(number, leg))
     lines.extend(f"warning: {warning}" for warning in value.warnings)

@@ -73,3 +73,16 @@ class ExecutionReport:
     summary: str
     actions: tuple[ActionReport, ...]
     waiting_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingExecution:
+    """An execution that does not move: at an open approval of a stage, or in front of the stage.
+
+    Attributes:
+        execution_id: Its id.
+        stage: The stage.
+    """
+
+    execution_id: str
+    stage: str

@@ -32,6 +32,21 @@ class DriveKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """An execution that an ended promotion left waiting, and that would stand in the way of a new one.
+
+    Attributes:
+        execution: Its id.
+        environment: The environment in front of which it waits.
+        version: The release that it carries.
+    """
+
+    execution: str
+    environment: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drive:
     """How the release is carried.
 
@@ -41,6 +56,7 @@ class Drive:
         region: The pipeline's region.
         source_action: Its S3 source action, whose revision is overridden with the release's exact object version.
         execution: A running execution of this release that waits in front of the first leg; empty to start one.
+        leftovers: Executions to stop before a new one is started, for they hold stages that it needs.
     """
 
     kind: DriveKind
@@ -48,6 +64,7 @@ class Drive:
     region: str = ""
     source_action: str = ""
     execution: str = ""
+    leftovers: tuple[Leftover, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

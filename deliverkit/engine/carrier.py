@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from deliverkit.domain.carriage import Carriage, Handle
-from deliverkit.domain.plan import Leg
+from deliverkit.domain.plan import Leftover, Leg
 from deliverkit.domain.rollout import Rollout
 
 
@@ -23,6 +23,10 @@ class Carrier(Protocol):
 
     def locate(self, rollout: Rollout, index: int) -> Handle | None:
         """The carriage of a leg that an earlier process may have begun; None when it did not."""
+        ...
+
+    def discard(self, leftover: Leftover, reason: str) -> None:
+        """Stop an execution that an ended promotion left waiting; harmless when it has ended."""
         ...
 
     def look(self, leg: Leg, handle: Handle) -> Carriage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from deliverkit.domain.carriage import Carriage, CarriageStatus, DeploymentReport, Handle
-from deliverkit.domain.plan import Leg
+from deliverkit.domain.plan import Leftover, Leg
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Rollout
 from deliverkit.errors import ConflictError
@@ -32,6 +32,9 @@ class DirectCarrier:
         marker = f"{_marker(rollout, index)} promote"
         found = {region: self._deployers(region).find(leg.application, leg.group, marker) for region in leg.regions}
         return {region: deployment for region, deployment in found.items() if deployment} or None
+
+    def discard(self, leftover: Leftover, reason: str) -> None:
+        """Nothing: deployments do not wait for each other, they are refused."""
 
     def look(self, leg: Leg, handle: Handle) -> Carriage:
         """Where the deployments stand, taken together."""

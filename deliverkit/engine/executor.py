@@ -91,10 +91,21 @@ class Executor:
         refusal = self._fence(rollout)
         if refusal:
             return refusal
+        if effect.leg == 0:
+            self._make_way(rollout)
         try:
             return fx.Begun(effect.leg, self._carrier.begin(rollout, effect.leg))
         except (ConflictError, UsageError, NotFoundError) as error:
             return fx.Refused(effect.leg, Cause.REFUSED, error.message)
+
+    def _make_way(self, rollout: Rollout) -> None:
+        """Stop what ended promotions left waiting, unless somebody has taken it up since the plan was made."""
+        for leftover in rollout.plan.drive.leftovers:
+            lease = self._locks.show(environment_lease(leftover.environment))
+            if lease is None or lease.holder in {"", rollout.id}:
+                self._carrier.discard(
+                    leftover, f"deliverkit {rollout.id}: {rollout.plan.release.version} takes its place"
+                )
 
     def _fence(self, rollout: Rollout) -> fx.Refused | None:
         """A refusal if the environment's lease was taken from us by hand; whoever holds it now acts, we do not."""

@@ -82,6 +82,10 @@ class Estate:
         served = self.history.get(environment, ())
         return served[-1] if served else None
 
+    def brought_by(self, execution: str) -> tuple[Served, ...]:
+        """Everything that a pipeline execution has brought, in any environment."""
+        return tuple(each for history in self.history.values() for each in history if each.execution == execution)
+
     def has_passed(self, environment: str, digest: str) -> bool:
         """True when a release with this digest was judged good there."""
         return any(served.release.digest == digest for served in self.history.get(environment, ()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.pipeline import StageDeclaration
-from deliverkit.domain.plan import Drive, DriveKind, Leg, Plan, PlanKind, StageMap
+from deliverkit.domain.plan import Drive, DriveKind, Leftover, Leg, Plan, PlanKind, StageMap
 from deliverkit.domain.release import Release
 from deliverkit.engine.journal import Estate, Served
 from deliverkit.engine.stages import source_action, stage_of
@@ -107,15 +107,29 @@ class Planner:
         driven = [(environment, stage) for environment, stage in mapped if stage]
         execution, driven = self._going_on(release, driven, estate)
         _require_truthful(self._blueprint.pipeline, driven, is_first_entered=not execution)
-        drive = self._drive(stages, execution)
+        drive = self._drive(stages, execution, () if execution else self._leftovers(stages, estate))
         return drive, [
             leg for environment, stage in driven for leg in self._legs_of(environment, stage, release, estate)
         ]
 
-    def _drive(self, stages: Sequence[StageDeclaration], execution: str) -> Drive:
+    def _leftovers(self, stages: Sequence[StageDeclaration], estate: Estate) -> tuple[Leftover, ...]:
+        """Executions that ended promotions left waiting in front of an environment; others are not ours to stop."""
+        environments = ((each, stage_of(each, stages)) for each in self._blueprint.environments.values())
+        entries = {
+            name: each.name for each, stage in environments if stage for name in (stage.stage, stage.entry_stage)
+        }
+        found = []
+        for waiting in self._pipelines.waiting(self._blueprint.pipeline):
+            brought = estate.brought_by(waiting.execution_id)
+            if waiting.stage in entries and brought and all(each.promotion in estate.endings for each in brought):
+                version = brought[0].release.version
+                found.append(Leftover(waiting.execution_id, entries[waiting.stage], version))
+        return tuple(found)
+
+    def _drive(self, stages: Sequence[StageDeclaration], execution: str, leftovers: tuple[Leftover, ...]) -> Drive:
         source = source_action(self._blueprint.pipeline, stages)
         name, region = self._blueprint.pipeline, self._blueprint.pipeline_region
-        return Drive(DriveKind.PIPELINE, name, region, source.name, execution)
+        return Drive(DriveKind.PIPELINE, name, region, source.name, execution, leftovers)
 
     def _going_on(
         self, release: Release, driven: list[tuple[Environment, StageMap]], estate: Estate

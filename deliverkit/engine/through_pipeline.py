@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from deliverkit.domain.carriage import Carriage, CarriageStatus, Handle
 from deliverkit.domain.pipeline import ActionReport, ExecutionReport
-from deliverkit.domain.plan import Drive, Leg, StageMap
+from deliverkit.domain.plan import Drive, Leftover, Leg, StageMap
 from deliverkit.domain.rollout import Rollout
 from deliverkit.engine.direct import Deployers, DirectCarrier, describe
 from deliverkit.errors import ConflictError, NotFoundError
@@ -53,6 +53,10 @@ class PipelineCarrier:
         bundle = rollout.plan.release.bundle
         found = running or self._pipelines.find(self._drive.pipeline, revision=bundle, since=rollout.opened_at)
         return {EXECUTION: found} if found else None
+
+    def discard(self, leftover: Leftover, reason: str) -> None:
+        """Stop the execution: it would hold its stage until its approval times out, and everything behind it too."""
+        self._pipelines.stop(self._drive.pipeline, leftover.execution, reason=reason)
 
     def look(self, leg: Leg, handle: Handle) -> Carriage:
         """Where the stage stands."""

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from deliverkit.domain.pipeline import ActionDeclaration, ActionReport, ExecutionReport, StageDeclaration
+from deliverkit.domain.pipeline import (
+    ActionDeclaration,
+    ActionReport,
+    ExecutionReport,
+    StageDeclaration,
+    WaitingExecution,
+)
 from deliverkit.domain.release import BundleRevision
 from deliverkit.errors import ConflictError, NotFoundError
 from deliverkit.ports import Clock
@@ -82,6 +88,20 @@ class MemoryPipelines:
         )
         return ExecutionReport(execution_id, execution.status, "", actions)
 
+    def waiting(self, pipeline: str) -> tuple[WaitingExecution, ...]:
+        """Executions at an open approval, or in front of a stage that another one holds."""
+        found = []
+        for execution in self.executions:
+            self._advance(execution)
+            if execution.status != "InProgress":
+                continue
+            following = self._next_stage(execution)
+            if any(attempt.token for attempt in execution.attempts):
+                found.append(WaitingExecution(execution.execution_id, execution.attempts[-1].stage))
+            elif following and self._holder(following.name, execution):
+                found.append(WaitingExecution(execution.execution_id, following.name))
+        return tuple(found)
+
     def answer(self, pipeline: str, report: ActionReport, *, is_approved: bool, reason: str) -> None:
         """Answer an open approval."""
         for execution in self.executions:
@@ -141,22 +161,38 @@ class MemoryPipelines:
             if any(attempt.status == "Failed" for attempt in execution.attempts):
                 execution.status = "Failed"
                 return
-            if not self._start_next(execution):
+            stage = self._next_stage(execution)
+            if stage is None:
                 execution.status = "Succeeded"
+            elif self._holder(stage.name, execution):
+                return
+            else:
+                self._start_next(execution, stage)
 
-    def _start_next(self, execution: Execution) -> bool:
+    def _holder(self, stage: str, visitor: Execution) -> str:
+        """The other execution that holds a stage: the one that entered it and has not left it."""
+        for each in self.executions:
+            if each is not visitor and each.status == "InProgress" and each.attempts[-1].stage == stage:
+                following = self._next_stage(each)
+                if any(not self._is_over(a) for a in each.attempts) or (following and following.name == stage):
+                    return each.execution_id
+        return ""
+
+    def _next_stage(self, execution: Execution) -> StageDeclaration | None:
         done = {(attempt.stage, attempt.declared.name) for attempt in execution.attempts}
         for stage in self.declared:
-            if execution.only_stage not in {"", stage.name}:
-                continue
-            remaining = [action for action in stage.actions if (stage.name, action.name) not in done]
-            if remaining:
-                first = min(action.run_order for action in remaining)
-                for action in remaining:
-                    if action.run_order == first:
-                        execution.attempts.append(self._attempt(execution, stage.name, action))
-                return True
-        return False
+            is_wanted = execution.only_stage in {"", stage.name}
+            if is_wanted and any((stage.name, action.name) not in done for action in stage.actions):
+                return stage
+        return None
+
+    def _start_next(self, execution: Execution, stage: StageDeclaration) -> None:
+        done = {attempt.declared.name for attempt in execution.attempts if attempt.stage == stage.name}
+        remaining = [action for action in stage.actions if action.name not in done]
+        first = min(action.run_order for action in remaining)
+        for action in remaining:
+            if action.run_order == first:
+                execution.attempts.append(self._attempt(execution, stage.name, action))
 
     def _attempt(self, execution: Execution, stage: str, action: ActionDeclaration) -> _Attempt:
         attempt = _Attempt(stage, action)

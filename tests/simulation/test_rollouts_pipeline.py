@@ -213,3 +213,40 @@ def test_regions_that_differ_from_the_stage_are_refused() -> None:
     world.release("1.0")
     with pytest.raises(UsageError, match="the configuration says us-east-1, eu-west-1"):
         world.delivery().promote("1.0", to="dev")
+
+
+def test_what_an_ended_promotion_left_waiting_makes_way_for_the_next_one() -> None:
+    world = piped()
+    for version in ("1.0", "1.1", "1.2"):
+        world.release(version)
+    delivery = world.delivery()
+    carry(delivery, "1.0", "dev")
+    carry(delivery, "1.1", "dev")
+    assert statuses(world) == ["Stopped", "InProgress"]
+    (leftover,) = delivery.plan("1.2", to="staging").drive.leftovers
+    assert (leftover.execution, leftover.environment, leftover.version) == ("e-2", "staging", "1.1")
+    assert carry(delivery, "1.2", "staging").outcome is Outcome.SUCCEEDED
+    assert statuses(world) == ["Stopped", "Stopped", "Succeeded"]
+
+
+def test_an_execution_that_a_promotion_still_drives_is_left_alone() -> None:
+    world = piped(environment("dev"), approved("staging", predecessor="dev"))
+    for version in ("1.0", "1.1"):
+        world.release(version)
+    delivery = world.delivery()
+    carry(delivery, "1.0", "dev")
+    waits = carry(delivery, "1.0", "staging")
+    assert waits.phase is Phase.APPROVING
+    assert carry(delivery, "1.1", "dev").outcome is Outcome.SUCCEEDED
+    assert statuses(world) == ["InProgress", "InProgress"]
+    world.delivery(MANAGER).decide(waits.id, is_approved=True, reason="yes")
+    assert delivery.watch(waits.id).outcome is Outcome.SUCCEEDED
+
+
+def test_somebody_elses_execution_is_left_alone() -> None:
+    world = piped()
+    first = world.release("1.0")
+    world.release("1.1")
+    foreign = world.pipelines.start("delivery", source_action="Release", revision=first.bundle, token="theirs")
+    assert world.delivery().plan("1.1", to="dev").drive.leftovers == ()
+    assert world.pipelines.execution(foreign).status == "InProgress"

@@ -10,7 +10,13 @@ from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, translated
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.domain.pipeline import ActionDeclaration, ActionReport, ExecutionReport, StageDeclaration
+from deliverkit.domain.pipeline import (
+    ActionDeclaration,
+    ActionReport,
+    ExecutionReport,
+    StageDeclaration,
+    WaitingExecution,
+)
 from deliverkit.domain.release import BundleRevision
 from deliverkit.errors import ConflictError, UnreachableError, UsageError
 
@@ -87,6 +93,14 @@ class CodePipeline:
             summary=found.get("statusSummary", ""),
             actions=tuple(_report(attempt, _shown(state, attempt, execution_id)) for attempt in attempts),
             waiting_for=_waiting_for(state, execution_id),
+        )
+
+    def waiting(self, pipeline: str) -> tuple[WaitingExecution, ...]:
+        """Every execution that waits for an approval, or in front of a stage that another one holds."""
+        with translated(f"reading the state of pipeline {pipeline}"):
+            state = self._client.get_pipeline_state(name=pipeline)["stageStates"]
+        return tuple(
+            WaitingExecution(execution, stage["stageName"]) for stage in state for execution in _waiting_at(stage)
         )
 
     def answer(self, pipeline: str, report: ActionReport, *, is_approved: bool, reason: str) -> None:
@@ -216,6 +230,13 @@ def _shown(state: Iterable[Mapping[str, Any]], attempt: Mapping[str, Any], execu
 def _action_state(state: Iterable[Mapping[str, Any]], stage: str, action: str) -> Mapping[str, Any]:
     actions = [shown for each in state if each["stageName"] == stage for shown in each["actionStates"]]
     return next((shown for shown in actions if shown["actionName"] == action), {})
+
+
+def _waiting_at(stage: Mapping[str, Any]) -> list[str]:
+    inbound = [each["pipelineExecutionId"] for each in stage.get("inboundExecutions", [])]
+    has_token = any(action.get("latestExecution", {}).get("token") for action in stage["actionStates"])
+    present = stage.get("latestExecution", {}).get("pipelineExecutionId")
+    return [present, *inbound] if has_token and present else inbound
 
 
 def _waiting_for(state: Iterable[Mapping[str, Any]], execution_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 
 from deliverkit.cli import render
@@ -16,7 +16,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     """Describe the arguments."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     up = verbs.add_parser("up", parents=[shared], help="start it, and print lines for eval")
-    up.add_argument("--port", type=int, default=None, help="TCP port on 127.0.0.1; 0 takes a free one (default)")
+    up.add_argument("--port", type=_port, default=None, help="TCP port on 127.0.0.1; 0 takes a free one (default)")
     up.add_argument("--foreground", action="store_true", help="serve until a signal")
     up.set_defaults(run=_up)
     verbs.add_parser("down", parents=[shared], help="stop it with everything that runs inside").set_defaults(run=_down)
@@ -32,6 +32,12 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
         help=f"instances for each environment, or for one (default: {DEFAULT_INSTANCES}); may be given several times",
     )
     seed.set_defaults(run=_seed)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise ArgumentTypeError(f"{text} is no port; write a number from 0 to 65535")
+    return int(text)
 
 
 def _up(arguments: Namespace, options: Options, console: Console) -> int:
