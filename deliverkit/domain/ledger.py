@@ -16,6 +16,9 @@ from typing import Any
 from deliverkit.errors import IntegrityError
 
 Json = Any
+_HINT = (
+    "compare with the earlier versions that the store keeps of this event; until it is mended nothing may be decided"
+)
 GENESIS = "sha256:" + "0" * 64
 """What the first event of every stream names as its predecessor."""
 
@@ -123,22 +126,36 @@ def verify(stream: str, events: Iterable[Event]) -> int:
     """
     last: Event | None = None
     for event in events:
-        _verify_link(stream, last, event)
+        verify_link(stream, last, event)
         last = event
     return last.sequence if last else 0
 
 
-def _verify_link(stream: str, last: Event | None, event: Event) -> None:
+def verify_link(stream: str, last: Event | None, event: Event) -> None:
+    """Check that an event follows from the one before it.
+
+    Args:
+        stream: The stream it was read from.
+        last: The event before it; None for the first.
+        event: The event.
+
+    Raises:
+        IntegrityError: If it is out of place, names another predecessor, or was changed after it was recorded.
+    """
     expected = last.sequence + 1 if last else 1
     place = f"event {event.sequence} ({event.kind}) of {stream}"
     if event.stream != stream or event.sequence != expected:
-        raise IntegrityError(f"{place}: expected event {expected} of {stream}; an event is missing or out of place")
+        raise IntegrityError(
+            f"{place}: expected event {expected} of {stream}; an event is missing or out of place", hint=_HINT
+        )
     if event.previous != (last.digest if last else GENESIS):
-        raise IntegrityError(f"{place} does not follow from the event before it; one of the two was changed")
+        raise IntegrityError(
+            f"{place} does not follow from the event before it; one of the two was changed", hint=_HINT
+        )
     own = _digest(stream, event.sequence, event.at, event.actor, event.kind, event.payload, event.previous)
     if own != event.digest:
         raise IntegrityError(
-            f"{place} was changed after it was recorded: its content gives {own}, it says {event.digest}"
+            f"{place} was changed after it was recorded: its content gives {own}, it says {event.digest}", hint=_HINT
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from deliverkit.domain import effects as fx
 from deliverkit.domain.carriage import CarriageStatus
+from deliverkit.domain.gate import Verdict
 from deliverkit.domain.plan import PlanKind
 from deliverkit.domain.rollout import Cause, Outcome, Rollout
 from deliverkit.engine.carrier import Carrier
@@ -185,6 +186,14 @@ class Executor:
 
 
 def _speaks_against_release(rollout: Rollout) -> bool:
-    is_judged_bad = rollout.failure is not None and rollout.failure.cause in JUDGED_BAD
     was_tried = rollout.outcome in {Outcome.ROLLED_BACK, Outcome.UNRESOLVED} and bool(rollout.begun)
-    return is_judged_bad and was_tried and rollout.plan.kind is PlanKind.PROMOTE
+    return was_tried and rollout.plan.kind is PlanKind.PROMOTE and _was_judged_bad(rollout)
+
+
+def _was_judged_bad(rollout: Rollout) -> bool:
+    """True when a gate or the targets spoke against the release; a gate that could not be measured says nothing of it."""
+    failure = rollout.failure
+    if failure is None or failure.cause not in JUDGED_BAD:
+        return False
+    judged = [passage.verdict for passage in rollout.passages if passage.gate == failure.gate]
+    return not judged or judged[-1] is Verdict.FAILED

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.ledger import Draft, Event, verify_link
 from deliverkit.domain.plan import PlanKind
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Outcome, Rollout
@@ -109,9 +109,14 @@ class Journal:
         self._estate = Estate()
 
     def estate(self) -> Estate:
-        """The state after every event recorded so far, by anybody."""
+        """The state after every event recorded so far, by anybody.
+
+        Raises:
+            IntegrityError: If an event was changed, dropped or moved since it was recorded.
+        """
         after = self._estate.last.sequence if self._estate.last else 0
         for event in self._ledger.read(STREAM, after):
+            verify_link(STREAM, self._estate.last, event)
             self._estate = _fold(self._estate, event)
         return self._estate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deliverkit.domain.folding import apply, fold
-from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.ledger import Draft, Event, verify, verify_link
 from deliverkit.domain.plan import Plan
 from deliverkit.domain.rollout import Rollout
 from deliverkit.errors import ConflictError, NotFoundError
@@ -54,6 +54,7 @@ class PromotionLog:
 
         Raises:
             NotFoundError: If there is no such promotion.
+            IntegrityError: If an event was changed, dropped or moved since it was recorded.
         """
         self._ledger = ledger
         self._clock = clock
@@ -63,6 +64,7 @@ class PromotionLog:
         events = ledger.read(self._stream)
         if not events:
             raise NotFoundError(f"there is no promotion {promotion_id}", hint="deliverkit status lists them")
+        verify(self._stream, events)
         self.rollout = fold(events)
 
     def listen(self, listener: Listener) -> None:
@@ -72,6 +74,7 @@ class PromotionLog:
     def sync(self) -> Rollout:
         """The state with everything that others have recorded since."""
         for event in self._ledger.read(self._stream, self.rollout.last.sequence):
+            verify_link(self._stream, self.rollout.last, event)
             self._take(event)
         return self.rollout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,13 @@ from worlds import MANAGER, REGION, UP, approved, bad_release, carry, direct, en
 from deliverkit.domain.environment import OnFailure, Strategy
 from deliverkit.domain.folding import fold
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
-from deliverkit.domain.ledger import Draft
+from deliverkit.domain.ledger import Draft, Event
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import Plan
 from deliverkit.domain.rollout import AbortMode, Outcome, Phase
 from deliverkit.engine.promotion_log import open_promotion
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
+from deliverkit.ports import Ledger
 
 
 def block(world: object, region: str = REGION, group: str = "shop-dev", version: str = "1.0") -> str:
@@ -353,3 +355,38 @@ def test_closing_twice_is_harmless() -> None:
     assert delivery.watch(rollout.id).is_closed
     with pytest.raises(ConflictError):
         delivery.abort(rollout.id, AbortMode.STOP)
+
+
+def test_a_gate_that_could_not_be_measured_does_not_quarantine_the_release() -> None:
+    world = direct()
+    delivery = serving_the_first(world)
+    world.check.answer = lambda *_: Verdict.ERROR
+    assert carry(delivery, "2.0", "dev").outcome is Outcome.ROLLED_BACK
+    world.check.answer = lambda *_: Verdict.PASSED
+    assert carry(delivery, "2.0", "dev").outcome is Outcome.SUCCEEDED
+
+
+class Tampering:
+    """A ledger in which somebody has changed the actor of one event."""
+
+    def __init__(self, ledger: Ledger, stream: str) -> None:
+        self._ledger = ledger
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._ledger, name)
+
+    def read(self, stream: str, after: int = 0) -> tuple[Event, ...]:
+        events = self._ledger.read(stream, after)
+        if stream == self._stream and events:
+            return (replace(events[0], actor="mallory"), *events[1:])
+        return events
+
+
+@pytest.mark.parametrize("stream", ["application", "promotions/dev-1"])
+def test_nothing_is_decided_on_a_ledger_that_was_tampered_with(stream: str) -> None:
+    world = direct()
+    serving_the_first(world)
+    world.wrap = lambda port: Tampering(port, stream) if hasattr(port, "append") else port
+    with pytest.raises(IntegrityError, match="was changed after it was recorded"):
+        world.delivery().watch("dev-1") if stream != "application" else world.delivery().promote("2.0", to="dev")
