@@ -16,9 +16,7 @@ from typing import Any
 from deliverkit.errors import IntegrityError
 
 Json = Any
-_HINT = (
-    "compare with the earlier versions that the store keeps of this event; until it is mended nothing may be decided"
-)
+_HINT = "compare with the earlier versions that the store keeps of this event, and mend it"
 GENESIS = "sha256:" + "0" * 64
 """What the first event of every stream names as its predecessor."""
 
@@ -149,9 +147,7 @@ def verify_link(stream: str, last: Event | None, event: Event) -> None:
             f"{place}: expected event {expected} of {stream}; an event is missing or out of place", hint=_HINT
         )
     if event.previous != (last.digest if last else GENESIS):
-        raise IntegrityError(
-            f"{place} does not follow from the event before it; one of the two was changed", hint=_HINT
-        )
+        raise IntegrityError(f"{place} does not follow from the event before it; one of them was changed", hint=_HINT)
     own = _digest(stream, event.sequence, event.at, event.actor, event.kind, event.payload, event.previous)
     if own != event.digest:
         raise IntegrityError(

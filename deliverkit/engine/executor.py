@@ -191,7 +191,7 @@ def _speaks_against_release(rollout: Rollout) -> bool:
 
 
 def _was_judged_bad(rollout: Rollout) -> bool:
-    """True when a gate or the targets spoke against the release; a gate that could not be measured says nothing of it."""
+    """True when a gate or the targets spoke against the release; what could not be measured does not."""
     failure = rollout.failure
     if failure is None or failure.cause not in JUDGED_BAD:
         return False
