@@ -189,7 +189,8 @@ class Delivery:
         passed = stage_index(self._promotions.show(promotion_id), stage) if stage else None
 
         def stop_when(rollout: Rollout) -> bool:
-            is_stage_done = passed is not None and has_passed(rollout, passed)
+            # Behind the last stage the promotion has still to be filed, and its lease given back.
+            is_stage_done = passed is not None and rollout.outcome is None and has_passed(rollout, passed)
             return is_stage_done or (rollout.waits_for_human and not through_approvals)
 
         return self._promotions.run(

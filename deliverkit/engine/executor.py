@@ -149,6 +149,8 @@ class Executor:
         is_last_wave = all(leg.environment != rollout.leg.environment for leg in rollout.plan.legs[effect.leg + 1 :])
         if is_last_wave:
             self._journal.announce(rollout, rollout.begun.get(effect.leg, {}).get(EXECUTION, ""))
+            # What comes later never changes this environment again; others need not wait for an approval further on.
+            self._give_back(rollout.leg.environment, rollout.id)
         return fx.Announced(effect.leg)
 
     # --- on the way back ---------------------------------------------------------------------------

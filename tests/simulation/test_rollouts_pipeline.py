@@ -250,3 +250,30 @@ def test_somebody_elses_execution_is_left_alone() -> None:
     foreign = world.pipelines.start("delivery", source_action="Release", revision=first.bundle, token="theirs")
     assert world.delivery().plan("1.1", to="dev").drive.leftovers == ()
     assert world.pipelines.execution(foreign).status == "InProgress"
+
+
+def test_an_environment_is_free_again_once_the_promotion_has_moved_on() -> None:
+    world = to_production()
+    world.release("1.0")
+    world.release("1.1")
+    delivery = world.delivery()
+    first = delivery.promote("1.0", to="production")
+    assert delivery.watch(first).phase is Phase.APPROVING
+    assert delivery.lease_of("dev") is None
+    assert delivery.lease_of("production") is not None
+    assert carry(delivery, "1.1", "staging").outcome is Outcome.SUCCEEDED
+    world.delivery(MANAGER).decide(first, is_approved=True, reason="yes")
+    assert delivery.watch(first).outcome is Outcome.SUCCEEDED
+    assert world.fleet.serving(REGION, "shop-production") == {"1.0"}
+    assert world.fleet.serving(REGION, "shop-staging") == {"1.1"}
+
+
+@pytest.mark.parametrize("stage", ["Deploy-Staging", "staging"])
+def test_waiting_for_the_last_stage_sees_the_promotion_through(stage: str) -> None:
+    world = piped()
+    world.release("1.0")
+    delivery = world.delivery()
+    promotion = delivery.promote("1.0", to="staging")
+    assert not delivery.watch(promotion, stage="Deploy-Dev").is_closed
+    assert delivery.watch(promotion, stage=stage).is_closed
+    assert delivery.lease_of("staging") is None
