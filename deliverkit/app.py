@@ -61,10 +61,8 @@ def open_delivery(
     """
     settings = load(_config_path(config))
     environ = environ or {}
-    account = _account(profile, region, endpoint_url, sandbox_state_dir)
-    aws = Aws(account)
-    is_local = _is_loopback(account.endpoint_url or environ.get("AWS_ENDPOINT_URL", ""))
-    return _Assembly(settings, aws, environ, pace=_pace(is_local=is_local)).delivery()
+    aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
+    return _Assembly(settings, aws, environ, pace=_pace(is_local=_is_loopback(aws.endpoint))).delivery()
 
 
 # --- packaging without AWS -------------------------------------------------------------------------

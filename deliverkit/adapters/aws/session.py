@@ -62,6 +62,11 @@ class Aws:
             raise UsageError("no AWS region is set", hint="--region REGION, or export AWS_DEFAULT_REGION=REGION")
         return str(region)
 
+    @property
+    def endpoint(self) -> str:
+        """Where STS is reached: a loopback address tells that all of AWS is on this machine."""
+        return str(self.client("sts").meta.endpoint_url)
+
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service in a region, by default the region in use.
 
