@@ -177,15 +177,16 @@ def serve(arguments: argparse.Namespace) -> int:
     version, (size, every, leaks) = read_version(), read_settings()
     pool = ConnectionPool(size)
     shop = Shop((arguments.address, arguments.port), version, pool)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked before any thread starts, and waited for below: a handler that sets an Event can run in the middle of the
+    # Event's own wait, and then both wait for each other for ever.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     pid_file = Path(arguments.pid_file)
     threading.Thread(target=shop.serve_forever, kwargs={"poll_interval": 0.1}, name="server").start()
     Recommendations(pool, every=every, leaks=leaks).start()
     pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")  # written last: its presence says that the port is open
     log(f"storefront {version} serves on {arguments.address}:{arguments.port}")
-    stop.wait()
+    signal.sigwait(ends)
     log("asked to stop: finishing what is under way")
     shop.shutdown()
     shop.server_close()
