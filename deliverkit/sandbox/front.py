@@ -6,12 +6,12 @@ import json
 import logging
 import re
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Service
 from deliverkit.sandbox.kernel.world import World
@@ -102,7 +102,7 @@ class Front:
         return self._world.context(account, scope.region, principal)
 
     def _answer_control(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = str(uuid.uuid4())
+        request_id = chance.uuid4()
         try:
             params = _json_body(environ) if environ["REQUEST_METHOD"] == "POST" else _query(environ)
             answer = self._control(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(CONTROL_PREFIX), params)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.moto_client import in_process_client
 
 WsgiApp = Any
 
@@ -58,6 +59,7 @@ class MotoBase:
 
     def __init__(self) -> None:
         self._app: WsgiApp = None
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def app(self) -> WsgiApp:
         """The WSGI application that answers for every service that is not ours."""
@@ -74,6 +76,13 @@ class MotoBase:
 
         BackendDict.reset()
         reset_model_data()
+
+    def client(self, service: str, account: str, region: str) -> Any:
+        """A boto3 client of a moto service that answers in this process, without a network, as that account's root."""
+        key = (service, account, region)
+        if key not in self._clients:
+            self._clients[key] = in_process_client(service, account, region)
+        return self._clients[key]
 
     # --- identities -----------------------------------------------------------------------------------
 

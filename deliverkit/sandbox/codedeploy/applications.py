@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import PLATFORMS
@@ -16,6 +15,7 @@ from deliverkit.sandbox.codedeploy.validation import (
     store_of,
     tag_map,
 )
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
@@ -52,7 +52,7 @@ def create_application(params: Params, context: Context) -> dict[str, Any]:
             "ApplicationLimitExceededException", f"The maximum number of applications is {APPLICATION_LIMIT}."
         )
     tags = tag_map(params.get("tags"))
-    application = Application(name, str(uuid.uuid4()), platform, context.now)
+    application = Application(name, chance.uuid4(), platform, context.now)
     store.applications[name] = application
     if tags:
         store.tags[application_arn(context, name)] = tags

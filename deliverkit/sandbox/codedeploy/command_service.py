@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.agent.protocol import CommandService, CommandStatus, Diagnostics, HostCommand
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timer
 from deliverkit.sandbox.kernel.errors import ApiError
 
@@ -60,7 +60,7 @@ class Commands:
         # Imported late: the instances ask this module for the service, and this asks them about agents.
         from deliverkit.sandbox.instances import agent_host  # noqa: PLC0415
 
-        identifier = str(uuid.uuid4())
+        identifier = chance.uuid4()
         command = HostCommand(identifier, host, execution_id, name, next(self._nonces))
         timer = self.world.timers.after(START_LIMIT, lambda: self.give_up(identifier, NO_AGENT))
         self._open[identifier] = _Open(command, completed, timer)

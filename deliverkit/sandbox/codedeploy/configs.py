@@ -7,6 +7,7 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.state import Config, Json, Store
 from deliverkit.sandbox.codedeploy.validation import one_of, page, required_name, store_of
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
@@ -110,7 +111,7 @@ def create_deployment_config(params: Params, context: Context) -> dict[str, Any]
         raise ApiError("DeploymentConfigLimitExceededException", f"The maximum number of configs is {CONFIG_LIMIT}.")
     config = Config(
         name,
-        str(uuid.uuid4()),
+        chance.uuid4(),
         platform,
         context.now,
         params["minimumHealthyHosts"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from deliverkit.sandbox.codedeploy.configs import DEFAULT, server_minimum
 from deliverkit.sandbox.codedeploy.revisions import use_revision
 from deliverkit.sandbox.codedeploy.state import Application, Deployment, Group, Json, Store
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
@@ -81,6 +81,6 @@ def _options(group: Group, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fresh_id(store: Store) -> str:
     while True:
-        identifier = "d-" + "".join(secrets.choice(_LETTERS) for _ in range(9))
+        identifier = "d-" + chance.text(9, _LETTERS)
         if identifier not in store.deployments:
             return identifier

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import DEFAULT
@@ -17,6 +16,7 @@ from deliverkit.sandbox.codedeploy.validation import (
     store_of,
     tag_map,
 )
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
@@ -49,7 +49,7 @@ def create_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     if len(application.groups) >= GROUP_LIMIT:
         raise ApiError("DeploymentGroupLimitExceededException", f"The maximum number of groups is {GROUP_LIMIT}.")
     tags = tag_map(params.get("tags"))
-    group = Group(name, str(uuid.uuid4()), application.name, context.account, context.region, _settings(params))
+    group = Group(name, chance.uuid4(), application.name, context.account, context.region, _settings(params))
     application.groups[name] = group
     if tags:
         store_of(context).tags[group.arn] = tags

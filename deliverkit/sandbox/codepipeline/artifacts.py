@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import string
 from typing import TYPE_CHECKING
 
 from deliverkit.sandbox.codepipeline.state import Artifact
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def store(job: Job, name: str, body: bytes, *, suffix: str) -> Artifact:
     Raises:
         ApiError: `NoSuchBucket` when the artifact store does not exist.
     """
-    random = "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_PART))
+    random = chance.text(RANDOM_PART, _ALPHABET)
     key = f"{job.pipeline.name[:PIPELINE_PART]}/{name[:ARTIFACT_PART]}/{random}{suffix}"
     bucket = job.execution.definition.artifact_bucket(job.run.region)
     job.world.moto.write_object(job.pipeline.account, bucket, key, body)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
 from deliverkit.sandbox.kernel.operations import Answer, Context, Service
 
@@ -79,7 +79,7 @@ class World:
 
     def context(self, account: str, region: str, principal_arn: str) -> Context:
         """A context for a call that starts now."""
-        return Context(self, account, region, principal_arn, str(uuid.uuid4()), self.clock.now())
+        return Context(self, account, region, principal_arn, chance.uuid4(), self.clock.now())
 
     def call(self, service: str, operation: str, params: Mapping[str, Any], context: Context) -> Answer:
         """Call another service of the sandbox as its own client would.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.state import ActionRun, Execution, Failure, Outcome, Pipeline
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context
 from deliverkit.sandbox.kernel.world import World
@@ -122,4 +122,4 @@ class Provider(Protocol):
 
 def new_id() -> str:
     """A lower-case UUID, as CodePipeline's ids and tokens are."""
-    return str(uuid.uuid4())
+    return chance.uuid4()

@@ -1,0 +1,40 @@
+"""Ids and random choices, from one generator that can be set back.
+
+After a crash the sandbox repeats the requests that its last image does not hold. Each request seeds the generator
+before it runs, so the repeated request makes the very ids that its caller was told.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Sequence
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+_generator = random.Random()  # noqa: S311  (ids of a rehearsal, not secrets)
+
+
+def seed(value: int) -> None:
+    """Begin a sequence that the same value brings about again."""
+    _generator.seed(value)
+
+
+def uuid4() -> str:
+    """A lower-case random UUID."""
+    return str(uuid.UUID(int=_generator.getrandbits(128), version=4))
+
+
+def text(length: int, alphabet: str) -> str:
+    """That many characters of the alphabet."""
+    return "".join(_generator.choices(alphabet, k=length))
+
+
+def choice(items: Sequence[ItemT]) -> ItemT:
+    """One of the items."""
+    return _generator.choice(items)
+
+
+def shuffled(items: Sequence[ItemT]) -> list[ItemT]:
+    """The items in any order."""
+    return _generator.sample(items, len(items))
