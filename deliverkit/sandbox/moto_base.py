@@ -78,7 +78,10 @@ class MotoBase:
         reset_model_data()
 
     def client(self, service: str, account: str, region: str) -> Any:
-        """A boto3 client of a moto service that answers in this process, without a network, as that account's root."""
+        """A client as `boto3.client` gives it, of a moto service that answers in this process, as that account's root.
+
+        Threads may share it; there is no network and no retry.
+        """
         key = (service, account, region)
         if key not in self._clients:
             self._clients[key] = in_process_client(service, account, region)

@@ -1,4 +1,4 @@
-"""boto3 clients whose requests moto answers within this process: how one service of the sandbox uses another."""
+"""Clients whose requests moto answers within this process: how one service of the sandbox uses another."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ ACCOUNT_HEADER = "x-moto-account-id"
 
 def in_process_client(service: str, account: str, region: str) -> Any:
     """A client of a moto service in an account and region; threads may share it."""
-    import boto3  # noqa: PLC0415  (only what uses other services pays for boto3)
+    import botocore.session  # noqa: PLC0415  (only what uses other services pays for it)
     from botocore.config import Config  # noqa: PLC0415
 
-    # A user's AWS_ENDPOINT_URL points at the sandbox's front; in process AWS's own hosts are kept, because moto finds the
-    # service by the host's name. A retry would only repeat the same answer.
-    config = Config(ignore_configured_endpoint_urls=True, retries={"total_max_attempts": 1})
-    session = boto3.session.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox")  # noqa: S106  (nobody checks it)
-    client = session.client(service, region_name=region, config=config)
+    # A user's AWS_ENDPOINT_URL points at the sandbox's front; in process AWS's own hosts are kept, because moto finds
+    # the service by the host's name. A retry would only repeat the same answer.
+    options: Any = {"ignore_configured_endpoint_urls": True, "retries": {"total_max_attempts": 1}}
+    keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox"}  # nobody checks them
+    session: Any = botocore.session.get_session()
+    client: Any = session.create_client(service, region_name=region, config=Config(**options), **keys)
 
     def answer(request: Any, **_: Any) -> Any:
         request.headers[ACCOUNT_HEADER] = account

@@ -55,7 +55,7 @@ VENDORS = {
     "jenkins": ("adapters/jenkins.py",),
     "git": ("adapters/git.py",),
     "tenacity": ("adapters/retry.py",),
-    "moto": ("sandbox/moto_base.py", "sandbox/alarms/moto_alarms.py", "sandbox/server.py"),
+    "moto": ("sandbox/moto_", "sandbox/alarms/moto_alarms.py", "sandbox/server.py"),
     "pytest": ("testing/contracts/",),
     "sqlite3": ("adapters/sqlite_file.py", "adapters/ledger_sqlite.py", "adapters/locks_sqlite.py"),
 }
