@@ -117,7 +117,6 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
 
     _require_moto()
     state_dir.mkdir(parents=True, exist_ok=True)
-    kill_leftovers(state_dir)
     try:
         sandbox = Sandbox(state_dir, port=port, region=region)
     except OSError as error:

@@ -100,6 +100,13 @@ class MotoBase:
         backend = self._backend("sts", self.account_of(access_key), "global")
         return str(backend.get_caller_identity(access_key, region)[1])
 
+    def instance_keys(self, account: str, instance_id: str) -> tuple[str, str, str]:
+        """Access key, secret and token of an instance's role session, so that its requests are its account's."""
+        role = f"arn:aws:iam::{account}:role/deliverkit-sandbox-instance"
+        answer = self.client("sts", account, "us-east-1").assume_role(RoleArn=role, RoleSessionName=instance_id)
+        found = answer["Credentials"]
+        return str(found["AccessKeyId"]), str(found["SecretAccessKey"]), str(found["SessionToken"])
+
     # --- S3 -------------------------------------------------------------------------------------------
 
     def read_object(self, account: str, bucket: str, key: str, version_id: str | None = None) -> StoredObject:
@@ -108,13 +115,18 @@ class MotoBase:
         Raises:
             ApiError: `NoSuchBucket`, `NoSuchKey` or `NoSuchVersion`.
         """
-        found = self._find_object(account, bucket, key, version_id)
-        if found is None:
-            code = "NoSuchVersion" if version_id else "NoSuchKey"
-            raise ApiError(code, f"s3://{bucket}/{key} has no version {version_id or '(newest)'}", status=404)
+        found = self._require_object(account, bucket, key, version_id)
         version = str(found.version_id) if found.version_id not in (None, "null") else None
         metadata = {str(name).lower().removeprefix("x-amz-meta-"): str(value) for name, value in found.metadata.items()}
         return StoredObject(bytes(found.value), version, str(found.etag).strip('"'), metadata)
+
+    def e_tag_of(self, account: str, bucket: str, key: str, version_id: str | None = None) -> str:
+        """The ETag of an object version, without quotes and without reading its bytes.
+
+        Raises:
+            ApiError: `NoSuchBucket`, `NoSuchKey` or `NoSuchVersion`.
+        """
+        return str(self._require_object(account, bucket, key, version_id).etag).strip('"')
 
     def write_object(self, account: str, bucket: str, key: str, body: bytes) -> StoredObject:
         """Store an object as the account that owns the bucket would, KMS-encrypted as CodePipeline's artifacts are."""
@@ -132,10 +144,14 @@ class MotoBase:
         backend = self._backend("s3", account, "global")
         return bool(self._require_bucket(backend, bucket).is_versioned)
 
-    def _find_object(self, account: str, bucket: str, key: str, version_id: str | None) -> Any:
+    def _require_object(self, account: str, bucket: str, key: str, version_id: str | None) -> Any:
         backend = self._backend("s3", account, "global")
         self._require_bucket(backend, bucket)
-        return backend.get_object(bucket, key, version_id=version_id)
+        found = backend.get_object(bucket, key, version_id=version_id)
+        if found is None:
+            code = "NoSuchVersion" if version_id else "NoSuchKey"
+            raise ApiError(code, f"s3://{bucket}/{key} has no version {version_id or '(newest)'}", status=404)
+        return found
 
     def _require_bucket(self, backend: Any, bucket: str) -> Any:
         from moto.s3.exceptions import MissingBucket  # noqa: PLC0415

@@ -13,6 +13,7 @@ from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
+from deliverkit.sandbox.hostcommands import install as install_hostcommands
 from deliverkit.sandbox.instances import install as install_instances
 from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -40,13 +41,15 @@ class Sandbox:
         self.world.moto.forget()
         self._alarms = install_alarms(self.world)
         self._engines: list[Engine] = [
-            install_instances(self.world),
             install_codedeploy(self.world),
+            install_hostcommands(self.world),
+            install_instances(self.world),
             install_codepipeline(self.world),
             self._alarms,
         ]
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])
+        self.world.endpoint = self.endpoint
         self.world.address_base = f"127.{self.port >> 8}.{self.port & 255}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True
@@ -66,6 +69,7 @@ class Sandbox:
 
     def stop(self) -> None:
         """End the agents with the processes of their instances, the timers and the server; safe to call twice."""
+        self.world.doorbell.close()
         for engine in reversed(self._engines):
             engine.stop()
         self.world.timers.stop()

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from agent_bench import ScriptedService, appspec, hook, is_running, shell, specification, wait_for, zipped
 
-from deliverkit.sandbox.agent.protocol import AgentHost, CommandStatus, HostCommand
-from deliverkit.sandbox.instances import agent_host, install
+from deliverkit.sandbox.agent.agent import Agent
+from deliverkit.sandbox.agent.host import Download, make_host
+from deliverkit.sandbox.agent.protocol import CommandStatus, HostCommand
 from deliverkit.sandbox.instances.addresses import Addresses
-from deliverkit.sandbox.instances.engine import Instances
+from deliverkit.sandbox.instances.engine import Boot, Instances, StartAgent
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_base import MotoBase
 
@@ -73,8 +74,7 @@ class Fleet:
         return str(reservation.instances[0].id)
 
     def has_agent(self, instance_id: str, region: str = REGION) -> bool:
-        host: AgentHost = self.engine
-        return host.has_agent(ACCOUNT, region, instance_id)
+        return self.engine.has_agent(ACCOUNT, region, instance_id)
 
     def address(self, instance_id: str) -> str:
         return next(machine.private_ip for machine in self.world.moto.machines() if machine.instance_id == instance_id)
@@ -92,8 +92,24 @@ class Fleet:
         service = self.switchboard.of(host)
         service.spec = specification(key=instance_id)
         service.events.extend(events)
-        self.engine.wake(host)
+        self.world.doorbell.ring(host)
         return service
+
+
+def thread_agents(world: World, switchboard: Switchboard) -> StartAgent:
+    """Agents on threads of this process, in conversation with the scripted services."""
+
+    def make(boot: Boot) -> Agent:
+        def fetch(bucket: str, key: str, version: str | None) -> Download:
+            stored = world.moto.read_object(boot.machine.account, bucket, key, version)
+            return Download(stored.body, stored.e_tag)
+
+        host = make_host(boot.identifier, boot.home / "root", boot.address, world.clock.now)
+        agent = Agent(host, switchboard, fetch)
+        world.doorbell.subscribe(lambda _: agent.wake())
+        return agent
+
+    return make
 
 
 @pytest.fixture
@@ -102,7 +118,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     world = World(state_dir=tmp_path, moto=MotoBase())
     world.address_base = f"127.{random.randint(64, 127)}.{random.randint(0, 255)}"
     switchboard = Switchboard()
-    engine = Instances(world, lambda _: switchboard)
+    engine = Instances(world, thread_agents(world, switchboard))
     engine.start()
     yield Fleet(world, engine, switchboard)
     engine.stop()
@@ -157,8 +173,8 @@ def test_there_is_no_agent_where_there_is_no_instance(fleet: Fleet) -> None:
     instance_id = fleet.launch()
     assert not fleet.has_agent("i-00000000000000000")
     assert not fleet.has_agent(instance_id, "eu-west-1")
-    fleet.engine.wake("arn:aws:ec2:us-east-1:123456789012:instance/i-00000000000000000")
-    fleet.engine.wake("nonsense")
+    fleet.world.doorbell.ring("arn:aws:ec2:us-east-1:123456789012:instance/i-00000000000000000")
+    fleet.world.doorbell.ring("nonsense")
     assert fleet.has_agent(instance_id)
 
 
@@ -192,7 +208,7 @@ def test_a_stopped_instance_keeps_its_disk_and_address_and_comes_back_with_a_new
     service = fleet.switchboard.of(f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}")
     service.completions.clear()
     service.acknowledged.clear()
-    fleet.engine.wake(f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}")
+    fleet.world.doorbell.ring(f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}")
     wait_for(lambda: is_open(address), "the server, deployed again")
 
 
@@ -234,7 +250,7 @@ def test_a_bundle_that_is_not_in_s3_fails_the_download(fleet: Fleet) -> None:
     service = fleet.deploy(instance_id, {"appspec.yml": appspec()})
     service.spec = specification(key="gone")
     service.events.append("DownloadBundle")
-    fleet.engine.wake(f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}")
+    fleet.world.doorbell.ring(f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}")
     service.wait_until(lambda: bool(service.completions))
     assert service.completions[0][2].message.startswith("NoSuchKey: s3://releases/gone")
 
@@ -269,7 +285,8 @@ def test_what_a_killed_sandbox_left_behind_ends_when_the_next_one_starts(tmp_pat
 
     left = sleeper(tmp_path / "state/instances/i-1/root")
     other = sleeper(tmp_path / "state/instances-of-another/i-1/root")
-    engine = Instances(World(state_dir=tmp_path / "state", moto=MotoBase()), lambda _: Switchboard())
+    world = World(state_dir=tmp_path / "state", moto=MotoBase())
+    engine = Instances(world, thread_agents(world, Switchboard()))
     try:
         engine.start()
         assert left.wait(10) == -signal.SIGKILL
@@ -279,13 +296,6 @@ def test_what_a_killed_sandbox_left_behind_ends_when_the_next_one_starts(tmp_pat
         for process in (left, other):
             process.kill()
             process.wait()
-
-
-def test_the_engine_of_a_world_is_found_again(tmp_path: Path) -> None:
-    world = World(state_dir=tmp_path, moto=MotoBase())
-    with pytest.raises(LookupError, match="install"):
-        agent_host(world)
-    assert install(world) is agent_host(world)
 
 
 def test_addresses_are_used_again_only_when_none_is_fresh() -> None:

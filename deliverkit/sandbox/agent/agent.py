@@ -15,6 +15,7 @@ from deliverkit.sandbox.agent.tracking import forget_command, note_command, take
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # between polls when nobody wakes the agent; real time, for a frozen clock must not stop deliveries
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds after a poll that failed; AWS's agent waits 10 to 90 s
 RESTARTED = "Failing in-progress lifecycle event after an agent restart."
 
 
@@ -40,7 +41,8 @@ class Agent:
         self._poll_seconds = poll_seconds
         self._wake = threading.Event()
         self._is_dead = False
-        self._thread = threading.Thread(target=self._run, name=f"agent-{host.instance_id}", daemon=True)
+        self._thread = threading.Thread(target=self.run, name=f"agent-{host.instance_id}", daemon=True)
+        self._pause = 0.0
 
     def start(self) -> None:
         """Begin to poll."""
@@ -72,12 +74,13 @@ class Agent:
         """True while it polls."""
         return not self._is_dead and self._thread.is_alive()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Poll on the caller's thread until killed."""
         self._report_interrupted()
         while not self._is_dead:
             self._wake.clear()
             self._work_through()
-            self._wake.wait(self._poll_seconds)
+            self._wake.wait(self._poll_seconds + self._pause)
 
     def _work_through(self) -> None:
         """Handle commands until none waits."""
@@ -85,9 +88,11 @@ class Agent:
         while not self._is_dead:
             try:
                 command = self._service.poll(self._host.identifier)
-            except Exception:
-                log.exception("%s: polling for commands failed", self._host.identifier)
+            except Exception as error:  # noqa: BLE001  (the service may be away for any reason; it may come back)
+                self._pause = min(max(self._pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+                log.error("%s: polling for commands failed: %s", self._host.identifier, error)  # noqa: TRY400
                 return
+            self._pause = 0.0
             if command is None or command.identifier == handled:  # the same again: wait, do not spin
                 return
             handled = command.identifier

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 INSTANCE_ID = "DELIVERKIT_INSTANCE_ID"
@@ -68,14 +68,21 @@ class Processes:
         return _environment(pid) >= self._marks
 
 
-def kill_leftovers(instances: Path) -> None:
-    """Kill what the instances of an earlier sandbox in the same place left behind, because it was killed itself.
+def kill_strangers(homes: Path, own: Collection[Path]) -> None:
+    """Kill what instances of an earlier sandbox in the same place left behind, because it was killed itself.
 
     Args:
-        instances: The directory that holds the instances' homes.
+        homes: The directory that holds the instances' homes.
+        own: Homes of instances that still exist; their processes live on.
     """
-    mark = os.fsencode(f"{INSTANCE_ROOT}={instances}{os.sep}")
-    _kill_all(lambda pid: any(variable.startswith(mark) for variable in _environment(pid)))
+    mark = f"{INSTANCE_ROOT}={homes}{os.sep}"
+    spared = tuple(os.fsencode(f"{INSTANCE_ROOT}={home}{os.sep}") for home in own)
+
+    def is_strange(pid: int) -> bool:
+        roots = [each for each in _environment(pid) if each.startswith(os.fsencode(mark))]
+        return any(not root.startswith(spared) for root in roots)
+
+    _kill_all(is_strange)
 
 
 def _all_processes() -> list[int]:

@@ -86,15 +86,3 @@ class CommandService(Protocol):
     def complete(self, identifier: str, status: CommandStatus, diagnostics: Diagnostics) -> None:
         """Tell how the command ended; the first completion of an identifier wins."""
         ...
-
-
-class AgentHost(Protocol):
-    """What the service asks about hosts."""
-
-    def has_agent(self, account: str, region: str, instance_id: str) -> bool:
-        """True when an agent runs on the instance and polls."""
-        ...
-
-    def wake(self, host: str) -> None:
-        """A command waits for the host; its agent should poll now rather than at its next tick."""
-        ...

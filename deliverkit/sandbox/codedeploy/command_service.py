@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.agent.protocol import CommandService, CommandStatus, Diagnostics, HostCommand
@@ -29,6 +29,10 @@ EVENT_TIMED_OUT = "The lifecycle event did not finish within 3600 seconds."
 Completion = Callable[[CommandStatus, Diagnostics], None]
 
 
+REMEMBERED = 20_000
+"""How many ended commands are still known, for agents that report one for a second time."""
+
+
 @dataclass
 class _Open:
     command: HostCommand
@@ -43,28 +47,34 @@ class Commands:
 
     world: World
     _open: dict[str, _Open] = field(default_factory=dict)
+    _waiting: dict[str, list[str]] = field(default_factory=dict)
     _ended: dict[str, CommandStatus] = field(default_factory=dict)
     _specifications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    _nonces: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _last_nonce: int = 0
 
     def publish(self, execution_id: str, specification: Mapping[str, Any]) -> None:
         """Make a deployment's specification known to agents."""
         self._specifications[execution_id] = specification
 
     def send(self, host: str, execution_id: str, name: str, completed: Completion) -> str:
-        """Queue one lifecycle event for a host; `completed` is called once, under the world's lock.
+        """Queue one lifecycle event for a host.
+
+        Args:
+            host: Host identifier, an ARN.
+            execution_id: Names a published specification.
+            name: The lifecycle event.
+            completed: Called once, under the world's lock; it is part of the sandbox's state, so it can be pickled.
 
         Returns:
             The command's identifier.
         """
-        # Imported late: the instances ask this module for the service, and this asks them about agents.
-        from deliverkit.sandbox.instances import agent_host  # noqa: PLC0415
-
         identifier = chance.uuid4()
-        command = HostCommand(identifier, host, execution_id, name, next(self._nonces))
-        timer = self.world.timers.after(START_LIMIT, lambda: self.give_up(identifier, NO_AGENT))
+        self._last_nonce += 1
+        command = HostCommand(identifier, host, execution_id, name, self._last_nonce)
+        timer = self.world.timers.after(START_LIMIT, partial(self.give_up, identifier, NO_AGENT))
         self._open[identifier] = _Open(command, completed, timer)
-        agent_host(self.world).wake(host)
+        self._waiting.setdefault(host, []).append(identifier)
+        self.world.doorbell.ring(host)
         return identifier
 
     def is_running(self, identifier: str) -> bool:
@@ -74,16 +84,14 @@ class Commands:
 
     def withdraw(self, identifier: str) -> None:
         """Take back a command that no agent has taken; its completion is never called."""
-        entry = self._open.pop(identifier, None)
-        if entry is not None:
-            entry.timer.cancel()
-            self._ended[identifier] = CommandStatus.FAILED
+        if identifier in self._open:
+            self._close(identifier, CommandStatus.FAILED)
 
     def poll(self, host: str) -> HostCommand | None:
         """The next command for a host that has not been acknowledged."""
         with self.world.lock:
-            waiting = (entry for entry in self._open.values() if entry.command.host == host)
-            return next((entry.command for entry in waiting if not entry.is_acknowledged), None)
+            waiting = self._waiting.get(host)
+            return self._open[waiting[0]].command if waiting else None
 
     def specification(self, execution_id: str, host: str) -> Mapping[str, Any]:
         """The deployment specification that an execution names.
@@ -108,8 +116,9 @@ class Commands:
                 return CommandStatus.SUCCEEDED
             if not entry.is_acknowledged:
                 entry.is_acknowledged = True
+                self._no_longer_waits(entry.command)
                 entry.timer.cancel()
-                entry.timer = self.world.timers.after(EVENT_LIMIT, lambda: self.give_up(identifier, EVENT_TIMED_OUT))
+                entry.timer = self.world.timers.after(EVENT_LIMIT, partial(self.give_up, identifier, EVENT_TIMED_OUT))
             return CommandStatus.IN_PROGRESS
 
     def complete(self, identifier: str, status: CommandStatus, diagnostics: Diagnostics) -> None:
@@ -117,11 +126,24 @@ class Commands:
         with self.world.lock:
             if identifier in self._ended:
                 return
-            entry = self._find(identifier)
-            del self._open[identifier]
-            self._ended[identifier] = status
-            entry.timer.cancel()
-            entry.completed(status, diagnostics)
+            self._find(identifier)
+            self._close(identifier, status).completed(status, diagnostics)
+
+    def _close(self, identifier: str, status: CommandStatus) -> _Open:
+        entry = self._open.pop(identifier)
+        entry.timer.cancel()
+        self._no_longer_waits(entry.command)
+        self._ended[identifier] = status
+        if len(self._ended) > REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+        return entry
+
+    def _no_longer_waits(self, command: HostCommand) -> None:
+        waiting = self._waiting.get(command.host, [])
+        if command.identifier in waiting:
+            waiting.remove(command.identifier)
+        if not waiting:
+            self._waiting.pop(command.host, None)
 
     def _find(self, identifier: str) -> _Open:
         entry = self._open.get(identifier)

@@ -14,15 +14,21 @@ class Addresses:
 
     def __init__(self, base: str) -> None:
         self._base = base
-        self._next = FIRST
+        self._fresh = [f"{base}.{last}" for last in range(FIRST, LAST + 1)]
         self._returned: list[str] = []
 
     def take(self) -> str | None:
         """An address that no living instance has; None when all 253 are taken."""
-        if self._next <= LAST:
-            self._next += 1
-            return f"{self._base}.{self._next - 1}"
-        return self._returned.pop(0) if self._returned else None
+        unused = self._fresh or self._returned
+        return unused.pop(0) if unused else None
+
+    def reserve(self, address: str) -> bool:
+        """Take just this address; False when it is none of these, or taken."""
+        for unused in (self._fresh, self._returned):
+            if address in unused:
+                unused.remove(address)
+                return True
+        return False
 
     def give_back(self, address: str) -> None:
         """The instance is gone for good."""

@@ -7,12 +7,12 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from deliverkit.sandbox.agent.agent import Agent
-from deliverkit.sandbox.agent.host import Download, Fetcher, make_host
-from deliverkit.sandbox.agent.processes import kill_leftovers
-from deliverkit.sandbox.agent.protocol import CommandService
+from deliverkit.sandbox.agent.processes import kill_strangers
 from deliverkit.sandbox.instances.addresses import Addresses
+from deliverkit.sandbox.instances.agents import InstanceAgent, Pause
+from deliverkit.sandbox.instances.memory_agents import MEMORY, NONE, TAG, MemoryAgents
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_base import Machine
 
@@ -25,28 +25,53 @@ GONE = frozenset({"terminated", "shutting-down"})
 Key = tuple[str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """An instance that is about to run.
+
+    Attributes:
+        machine: As EC2 knows it.
+        identifier: Its host identifier.
+        home: Its directory.
+        address: Its loopback address.
+    """
+
+    machine: Machine
+    identifier: str
+    home: Path
+    address: str
+
+
+StartAgent = Callable[[Boot], InstanceAgent]
+"""Makes the agent of an instance; the engine starts it."""
+
+
 @dataclass
 class Instance:
     """What the sandbox keeps for one EC2 instance: its address for life, and its agent while it runs."""
 
     address: str
-    agent: Agent | None = field(default=None)
+    agent: InstanceAgent | None = field(default=None)
+    pause: Pause = field(default_factory=Pause)
 
 
 class Instances:
-    """The engine behind EC2's instances, and what CodeDeploy asks about them.
+    """The engine behind EC2's instances.
 
-    Everything but killing happens under the world's lock, the only one: CodeDeploy asks while it holds that lock.
+    Everything but killing happens under the world's lock.
 
     Args:
         world: The sandbox.
-        command_service: Gives the service that agents poll; asked once, when the first instance starts.
+        make_agent: Makes the agent of an instance.
+        memory_agents: Answers for simulated instances.
     """
 
-    def __init__(self, world: World, command_service: Callable[[World], CommandService]) -> None:
+    def __init__(self, world: World, make_agent: StartAgent, memory_agents: MemoryAgents | None = None) -> None:
         self._world = world
-        self._command_service = command_service
+        self._make_agent = make_agent
+        self._memory_agents = memory_agents
         self._instances: dict[Key, Instance] = {}
+        self._simulated: dict[Key, str] = {}
         self._without_address: set[Key] = set()
         self._addresses = Addresses(world.address_base)
         self._homes = world.state_dir.resolve() / "instances"
@@ -54,9 +79,12 @@ class Instances:
         self._thread = threading.Thread(target=self._watch, name="sandbox-instances", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch, once what an earlier sandbox in the same directory left behind is gone."""
-        kill_leftovers(self._homes)
+        """Begin to watch, once what an earlier sandbox in the same directory left behind and nobody owns is gone."""
+        own = {self._homes / machine.instance_id for machine in self._machines()}
+        kill_strangers(self._homes, own)
         self._addresses = Addresses(self._world.address_base)  # the server knows its own only after it was made
+        if self._memory_agents is not None:
+            self._memory_agents.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -64,6 +92,8 @@ class Instances:
         self._is_stopped.set()
         if self._thread.is_alive():
             self._thread.join(JOIN_SECONDS)
+        if self._memory_agents is not None:
+            self._memory_agents.stop()
         with self._world.lock:
             agents = [instance.agent for instance in self._instances.values() if instance.agent is not None]
             self._instances.clear()
@@ -82,16 +112,6 @@ class Instances:
                 instance = self._instances.get((account, region, instance_id))
             return instance is not None and instance.agent is not None and instance.agent.is_alive
 
-    def wake(self, host: str) -> None:
-        """A command waits for the host; its agent polls now."""
-        parts = host.split(":")
-        if len(parts) != 6:
-            return
-        with self._world.lock:
-            instance = self._instances.get((parts[4], parts[3], parts[5].removeprefix("instance/")))
-            if instance is not None and instance.agent is not None:
-                instance.agent.wake()
-
     def _watch(self) -> None:
         while not self._is_stopped.wait(TICK_SECONDS):
             try:
@@ -108,35 +128,56 @@ class Instances:
         # the sandbox's start.
         return list(self._world.moto.machines()) if "moto.ec2.models" in sys.modules else []
 
+    # --- beginning ------------------------------------------------------------------------------------
+
     def _start_running(self) -> None:
         if self._is_stopped.is_set():
             return
         for machine in self._machines():
             key = (machine.account, machine.region, machine.instance_id)
-            instance = self._instances.get(key)
-            if machine.state == "running" and (instance is None or instance.agent is None):
+            if machine.state != "running" or machine.tags.get(TAG) == NONE:
+                continue
+            if machine.tags.get(TAG) == MEMORY and self._memory_agents is not None:
+                if key not in self._simulated:
+                    self._simulated[key] = identifier_of(machine)
+                    self._memory_agents.add(identifier_of(machine), machine.account)
+            elif not self._is_served(key):
                 self._boot(key, machine)
 
-    def _boot(self, key: Key, machine: Machine) -> None:
+    def _is_served(self, key: Key) -> bool:
+        """True while the instance's agent runs, or ended only a moment ago."""
         instance = self._instances.get(key)
+        if instance is None or instance.agent is None:
+            return False
+        return instance.agent.is_alive or not instance.pause.is_over()
+
+    def _boot(self, key: Key, machine: Machine) -> None:
+        instance = self._instances.get(key) or self._place(key, machine)
         if instance is None:
-            address = self._addresses.take()
-            if address is None:
-                if key not in self._without_address:  # said once; it is tried again at every tick
-                    log.warning("%s gets no agent: all addresses are taken", machine.instance_id)
-                self._without_address.add(key)
-                return
-            instance = self._instances[key] = Instance(address)
-            self._world.moto.set_private_ip(machine.account, machine.region, machine.instance_id, address)
-        root = self._homes / machine.instance_id / "root"
-        identifier = f"arn:aws:ec2:{machine.region}:{machine.account}:instance/{machine.instance_id}"
-        host = make_host(identifier, root, instance.address, self._world.clock.now)
-        instance.agent = Agent(host, self._command_service(self._world), self._fetcher(machine.account))
+            return
+        instance.pause.is_over()
+        home = self._homes / machine.instance_id
+        instance.agent = self._make_agent(Boot(machine, identifier_of(machine), home, instance.address))
         instance.agent.start()
 
-    def _take_ended(self) -> list[Agent]:
+    def _place(self, key: Key, machine: Machine) -> Instance | None:
+        """Give the instance the address it had before the sandbox's restart, or a new one."""
+        address = machine.private_ip if self._addresses.reserve(machine.private_ip) else self._addresses.take()
+        if address is None:
+            if key not in self._without_address:  # said once; it is tried again at every tick
+                log.warning("%s gets no agent: all addresses are taken", machine.instance_id)
+            self._without_address.add(key)
+            return None
+        instance = self._instances[key] = Instance(address)
+        self._world.moto.set_private_ip(machine.account, machine.region, machine.instance_id, address)
+        return instance
+
+    # --- ending ---------------------------------------------------------------------------------------
+
+    def _take_ended(self) -> list[InstanceAgent]:
         """Agents of instances that run no longer; their instances forget them."""
         states = {(machine.account, machine.region, machine.instance_id): machine.state for machine in self._machines()}
+        self._forget_simulated(states)
         ended = []
         for key, instance in list(self._instances.items()):
             state = states.get(key, "terminated")
@@ -148,9 +189,13 @@ class Instances:
                 del self._instances[key]
         return ended
 
-    def _fetcher(self, account: str) -> Fetcher:
-        def fetch(bucket: str, key: str, version: str | None) -> Download:
-            stored = self._world.moto.read_object(account, bucket, key, version)
-            return Download(stored.body, stored.e_tag)
+    def _forget_simulated(self, states: dict[Key, str]) -> None:
+        for key, identifier in list(self._simulated.items()):
+            if states.get(key) != "running" and self._memory_agents is not None:
+                self._memory_agents.remove(identifier)
+                del self._simulated[key]
 
-        return fetch
+
+def identifier_of(machine: Machine) -> str:
+    """The host identifier under which an instance's agent polls: the instance's ARN."""
+    return f"arn:aws:ec2:{machine.region}:{machine.account}:instance/{machine.instance_id}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
+from deliverkit.sandbox.kernel.doorbell import Doorbell
 from deliverkit.sandbox.kernel.operations import Answer, Context, Service
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     lock: threading.RLock = field(default_factory=threading.RLock)
     timers: Timers = field(init=False)
+    doorbell: Doorbell = field(default_factory=Doorbell)
     services: dict[str, Service] = field(default_factory=dict)
     address_base: str = "127.0.1"
+    endpoint: str = ""
     _stores: dict[tuple[type, str, str], Any] = field(default_factory=dict)
     _subscribers: list[Callable[[Notice], None]] = field(default_factory=list)
 
