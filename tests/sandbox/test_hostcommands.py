@@ -1,4 +1,4 @@
-"""CodeDeployCommandService over HTTP, spoken by hand as a foreign host agent would, and by the built-in agent's process."""
+"""CodeDeployCommandService over HTTP, spoken by a foreign agent and by the built-in agent's process."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_foreign_agent_carries_a_deployment_to_its_end(fleet: Fleet, target: s
         assert agent.complete(command, "Succeeded") == 200
     assert len(set(nonces)) == len(EVENTS)
     assert fleet.end(deployment)["status"] == "Succeeded"
-    assert [name for name in fleet.events(deployment, instance)] == EVENTS
+    assert list(fleet.events(deployment, instance)) == EVENTS
 
 
 def test_the_first_completion_counts_and_a_second_is_no_error(fleet: Fleet) -> None:
