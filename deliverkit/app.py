@@ -138,6 +138,26 @@ def find_sandbox(state_dir: Path) -> Any | None:
     return launcher.find(state_dir)
 
 
+def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Ask one of the running sandbox's own endpoints: its clock, its faults.
+
+    Raises:
+        UsageError: If the sandbox refuses.
+        UnreachableError: If no sandbox runs, or it does not answer.
+    """
+    from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415
+
+    running = find_sandbox(state_dir)
+    if running is None:
+        raise UnreachableError("no sandbox runs here", hint="deliverkit sandbox up")
+    try:
+        return ask(running.endpoint, method, path, params)
+    except RefusedError as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UnreachableError(f"the sandbox at {running.endpoint} does not answer: {error}") from error
+
+
 def seed_sandbox(
     config: Path | str | None, *, state_dir: Path, region: str | None, instances: Mapping[str, int]
 ) -> Iterator[str]:

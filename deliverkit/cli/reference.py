@@ -22,12 +22,15 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(parser: argparse.ArgumentParser) -> Iterator[str]:
+def _command(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
     verbs = _subparsers(parser)
     if not verbs:
         yield from _arguments(parser, is_top=False)
     for name, verb in verbs.items():
-        yield f"### {name}"
+        if _subparsers(verb):
+            yield from _command(verb, f"{before}{name} ")
+            continue
+        yield f"### {before}{name}"
         yield ""
         yield from _arguments(verb, is_top=False)
         yield ""

@@ -12,13 +12,14 @@ from typing import Any
 from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
+from deliverkit.sandbox.control import install as install_control
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
 from deliverkit.sandbox.hostcommands import install as install_hostcommands
 from deliverkit.sandbox.instances import install as install_instances
 from deliverkit.sandbox.kernel.engine import Engine
-from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_base import MotoBase
+from deliverkit.sandbox.moto_time import follow_clock
 
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -39,6 +40,7 @@ class Sandbox:
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.world = World(state_dir=self.state_dir, moto=MotoBase())
         self.world.moto.forget()
+        follow_clock(self.world.clock)
         self._alarms = install_alarms(self.world)
         self._engines: list[Engine] = [
             install_codedeploy(self.world),
@@ -47,6 +49,8 @@ class Sandbox:
             install_codepipeline(self.world),
             self._alarms,
         ]
+        self.control = install_control(self.world)
+        self.control.add({("GET", "status"): self._status})
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])
         self.world.endpoint = self.endpoint
@@ -88,7 +92,7 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Front(self.world, self._control, observers=[self._notice_metrics])
+        front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
         # Bound here, because werkzeug answers a taken port by ending the process.
         with socket.create_server((LOOPBACK, port)) as bound:
             return make_server(
@@ -100,7 +104,5 @@ class Sandbox:
         if scope.service == "monitoring":
             self._alarms.look()
 
-    def _control(self, method: str, path: str, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-        if (method, path) == ("GET", "status"):
-            return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}
-        raise ApiError("UnknownOperationException", f"the sandbox has no endpoint {method} {path}", status=404)
+    def _status(self, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}

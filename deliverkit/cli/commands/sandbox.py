@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 
-from deliverkit.cli import render
+from deliverkit.cli import render, sandbox_clock
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
 from deliverkit.errors import ExitCode, UnreachableError, UsageError
 
@@ -32,6 +32,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
         help=f"instances for each environment, or for one (default: {DEFAULT_INSTANCES}); may be given several times",
     )
     seed.set_defaults(run=_seed)
+    sandbox_clock.configure(verbs.add_parser("clock", parents=[shared], help="its own time"), shared)
 
 
 def _port(text: str) -> int:

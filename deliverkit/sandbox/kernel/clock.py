@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 log = logging.getLogger(__name__)
+FASTEST = 1000.0
+"""Virtual seconds per real second; faster, the processes of instances would seem to stand still."""
 
 
 class VirtualClock:
@@ -98,6 +100,7 @@ class Timers:
         self._queue: list[Timer] = []
         self._order = itertools.count()
         self._is_stopped = False
+        self._is_firing = False
         self._thread = threading.Thread(target=self._run, name="sandbox-timers", daemon=True)
         clock.subscribe(self._awaken)
 
@@ -122,23 +125,48 @@ class Timers:
         """Run the action on the timer thread as soon as possible, never inside the caller."""
         return self.after(timedelta(0), action)
 
+    def next_due(self) -> datetime | None:
+        """When the next timer falls due; None when none waits."""
+        with self._wake:
+            return min((timer.due for timer in self._queue if not timer.is_cancelled), default=None)
+
+    def settle(self, patience: float) -> bool:
+        """Wait until everything that is due has run, `patience` real seconds at most; not to be called under the lock.
+
+        Returns:
+            False when something due has still to run.
+        """
+        with self._wake:
+            return self._wake.wait_for(self._has_settled, patience)
+
+    def _has_settled(self) -> bool:
+        return not self._is_firing and (not self._queue or self._queue[0].due > self._clock.now())
+
     def _awaken(self) -> None:
         with self._wake:
             self._wake.notify_all()
 
     def _run(self) -> None:
         while not self._is_stopped:
-            timer = self._next_due()
+            timer = self._take_due()
             if timer is not None and not timer.is_cancelled:
                 self._fire(timer)
+            if timer is not None:
+                self._rest()
 
-    def _next_due(self) -> Timer | None:
+    def _rest(self) -> None:
+        with self._wake:
+            self._is_firing = False
+            self._wake.notify_all()
+
+    def _take_due(self) -> Timer | None:
         with self._wake:
             if not self._queue:
                 self._wake.wait()
                 return None
             delay = self._clock.real_seconds_until(self._queue[0].due)
             if delay == 0.0:
+                self._is_firing = True
                 return heapq.heappop(self._queue)
             self._wake.wait(delay)
             return None

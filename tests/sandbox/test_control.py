@@ -1,0 +1,145 @@
+"""The sandbox's own endpoints: the clock over HTTP and by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deliverkit.sandbox.control.endpoints import Endpoints
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.server import Sandbox
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    running = Sandbox(tmp_path / "state")
+    running.start()
+    yield running
+    running.stop()
+
+
+def ask(sandbox: Sandbox, path: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(f"{sandbox.endpoint}/_sandbox/{path}", data, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+def refused(sandbox: Sandbox, path: str, body: Any) -> str:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        ask(sandbox, path, body)
+    assert caught.value.code == 400
+    return str(json.loads(caught.value.read())["message"])
+
+
+def test_time_is_frozen_and_set_free(sandbox: Sandbox) -> None:
+    assert ask(sandbox, "clock", {"speed": 0})["is_frozen"] is True
+    assert ask(sandbox, "clock")["now"] == ask(sandbox, "clock")["now"]
+    shown = ask(sandbox, "clock", {"speed": 1000})
+    assert (shown["speed"], shown["is_frozen"]) == (1000.0, False)
+    assert ask(sandbox, "clock")["now"] > shown["now"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"speed": -1},
+        {"speed": 1001},
+        {"speed": True},
+        {"speed": "fast"},
+        {"speed": 1, "advance_seconds": 1},
+        {"advance_seconds": -1},
+        {"advance_seconds": 1e12},
+        {"spede": 1},
+    ],
+)
+def test_a_time_that_cannot_be_is_refused(sandbox: Sandbox, body: Any) -> None:
+    before = ask(sandbox, "clock")["speed"]
+    assert refused(sandbox, "clock", body)
+    assert ask(sandbox, "clock")["speed"] == before
+
+
+def test_a_jump_lets_every_timer_on_the_way_see_its_own_moment(sandbox: Sandbox) -> None:
+    world = sandbox.world
+    world.clock.set_speed(0)
+    began = world.clock.now()
+    seen: list[timedelta] = []
+
+    def tick() -> None:
+        seen.append(world.clock.now() - began)
+        if len(seen) < 4:
+            world.timers.after(timedelta(minutes=10), tick)
+
+    world.timers.after(timedelta(minutes=10), tick)
+    shown = ask(sandbox, "clock", {"advance_seconds": 3600})
+    assert datetime.fromisoformat(shown["now"]) - began == timedelta(hours=1)
+    assert [round(moment.total_seconds() / 60) for moment in seen] == [10, 20, 30, 40]
+
+
+def test_a_long_jump_does_not_stop_for_every_second(sandbox: Sandbox) -> None:
+    sandbox.world.clock.set_speed(0)
+    began = sandbox.world.clock.now()
+    shown = ask(sandbox, "clock", {"advance_seconds": 30 * 86400})
+    assert datetime.fromisoformat(shown["now"]) - began == timedelta(days=30)
+
+
+def test_an_endpoint_belongs_to_one_handler() -> None:
+    endpoints = Endpoints()
+    endpoints.add({("GET", "moon"): lambda _: {"phase": "full"}})
+    assert endpoints.answer("GET", "moon", {}) == {"phase": "full"}
+    with pytest.raises(ValueError, match="taken"):
+        endpoints.add({("GET", "moon"): lambda _: {}})
+    with pytest.raises(ApiError):
+        endpoints.answer("POST", "moon", {})
+
+
+# --- the command line ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    assert typed(tmp_path, "sandbox", "up").returncode == 0
+    yield tmp_path
+    typed(tmp_path, "sandbox", "down")
+
+
+def typed(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "DELIVERKIT_STATE_DIR": str(home / "state")}
+    command = [sys.executable, "-m", "deliverkit", *words]
+    return subprocess.run(command, env=environ, cwd=home, capture_output=True, text=True, timeout=60, check=False)
+
+
+def document(home: Path, *words: str) -> Any:
+    ran = typed(home, *words, "--output", "json")
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_the_clock_is_set_by_typing(home: Path) -> None:
+    assert document(home, "sandbox", "clock")["speed"] == 1.0
+    assert document(home, "sandbox", "clock", "speed", "60")["speed"] == 60.0
+    frozen = document(home, "sandbox", "clock", "freeze")
+    assert frozen["is_frozen"] is True
+    jumped = document(home, "sandbox", "clock", "advance", "1h30m")
+    gone = datetime.fromisoformat(jumped["now"]) - datetime.fromisoformat(frozen["now"])
+    assert gone == timedelta(hours=1, minutes=30)
+    assert document(home, "sandbox", "clock", "run")["speed"] == 1.0
+    assert "as fast as outside" in typed(home, "sandbox", "clock", "show").stdout
+    for wrong in (("speed", "0"), ("speed", "1001"), ("speed", "quick"), ("advance", "90"), ("stop",)):
+        assert typed(home, "sandbox", "clock", *wrong).returncode == 2, wrong
+
+
+def test_without_a_sandbox_there_is_no_clock(tmp_path: Path) -> None:
+    ran = typed(tmp_path, "sandbox", "clock", "show")
+    assert ran.returncode == 8
+    assert "deliverkit sandbox up" in ran.stderr

@@ -1,0 +1,104 @@
+"""Timestamps of moto's services are virtual; what clients compare with their own clock is real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from deliverkit.sandbox.server import Sandbox
+
+DAYS = timedelta(days=40)
+CLOSE = timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    running = Sandbox(Path(tmp_path_factory.mktemp("sandbox")))
+    running.start()
+    running.world.clock.advance(DAYS)
+    yield running
+    running.stop()
+
+
+def client(sandbox: Sandbox, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=sandbox.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def is_virtual(moment: datetime) -> bool:
+    distance = moment - datetime.now(UTC)
+    assert abs(distance) < CLOSE or abs(distance - DAYS) < CLOSE
+    return abs(distance - DAYS) < CLOSE
+
+
+def test_an_objects_last_change_is_virtual(sandbox: Sandbox) -> None:
+    s3 = client(sandbox, "s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="key", Body=b"x")
+    assert is_virtual(s3.head_object(Bucket="bucket", Key="key")["LastModified"])
+    assert is_virtual(s3.list_objects_v2(Bucket="bucket")["Contents"][0]["LastModified"])
+
+
+def test_metric_data_without_a_timestamp_and_launches_are_virtual(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    cloudwatch.put_metric_data(Namespace="shop", MetricData=[{"MetricName": "orders", "Value": 1.0}])
+    now = sandbox.world.clock.now()
+    found = cloudwatch.get_metric_statistics(
+        Namespace="shop",
+        MetricName="orders",
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    assert [point["Sum"] for point in found["Datapoints"]] == [1.0]
+    launched = client(sandbox, "ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
+    assert is_virtual(launched["Instances"][0]["LaunchTime"])
+
+
+def test_a_message_that_was_taken_comes_back_in_virtual_time(sandbox: Sandbox) -> None:
+    sqs = client(sandbox, "sqs")
+    queue = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="one")
+    taken = {"QueueUrl": queue, "VisibilityTimeout": 600}
+    assert len(sqs.receive_message(**taken)["Messages"]) == 1
+    assert "Messages" not in sqs.receive_message(**taken)
+    sandbox.world.clock.advance(timedelta(minutes=11))
+    assert len(sqs.receive_message(**taken)["Messages"]) == 1
+
+
+def test_a_long_poll_ends_though_time_is_frozen(sandbox: Sandbox) -> None:
+    sqs = client(sandbox, "sqs")
+    queue = sqs.create_queue(QueueName="empty")["QueueUrl"]
+    sandbox.world.clock.set_speed(0)
+    try:
+        assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+    finally:
+        sandbox.world.clock.set_speed(1)
+
+
+def test_credentials_expire_by_the_clients_clock(sandbox: Sandbox) -> None:
+    given = client(sandbox, "sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/r", RoleSessionName="session")
+    assert abs(given["Credentials"]["Expiration"] - datetime.now(UTC) - timedelta(hours=1)) < CLOSE
+
+
+def test_the_sandbox_made_last_tells_the_time(tmp_path: Path, sandbox: Sandbox) -> None:
+    other = Sandbox(tmp_path / "other")
+    other.start()
+    try:
+        s3 = client(other, "s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="key", Body=b"x")
+        assert not is_virtual(s3.head_object(Bucket="bucket", Key="key")["LastModified"])
+    finally:
+        other.stop()
