@@ -31,6 +31,7 @@ from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.ports import Check, Clock, Deployer, Ledger, LockService, PipelineService
 from deliverkit.releasing import BuildRecipe, Packager
+from deliverkit.sandboxing import find_sandbox
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SANDBOX_KEY = "sandbox"
@@ -87,75 +88,6 @@ def write_bundle(path: Path | None, *, destination: Path, config: Path | None = 
 
 
 # --- the sandbox -----------------------------------------------------------------------------------
-
-
-def start_sandbox(state_dir: Path, *, port: int | None, region: str) -> Any:
-    """Start a sandbox in the background, or give the one that runs.
-
-    Raises:
-        UnreachableError: If it does not start.
-    """
-    from deliverkit.sandbox import launcher  # noqa: PLC0415  (nobody pays for the sandbox who does not start it)
-
-    try:
-        return launcher.start(state_dir, port=port, region=region)
-    except launcher.LaunchError as error:
-        raise UnreachableError(str(error), hint=error.hint) from error
-
-
-def serve_sandbox(state_dir: Path, *, port: int, region: str, announce: Callable[[str], None]) -> None:
-    """Serve a sandbox in this process until a signal.
-
-    Raises:
-        UnreachableError: If it does not start.
-    """
-    from deliverkit.sandbox import launcher  # noqa: PLC0415
-
-    try:
-        launcher.serve(state_dir, port=port, region=region, announce=announce)
-    except launcher.LaunchError as error:
-        raise UnreachableError(str(error), hint=error.hint) from error
-
-
-def stop_sandbox(state_dir: Path) -> bool:
-    """Stop the sandbox with everything inside; False when none ran.
-
-    Raises:
-        UnreachableError: If its process does not end.
-    """
-    from deliverkit.sandbox import launcher  # noqa: PLC0415
-
-    try:
-        return launcher.stop(state_dir)
-    except launcher.LaunchError as error:
-        raise UnreachableError(str(error), hint=error.hint) from error
-
-
-def find_sandbox(state_dir: Path) -> Any | None:
-    """The sandbox that keeps its state there; None when none runs."""
-    from deliverkit.sandbox import launcher  # noqa: PLC0415
-
-    return launcher.find(state_dir)
-
-
-def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
-    """Ask one of the running sandbox's own endpoints: its clock, its faults.
-
-    Raises:
-        UsageError: If the sandbox refuses.
-        UnreachableError: If no sandbox runs, or it does not answer.
-    """
-    from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415
-
-    running = find_sandbox(state_dir)
-    if running is None:
-        raise UnreachableError("no sandbox runs here", hint="deliverkit sandbox up")
-    try:
-        return ask(running.endpoint, method, path, params)
-    except RefusedError as error:
-        raise UsageError(str(error)) from error
-    except OSError as error:
-        raise UnreachableError(f"the sandbox at {running.endpoint} does not answer: {error}") from error
 
 
 def seed_sandbox(

@@ -54,7 +54,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _run(arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.app import ask_sandbox  # noqa: PLC0415
+    from deliverkit.sandboxing import ask_sandbox  # noqa: PLC0415
 
     change = arguments.change(arguments)
     shown = ask_sandbox(sandbox_state_dir(console), "GET" if change is None else "POST", "clock", change)

@@ -28,7 +28,9 @@ LAYERS = {
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "packaging", "ports", "domain", "errors"},
     "sandbox": set(),
+    "sandboxing": {"sandbox", "errors"},
     "app": {
+        "sandboxing",
         "delivery",
         "releasing",
         "engine",
@@ -39,9 +41,8 @@ LAYERS = {
         "ports",
         "domain",
         "errors",
-        "sandbox",
     },
-    "cli": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
+    "cli": {"app", "sandboxing", "delivery", "engine", "ports", "domain", "errors", "_version"},
     "console": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
     "testing": {"delivery", "engine", "adapters", "ports", "domain", "errors"},

@@ -42,7 +42,7 @@ def _port(text: str) -> int:
 
 
 def _up(arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.app import serve_sandbox, start_sandbox  # noqa: PLC0415
+    from deliverkit.sandboxing import serve_sandbox, start_sandbox  # noqa: PLC0415
 
     region = options.region or console.environ.get("AWS_DEFAULT_REGION", "us-east-1")
     if arguments.foreground:
@@ -55,7 +55,7 @@ def _up(arguments: Namespace, options: Options, console: Console) -> int:
 
 
 def _down(_arguments: Namespace, _options: Options, console: Console) -> int:
-    from deliverkit.app import stop_sandbox  # noqa: PLC0415
+    from deliverkit.sandboxing import stop_sandbox  # noqa: PLC0415
 
     was_running = stop_sandbox(sandbox_state_dir(console))
     console.tell("the sandbox is down" if was_running else "no sandbox runs here")
@@ -63,7 +63,7 @@ def _down(_arguments: Namespace, _options: Options, console: Console) -> int:
 
 
 def _status(_arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.app import find_sandbox  # noqa: PLC0415
+    from deliverkit.sandboxing import find_sandbox  # noqa: PLC0415
 
     running = find_sandbox(sandbox_state_dir(console))
     if running is None:
