@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
@@ -35,7 +36,7 @@ class AlarmWatch:
         if reason is not None:
             self.end(Ending("Stopped", "ALARM_ACTIVE", reason, cuts_instances=True))
         else:
-            self.world.timers.after(INTERVAL, lambda: self._look(configuration))
+            self.world.timers.after(INTERVAL, partial(self._look, configuration))
 
     def _reason(self, configuration: dict[str, Any]) -> str | None:
         """Why the deployment must stop; an alarm that cannot be read stops it too, unless told otherwise."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
 from deliverkit.sandbox.codedeploy import lifecycle, notices, scheduling
@@ -173,9 +174,8 @@ class Rollout:
         event.status, event.started_at = "InProgress", self.world.clock.now()
         target.updated_at = event.started_at
         execution = lifecycle.execution_id(self.deployment)
-        target.command_id = commands_of(self.world).send(
-            target.arn, execution, event.name, lambda status, found: self._completed(target, event, status, found)
-        )
+        completed = partial(self._completed, target, event)
+        target.command_id = commands_of(self.world).send(target.arn, execution, event.name, completed)
         return None
 
     def _completed(self, target: Target, event: Event, status: CommandStatus, found: Diagnostics) -> None:
