@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from deliverkit.sandbox.codepipeline import starts
 from deliverkit.sandbox.codepipeline.definition import Action
@@ -26,14 +27,14 @@ def watch(world: World, pipeline: Pipeline) -> None:
     if pipeline.is_watched:
         return
     pipeline.is_watched = True
-    world.timers.soon(lambda: _look_again(world, pipeline))
+    world.timers.soon(partial(_look_again, world, pipeline))
 
 
 def _look_again(world: World, pipeline: Pipeline) -> None:
     sources = polling_sources(pipeline)
     pipeline.is_watched = bool(sources) and not pipeline.is_deleted
     if pipeline.is_watched:
-        world.timers.after(INTERVAL, lambda: _look_again(world, pipeline))
+        world.timers.after(INTERVAL, partial(_look_again, world, pipeline))
         for action in sources:
             _look(world, pipeline, action)
 

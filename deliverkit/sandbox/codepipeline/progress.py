@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from deliverkit.sandbox.codepipeline import admission, artifacts, notices, variables
@@ -200,8 +201,8 @@ def _start(world: World, pipeline: Pipeline, execution: Execution, stage: StageR
     stage.runs.append(run)
     pipeline.runs.append(run)
     notices.action_changed(world, pipeline, execution, run, "STARTED")
-    job = Job(world, pipeline, execution, run, partial(_end, world, pipeline, execution, run))
-    world.timers.soon(lambda: job.take(partial(_work, job)))
+    job = Job(world, pipeline, execution, run)
+    job.after(timedelta(0), partial(_work, job))
 
 
 def _work(job: Job) -> None:
@@ -220,7 +221,8 @@ def _work(job: Job) -> None:
         PROVIDERS[run.action.type].start(job)
 
 
-def _end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, outcome: Outcome) -> None:
+def end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, outcome: Outcome) -> None:
+    """End an attempt as its provider says; the first end counts, and none after it was abandoned."""
     if not run.is_open:
         return
     end_run(world, pipeline, execution, run, Status.FAILED if outcome.failure else Status.SUCCEEDED, outcome)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from deliverkit.sandbox.codepipeline import progress
 from deliverkit.sandbox.codepipeline.providers.provider import STEP
 from deliverkit.sandbox.codepipeline.state import Execution, Outcome, Pipeline, StageRun, Status
@@ -29,7 +31,7 @@ def stop(world: World, pipeline: Pipeline, execution_id: str, *, is_abandoning: 
     if is_abandoning:
         _abandon(world, pipeline, execution)
     if is_abandoning or not _answerable_runs(execution):
-        world.timers.after(STEP, lambda: _end(world, pipeline, execution))
+        world.timers.after(STEP, partial(_end, world, pipeline, execution))
 
 
 def _begin(world: World, pipeline: Pipeline, execution: Execution) -> None:

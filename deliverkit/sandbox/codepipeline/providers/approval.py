@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import errors
@@ -54,7 +55,7 @@ class ManualApproval:
             if failure is not None:
                 return job.end(Outcome(failure=failure))
         job.run.token = job.run.external_id = job.run.id
-        return job.after(timeout, lambda: _expire(job))
+        return job.after(timeout, partial(_expire, job))
 
 
 def _expire(job: Job) -> None:
@@ -72,7 +73,7 @@ def _publish(job: Job, topic: str, timeout: timedelta) -> Failure | None:
     message = json.dumps(_message(job, timeout))
     # Delivery calls subscribers, who may call the sandbox before they answer: never under the world's lock.
     threading.Thread(
-        target=lambda: sns.publish(message, arn=topic, subject=subject[:100]), name="sandbox-approval", daemon=True
+        target=partial(sns.publish, message, arn=topic, subject=subject[:100]), name="sandbox-approval", daemon=True
     ).start()
     return None
 

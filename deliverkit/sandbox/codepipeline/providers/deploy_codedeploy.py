@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import artifacts
@@ -70,7 +71,7 @@ class CodeDeployDeploy:
                 return job.fail("JobFailed", _reason(deployment), summary=f"Deployment {deployment['status']}")
         if job.world.clock.now() >= until:
             return job.fail("JobFailed", f"The action timed out while deployment {job.run.external_id} was running")
-        return job.after(STEP, lambda: self._watch(job, until))
+        return job.after(STEP, partial(self._watch, job, until))
 
 
 def _revision(job: Job, artifact: Artifact) -> dict[str, Any]:

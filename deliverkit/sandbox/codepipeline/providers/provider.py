@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
@@ -49,14 +50,12 @@ class Job:
         pipeline: The pipeline.
         execution: The pipeline execution.
         run: The attempt.
-        end: Ends the attempt; the first end counts, and none after it was abandoned.
     """
 
     world: World
     pipeline: Pipeline
     execution: Execution
     run: ActionRun
-    end: Callable[[Outcome], None]
 
     @property
     def configuration(self) -> Mapping[str, str]:
@@ -71,8 +70,11 @@ class Job:
         return self.world.context(self.pipeline.account, self.run.region, principal)
 
     def after(self, delay: timedelta, step: Callable[[], None]) -> None:
-        """Take the step after a virtual delay, unless the attempt has ended by then."""
-        self.world.timers.after(delay, lambda: self.take(step))
+        """Take the step after a virtual delay, unless the attempt has ended by then.
+
+        The step must be picklable, as all state is: a bound method or a `functools.partial` of a module's function.
+        """
+        self.world.timers.after(delay, partial(self.take, step))
 
     def take(self, step: Callable[[], None]) -> None:
         """Take the step now, unless the attempt has ended; a step that breaks fails the attempt, it never hangs."""
@@ -85,6 +87,12 @@ class Job:
         except Exception:
             log.exception("action %s of pipeline %s broke", self.run.action.name, self.pipeline.name)
             self.fail("SystemUnavailable", "the sandbox failed in this action; see its log")
+
+    def end(self, outcome: Outcome) -> None:
+        """End the attempt; the first end counts, and none after it was abandoned."""
+        from deliverkit.sandbox.codepipeline import progress  # noqa: PLC0415  (the progress starts the providers)
+
+        progress.end(self.world, self.pipeline, self.execution, self.run, outcome)
 
     def succeed(self, outcome: Outcome) -> None:
         """The work is done."""
