@@ -12,6 +12,8 @@ The rooms:
     agent/         the host agent: a client of that queue that unpacks, copies and runs hooks
     instances      EC2 instances as directories with a loopback address of their own
     alarms/        CloudWatch alarms that change state as data arrives and time passes
+    access/        which operation a request asks for, and whether its caller may
+    faults/        throttling, lost connections and regions, broken hosts: one module for each kind
     control/       the sandbox's own endpoints: its clock and its weather
     front, server  the HTTP front that routes by the SigV4 credential scope, and the process around it
 """

@@ -13,6 +13,7 @@ from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.control import install as install_control
+from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
 from deliverkit.sandbox.hostcommands import install as install_hostcommands
 from deliverkit.sandbox.instances import install as install_instances
@@ -92,7 +93,7 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
+        front = Weather(self.world, Front(self.world, self.control.answer, observers=[self._notice_metrics]))
         # Bound here, because werkzeug answers a taken port by ending the process.
         with socket.create_server((LOOPBACK, port)) as bound:
             return make_server(

@@ -13,6 +13,7 @@ from deliverkit.sandbox.agent.host import Fetcher, Host
 from deliverkit.sandbox.agent.installer import install
 from deliverkit.sandbox.agent.layout import ARCHIVE, BUNDLE, deployment_directory, host_path
 from deliverkit.sandbox.agent.specification import DeploymentSpecification
+from deliverkit.sandbox.agent.troubles import require_space
 
 NEVER_NOOP = frozenset({"DownloadBundle", "Install"})
 DEFAULT_APPSPEC = "appspec.yml"
@@ -72,6 +73,7 @@ class Executor:
 
     def _download_bundle(self, specification: DeploymentSpecification) -> None:
         self._remove_old_revisions(specification)
+        require_space(self._host.layout.root)
         directory = self._directory(specification)
         bundle = directory / BUNDLE
         self._fetch_bundle(specification, bundle)
@@ -97,6 +99,7 @@ class Executor:
                 listed = ", ".join(f'"{event}"' for event in unknown)
                 raise AgentError(f"appspec.yml file contains unknown lifecycle events: [{listed}]")
         archive = host_path(directory, ARCHIVE)
+        require_space(self._host.layout.root)
         install(self._host.layout, specification.group_id, archive, appspec, specification.file_exists_behavior)
         self._point(self._host.layout.last_successful(specification.group_id), specification)
 

@@ -25,6 +25,7 @@ from deliverkit.sandbox.agent.appspec import Script
 from deliverkit.sandbox.agent.errors import Code, ScriptError
 from deliverkit.sandbox.agent.processes import Processes
 from deliverkit.sandbox.agent.script_log import ScriptLog
+from deliverkit.sandbox.agent.troubles import held_up
 
 READ_SIZE = 1 << 16
 BUSY_TRIES = 200
@@ -80,6 +81,7 @@ class ScriptRun:
     def _start(self) -> subprocess.Popen[bytes]:
         # The agent appends the location to a command line unquoted: a blank separates arguments.
         command = self._command([str(self.path), *self.script.location.split()[1:]])
+        command = held_up(command, self.cwd, self.environment.get("LIFECYCLE_EVENT", ""))
         try:
             return self._spawn(command)
         except OSError as error:

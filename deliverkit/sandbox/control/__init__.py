@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deliverkit.sandbox.control.clock import clock_endpoints
 from deliverkit.sandbox.control.endpoints import Endpoint, Endpoints, Handler
+from deliverkit.sandbox.faults import fault_endpoints
 from deliverkit.sandbox.kernel.world import World
 
 __all__ = ["Endpoint", "Endpoints", "Handler", "install"]
@@ -13,4 +14,5 @@ def install(world: World) -> Endpoints:
     """The endpoints that every sandbox has; others may be added."""
     endpoints = Endpoints()
     endpoints.add(clock_endpoints(world))
+    endpoints.add(fault_endpoints(world))
     return endpoints

@@ -12,6 +12,7 @@ from pathlib import Path
 from deliverkit.sandbox.agent.processes import kill_strangers
 from deliverkit.sandbox.instances.addresses import Addresses
 from deliverkit.sandbox.instances.agents import InstanceAgent, Pause
+from deliverkit.sandbox.instances.conditions import Conditions, Key
 from deliverkit.sandbox.instances.memory_agents import MEMORY, NONE, TAG, MemoryAgents
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_base import Machine
@@ -21,8 +22,6 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.1  # real time: instances come and go by API calls, also while the virtual clock is frozen
 JOIN_SECONDS = 5.0
 GONE = frozenset({"terminated", "shutting-down"})
-
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +127,10 @@ class Instances:
         # the sandbox's start.
         return list(self._world.moto.machines()) if "moto.ec2.models" in sys.modules else []
 
+    @property
+    def _crashed(self) -> set[Key]:
+        return self._world.store(Conditions, "", "").crashed
+
     # --- beginning ------------------------------------------------------------------------------------
 
     def _start_running(self) -> None:
@@ -135,7 +138,7 @@ class Instances:
             return
         for machine in self._machines():
             key = (machine.account, machine.region, machine.instance_id)
-            if machine.state != "running" or machine.tags.get(TAG) == NONE:
+            if machine.state != "running" or machine.tags.get(TAG) == NONE or key in self._crashed:
                 continue
             if machine.tags.get(TAG) == MEMORY and self._memory_agents is not None:
                 if key not in self._simulated:
@@ -181,7 +184,8 @@ class Instances:
         ended = []
         for key, instance in list(self._instances.items()):
             state = states.get(key, "terminated")
-            if state != "running" and instance.agent is not None:
+            is_down = state != "running" or key in self._crashed
+            if is_down and instance.agent is not None:
                 ended.append(instance.agent)
                 instance.agent = None
             if state in GONE:
@@ -191,7 +195,8 @@ class Instances:
 
     def _forget_simulated(self, states: dict[Key, str]) -> None:
         for key, identifier in list(self._simulated.items()):
-            if states.get(key) != "running" and self._memory_agents is not None:
+            is_down = states.get(key) != "running" or key in self._crashed
+            if is_down and self._memory_agents is not None:
                 self._memory_agents.remove(identifier)
                 del self._simulated[key]
 
