@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Structure = Mapping[str, Any]
 """The `pipeline` member of CreatePipeline (CodePipeline API reference, PipelineDeclaration)."""
+
+
+RULE = "Rule"
+"""The category of what a condition checks; a rule runs as an action does (CodePipeline API reference, RuleTypeId)."""
+
+
+BEFORE_ENTRY = "BEFORE_ENTRY"
+ON_SUCCESS = "ON_SUCCESS"
+ON_FAILURE = "ON_FAILURE"
+CONDITIONS: Mapping[str, str] = {"beforeEntry": BEFORE_ENTRY, "onSuccess": ON_SUCCESS, "onFailure": ON_FAILURE}
+"""The kinds of conditions, by the member of a stage that declares them (CodePipeline API reference, ConditionType)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +37,20 @@ class ActionType:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentVariable:
+    """A variable in an action's environment (CodePipeline API reference, EnvironmentVariable)."""
+
+    name: str
+    value: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
-    """One action of a stage.
+    """One action of a stage, or one rule of a condition.
 
     Attributes:
-        name: Unique in its stage.
+        name: Unique in its stage; a rule's in its condition.
         stage: Name of its stage.
         type: Category, owner, provider, version.
         run_order: Actions of one order run together; orders run one after the other.
@@ -40,7 +60,11 @@ class Action:
         namespace: Under which its output variables are known; empty for none.
         region: Where it runs; empty for the pipeline's own Region.
         role_arn: The role it assumes; empty for the pipeline's.
-        timeout_minutes: Declared time limit of a manual approval; None for the default.
+        timeout_minutes: Declared time limit of a manual approval or a rule; None for the default.
+        commands: Shell commands of a Commands action or rule.
+        environment: Variables of its environment.
+        output_variables: Names of the environment variables that become its output variables.
+        output_files: Patterns of the files that go into each output artifact, by artifact; absent for all files.
     """
 
     name: str
@@ -54,6 +78,23 @@ class Action:
     region: str
     role_arn: str
     timeout_minutes: int | None
+    commands: tuple[str, ...] = ()
+    environment: tuple[EnvironmentVariable, ...] = ()
+    output_variables: tuple[str, ...] = ()
+    output_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is checked before a stage is entered or left (CodePipeline API reference, Condition).
+
+    Attributes:
+        result: What happens when a rule fails: `FAIL`, `SKIP`, `ROLLBACK`, `RETRY`; empty when not declared.
+        rules: All of them must succeed.
+    """
+
+    result: str
+    rules: tuple[Action, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +106,14 @@ class Stage:
         actions: In the order of declaration.
         failure_result: What a failure leads to: `ROLLBACK`, `RETRY`, `FAIL`; empty when not declared.
         retry_mode: Which actions an automatic retry runs again.
+        conditions: What is checked `BEFORE_ENTRY`, `ON_SUCCESS` and `ON_FAILURE`.
     """
 
     name: str
     actions: tuple[Action, ...]
     failure_result: str
     retry_mode: str
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
 
     def groups(self) -> list[list[Action]]:
         """The actions that run together, group after group."""
@@ -154,8 +197,15 @@ def pipeline_type(structure: Structure) -> str:
     if declared:
         return str(declared)
     has_policy = any(stage.keys() & {"onFailure", "onSuccess", "beforeEntry"} for stage in structure["stages"])
+    has_action = any(is_v2_only(action) for stage in structure["stages"] for action in stage["actions"])
     is_v2 = structure.get("executionMode") in ("QUEUED", "PARALLEL") or structure.keys() & {"variables", "triggers"}
-    return "V2" if is_v2 or has_policy else "V1"
+    return "V2" if is_v2 or has_policy or has_action else "V1"
+
+
+def is_v2_only(action: Mapping[str, Any]) -> bool:
+    """True for the actions that V1 does not know: Commands, and deployment to EC2 (user guide, action references)."""
+    kind = action["actionTypeId"]
+    return kind["category"] == "Compute" or (kind["category"], kind["provider"]) == ("Deploy", "EC2")
 
 
 def normalise(structure: Structure, version: int) -> dict[str, Any]:
@@ -169,7 +219,22 @@ def normalise(structure: Structure, version: int) -> dict[str, Any]:
 
 
 def _normalised_stage(stage: Mapping[str, Any]) -> dict[str, Any]:
-    return {**stage, "actions": [_normalised_action(action) for action in stage["actions"]]}
+    filled = {**stage, "actions": [_normalised_action(action) for action in stage["actions"]]}
+    for member in CONDITIONS:
+        if stage.get(member, {}).get("conditions"):
+            conditions = [_normalised_condition(each) for each in stage[member]["conditions"]]
+            filled[member] = {**stage[member], "conditions": conditions}
+    return filled
+
+
+def _normalised_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
+    return {**condition, "rules": [_normalised_rule(rule) for rule in condition.get("rules", [])]}
+
+
+def _normalised_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    # What is filled for rules is undocumented; owner AWS and version 1 are the only ones there are.
+    kind = {"owner": "AWS", "version": "1", **rule["ruleTypeId"]}
+    return {"configuration": {}, "inputArtifacts": [], **rule, "ruleTypeId": kind}
 
 
 def _normalised_action(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +250,20 @@ def _stage(stage: Mapping[str, Any]) -> Stage:
         failure_result=failure.get("result", ""),
         # No source states the mode when it is omitted; failed actions is what a person retries by default.
         retry_mode=failure.get("retryConfiguration", {}).get("retryMode", "FAILED_ACTIONS"),
+        conditions={
+            kind: _condition(stage["name"], condition)
+            for member, kind in CONDITIONS.items()
+            for condition in stage.get(member, {}).get("conditions", [])
+        },
     )
+
+
+def _condition(stage: str, condition: Mapping[str, Any]) -> Condition:
+    return Condition(condition.get("result", ""), tuple(_rule(stage, rule) for rule in condition["rules"]))
+
+
+def _rule(stage: str, rule: Mapping[str, Any]) -> Action:
+    return _action(stage, {"runOrder": 1, "outputArtifacts": [], **rule, "actionTypeId": rule["ruleTypeId"]})
 
 
 def _action(stage: str, action: Mapping[str, Any]) -> Action:
@@ -201,4 +279,13 @@ def _action(stage: str, action: Mapping[str, Any]) -> Action:
         region=action.get("region", ""),
         role_arn=action.get("roleArn", ""),
         timeout_minutes=action.get("timeoutInMinutes"),
+        commands=tuple(action.get("commands", ())),
+        environment=tuple(
+            EnvironmentVariable(each["name"], each["value"], each.get("type", "PLAINTEXT"))
+            for each in action.get("environmentVariables", ())
+        ),
+        output_variables=tuple(action.get("outputVariables", ())),
+        output_files={
+            each["name"]: tuple(each["files"]) for each in action["outputArtifacts"] if each.get("files") is not None
+        },
     )
