@@ -12,7 +12,7 @@ from typing import Any
 from deliverkit.errors import UnreachableError, UsageError
 
 
-def start_sandbox(state_dir: Path, *, port: int | None, region: str) -> Any:
+def start_sandbox(state_dir: Path, *, port: int | None, region: str, fresh: bool = False) -> Any:
     """Start a sandbox in the background, or give the one that runs.
 
     Raises:
@@ -21,7 +21,7 @@ def start_sandbox(state_dir: Path, *, port: int | None, region: str) -> Any:
     from deliverkit.sandbox import launcher  # noqa: PLC0415
 
     try:
-        return launcher.start(state_dir, port=port, region=region)
+        return launcher.start(state_dir, port=port, region=region, fresh=fresh)
     except launcher.LaunchError as error:
         raise UnreachableError(str(error), hint=error.hint) from error
 

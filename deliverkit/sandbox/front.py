@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from deliverkit.sandbox.kernel import chance
+from deliverkit.sandbox.keeping import requests
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Service
 from deliverkit.sandbox.kernel.world import World
+
+if TYPE_CHECKING:
+    from deliverkit.sandbox.keeping.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +50,8 @@ class Front:
         self._world = world
         self._control = control
         self._observers = tuple(observers)
-        self._writing = threading.Lock()
+        self.keeper: Keeper | None = None
+        """Writes requests down that may change something, before they are carried out."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -55,22 +59,32 @@ class Front:
             return self._answer_control(environ, start_response)
         scope = credential_scope(environ)
         service = self._service_of(environ, scope)
+        if requests.only_reads(environ, service):
+            return self._answer(service, scope, environ, start_response)
+        body = requests.read_body(environ)
+        # One writer at a time: moto checks the condition of a conditional PUT and then writes, and the journal's order
+        # must be the order in which things happened.
+        with self._world.lock:
+            try:
+                if self.keeper is not None:
+                    self.keeper.record(requests.essence(environ), body)
+                answer = list(self._answer(service, scope, environ, start_response))
+                if self.keeper is not None and requests.cannot_be_repeated(environ):
+                    self.keeper.write_now()
+            except OSError as error:
+                return _send_failure(start_response, f"the request cannot be kept: {error}")
+            return answer
+
+    def _answer(
+        self, service: Service | None, scope: CredentialScope | None, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
         if service is not None and scope is not None:
             return self._answer_service(service, scope, environ, start_response)
-        answer = self._answer_by_moto(environ, start_response)
+        answer: Iterable[bytes] = self._world.moto.app()(environ, start_response)
         if scope is not None:
             for observe in self._observers:
                 observe(scope, environ)
         return answer
-
-    def _answer_by_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        app = self._world.moto.app()
-        if environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
-            answer: Iterable[bytes] = app(environ, start_response)
-            return answer
-        # moto checks the condition of a conditional PUT and then writes; only one writer at a time makes that atomic.
-        with self._writing:
-            return list(app(environ, start_response))
 
     def _service_of(self, environ: Environ, scope: CredentialScope | None) -> Service | None:
         prefix = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
@@ -90,10 +104,7 @@ class Front:
             return _send_error(start_response, error, context.request_id)
         except Exception:
             log.exception("%s %s failed", service.name, operation)
-            failure = ApiError(
-                "InternalFailure", f"the sandbox failed in {service.name} {operation}; see its log", status=500
-            )
-            return _send_error(start_response, failure, context.request_id)
+            return _send_failure(start_response, f"the sandbox failed in {service.name} {operation}; see its log")
         return _send_json(start_response, "200 OK", answer, context.request_id)
 
     def _context(self, scope: CredentialScope) -> Context:
@@ -102,7 +113,7 @@ class Front:
         return self._world.context(account, scope.region, principal)
 
     def _answer_control(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = chance.uuid4()
+        request_id = str(uuid.uuid4())
         try:
             params = _json_body(environ) if environ["REQUEST_METHOD"] == "POST" else _query(environ)
             answer = self._control(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(CONTROL_PREFIX), params)
@@ -148,6 +159,10 @@ def _send_json(start_response: StartResponse, status: str, answer: Mapping[str, 
     ]
     start_response(status, headers)
     return [body]
+
+
+def _send_failure(start_response: StartResponse, message: str) -> list[bytes]:
+    return _send_error(start_response, ApiError("InternalFailure", message, status=500), str(uuid.uuid4()))
 
 
 def _send_error(start_response: StartResponse, error: ApiError, request_id: str) -> list[bytes]:

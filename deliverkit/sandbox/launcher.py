@@ -10,6 +10,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,15 +18,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from deliverkit.sandbox.leftovers import kill_leftovers
 
+if TYPE_CHECKING:
+    from deliverkit.sandbox.server import Sandbox
+
 RECORD = "server.json"
 LOG = "sandbox.log"
+PORT = "port"
 START_PATIENCE = 30.0
 STOP_PATIENCE = 10.0
 """Seconds to wait for a process to serve, and to end."""
@@ -69,13 +75,18 @@ def find(state_dir: Path) -> RunningSandbox | None:
     return recorded if recorded is not None and _is_alive(recorded) and _answers(recorded) else None
 
 
-def start(state_dir: Path, *, port: int | None = None, region: str = "us-east-1") -> RunningSandbox:
+def start(
+    state_dir: Path, *, port: int | None = None, region: str = "us-east-1", fresh: bool = False
+) -> RunningSandbox:
     """Start a sandbox in the background, or find the one that runs; two callers at once start one.
+
+    It goes on from the state that an earlier one kept in the directory.
 
     Args:
         state_dir: Made when missing.
-        port: TCP port on 127.0.0.1; None or 0 takes a free one.
+        port: TCP port on 127.0.0.1; None or 0 takes the one it had last, or a free one.
         region: Region to print for clients.
+        fresh: Begin with nothing: no buckets, no instances, no history.
 
     Raises:
         LaunchError: If moto is not installed, the port is taken, or the process does not come up.
@@ -85,7 +96,11 @@ def start(state_dir: Path, *, port: int | None = None, region: str = "us-east-1"
     with _alone(state_dir):
         running = find(state_dir)
         if running is None:
+            if fresh:
+                _forget(state_dir)
             return _spawn(state_dir, port or 0, region)
+        if fresh:
+            raise LaunchError(f"a sandbox serves at {running.endpoint}", "deliverkit sandbox down")
         if port and running.endpoint.rpartition(":")[2] != str(port):
             message = f"a sandbox serves at {running.endpoint} already, not on port {port}"
             raise LaunchError(message, "deliverkit sandbox down, or leave out --port to use the one that runs")
@@ -113,16 +128,17 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
     Raises:
         LaunchError: If moto is not installed, or the port cannot be had.
     """
-    from deliverkit.sandbox.server import Sandbox  # noqa: PLC0415  (botocore and more, which take their time)
+    from deliverkit.sandbox.keeping.image import UnreadableImageError  # noqa: PLC0415  (slow, and not for `find`)
 
     _require_moto()
     state_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        sandbox = Sandbox(state_dir, port=port, region=region)
-    except OSError as error:
-        raise LaunchError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}", _OTHER_PORT) from error
+    sandbox = _make(state_dir, port, region)
     with _until_signal() as wait:
-        sandbox.start()
+        try:
+            sandbox.start()
+        except UnreadableImageError as error:
+            raise LaunchError(str(error), "deliverkit sandbox up --fresh begins without what was there") from error
+        (state_dir / PORT).write_text(str(sandbox.port), encoding="utf-8")
         record = RunningSandbox(sandbox.endpoint, os.getpid(), _started_at(os.getpid()), str(state_dir), region)
         _write_record(state_dir, record)
         announce(f"the sandbox serves at {sandbox.endpoint}")
@@ -131,6 +147,27 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
         finally:
             (state_dir / RECORD).unlink(missing_ok=True)
             sandbox.stop()
+
+
+def _make(state_dir: Path, port: int, region: str) -> Sandbox:
+    """The sandbox on the port it had last, if any port will do: clients and agents find it again."""
+    from deliverkit.sandbox.server import Sandbox  # noqa: PLC0415  (botocore and more, which take their time)
+
+    if port == 0:
+        with suppress(OSError, ValueError):
+            return Sandbox(state_dir, port=int((state_dir / PORT).read_text()), region=region, keeps_state=True)
+    try:
+        return Sandbox(state_dir, port=port, region=region, keeps_state=True)
+    except OSError as error:
+        raise LaunchError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}", _OTHER_PORT) from error
+
+
+def _forget(state_dir: Path) -> None:
+    """Remove everything that an earlier sandbox kept, its instances' disks included."""
+    kill_leftovers(state_dir)
+    for entry in state_dir.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
 
 
 def _require_moto() -> None:

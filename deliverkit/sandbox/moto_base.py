@@ -77,6 +77,31 @@ class MotoBase:
         BackendDict.reset()
         reset_model_data()
 
+    def state(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Every backend that exists, by service, account and region."""
+        from moto.core.base_backend import BackendDict  # noqa: PLC0415
+
+        return {
+            backends.service_name: {account: dict(regional) for account, regional in list(backends.items())}
+            for backends in BackendDict._instances  # noqa: SLF001  (moto offers no other list of them)
+        }
+
+    def put_state(self, state: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Make the backends of an earlier process the present ones."""
+        from moto.backends import get_backend  # noqa: PLC0415
+
+        for service, accounts in state.items():
+            backends: Any = get_backend(service)
+            for account, regional in accounts.items():
+                for region, backend in regional.items():
+                    dict.__setitem__(backends[account], region, backend)
+
+    def seed(self, seed: int) -> None:
+        """Let moto make the same ids after the same seed."""
+        from moto.moto_api._internal import mock_random  # noqa: PLC0415
+
+        mock_random.seed(seed)
+
     def client(self, service: str, account: str, region: str) -> Any:
         """A client as `boto3.client` gives it, of a moto service that answers in this process, as that account's root.
 

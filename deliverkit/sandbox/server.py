@@ -17,6 +17,9 @@ from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
 from deliverkit.sandbox.hostcommands import install as install_hostcommands
 from deliverkit.sandbox.instances import install as install_instances
+from deliverkit.sandbox.keeping import requests
+from deliverkit.sandbox.keeping.journal import Entry
+from deliverkit.sandbox.keeping.keeper import Keeper
 from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_base import MotoBase
@@ -33,9 +36,13 @@ class Sandbox:
         state_dir: Where instances, artifacts and the log live; made when missing.
         port: TCP port on 127.0.0.1; 0 takes a free one.
         region: The region printed for clients; every region works.
+        keeps_state: Whether what it knows outlives it, in the state directory.
+
+    Raises:
+        OSError: If the port is taken.
     """
 
-    def __init__(self, state_dir: Path, *, port: int = 0, region: str = "us-east-1") -> None:
+    def __init__(self, state_dir: Path, *, port: int = 0, region: str = "us-east-1", keeps_state: bool = False) -> None:
         self.region = region
         self.state_dir = state_dir.resolve()
         self.state_dir.mkdir(parents=True, exist_ok=True)
@@ -52,6 +59,8 @@ class Sandbox:
         ]
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status})
+        self._front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
+        self._keeper = Keeper(self.world, self._repeat) if keeps_state else None
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])
         self.world.endpoint = self.endpoint
@@ -66,10 +75,19 @@ class Sandbox:
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Serve requests and run timers, on threads of their own."""
+        """Serve requests and run timers, on threads of their own.
+
+        Raises:
+            UnreadableImageError: If the state that it should go on from was written by another version.
+        """
+        if self._keeper is not None:
+            self._keeper.restore()
         self.world.timers.start()
         for engine in self._engines:
             engine.start()
+        if self._keeper is not None:
+            self._keeper.start()
+            self._front.keeper = self._keeper
         self._thread.start()
 
     def stop(self) -> None:
@@ -80,6 +98,8 @@ class Sandbox:
         self.world.timers.stop()
         self._server.shutdown()
         self._server.server_close()
+        if self._keeper is not None:
+            self._keeper.stop()
 
     def _listen(self, port: int) -> Any:
         from moto.server import MotoRequestHandler  # noqa: PLC0415  (0.5 s to import)
@@ -93,12 +113,16 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Weather(self.world, Front(self.world, self.control.answer, observers=[self._notice_metrics]))
+        front = Weather(self.world, self._front)
         # Bound here, because werkzeug answers a taken port by ending the process.
         with socket.create_server((LOOPBACK, port)) as bound:
             return make_server(
                 LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler, fd=bound.fileno()
             )
+
+    def _repeat(self, entry: Entry) -> None:
+        for _ in self._front(requests.environ_of(entry), requests.ignore_response):
+            pass
 
     def _notice_metrics(self, scope: CredentialScope, _environ: Environ) -> None:
         # CloudWatch signs as `monitoring`.

@@ -17,6 +17,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     up = verbs.add_parser("up", parents=[shared], help="start it, and print lines for eval")
     up.add_argument("--port", type=_port, default=None, help="TCP port on 127.0.0.1; 0 takes a free one (default)")
+    up.add_argument("--fresh", action="store_true", help="begin with nothing, and forget what an earlier one kept")
     up.add_argument("--foreground", action="store_true", help="serve until a signal")
     up.set_defaults(run=_up)
     verbs.add_parser("down", parents=[shared], help="stop it with everything that runs inside").set_defaults(run=_down)
@@ -48,7 +49,7 @@ def _up(arguments: Namespace, options: Options, console: Console) -> int:
     if arguments.foreground:
         serve_sandbox(sandbox_state_dir(console), port=arguments.port or 0, region=region, announce=console.tell)
         return ExitCode.DONE
-    running = start_sandbox(sandbox_state_dir(console), port=arguments.port, region=region)
+    running = start_sandbox(sandbox_state_dir(console), port=arguments.port, region=region, fresh=arguments.fresh)
     console.tell(f"the sandbox serves at {running.endpoint} (pid {running.pid}); deliverkit sandbox down stops it")
     render.data(running, options, console, text=render.sandbox_exports, as_json=render.sandbox_document)
     return ExitCode.DONE

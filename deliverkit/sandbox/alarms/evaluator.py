@@ -29,7 +29,7 @@ class AlarmEvaluator:
 
     def start(self) -> None:
         """Begin to look for due alarms."""
-        self._world.timers.after(TICK, self._tick)
+        self._world.timers.after(TICK, self._tick, is_kept=False)
 
     def stop(self) -> None:
         """Nothing to end: the timers stop with the world."""
@@ -44,7 +44,7 @@ class AlarmEvaluator:
 
     def _tick(self) -> None:
         self._evaluate_due()
-        self._world.timers.after(TICK, self._tick)
+        self._world.timers.after(TICK, self._tick, is_kept=False)
 
     def _evaluate_due(self) -> None:
         now = self._world.clock.now()

@@ -34,6 +34,10 @@ class CommandEndpoint(Service):
             endpoint.operation(name)(operation)
         return endpoint
 
+    def only_reads(self, name: str) -> bool:
+        """True for an operation that changes nothing; a poll hands out, and takes nothing away."""
+        return name == "PollHostCommand" or super().only_reads(name)
+
     def handle(self, name: str, body: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Run one operation; a poll waits for work, so none of them holds the world's lock all the while.
 

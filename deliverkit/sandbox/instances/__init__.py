@@ -19,7 +19,7 @@ def install(world: World) -> Engine:
     from deliverkit.sandbox.codedeploy.command_service import command_service  # noqa: PLC0415
     from deliverkit.sandbox.instances.memory_agents import MemoryAgents  # noqa: PLC0415
 
-    return Instances(world, partial(_process_agent, world), MemoryAgents(world, command_service(world)))
+    return Instances(world, partial(_process_agent, world), MemoryAgents(world, command_service))
 
 
 def _process_agent(world: World, boot: Boot) -> ProcessAgent:

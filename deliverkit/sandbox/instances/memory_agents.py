@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 
 from deliverkit.sandbox.agent.errors import Code
 from deliverkit.sandbox.agent.protocol import CommandService, CommandStatus, Diagnostics, HostCommand
@@ -28,15 +29,19 @@ class MemoryAgents:
 
     Args:
         world: The sandbox.
-        service: Where commands come from.
+        service: Gives what commands come from; the world may be given another one when it is restored.
     """
 
-    def __init__(self, world: World, service: CommandService) -> None:
-        self._world, self._service = world, service
+    def __init__(self, world: World, service: Callable[[World], CommandService]) -> None:
+        self._world, self._find_service = world, service
         self._accounts: dict[str, str] = {}
         self._rung: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sandbox-memory-agents", daemon=True)
         world.doorbell.subscribe(self._on_ring)
+
+    @property
+    def _service(self) -> CommandService:
+        return self._find_service(self._world)
 
     def start(self) -> None:
         """Begin to answer."""

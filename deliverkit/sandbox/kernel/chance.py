@@ -20,6 +20,16 @@ def seed(value: int) -> None:
     _generator.seed(value)
 
 
+def state() -> object:
+    """Where the generator stands."""
+    return _generator.getstate()
+
+
+def set_state(found: object) -> None:
+    """Go on from where the generator stood."""
+    _generator.setstate(found)  # type: ignore[arg-type]
+
+
 def uuid4() -> str:
     """A lower-case random UUID."""
     return str(uuid.UUID(int=_generator.getrandbits(128), version=4))

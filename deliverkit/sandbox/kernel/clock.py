@@ -57,6 +57,12 @@ class VirtualClock:
             self._base += by
         self._notify()
 
+    def restore(self, now: datetime, speed: float) -> None:
+        """Go on from a virtual moment that an earlier process had reached; timers do not fall due by it."""
+        with self._lock:
+            self._base, self._anchor, self._speed = now, time.monotonic(), speed
+        self._notify()
+
     def real_seconds_until(self, moment: datetime) -> float | None:
         """Real seconds until the virtual moment; None when time is frozen and it lies ahead."""
         remaining = (moment - self.now()).total_seconds()
@@ -84,6 +90,7 @@ class Timer:
     order: int
     action: Callable[[], None] = field(compare=False)
     is_cancelled: bool = field(default=False, compare=False)
+    is_kept: bool = field(default=True, compare=False)
 
     def cancel(self) -> None:
         """Do not run it any more; cancelling twice, or after it ran, is harmless."""
@@ -100,6 +107,7 @@ class Timers:
         self._queue: list[Timer] = []
         self._order = itertools.count()
         self._is_stopped = False
+        self._fired = 0
         self._is_firing = False
         self._thread = threading.Thread(target=self._run, name="sandbox-timers", daemon=True)
         clock.subscribe(self._awaken)
@@ -113,9 +121,20 @@ class Timers:
         self._is_stopped = True
         self._awaken()
 
-    def after(self, delay: timedelta, action: Callable[[], None]) -> Timer:
-        """Run the action once the virtual delay has passed; a delay of zero means as soon as possible."""
-        timer = Timer(self._clock.now() + delay, next(self._order), action)
+    @property
+    def fired(self) -> int:
+        """How many timers that are part of the sandbox's state have run."""
+        return self._fired
+
+    def after(self, delay: timedelta, action: Callable[[], None], *, is_kept: bool = True) -> Timer:
+        """Run the action once the virtual delay has passed; a delay of zero means as soon as possible.
+
+        Args:
+            delay: Virtual time from now.
+            action: Can be pickled, unless the timer is not kept.
+            is_kept: False for what an engine sets anew whenever it starts, such as its own ticks.
+        """
+        timer = Timer(self._clock.now() + delay, next(self._order), action, is_kept=is_kept)
         with self._wake:
             heapq.heappush(self._queue, timer)
             self._wake.notify_all()
@@ -141,6 +160,26 @@ class Timers:
 
     def _has_settled(self) -> bool:
         return not self._is_firing and (not self._queue or self._queue[0].due > self._clock.now())
+
+    def kept(self) -> list[Timer]:
+        """What is still to run, the state's timers alone."""
+        with self._wake:
+            return [timer for timer in self._queue if timer.is_kept and not timer.is_cancelled]
+
+    def put_back(self, timers: list[Timer]) -> None:
+        """Take over the timers of an earlier process."""
+        with self._wake:
+            self._queue.extend(timers)
+            heapq.heapify(self._queue)
+            self._order = itertools.count(max((timer.order for timer in self._queue), default=0) + 1)
+
+    def run_until(self, moment: datetime) -> None:
+        """Run what falls due until then on the caller's thread, each timer at its own time; before `start`."""
+        while self._queue and self._queue[0].due <= moment:
+            timer = heapq.heappop(self._queue)
+            if not timer.is_cancelled:
+                self._clock.restore(max(timer.due, self._clock.now()), 0.0)
+                self._fire(timer)
 
     def _awaken(self) -> None:
         with self._wake:
@@ -175,6 +214,7 @@ class Timers:
         # One failing timer must not take the others down: the sandbox outlives any bug in one of its engines.
         try:
             with self._lock:
+                self._fired += timer.is_kept
                 timer.action()
         except Exception:
             log.exception("a sandbox timer failed")

@@ -45,6 +45,8 @@ class Context:
     now: datetime
 
 
+READS = ("Get", "List", "BatchGet", "Describe")
+"""How the names of operations begin that change nothing."""
 Operation = Callable[[Params, Context], Answer | None]
 
 
@@ -86,6 +88,10 @@ class Service:
     def model(self) -> Any:
         """The service's botocore ServiceModel."""
         return self.load_model() if self.load_model else model.service_model(self.name)
+
+    def only_reads(self, name: str) -> bool:
+        """True for an operation that changes nothing."""
+        return name.startswith(READS)
 
     def handle(self, name: str, body: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Run one operation and give its answer as JSON.

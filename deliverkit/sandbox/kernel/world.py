@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
 from deliverkit.sandbox.kernel.doorbell import Doorbell
 from deliverkit.sandbox.kernel.operations import Answer, Context, Service
@@ -80,9 +80,19 @@ class World:
         with self.lock:
             return [(account, region, store) for (k, account, region), store in self._stores.items() if k is kind]
 
+    def kept_stores(self) -> dict[tuple[type, str, str], Any]:
+        """All stores, as they are kept on disk."""
+        return self._stores
+
+    def put_stores(self, stores: Mapping[tuple[type, str, str], Any]) -> None:
+        """Take over the stores of an earlier process, in place of what there is."""
+        with self.lock:
+            self._stores.clear()
+            self._stores.update(stores)
+
     def context(self, account: str, region: str, principal_arn: str) -> Context:
         """A context for a call that starts now."""
-        return Context(self, account, region, principal_arn, chance.uuid4(), self.clock.now())
+        return Context(self, account, region, principal_arn, str(uuid.uuid4()), self.clock.now())
 
     def call(self, service: str, operation: str, params: Mapping[str, Any], context: Context) -> Answer:
         """Call another service of the sandbox as its own client would.

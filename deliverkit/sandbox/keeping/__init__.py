@@ -1,0 +1,1 @@
+"""State that survives: an image of everything, and a journal of the requests that came after it."""

@@ -1,0 +1,314 @@
+"""What the sandbox knows outlives its process: through a stop, through a kill, through a change of the clock."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverkit.sandbox import launcher
+from deliverkit.sandbox.keeping import image, pickling
+from deliverkit.sandbox.keeping.journal import Entry, Journal
+from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads, read_body
+from deliverkit.sandbox.kernel import chance
+from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.launcher import LaunchError, RunningSandbox
+from deliverkit.sandbox.moto_base import MotoBase
+
+ROLE = "arn:aws:iam::123456789012:role/delivery"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def client(running: RunningSandbox, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=running.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "state"
+    launcher.stop(tmp_path / "state")
+
+
+def kill(running: RunningSandbox) -> None:
+    os.kill(running.pid, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while launcher.find(Path(running.state_dir)) is not None:
+        assert time.monotonic() < end
+
+
+def stop(running: RunningSandbox) -> None:
+    assert launcher.stop(Path(running.state_dir))
+
+
+def approval_pipeline(running: RunningSandbox) -> str:
+    """A pipeline whose execution waits for a person; the execution's id."""
+    s3, pipelines = client(running, "s3"), client(running, "codepipeline")
+    s3.create_bucket(Bucket="releases")
+    s3.put_bucket_versioning(Bucket="releases", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="releases", Key="app.zip", Body=b"PK")
+    source = {
+        "name": "Release",
+        "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"},
+        "configuration": {"S3Bucket": "releases", "S3ObjectKey": "app.zip", "PollForSourceChanges": "false"},
+        "outputArtifacts": [{"name": "bundle"}],
+    }
+    ask = {
+        "name": "Ask",
+        "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
+    }
+    pipelines.create_pipeline(
+        pipeline={
+            "name": "delivery",
+            "roleArn": ROLE,
+            "artifactStore": {"type": "S3", "location": "releases"},
+            "stages": [{"name": "Source", "actions": [source]}, {"name": "Approve", "actions": [ask]}],
+        }
+    )
+    return str(
+        pipelines.list_pipeline_executions(pipelineName="delivery")["pipelineExecutionSummaries"][0][
+            "pipelineExecutionId"
+        ]
+    )
+
+
+def token_of(running: RunningSandbox) -> str:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        stages = client(running, "codepipeline").get_pipeline_state(name="delivery")["stageStates"]
+        found = stages[1]["actionStates"][0].get("latestExecution", {}).get("token")
+        if found:
+            return str(found)
+        time.sleep(0.02)
+    raise AssertionError("no approval is asked for")
+
+
+@pytest.mark.parametrize("end", [stop, kill])
+def test_everything_is_there_again_and_goes_on(state_dir: Path, end: Callable[[RunningSandbox], None]) -> None:
+    before = launcher.start(state_dir)
+    execution = approval_pipeline(before)
+    token = token_of(before)
+    instance = client(before, "ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0][
+        "InstanceId"
+    ]
+    key = client(before, "kms").create_key()["KeyMetadata"]["KeyId"]
+    secret = client(before, "kms").encrypt(KeyId=key, Plaintext=b"told to nobody")["CiphertextBlob"]
+    queue = client(before, "sqs").create_queue(QueueName="events")["QueueUrl"]
+    client(before, "sqs").send_message(QueueUrl=queue, MessageBody="still here")
+    end(before)
+
+    after = launcher.start(state_dir)
+    assert after.pid != before.pid
+    assert after.endpoint == before.endpoint  # whoever was told the address finds it again
+    assert client(after, "s3").get_object(Bucket="releases", Key="app.zip")["Body"].read() == b"PK"
+    assert client(after, "kms").decrypt(CiphertextBlob=secret)["Plaintext"] == b"told to nobody"
+    assert client(after, "sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "still here"
+    described = client(after, "ec2").describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    assert described["State"]["Name"] == "running"
+    pipelines = client(after, "codepipeline")
+    pipelines.put_approval_result(
+        pipelineName="delivery",
+        stageName="Approve",
+        actionName="Ask",
+        result={"status": "Approved", "summary": ""},
+        token=token,
+    )
+    found = pipelines.get_pipeline_execution(pipelineName="delivery", pipelineExecutionId=execution)
+    assert found["pipelineExecution"]["status"] == "Succeeded"
+
+
+def test_a_kill_loses_nothing_that_was_answered(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    client(running, "s3").create_bucket(Bucket="ledger")
+    versions = {}
+    client(running, "s3").put_bucket_versioning(Bucket="ledger", VersioningConfiguration={"Status": "Enabled"})
+    for number in range(30):
+        answer = client(running, "s3").put_object(Bucket="ledger", Key=str(number), Body=str(number).encode())
+        versions[str(number)] = answer["VersionId"]
+    application = client(running, "codedeploy").create_application(applicationName="shop")["applicationId"]
+    kill(running)
+    after = launcher.start(state_dir)
+    listed = client(after, "s3").list_object_versions(Bucket="ledger")["Versions"]
+    assert {each["Key"]: each["VersionId"] for each in listed} == versions
+    found = client(after, "codedeploy").get_application(applicationName="shop")["application"]
+    assert found["applicationId"] == application
+
+
+def test_two_sandboxes_know_nothing_of_each_other(state_dir: Path, tmp_path: Path) -> None:
+    first, second = launcher.start(state_dir), launcher.start(tmp_path / "other")
+    try:
+        client(first, "s3").create_bucket(Bucket="releases")
+        assert client(second, "s3").list_buckets()["Buckets"] == []
+        launcher.stop(state_dir)
+        assert client(second, "s3").list_buckets()["Buckets"] == []
+    finally:
+        launcher.stop(tmp_path / "other")
+
+
+def test_what_another_version_wrote_is_refused_until_one_begins_afresh(state_dir: Path) -> None:
+    client(launcher.start(state_dir), "s3").create_bucket(Bucket="releases")
+    launcher.stop(state_dir)
+    (state_dir / "state" / image.FILE).write_bytes(b"something else")
+    with pytest.raises(LaunchError, match="did not start") as caught:
+        launcher.start(state_dir)
+    assert "cannot be read" in str(caught.value)
+    fresh = launcher.start(state_dir, fresh=True)
+    assert client(fresh, "s3").list_buckets()["Buckets"] == []
+    with pytest.raises(LaunchError, match="serves at"):
+        launcher.start(state_dir, fresh=True)
+
+
+# --- the journal ----------------------------------------------------------------------------------
+
+
+def entry(number: int) -> Entry:
+    return Entry(NOW, NOW, number, {"REQUEST_METHOD": "PUT", "PATH_INFO": f"/{number}"}, bytes([number % 256]))
+
+
+@given(sizes=st.lists(st.integers(0, 4), max_size=5), cut=st.integers(0, 40))
+def test_a_journal_gives_back_all_but_what_was_cut_off(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], cut: int
+) -> None:
+    directory = tmp_path_factory.mktemp("journal")
+    journal, written = Journal(directory), []
+    for size in [*sizes, 1]:
+        journal.rotate()
+        for _ in range(size):
+            written.append(entry(len(written)))
+            journal.append(written[-1])
+    journal.close()
+    last = max(directory.iterdir(), key=lambda path: int(path.suffix[1:]))
+    whole = last.read_bytes()
+    last.write_bytes(whole[: max(0, len(whole) - cut)])
+    found = list(Journal(directory).since(0))
+    assert found == (written if cut == 0 else written[:-1])
+
+
+def test_a_journal_forgets_what_an_image_holds(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for number in range(3):
+        journal.rotate()
+        journal.append(entry(number))
+    assert [each.seed for each in journal.since(2)] == [1, 2]
+    journal.drop_before(3)
+    assert [each.seed for each in Journal(tmp_path).since(0)] == [2]
+    assert Journal(tmp_path).rotate() == 4
+
+
+@pytest.mark.parametrize(
+    ("environ", "reads"),
+    [
+        ({"REQUEST_METHOD": "GET"}, True),
+        ({"REQUEST_METHOD": "PUT"}, False),
+        ({"HTTP_X_AMZ_TARGET": "AmazonSSM.GetParameter"}, True),
+        ({"HTTP_X_AMZ_TARGET": "AmazonSSM.PutParameter"}, False),
+        ({"HTTP_X_AMZ_TARGET": "AmazonSQS.ReceiveMessage"}, False),
+        ({"form": b"Action=DescribeInstances&Version=1"}, True),
+        ({"form": b"Version=1&Action=RunInstances"}, False),
+        (
+            {"form": b"Action=GetCallerIdentity", "HTTP_AUTHORIZATION": "Credential=k/20260101/r/sts/aws4_request"},
+            False,
+        ),
+    ],
+)
+def test_what_only_reads_is_told_by_method_and_name(environ: dict[str, Any], reads: bool) -> None:
+    form = environ.pop("form", b"")
+    whole = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_LENGTH": str(len(form)),
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "wsgi.input": io.BytesIO(form),
+        **environ,
+    }
+    assert only_reads(whole, None) is reads
+    assert read_body(whole) == form  # looking at it took nothing away
+
+
+def test_a_request_is_made_again_as_it_was() -> None:
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/a", "HTTP_HOST": "h", "wsgi.input": io.BytesIO(b"x"), "PWD": "/"}
+    kept = essence(environ)
+    assert kept == {"REQUEST_METHOD": "PUT", "PATH_INFO": "/a", "HTTP_HOST": "h"}
+    again = environ_of(Entry(NOW, NOW, 1, kept, b"body"))
+    assert {name: again[name] for name in kept} == kept
+    assert again["wsgi.input"].read() == b"body"
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Rung:
+    """A store of the test."""
+
+    times: list[datetime] = field(default_factory=list)
+
+
+def ring(world: World) -> None:
+    world.store(Rung, "a", "r").times.append(world.clock.now())
+
+
+def moved(world: World, directory: Path) -> World:
+    """The world as another process would find it."""
+    stream = io.BytesIO()
+    pickling.dump(image.take(world, 1), stream)
+    other = World(state_dir=directory, moto=MotoBase())
+    image.put_back(other, pickling.load(other, io.BytesIO(stream.getvalue())))
+    return other
+
+
+def test_timers_go_on_in_the_other_process_at_their_times(tmp_path: Path) -> None:
+    world = World(state_dir=tmp_path, moto=MotoBase())
+    world.clock.restore(NOW, 0.0)
+    world.timers.after(timedelta(minutes=1), partial(ring, world))
+    cancelled = world.timers.after(timedelta(minutes=2), partial(ring, world))
+    world.timers.after(timedelta(minutes=3), partial(ring, world))
+    world.timers.after(timedelta(minutes=1), lambda: None, is_kept=False)
+    world.store(list, "a", "r").append(cancelled)
+    other = moved(world, tmp_path)
+    assert other.clock.now() == NOW
+    other.store(list, "a", "r")[0].cancel()  # the timer of the store is the timer that runs
+    other.timers.run_until(NOW + timedelta(minutes=3))
+    assert other.store(Rung, "a", "r").times == [NOW + timedelta(minutes=1), NOW + timedelta(minutes=3)]
+    assert world.store(Rung, "a", "r").times == []
+
+
+def test_ids_go_on_where_they_were(tmp_path: Path) -> None:
+    world = World(state_dir=tmp_path, moto=MotoBase())
+    chance.seed(7)
+    stream = io.BytesIO()
+    pickling.dump(image.take(world, 1), stream)
+    first = [chance.uuid4() for _ in range(3)]
+    image.put_back(world, pickling.load(world, io.BytesIO(stream.getvalue())))
+    assert [chance.uuid4() for _ in range(3)] == first
+    chance.seed(int.from_bytes(os.urandom(8), "big"))
+
+
+def test_an_image_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    world = World(state_dir=tmp_path, moto=MotoBase())
+    image.write(image.take(world, 1), tmp_path)
+    world.store(list, "a", "r").append(lambda: None)
+    with pytest.raises((TypeError, AttributeError, pickling.pickle.PicklingError)):
+        image.write(image.take(world, 2), tmp_path)
+    found = image.read(world, tmp_path)
+    assert found is not None
+    assert found.segment == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [image.FILE]
