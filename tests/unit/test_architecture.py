@@ -27,7 +27,7 @@ LAYERS = {
     "delivery": {"engine", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "packaging", "ports", "domain", "errors"},
-    "sandbox": set(),
+    "sandbox": {"_version"},
     "sandboxing": {"sandbox", "errors"},
     "app": {
         "sandboxing",
