@@ -61,6 +61,18 @@ def find_sandbox(state_dir: Path) -> Any | None:
     return launcher.find(state_dir)
 
 
+def require_sandbox(state_dir: Path) -> Any:
+    """The sandbox that keeps its state there.
+
+    Raises:
+        UnreachableError: If none runs.
+    """
+    running = find_sandbox(state_dir)
+    if running is None:
+        raise UnreachableError("no sandbox runs here", hint="deliverkit sandbox up")
+    return running
+
+
 def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
     """Ask one of the running sandbox's own endpoints: its clock, its faults.
 
@@ -70,9 +82,7 @@ def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, An
     """
     from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415
 
-    running = find_sandbox(state_dir)
-    if running is None:
-        raise UnreachableError("no sandbox runs here", hint="deliverkit sandbox up")
+    running = require_sandbox(state_dir)
     try:
         return ask(running.endpoint, method, path, params)
     except RefusedError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from deliverkit.config import tree
 from deliverkit.config.problem import Place, Problem, Reading, refusal
 from deliverkit.config.settings import Settings
+from deliverkit.config.shapes import Shape
 from deliverkit.errors import UsageError
 
 NAME = "deliverkit.yml"
@@ -43,12 +44,7 @@ def load(path: Path) -> Settings:
     from deliverkit.config.declaration import SETTINGS  # noqa: PLC0415
 
     reading = Reading()
-    root = _tree(_text(path), reading)
-    values: Any = {}
-    if root is not None:
-        reading.keys[()] = _START
-        reading.values[()] = root.place
-        values = SETTINGS.read(root, (), reading)
+    values = _read(path, SETTINGS, reading)
     if isinstance(values, dict):
         check_consistency(values, reading)
     if reading.problems:
@@ -56,6 +52,19 @@ def load(path: Path) -> Settings:
             path, reading.problems, hint="`deliverkit init` in an empty folder writes an example with every key"
         )
     return build(path, values)
+
+
+def load_shaped(path: Path, shape: Shape) -> Any:
+    """A YAML file of any shape, as the shape reads it.
+
+    Raises:
+        UsageError: If it cannot be read or is wrong: the message tells all its problems, as `load` does.
+    """
+    reading = Reading()
+    values = _read(path, shape, reading)
+    if reading.problems:
+        raise refusal(path, reading.problems)
+    return values
 
 
 def load_mapping(path: Path) -> Mapping[str, Any]:
@@ -77,6 +86,15 @@ def load_mapping(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # it is YAML, yet one of its values is none, such as the 30th of February
         raise refusal(path, [Problem(_START, (), f"a value cannot be read: {error}")]) from error
     return values
+
+
+def _read(path: Path, shape: Shape, reading: Reading) -> Any:
+    root = _tree(_text(path), reading)
+    if root is None:
+        return {}
+    reading.keys[()] = _START
+    reading.values[()] = root.place
+    return shape.read(root, (), reading)
 
 
 def _tree(text: str, reading: Reading) -> tree.Node | None:

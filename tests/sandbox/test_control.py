@@ -143,3 +143,22 @@ def test_without_a_sandbox_there_is_no_clock(tmp_path: Path) -> None:
     ran = typed(tmp_path, "sandbox", "clock", "show")
     assert ran.returncode == 8
     assert "deliverkit sandbox up" in ran.stderr
+
+
+def test_faults_are_added_listed_and_cleared_by_typing(home: Path, tmp_path: Path) -> None:
+    added = document(home, "sandbox", "fault", "add", "throttling", "service=codedeploy", "probability=0.5", "for=1h")
+    assert (added[0]["kind"], added[0]["state"]) == ("throttling", "active")
+    file = tmp_path / "storm.yml"
+    file.write_text('seed: 3\nfaults: [{lost-region: {region: "${region}", after: 10h}}]', encoding="utf-8")
+    assert document(home, "sandbox", "fault", "run", str(file))[0]["settings"]["region"] == "us-east-1"
+    assert document(home, "sandbox", "fault", "run", "bad-host")[0]["kind"] == "killed-instance"
+    shown = typed(home, "sandbox", "fault", "list").stdout
+    assert "service=codedeploy probability=0.5 for=3600" in shown
+    assert len(document(home, "sandbox", "fault", "list")) == 3
+    assert [each["id"] for each in document(home, "sandbox", "fault", "clear", added[0]["id"])] == [added[0]["id"]]
+    assert len(document(home, "sandbox", "fault", "clear")) == 2
+    assert document(home, "sandbox", "fault", "list") == []
+    wrong = typed(home, "sandbox", "fault", "add", "throttling", "probability=2")
+    assert (wrong.returncode, "is not a share" in wrong.stderr) == (2, True)
+    assert typed(home, "sandbox", "fault", "run", "nowhere.yml").returncode == 2
+    assert typed(home, "sandbox", "fault", "clear", "f-99").returncode == 2

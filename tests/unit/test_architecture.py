@@ -42,7 +42,20 @@ LAYERS = {
         "domain",
         "errors",
     },
-    "cli": {"app", "sandboxing", "delivery", "engine", "ports", "domain", "errors", "_version"},
+    # A fault file's keys are the sandbox's own table of faults, read with the configuration's shapes.
+    "rehearsing": {
+        "app",
+        "sandboxing",
+        "sandbox",
+        "config",
+        "adapters",
+        "delivery",
+        "engine",
+        "ports",
+        "domain",
+        "errors",
+    },
+    "cli": {"app", "rehearsing", "sandboxing", "delivery", "engine", "ports", "domain", "errors", "_version"},
     "console": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
     "testing": {"delivery", "engine", "adapters", "ports", "domain", "errors"},

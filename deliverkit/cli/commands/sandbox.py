@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 
-from deliverkit.cli import render, sandbox_clock
+from deliverkit.cli import render, sandbox_clock, sandbox_fault
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
 from deliverkit.errors import ExitCode, UnreachableError, UsageError
 
@@ -34,6 +34,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     )
     seed.set_defaults(run=_seed)
     sandbox_clock.configure(verbs.add_parser("clock", parents=[shared], help="its own time"), shared)
+    sandbox_fault.configure(verbs.add_parser("fault", parents=[shared], help="what goes wrong in it"), shared)
 
 
 def _port(text: str) -> int:
