@@ -44,6 +44,7 @@ class Machine:
         state: `pending`, `running`, `stopped`, `terminated`, ...
         tags: Its tags.
         private_ip: The address that DescribeInstances reports.
+        zone: Its Availability Zone.
     """
 
     instance_id: str
@@ -52,6 +53,7 @@ class Machine:
     state: str
     tags: Mapping[str, str]
     private_ip: str
+    zone: str = ""
 
 
 class MotoBase:
@@ -206,7 +208,15 @@ class MotoBase:
         for reservation in list(backend.all_reservations()):
             for instance in reservation.instances:
                 tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
-                yield Machine(instance.id, account, region, instance.state, tags, str(instance.private_ip))
+                yield Machine(
+                    instance.id,
+                    account,
+                    region,
+                    instance.state,
+                    tags,
+                    str(instance.private_ip),
+                    instance.placement.zone,
+                )
 
     # --- CloudWatch -----------------------------------------------------------------------------------
 

@@ -49,6 +49,29 @@ def test_a_bare_group_has_the_documented_defaults(api: Any, app: str) -> None:
 
 
 TAG = {"Key": "k", "Value": "v", "Type": "KEY_AND_VALUE"}
+BALANCER = {"loadBalancerInfo": {"targetGroupInfoList": [{"name": "web"}]}}
+WRONG_BLUE_GREEN = "InvalidBlueGreenDeploymentConfigurationException"
+
+
+def style(kind: str, option: str) -> dict[str, Any]:
+    return {"deploymentStyle": {"deploymentType": kind, "deploymentOption": option}}
+
+
+def blue_green(**options: Any) -> dict[str, Any]:
+    return {"blueGreenDeploymentConfiguration": options}
+
+
+def ready(action: str, minutes: int) -> dict[str, Any]:
+    return blue_green(deploymentReadyOption={"actionOnTimeout": action, "waitTimeInMinutes": minutes})
+
+
+def trigger(**members: Any) -> dict[str, Any]:
+    topic = "arn:aws:sns:us-east-1:123456789012:nowhere"
+    return {"triggerName": "t", "triggerTargetArn": topic, "triggerEvents": ["DeploymentStart"], **members}
+
+
+TRAFFIC = style("IN_PLACE", "WITH_TRAFFIC_CONTROL")
+BLUE_GREEN = {**style("BLUE_GREEN", "WITH_TRAFFIC_CONTROL"), **BALANCER}
 REFUSED_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"deploymentConfigName": "Unknown"}, "DeploymentConfigDoesNotExistException"),
     ({"deploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce"}, "InvalidDeploymentConfigNameException"),
@@ -74,39 +97,57 @@ REFUSED_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"deploymentStyle": {"deploymentType": "IN_PLACE"}}, "InvalidDeploymentStyleException"),
     ({"outdatedInstancesStrategy": "SOMETIMES"}, "InvalidInputException"),
-]
-UNDONE_SETTINGS: list[tuple[dict[str, Any], str]] = [
+    (TRAFFIC, "InvalidLoadBalancerInfoException"),
+    ({**TRAFFIC, "loadBalancerInfo": {"targetGroupInfoList": []}}, "InvalidLoadBalancerInfoException"),
+    ({"loadBalancerInfo": {"elbInfoList": [{"name": ""}]}}, "InvalidLoadBalancerInfoException"),
+    ({"loadBalancerInfo": {"elbInfoList": [{"name": "web"}] * 11}}, "InvalidLoadBalancerInfoException"),
+    ({"loadBalancerInfo": {"targetGroupInfoList": [{"name": "web"}] * 11}}, "InvalidLoadBalancerInfoException"),
     (
-        {"deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}},
+        {"loadBalancerInfo": {"targetGroupPairInfoList": [{"targetGroups": [{"name": "web"}]}]}},
+        "InvalidLoadBalancerInfoException",
+    ),
+    (style("BLUE_GREEN", "WITH_TRAFFIC_CONTROL"), "InvalidLoadBalancerInfoException"),
+    (
+        {**style("BLUE_GREEN", "WITHOUT_TRAFFIC_CONTROL"), **BALANCER},
         "InvalidDeploymentStyleException",
     ),
+    ({**BLUE_GREEN, "onPremisesInstanceTagFilters": [TAG]}, "InvalidDeploymentStyleException"),
+    (style("SIDEWAYS", "WITH_TRAFFIC_CONTROL"), "InvalidDeploymentStyleException"),
+    (ready("CONTINUE_DEPLOYMENT", 5), WRONG_BLUE_GREEN),
+    (ready("STOP_DEPLOYMENT", 2881), WRONG_BLUE_GREEN),
+    (ready("STOP_DEPLOYMENT", -1), WRONG_BLUE_GREEN),
+    (ready("GO_HOME", 0), WRONG_BLUE_GREEN),
+    ({**BLUE_GREEN, **blue_green(greenFleetProvisioningOption={"action": "KNIT"})}, WRONG_BLUE_GREEN),
     (
-        {
-            "deploymentStyle": {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
-            "loadBalancerInfo": {"targetGroupInfoList": [{"name": "web"}]},
-        },
-        "InvalidLoadBalancerInfoException",
+        {**BLUE_GREEN, **blue_green(greenFleetProvisioningOption={"action": "COPY_AUTO_SCALING_GROUP"})},
+        WRONG_BLUE_GREEN,
     ),
+    (blue_green(terminateBlueInstancesOnDeploymentSuccess={"action": "SPARE"}), WRONG_BLUE_GREEN),
     (
-        {"deploymentStyle": {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}},
-        "InvalidLoadBalancerInfoException",
+        blue_green(
+            terminateBlueInstancesOnDeploymentSuccess={"action": "TERMINATE", "terminationWaitTimeInMinutes": 2881}
+        ),
+        WRONG_BLUE_GREEN,
     ),
-    ({"loadBalancerInfo": {"elbInfoList": [{"name": "web"}]}}, "InvalidLoadBalancerInfoException"),
+    ({"autoScalingGroups": ["nowhere"]}, "InvalidAutoScalingGroupException"),
+    ({"autoScalingGroups": [f"g{n}" for n in range(11)]}, "InvalidAutoScalingGroupException"),
+    ({"triggerConfigurations": [trigger(triggerEvents=[])]}, "InvalidTriggerConfigException"),
+    ({"triggerConfigurations": [trigger(triggerEvents=["Lunch"])]}, "InvalidTriggerConfigException"),
+    ({"triggerConfigurations": [trigger(triggerEvents=["DeploymentReady"])]}, "InvalidTriggerConfigException"),
+    ({"triggerConfigurations": [trigger(triggerName="")]}, "InvalidTriggerConfigException"),
+    ({"triggerConfigurations": [trigger(triggerTargetArn="topic")]}, "InvalidTriggerConfigException"),
+    ({"triggerConfigurations": [trigger()]}, "InvalidTriggerConfigException"),
+    ({"triggerConfigurations": [trigger()] * 2}, "InvalidTriggerConfigException"),
     (
-        {"blueGreenDeploymentConfiguration": {"deploymentReadyOption": {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}}},
-        "InvalidBlueGreenDeploymentConfigurationException",
+        {"triggerConfigurations": [trigger(triggerName=f"t{n}") for n in range(11)]},
+        "TriggerTargetsLimitExceededException",
     ),
-    ({"autoScalingGroups": ["web"]}, "InvalidAutoScalingGroupException"),
+    ({"onPremisesInstanceTagFilters": [{"Key": "k", "Type": "SOMETHING"}]}, "InvalidTagException"),
     (
-        {
-            "triggerConfigurations": [
-                {"triggerName": "t", "triggerTargetArn": "a", "triggerEvents": ["DeploymentStart"]}
-            ]
-        },
-        "InvalidTriggerConfigException",
+        {"onPremisesInstanceTagFilters": [TAG], "onPremisesTagSet": {"onPremisesTagSetList": [[TAG]]}},
+        "InvalidOnPremisesTagCombinationException",
     ),
-    ({"onPremisesInstanceTagFilters": [TAG]}, "InvalidTagException"),
-    ({"onPremisesTagSet": {"onPremisesTagSetList": [[TAG]]}}, "InvalidTagException"),
+    ({"onPremisesTagSet": {"onPremisesTagSetList": [[TAG]] * 4}}, "TagSetListLimitExceededException"),
     ({"ecsServices": [{"serviceName": "s", "clusterName": "c"}]}, "InvalidECSServiceException"),
 ]
 
@@ -126,17 +167,6 @@ def test_settings_that_codedeploy_refuses_are_refused_at_both_operations(
             applicationName=app, currentDeploymentGroupName="prod", newDeploymentGroupName="renamed", **settings
         )
     assert info(api, app) == before
-
-
-@pytest.mark.parametrize(("settings", "code"), UNDONE_SETTINGS)
-def test_what_the_sandbox_would_only_store_is_refused_by_name(
-    api: Any, app: str, settings: dict[str, Any], code: str
-) -> None:
-    with refused(code, "The sandbox does not"):
-        group(api, app, **settings)
-    group(api, app)
-    with refused(code, "The sandbox does not"):
-        api.update_deployment_group(applicationName=app, currentDeploymentGroupName="prod", **settings)
 
 
 def test_members_that_are_empty_or_only_describe_are_taken(api: Any, app: str) -> None:

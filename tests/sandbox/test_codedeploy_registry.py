@@ -221,7 +221,12 @@ HOSTS = {"type": "HOST_COUNT", "value": 1}
         ({"computePlatform": "Mainframe"}, "InvalidComputePlatformException"),
         ({"computePlatform": "Lambda"}, "InvalidComputePlatformException"),
         ({"trafficRoutingConfig": {"type": "AllAtOnce"}}, "InvalidTrafficRoutingConfigurationException"),
-        ({"zonalConfig": {"monitorDurationInSeconds": 1}}, "InvalidZonalDeploymentConfigurationException"),
+        ({"zonalConfig": {"monitorDurationInSeconds": -1}}, "InvalidZonalDeploymentConfigurationException"),
+        ({"zonalConfig": {"firstZoneMonitorDurationInSeconds": -1}}, "InvalidZonalDeploymentConfigurationException"),
+        (
+            {"zonalConfig": {"minimumHealthyHostsPerZone": {"type": "FLEET_PERCENT", "value": 100}}},
+            "InvalidZonalDeploymentConfigurationException",
+        ),
     ],
 )
 def test_configurations_that_cannot_be_are_refused(api: Any, request_: dict[str, Any], code: str) -> None:

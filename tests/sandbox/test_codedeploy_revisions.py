@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, group, s3
+from codedeploy_fleet import Fleet, group, s3, wait_for
 from codepipeline_fixtures import refused, whole_rig
 
 NAMES = itertools.count()
@@ -58,8 +58,10 @@ def test_a_github_revision_is_registered_by_its_commit_but_never_deployed(api: A
     assert api.list_application_revisions(applicationName=app)["revisions"] == [github]
     assert api.list_application_revisions(applicationName=app, s3Bucket="b")["revisions"] == []
     group(api, app)
-    with refused("InvalidRevisionException", "GitHub"):
-        api.create_deployment(applicationName=app, deploymentGroupName="prod", revision=github)
+    deployment = api.create_deployment(applicationName=app, deploymentGroupName="prod", revision=github)["deploymentId"]
+    wait_for(lambda: api.get_deployment(deploymentId=deployment)["deploymentInfo"]["status"] == "Failed")
+    error = api.get_deployment(deploymentId=deployment)["deploymentInfo"]["errorInformation"]
+    assert error["code"] == "MISSING_GITHUB_TOKEN"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,10 @@ def test_a_github_revision_is_registered_by_its_commit_but_never_deployed(api: A
         ({"revisionType": "S3"}, "InvalidRevisionException"),
         ({"revisionType": "S3", "s3Location": {"bucket": "b", "bundleType": "zip"}}, "InvalidRevisionException"),
         (s3("k", bundleType="rar"), "InvalidRevisionException"),
+        (
+            {"revisionType": "GitHub", "gitHubLocation": {"repository": "repo", "commitId": "0f"}},
+            "InvalidRevisionException",
+        ),
         (s3("k", bundleType="YAML"), "InvalidRevisionException"),
         ({"revisionType": "GitHub", "gitHubLocation": {"repository": "a/b"}}, "InvalidRevisionException"),
         ({"revisionType": "AppSpecContent", "appSpecContent": {"content": "{}"}}, "InvalidRevisionException"),

@@ -74,8 +74,8 @@ def find_config(store: Store, name: str) -> Config:
     return config
 
 
-def server_minimum(store: Store, name: str) -> Json:
-    """The minimum healthy hosts of a configuration for the server platform.
+def server_config(store: Store, name: str) -> Config:
+    """A configuration for the server platform.
 
     Raises:
         ApiError: `DeploymentConfigDoesNotExist-` or, for another platform, `InvalidDeploymentConfigNameException`.
@@ -85,7 +85,7 @@ def server_minimum(store: Store, name: str) -> Json:
         raise ApiError(
             "InvalidDeploymentConfigNameException", f"{name} is for compute platform {config.compute_platform}."
         )
-    return config.minimum
+    return config
 
 
 def register(service: Service) -> None:
@@ -115,6 +115,7 @@ def create_deployment_config(params: Params, context: Context) -> dict[str, Any]
         platform,
         context.now,
         params["minimumHealthyHosts"],
+        zonal=params.get("zonalConfig"),
     )
     store.configs[name] = config
     return {"deploymentConfigId": config.config_id}
@@ -125,16 +126,22 @@ def _check_shape(platform: str, params: Params) -> None:
         raise ApiError("InvalidComputePlatformException", f"The sandbox does not deploy to {platform} yet.")
     if "trafficRoutingConfig" in params:
         raise ApiError("InvalidTrafficRoutingConfigurationException", "Server configurations shift no traffic.")
-    if "zonalConfig" in params:
-        raise ApiError(
-            "InvalidZonalDeploymentConfigurationException",
-            "The sandbox does not deploy zone by zone yet (zonalConfig).",
-        )
     _check_minimum(params.get("minimumHealthyHosts"))
+    _check_zonal(params.get("zonalConfig"))
 
 
-def _check_minimum(minimum: Json | None) -> None:
-    code = "InvalidMinimumHealthyHostValueException"
+def _check_zonal(zonal: Json | None) -> None:
+    """Durations are not negative, and the minimum per zone is a minimum (`InvalidZonalDeploymentConfiguration-`)."""
+    code = "InvalidZonalDeploymentConfigurationException"
+    told = zonal or {}
+    for name in ("firstZoneMonitorDurationInSeconds", "monitorDurationInSeconds"):
+        if told.get(name, 0) < 0:
+            raise ApiError(code, f"{name} must not be negative.")
+    if "minimumHealthyHostsPerZone" in told:
+        _check_minimum(told["minimumHealthyHostsPerZone"], code)
+
+
+def _check_minimum(minimum: Json | None, code: str = "InvalidMinimumHealthyHostValueException") -> None:
     kind, value = (minimum or {}).get("type"), (minimum or {}).get("value")
     limits = {"HOST_COUNT": None, "FLEET_PERCENT": 99}
     if kind not in limits or value is None:
@@ -156,6 +163,7 @@ def get_deployment_config(params: Params, context: Context) -> dict[str, Any]:
             "createTime": config.created_at,
             "computePlatform": config.compute_platform,
             "trafficRoutingConfig": config.traffic,
+            "zonalConfig": config.zonal,
         }
     }
 

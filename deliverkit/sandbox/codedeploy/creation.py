@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliverkit.sandbox.codedeploy.configs import DEFAULT, server_minimum
+from deliverkit.sandbox.codedeploy.configs import DEFAULT, server_config
 from deliverkit.sandbox.codedeploy.revisions import use_revision
-from deliverkit.sandbox.codedeploy.state import Application, Deployment, Group, Json, Store
+from deliverkit.sandbox.codedeploy.state import (
+    IN_PLACE,
+    SCALING_CREATORS,
+    Application,
+    BlueGreen,
+    Deployment,
+    Group,
+    Json,
+    Store,
+)
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
@@ -41,14 +50,15 @@ def create(world: World, application: Application, group: Group, wish: Wish) -> 
         ApiError: `DeploymentLimitExceededException` while the group has a live deployment, or a configuration's error.
     """
     store = world.store(Store, group.account, group.region)
-    live = next((one for one in store.deployments.values() if one.group is group and one.is_live), None)
-    if live is not None:
+    ours = (one for one in store.deployments.values() if one.group is group and one.is_live and one.is_of_group)
+    live = next(ours, None)
+    if live is not None and wish.creator not in SCALING_CREATORS:
         raise ApiError(
             "DeploymentLimitExceededException",
             f"The Deployment Group '{group.name}' already has an active Deployment '{live.deployment_id}'",
         )
     config_name = wish.options.get("deploymentConfigName") or group.settings.get("deploymentConfigName") or DEFAULT
-    minimum = server_minimum(store, config_name)
+    config = server_config(store, config_name)
     now = world.clock.now()
     deployment = Deployment(
         deployment_id=_fresh_id(store),
@@ -56,18 +66,28 @@ def create(world: World, application: Application, group: Group, wish: Wish) -> 
         group=group,
         group_name=group.name,
         config_name=config_name,
-        minimum=minimum,
+        minimum=config.minimum or {},
         revision=wish.revision,
         creator=wish.creator,
         created_at=now,
         options=_options(group, wish.options),
         previous_revision=group.target_revision,
         rollback=dict(wish.rollback),
+        style=dict(group.settings.get("deploymentStyle") or IN_PLACE),
+        balancers=dict(group.settings.get("loadBalancerInfo") or {}),
+        zonal=config.zonal,
+        blue_green=_blue_green(group),
     )
     store.deployments[deployment.deployment_id] = deployment
     use_revision(application, wish.revision, deployment.deployment_id, now)
-    group.last_attempted = deployment
+    if deployment.is_of_group:
+        group.last_attempted = deployment
     return deployment
+
+
+def _blue_green(group: Group) -> BlueGreen | None:
+    configuration = group.settings.get("blueGreenDeploymentConfiguration")
+    return BlueGreen("install", dict(configuration)) if configuration else None
 
 
 def _options(group: Group, options: Mapping[str, Any]) -> dict[str, Any]:

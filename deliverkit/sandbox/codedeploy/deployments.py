@@ -7,11 +7,12 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import find_config
 from deliverkit.sandbox.codedeploy.creation import Wish, create
-from deliverkit.sandbox.codedeploy.engine import NO_MORE_COMMANDS, Rollout, launch
+from deliverkit.sandbox.codedeploy.engine import launch, rollout_of
 from deliverkit.sandbox.codedeploy.group_settings import check_alarms, check_rollback
-from deliverkit.sandbox.codedeploy.groups import IN_PLACE
 from deliverkit.sandbox.codedeploy.revisions import checked_location
+from deliverkit.sandbox.codedeploy.rollout import NO_MORE_COMMANDS
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.codedeploy.target_instances import check_target_instances
 from deliverkit.sandbox.codedeploy.validation import (
     check_batch,
     check_deployment_id,
@@ -36,6 +37,7 @@ _OPTIONS = (
     "updateOutdatedInstancesOnly",
     "fileExistsBehavior",
     "overrideAlarmConfiguration",
+    "targetInstances",
 )
 
 
@@ -46,8 +48,6 @@ def register(service: Service) -> None:
     service.operation("BatchGetDeployments")(batch_get_deployments)
     service.operation("ListDeployments")(list_deployments)
     service.operation("StopDeployment")(stop_deployment)
-    service.operation("ContinueDeployment")(continue_deployment)
-    service.operation("SkipWaitTimeForInstanceTermination")(continue_deployment)
 
 
 def create_deployment(params: Params, context: Context) -> dict[str, Any]:
@@ -66,11 +66,8 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
         "InvalidFileExistsBehaviorException",
         "The file exists behavior",
     )
-    if any((params.get("targetInstances") or {}).values()):
-        raise ApiError("InvalidTargetInstancesException", "targetInstances is for blue/green deployments only.")
+    check_target_instances(params.get("targetInstances"), group, context)
     revision = checked_location(params.get("revision"))
-    if "gitHubLocation" in revision:
-        raise ApiError("InvalidRevisionException", "The sandbox reaches no GitHub: deploy from S3.")
     options = {name: params[name] for name in _OPTIONS if name in params}
     deployment = create(context.world, application, group, Wish(revision, options=options))
     launch(context.world, deployment)
@@ -115,8 +112,12 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "autoRollbackConfiguration": options.get("autoRollbackConfiguration"),
         "updateOutdatedInstancesOnly": options.get("updateOutdatedInstancesOnly", False),
         "rollbackInfo": deployment.rollback or None,
-        "deploymentStyle": IN_PLACE,
-        "instanceTerminationWaitTimeStarted": False,
+        "deploymentStyle": deployment.style,
+        "targetInstances": options.get("targetInstances"),
+        "blueGreenDeploymentConfiguration": deployment.blue_green.options if deployment.blue_green else None,
+        "loadBalancerInfo": deployment.balancers or None,
+        "relatedDeployments": deployment.related or None,
+        "instanceTerminationWaitTimeStarted": bool(deployment.blue_green and deployment.blue_green.termination_began),
         "fileExistsBehavior": options.get("fileExistsBehavior") or "DISALLOW",
         "deploymentStatusMessages": deployment.messages,
         "computePlatform": "Server",
@@ -177,22 +178,7 @@ def stop_deployment(params: Params, context: Context) -> dict[str, Any]:
         )
     message = f"Deployment {deployment.deployment_id} was stopped by {context.principal_arn}"
     rolls_back = params.get("autoRollbackEnabled")
-    rollout = Rollout(context.world, deployment)
-    rollout.end(Ending("Stopped", "MANUAL_STOP", message, rolls_back, cuts_instances=True))
-    return {"status": "Pending" if deployment.is_live else "Succeeded", "statusMessage": NO_MORE_COMMANDS}
-
-
-def continue_deployment(params: Params, context: Context) -> None:
-    """ContinueDeployment and the deprecated operation that it replaces: in place there is nothing to continue."""
-    one_of(
-        params.get("deploymentWaitType"),
-        ("READY_WAIT", "TERMINATION_WAIT"),
-        "InvalidDeploymentWaitTypeException",
-        "The wait type",
+    rollout_of(context.world, deployment).end(
+        Ending("Stopped", "MANUAL_STOP", message, rolls_back, cuts_instances=True)
     )
-    deployment = find_deployment(params, context)
-    if not deployment.is_live:
-        raise ApiError(
-            "DeploymentAlreadyCompletedException", f"The deployment {deployment.deployment_id} is already complete."
-        )
-    raise ApiError("UnsupportedActionForDeploymentTypeException", "An in-place deployment cannot be continued.")
+    return {"status": "Pending" if deployment.is_live else "Succeeded", "statusMessage": NO_MORE_COMMANDS}

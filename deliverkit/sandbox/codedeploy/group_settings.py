@@ -2,70 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deliverkit.sandbox.codedeploy.configs import server_minimum
-from deliverkit.sandbox.codedeploy.state import Store
-from deliverkit.sandbox.codedeploy.validation import one_of
+from deliverkit.sandbox.codedeploy.configs import server_config
+from deliverkit.sandbox.codedeploy.style_settings import check_copied, check_style
+from deliverkit.sandbox.codedeploy.tag_filters import check_tags
+from deliverkit.sandbox.codedeploy.trigger_settings import check_triggers
+from deliverkit.sandbox.codedeploy.validation import one_of, store_of
 from deliverkit.sandbox.kernel.errors import ApiError
-from deliverkit.sandbox.kernel.operations import Params
+from deliverkit.sandbox.kernel.operations import Context, Params
 
 ROLLBACK_EVENTS = frozenset({"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"})
-_FILTER_TYPES = frozenset({"KEY_ONLY", "VALUE_ONLY", "KEY_AND_VALUE"})
 ALARM_LIMIT = 10
-TAG_FILTER_LIMIT = 10
-TAG_GROUP_LIMIT = 3
-_UNDONE = {
-    "loadBalancerInfo": "InvalidLoadBalancerInfoException",
-    "blueGreenDeploymentConfiguration": "InvalidBlueGreenDeploymentConfigurationException",
-    "autoScalingGroups": "InvalidAutoScalingGroupException",
-    "triggerConfigurations": "InvalidTriggerConfigException",
-    "onPremisesInstanceTagFilters": "InvalidTagException",
-    "onPremisesTagSet": "InvalidTagException",
-    "ecsServices": "InvalidECSServiceException",
-}
+SCALING_LIMIT = 10
+"""Auto Scaling groups per deployment group (CodeDeploy user guide, limits)."""
 
 
-def check_settings(params: Params, store: Store) -> None:
-    """Refuse settings that CodeDeploy refuses at CreateDeploymentGroup and UpdateDeploymentGroup.
+def check_settings(params: Params, settings: Params, context: Context) -> None:
+    """Refuse what CodeDeploy refuses at CreateDeploymentGroup and UpdateDeploymentGroup.
+
+    Args:
+        params: The request.
+        settings: The group's settings as they would be.
+        context: Who asks.
 
     Raises:
         ApiError: One of the exceptions that both operations declare.
     """
-    if "deploymentConfigName" in params:
-        server_minimum(store, params["deploymentConfigName"])
-    if "serviceRoleArn" in params and not str(params["serviceRoleArn"]).startswith("arn:aws:iam::"):
-        raise ApiError("InvalidRoleException", f"The service role {params['serviceRoleArn']!r} is not a role ARN.")
+    if "deploymentConfigName" in settings:
+        server_config(store_of(context), settings["deploymentConfigName"])
+    if "serviceRoleArn" in settings and not str(settings["serviceRoleArn"]).startswith("arn:aws:iam::"):
+        raise ApiError("InvalidRoleException", f"The service role {settings['serviceRoleArn']!r} is not a role ARN.")
     check_tags(params)
-    check_rollback(params.get("autoRollbackConfiguration"))
-    check_alarms(params.get("alarmConfiguration"))
-    _refuse_undone(params)
-    _check_style(params)
+    check_rollback(settings.get("autoRollbackConfiguration"))
+    check_alarms(settings.get("alarmConfiguration"))
+    if settings.get("ecsServices"):
+        raise ApiError("InvalidECSServiceException", "ecsServices is for Amazon ECS deployments only.")
+    check_style(settings)
+    check_copied(params, settings)
+    if "autoScalingGroups" in params:
+        _check_scaling(settings, context)
+    is_blue_green = (settings.get("deploymentStyle") or {}).get("deploymentType") == "BLUE_GREEN"
+    check_triggers(params.get("triggerConfigurations") or (), is_blue_green=is_blue_green, context=context)
     one_of(
-        params.get("outdatedInstancesStrategy"), ("UPDATE", "IGNORE"), "InvalidInputException", "The outdated strategy"
+        settings.get("outdatedInstancesStrategy"),
+        ("UPDATE", "IGNORE"),
+        "InvalidInputException",
+        "The outdated strategy",
     )
-
-
-def check_tags(params: Params) -> None:
-    """Old and new form exclude each other; three groups at most; filters are complete."""
-    groups = (params.get("ec2TagSet") or {}).get("ec2TagSetList") or ()
-    if params.get("ec2TagFilters") and groups:
-        raise ApiError("InvalidEC2TagCombinationException", "ec2TagFilters and ec2TagSet cannot be used together.")
-    if len(groups) > TAG_GROUP_LIMIT:
-        raise ApiError("TagSetListLimitExceededException", f"ec2TagSet has more than {TAG_GROUP_LIMIT} groups.")
-    for filters in (params.get("ec2TagFilters") or (), *groups):
-        if len(filters) > TAG_FILTER_LIMIT:
-            raise ApiError("InvalidEC2TagException", f"More than {TAG_FILTER_LIMIT} tag filters in one group.")
-        for tag_filter in filters:
-            _check_filter(tag_filter)
-
-
-def _check_filter(tag_filter: Mapping[str, str]) -> None:
-    kind, key = tag_filter.get("Type"), tag_filter.get("Key")
-    has_enough = key or (kind in {None, "VALUE_ONLY"} and tag_filter.get("Value"))
-    if not has_enough or kind not in {None, *_FILTER_TYPES}:
-        raise ApiError("InvalidEC2TagException", f"The tag filter {dict(tag_filter)} is not valid.")
 
 
 def check_rollback(rollback: Mapping[str, Any] | None) -> None:
@@ -88,26 +73,19 @@ def check_alarms(configuration: Mapping[str, Any] | None) -> None:
         raise ApiError("InvalidAlarmConfigException", "The alarm configuration is not valid.")
 
 
-def _refuse_undone(params: Params) -> None:
-    """Refuse what the sandbox would only store: a group that AWS treats differently must not pass here."""
-    for member, code in _UNDONE.items():
-        given = params.get(member)
-        if given and (not isinstance(given, Mapping) or any(given.values())):
-            raise ApiError(code, f"The sandbox does not do {member} yet; leave it out.")
+def _check_scaling(settings: Params, context: Context) -> None:
+    """Ten Auto Scaling groups at most, and such as exist (`InvalidAutoScalingGroupException`)."""
+    names = settings.get("autoScalingGroups") or ()
+    if len(names) > SCALING_LIMIT:
+        raise ApiError("InvalidAutoScalingGroupException", f"More than {SCALING_LIMIT} Auto Scaling groups.")
+    known = {one["AutoScalingGroupName"] for one in _described(context, names)}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ApiError("InvalidAutoScalingGroupException", f"There is no Auto Scaling group {missing[0]}.")
 
 
-def _check_style(params: Params) -> None:
-    style = params.get("deploymentStyle")
-    if style is None:
-        return
-    kind, option = style.get("deploymentType"), style.get("deploymentOption")
-    is_known = kind in {"IN_PLACE", "BLUE_GREEN"} and option in {"WITH_TRAFFIC_CONTROL", "WITHOUT_TRAFFIC_CONTROL"}
-    if not is_known:
-        raise ApiError("InvalidDeploymentStyleException", "deploymentStyle needs a known type and a known option.")
-    if kind == "BLUE_GREEN":
-        raise ApiError("InvalidDeploymentStyleException", "The sandbox does not do blue/green deployments yet.")
-    if option == "WITH_TRAFFIC_CONTROL":
-        raise ApiError(
-            "InvalidLoadBalancerInfoException",
-            "The sandbox does not take instances out of load balancers yet: use WITHOUT_TRAFFIC_CONTROL.",
-        )
+def _described(context: Context, names: Sequence[str]) -> list[dict[str, Any]]:
+    if not names:
+        return []
+    client = context.world.moto.client("autoscaling", context.account, context.region)
+    return list(client.describe_auto_scaling_groups(AutoScalingGroupNames=list(names))["AutoScalingGroups"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from deliverkit.sandbox.codedeploy import hooks
 from deliverkit.sandbox.codedeploy.configs import DEFAULT
 from deliverkit.sandbox.codedeploy.group_settings import check_settings
-from deliverkit.sandbox.codedeploy.state import Application, Deployment, Group
+from deliverkit.sandbox.codedeploy.membership import EC2_FORMS, ON_PREMISES_FORMS
+from deliverkit.sandbox.codedeploy.state import IN_PLACE, Application, Deployment, Group
+from deliverkit.sandbox.codedeploy.triggers import announce_new
 from deliverkit.sandbox.codedeploy.validation import (
     check_batch,
     find_application,
@@ -25,7 +28,6 @@ _NAMES = frozenset(
 )
 GROUP_LIMIT = 1000
 """Per application (CodeDeploy user guide, limits)."""
-IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
 
 
 def register(service: Service) -> None:
@@ -45,7 +47,7 @@ def create_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     _refuse_taken(application, name)
     if not params.get("serviceRoleArn"):
         raise ApiError("RoleRequiredException", "The serviceRoleArn is required but was not specified.")
-    check_settings(params, store_of(context))
+    check_settings(params, params, context)
     if len(application.groups) >= GROUP_LIMIT:
         raise ApiError("DeploymentGroupLimitExceededException", f"The maximum number of groups is {GROUP_LIMIT}.")
     tags = tag_map(params.get("tags"))
@@ -53,6 +55,8 @@ def create_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     application.groups[name] = group
     if tags:
         store_of(context).tags[group.arn] = tags
+    hooks.install_hooks(context.world, group)
+    announce_new(context.world, group, ())
     return {"deploymentGroupId": group.group_id}
 
 
@@ -85,6 +89,7 @@ def _info(application: Application, group: Group) -> dict[str, Any]:
     return {
         **defaults,
         **group.settings,
+        "autoScalingGroups": hooks.told(group),
         "applicationName": application.name,
         "deploymentGroupId": group.group_id,
         "deploymentGroupName": group.name,
@@ -138,14 +143,20 @@ def update_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     group = find_group(application, params, "currentDeploymentGroupName")
     settings = {**group.settings, **_settings(params)}
     # The form given takes the place of the other one; an empty one only clears itself.
-    for form, other in (("ec2TagSet", "ec2TagFilters"), ("ec2TagFilters", "ec2TagSet")):
-        if params.get(form) and other not in params:
-            settings.pop(other, None)
-    check_settings({**params, **settings}, store_of(context))
+    for forms in (EC2_FORMS, ON_PREMISES_FORMS):
+        for form, other in (forms[:2], forms[1::-1]):
+            if params.get(form) and other not in params:
+                settings.pop(other, None)
+    check_settings(params, settings, context)
     if "newDeploymentGroupName" in params:
         _rename(application, group, params, context)
+    known = group.settings.get("triggerConfigurations") or ()
     group.settings = settings
-    return {"hooksNotCleanedUp": []}
+    kept = settings.get("autoScalingGroups") or ()
+    left = hooks.remove_hooks(context.world, group, [name for name in group.scaling if name not in kept])
+    hooks.install_hooks(context.world, group)
+    announce_new(context.world, group, known)
+    return {"hooksNotCleanedUp": left}
 
 
 def _rename(application: Application, group: Group, params: Params, context: Context) -> None:
@@ -171,6 +182,7 @@ def delete_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     store = store_of(context)
     application = store.applications.get(name)
     group = application.groups.pop(group_name, None) if application else None
-    if group is not None:
-        store.tags.pop(group.arn, None)
-    return {"hooksNotCleanedUp": []}
+    if group is None:
+        return {"hooksNotCleanedUp": []}
+    store.tags.pop(group.arn, None)
+    return {"hooksNotCleanedUp": hooks.remove_hooks(context.world, group, list(group.scaling))}

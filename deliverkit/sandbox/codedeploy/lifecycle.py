@@ -16,8 +16,14 @@ EVENTS = (
     "ValidateService",
 )
 """The events of an in-place deployment without a load balancer, in their order."""
-IGNORABLE = "ApplicationStop"
-"""What `ignoreApplicationStopFailures` covers without a load balancer (API reference, CreateDeployment)."""
+BLOCKING = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
+ALLOWING = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
+BEHIND_BALANCER = (*BLOCKING, *EVENTS, *ALLOWING)
+"""The events of an in-place deployment with a load balancer (user guide, reference-appspec-file-structure-hooks)."""
+GREEN = (*EVENTS, *ALLOWING)
+"""The events of an instance that enters service for the first time."""
+IGNORABLE = frozenset({"ApplicationStop", "BeforeBlockTraffic", "AfterBlockTraffic"})
+"""What `ignoreApplicationStopFailures` covers (API reference, CreateDeployment)."""
 ERROR_CODES = ("Success", "ScriptMissing", "ScriptNotExecutable", "ScriptTimedOut", "ScriptFailed", "UnknownError")
 
 
@@ -39,7 +45,7 @@ def specification(deployment: Deployment) -> dict[str, Any]:
         "DeploymentGroupName": deployment.group_name,
         "ApplicationName": deployment.application,
         "DeploymentCreator": deployment.creator,
-        "DeploymentType": "IN_PLACE",
+        "DeploymentType": deployment.style["deploymentType"],
         "AppSpecFilename": "appspec.yml",
         "AgentActionOverrides": {
             "AgentOverrides": {"FileExistsBehavior": deployment.options.get("fileExistsBehavior") or "DISALLOW"}

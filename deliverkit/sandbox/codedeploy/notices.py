@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deliverkit.sandbox.codedeploy import triggers
 from deliverkit.sandbox.codedeploy.state import Deployment, Target
 from deliverkit.sandbox.kernel.world import Notice, World
 
@@ -11,11 +12,13 @@ _STATES = {"InProgress": "START", "Succeeded": "SUCCESS", "Failed": "FAILURE", "
 def deployment_changed(world: World, deployment: Deployment) -> None:
     """Tell the deployment's present status."""
     _publish(world, deployment, "CodeDeploy Deployment State-change Notification", deployment.status, None)
+    triggers.deployment_changed(world, deployment)
 
 
 def instance_changed(world: World, deployment: Deployment, target: Target) -> None:
     """Tell an instance's present status; CodeDeploy has no event for skipped ones."""
     _publish(world, deployment, "CodeDeploy Instance State-change Notification", target.status, target)
+    triggers.instance_changed(world, deployment, target)
 
 
 def _publish(world: World, deployment: Deployment, kind: str, status: str, target: Target | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from deliverkit.sandbox.kernel.operations import Context, Params, Service
 _BUNDLE_TYPES = frozenset({"tar", "tgz", "zip"})
 """The others, and AppSpecContent, are for Lambda and ECS (CodeDeploy user guide, application-revisions)."""
 _SORT_BY = {"registerTime": "registered_at", "firstUsedTime": "first_used_at", "lastUsedTime": "last_used_at"}
+_REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,7 +30,7 @@ def checked_location(location: Json | None) -> Json:
     s3, github = location.get("s3Location"), location.get("gitHubLocation")
     if kind == "S3" and s3 and s3.get("bucket") and s3.get("key") and s3.get("bundleType") in _BUNDLE_TYPES:
         return location
-    if kind == "GitHub" and github and github.get("repository") and github.get("commitId"):
+    if kind == "GitHub" and github and _REPOSITORY.fullmatch(github.get("repository", "")) and github.get("commitId"):
         return location
     raise ApiError("InvalidRevisionException", f"The revision of type {kind} is incomplete or not valid.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from deliverkit.sandbox.codedeploy.creation import Wish, create
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Store
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -44,7 +46,7 @@ def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deploymen
 
 
 def _wish(deployment: Deployment, good: Deployment) -> Wish:
-    options = {
+    options: dict[str, Any] = {
         "description": f"Automatic rollback of deployment {deployment.deployment_id}",
         "deploymentConfigName": deployment.config_name,
         "ignoreApplicationStopFailures": good.options.get("ignoreApplicationStopFailures", False),

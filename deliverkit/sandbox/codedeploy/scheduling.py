@@ -6,10 +6,12 @@ healthy instances left standing than the minimum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from deliverkit.sandbox.codedeploy.state import Target
 
 
 class Phase(StrEnum):
@@ -19,6 +21,16 @@ class Phase(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+PHASES = {
+    "Pending": Phase.WAITING,
+    "InProgress": Phase.RUNNING,
+    "Ready": Phase.SUCCEEDED,
+    "Succeeded": Phase.SUCCEEDED,
+    "Failed": Phase.FAILED,
+}
+"""Where a target's status of the API stands; green instances that are Ready are through with their installation."""
 
 
 class Verdict(StrEnum):
@@ -90,12 +102,25 @@ def is_satisfiable(rule: Rule, fleet_size: int) -> bool:
     return rule.minimum < fleet_size
 
 
-def decide(rule: Rule, members: tuple[Member, ...]) -> Decision:
-    """What to do next; `members` in the order in which instances are to be tried among their like."""
+def members_of(targets: Iterable[Target]) -> tuple[Member, ...]:
+    """Targets as the scheduler sees them, in their order."""
+    return tuple(Member(target.instance_id, target.was_healthy, PHASES[target.status]) for target in targets)
+
+
+def decide(rule: Rule, members: tuple[Member, ...], among: frozenset[str] | None = None) -> Decision:
+    """What to do next.
+
+    Args:
+        rule: How many must stay healthy.
+        members: In the order in which instances are to be tried among their like.
+        among: Only these may be started now; the others count all the same. Whether it is over is not said then.
+    """
     waiting = [member for member in members if member.phase is Phase.WAITING]
+    if among is not None:
+        waiting = [member for member in waiting if member.identifier in among]
     running = [member for member in members if member.phase is Phase.RUNNING]
     if not waiting and not running:
-        return Decision(_final(rule, members))
+        return Decision(_final(rule, members) if among is None else Verdict.GO_ON)
     if rule.one_at_a_time:
         return _one_at_a_time(members, waiting, running)
     return _by_minimum(rule, members, waiting, running)
@@ -142,3 +167,21 @@ def _identifiers(members: list[Member], count: int) -> tuple[str, ...]:
 
 def _unhealthy_first(members: list[Member]) -> list[Member]:
     return sorted(members, key=lambda member: member.was_healthy)
+
+
+def rerouting(rule: Rule, members: tuple[Member, ...]) -> Decision:
+    """Which installed green instances get traffic next.
+
+    All, half or one of them at a time, as the configuration says (user guide, deployment-configurations). How it treats
+    failures is not documented: here as at the installation, as all of them are healthy when this begins.
+    """
+    waiting = [member for member in members if member.phase is Phase.WAITING]
+    running = [member for member in members if member.phase is Phase.RUNNING]
+    failed = sum(member.phase is Phase.FAILED for member in members)
+    is_lost = bool(failed and waiting) if rule.one_at_a_time else len(members) - failed < rule.minimum
+    if is_lost:
+        return Decision(Verdict.FAILED)
+    if not waiting and not running:
+        return Decision(Verdict.SUCCEEDED if failed < len(members) else Verdict.FAILED)
+    pace = 1 if rule.one_at_a_time else max(1, len(members) - rule.minimum)
+    return Decision(Verdict.GO_ON, _identifiers(waiting, pace - len(running)))

@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any
 
 Json = Mapping[str, Any]
+IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
+"""The deployment style of a group that names none."""
+SCALING_CREATORS = frozenset({"autoscaling", "autoscalingTermination"})
 TERMINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 
 
@@ -27,13 +30,17 @@ class Target:
     """One instance of a deployment.
 
     Attributes:
-        instance_id: `i-...`.
-        arn: Host identifier, also the target's ARN.
+        instance_id: `i-...`, or the name of an on-premises instance.
+        arn: The target's ARN.
         was_healthy: True when the last deployment to it succeeded.
         events: In the order in which they run.
         status: TargetStatus of the API.
         command_id: Identifier of the command in flight, None between events.
         can_run: False for a stopped instance: a member that cannot be deployed to.
+        host: The identifier under which its agent polls; an EC2 instance's is its ARN.
+        label: `Blue` or `Green` in a blue/green deployment.
+        zone: Availability Zone; empty on premises.
+        holds_at: The event before which it waits in status Ready; None when it goes through.
     """
 
     instance_id: str
@@ -44,6 +51,24 @@ class Target:
     status: str = "Pending"
     command_id: str | None = None
     can_run: bool = True
+    host: str = ""
+    label: str | None = None
+    zone: str = ""
+    holds_at: str | None = None
+
+    @property
+    def host_identifier(self) -> str:
+        """Where its commands go."""
+        return self.host or self.arn
+
+    @property
+    def is_installed_to(self) -> bool:
+        """True when the deployment installs a revision here, rather than only moving traffic."""
+        return any(event.name == "Install" for event in self.events)
+
+    def event(self, name: str) -> Event:
+        """The event of that name; LookupError when the target has none."""
+        return next(event for event in self.events if event.name == name)
 
     @property
     def next_event(self) -> Event | None:
@@ -64,6 +89,21 @@ class Health:
     revision: tuple[str, ...] | None
 
 
+@dataclass
+class ScalingHooks:
+    """What CodeDeploy has on one Auto Scaling group.
+
+    Attributes:
+        launch: Name of the hook for launches.
+        termination: Name of the hook for terminations; None without one.
+        seen: Ids of the instances that need no launch deployment any more.
+    """
+
+    launch: str
+    termination: str | None = None
+    seen: set[str] = field(default_factory=set)
+
+
 @dataclass(eq=False)
 class Group:
     """A deployment group; `settings` holds the request members as they were given."""
@@ -78,6 +118,7 @@ class Group:
     target_revision: Json | None = None
     last_successful: Deployment | None = None
     last_attempted: Deployment | None = None
+    scaling: dict[str, ScalingHooks] = field(default_factory=dict)
 
     @property
     def arn(self) -> str:
@@ -108,11 +149,73 @@ class Deployment:
     targets: dict[str, Target] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     ending: Ending | None = None
+    style: Json = field(default_factory=lambda: dict(IN_PLACE))
+    balancers: Json = field(default_factory=dict)
+    blue_green: BlueGreen | None = None
+    zonal: Json | None = None
+    zones: Zones | None = None
+    related: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_live(self) -> bool:
         """True until the deployment reached a terminal status."""
         return self.status not in TERMINAL
+
+    @property
+    def is_blue_green(self) -> bool:
+        """True when a second fleet takes over."""
+        return bool(self.style["deploymentType"] == "BLUE_GREEN")
+
+    @property
+    def controls_traffic(self) -> bool:
+        """True when instances leave and enter load balancers."""
+        return bool(self.style["deploymentOption"] == "WITH_TRAFFIC_CONTROL")
+
+    @property
+    def is_of_group(self) -> bool:
+        """True when it is for the whole group; what Auto Scaling asks for is for one instance, beside others."""
+        return self.creator not in SCALING_CREATORS
+
+
+@dataclass
+class BlueGreen:
+    """Where a blue/green deployment stands.
+
+    Attributes:
+        stage: `install`, `ready`, `reroute`, `block` or `done`.
+        options: The group's blueGreenDeploymentConfiguration at the deployment's start.
+        green: Selection of the green fleet, in the form of a group's settings.
+        termination_began: True once the wait before the blue fleet's end began.
+        terminated: True once that wait is over.
+        former: Auto Scaling groups of the blue fleet.
+    """
+
+    stage: str
+    options: Json
+    green: Json = field(default_factory=dict)
+    termination_began: bool = False
+    terminated: bool = False
+    former: tuple[str, ...] = ()
+
+
+@dataclass
+class Zones:
+    """The zones of a deployment that goes through them one at a time.
+
+    Attributes:
+        order: Zones in the order in which they are deployed to.
+        at: Index of the zone that is deployed to or monitored.
+        is_monitoring: True during the wait after a zone.
+    """
+
+    order: list[str]
+    at: int = 0
+    is_monitoring: bool = False
+
+    @property
+    def current(self) -> str:
+        """The zone whose turn it is."""
+        return self.order[self.at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +270,28 @@ class Config:
     created_at: datetime | None
     minimum: Json | None
     traffic: Json | None = None
+    zonal: Json | None = None
+
+
+@dataclass
+class OnPremisesInstance:
+    """A registered host outside EC2.
+
+    Attributes:
+        name: Its name.
+        arn: ARN that CodeDeploy gave it.
+        iam_arn: ARN of the IAM user or session under which its agent polls.
+        is_session: True when `iam_arn` is a session's.
+        deregistered_at: None while it is registered.
+    """
+
+    name: str
+    arn: str
+    iam_arn: str
+    is_session: bool
+    registered_at: datetime
+    tags: dict[str, str] = field(default_factory=dict)
+    deregistered_at: datetime | None = None
 
 
 @dataclass
@@ -177,3 +302,4 @@ class Store:
     configs: dict[str, Config] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    hosts: dict[str, OnPremisesInstance] = field(default_factory=dict)

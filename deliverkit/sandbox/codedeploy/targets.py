@@ -1,12 +1,12 @@
-"""Targets of a deployment, and the deprecated instance operations over the same state."""
+"""Targets of a deployment (CodeDeploy API reference)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from deliverkit.sandbox.codedeploy.state import Deployment, Event, Target
-from deliverkit.sandbox.codedeploy.validation import check_batch, find_deployment, one_of, page
+from deliverkit.sandbox.codedeploy.validation import find_deployment, one_of, page
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
@@ -19,12 +19,14 @@ def register(service: Service) -> None:
     service.operation("ListDeploymentTargets")(list_deployment_targets)
     service.operation("GetDeploymentTarget")(get_deployment_target)
     service.operation("BatchGetDeploymentTargets")(batch_get_deployment_targets)
-    service.operation("ListDeploymentInstances")(list_deployment_instances)
-    service.operation("GetDeploymentInstance")(get_deployment_instance)
-    service.operation("BatchGetDeploymentInstances")(batch_get_deployment_instances)
 
 
-def _started(params: Params, context: Context) -> Deployment:
+def started(params: Params, context: Context) -> Deployment:
+    """The deployment that a request names, once it has begun.
+
+    Raises:
+        ApiError: `DeploymentNotStartedException`, or as `find_deployment`.
+    """
     deployment = find_deployment(params, context)
     if deployment.started_at is None and deployment.is_live:
         raise ApiError("DeploymentNotStartedException", f"The deployment {deployment.deployment_id} has not started.")
@@ -33,25 +35,37 @@ def _started(params: Params, context: Context) -> Deployment:
 
 def list_deployment_targets(params: Params, context: Context) -> dict[str, Any]:
     """ListDeploymentTargets, filtered by TargetStatus."""
-    deployment = _started(params, context)
+    deployment = started(params, context)
     filters = params.get("targetFilters") or {}
     for name in filters:
         one_of(name, ("TargetStatus", "ServerInstanceLabel"), "InvalidTargetFilterNameException", "The filter")
-    if "ServerInstanceLabel" in filters:
-        raise ApiError("InvalidDeploymentInstanceTypeException", "An in-place deployment has no blue and green.")
-    return page(_identifiers(deployment, filters.get("TargetStatus")), params, "targetIds")
+    found = identifiers(deployment, filters.get("TargetStatus"), filters.get("ServerInstanceLabel"))
+    return page(found, params, "targetIds")
 
 
-def _identifiers(deployment: Deployment, statuses: list[str] | None) -> list[str]:
+def identifiers(deployment: Deployment, statuses: Sequence[str] | None, labels: Sequence[str] | None) -> list[str]:
+    """Ids of the targets with one of the statuses and one of the labels.
+
+    Raises:
+        ApiError: `InvalidInstanceStatus-`, `InvalidInstanceType-`; `InvalidDeploymentInstanceTypeException` for labels
+            in a deployment without blue and green.
+    """
     for status in statuses or ():
         one_of(status, STATUSES, "InvalidInstanceStatusException", "The status")
-    targets = deployment.targets.values()
-    return [target.instance_id for target in targets if not statuses or target.status in statuses]
+    for label in labels or ():
+        one_of(label, ("Blue", "Green"), "InvalidInstanceTypeException", "The instance type")
+    if labels and not deployment.is_blue_green:
+        raise ApiError("InvalidDeploymentInstanceTypeException", "An in-place deployment has no blue and green.")
+    return [
+        target.instance_id
+        for target in deployment.targets.values()
+        if (not statuses or target.status in statuses) and (not labels or target.label in labels)
+    ]
 
 
 def get_deployment_target(params: Params, context: Context) -> dict[str, Any]:
     """GetDeploymentTarget."""
-    deployment = _started(params, context)
+    deployment = started(params, context)
     if not params.get("targetId"):
         raise ApiError("DeploymentTargetIdRequiredException", "The targetId is required but was not specified.")
     return {"deploymentTarget": _target_answer(deployment, _find_target(deployment, params["targetId"]))}
@@ -69,7 +83,7 @@ def _find_target(deployment: Deployment, identifier: str) -> Target:
 
 def batch_get_deployment_targets(params: Params, context: Context) -> dict[str, Any]:
     """BatchGetDeploymentTargets, at most 25."""
-    deployment = _started(params, context)
+    deployment = started(params, context)
     identifiers = params.get("targetIds")
     if not identifiers:
         raise ApiError("DeploymentTargetIdRequiredException", "The targetIds are required but were not specified.")
@@ -88,70 +102,18 @@ def _target_answer(deployment: Deployment, target: Target) -> dict[str, Any]:
             "targetArn": target.arn,
             "status": target.status,
             "lastUpdatedAt": target.updated_at,
-            "lifecycleEvents": [_event_answer(event) for event in target.events],
+            "lifecycleEvents": [event_answer(event) for event in target.events],
+            "instanceLabel": target.label,
         },
     }
 
 
-def _event_answer(event: Event) -> dict[str, Any]:
+def event_answer(event: Event) -> dict[str, Any]:
+    """A lifecycle event as every operation tells it."""
     return {
         "lifecycleEventName": event.name,
         "status": event.status,
         "startTime": event.started_at,
         "endTime": event.ended_at,
         "diagnostics": event.diagnostics,
-    }
-
-
-# --- deprecated: instances ------------------------------------------------------------------------
-
-
-def list_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
-    """ListDeploymentInstances."""
-    deployment = _started(params, context)
-    for label in params.get("instanceTypeFilter") or ():
-        one_of(label, ("Blue", "Green"), "InvalidInstanceTypeException", "The instance type")
-    if params.get("instanceTypeFilter"):
-        raise ApiError("InvalidDeploymentInstanceTypeException", "An in-place deployment has no blue and green.")
-    return page(_identifiers(deployment, params.get("instanceStatusFilter")), params, "instancesList")
-
-
-def get_deployment_instance(params: Params, context: Context) -> dict[str, Any]:
-    """GetDeploymentInstance."""
-    deployment = find_deployment(params, context)
-    identifier = params.get("instanceId")
-    if not identifier:
-        raise ApiError("InstanceIdRequiredException", "The instanceId is required but was not specified.")
-    target = _by_name(deployment)(identifier)
-    if target is None:
-        raise ApiError("InstanceDoesNotExistException", f"{identifier} is not in {deployment.deployment_id}")
-    return {"instanceSummary": _summary(deployment, target)}
-
-
-def _by_name(deployment: Deployment) -> Callable[[str], Target | None]:
-    return lambda identifier: deployment.targets.get(identifier.rsplit("/", 1)[-1])
-
-
-def batch_get_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
-    """BatchGetDeploymentInstances; unknown instances are told in `errorMessage`."""
-    deployment = find_deployment(params, context)
-    identifiers = params.get("instanceIds")
-    if not identifiers:
-        raise ApiError("InstanceIdRequiredException", "The instanceIds are required but were not specified.")
-    check_batch(identifiers, BATCH_LIMIT)
-    found = {identifier: _by_name(deployment)(identifier) for identifier in identifiers}
-    missing = [identifier for identifier, target in found.items() if target is None]
-    return {
-        "instancesSummary": [_summary(deployment, target) for target in found.values() if target],
-        "errorMessage": f"Not in the deployment: {', '.join(missing)}" if missing else "",
-    }
-
-
-def _summary(deployment: Deployment, target: Target) -> dict[str, Any]:
-    return {
-        "deploymentId": deployment.deployment_id,
-        "instanceId": target.arn,
-        "status": target.status,
-        "lastUpdatedAt": target.updated_at,
-        "lifecycleEvents": [_event_answer(event) for event in target.events],
     }

@@ -1,0 +1,46 @@
+"""What happens to a deployment group when Auto Scaling adds instances (user guide, integrations-aws-auto-scaling)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from deliverkit.sandbox.codedeploy import lifecycle
+from deliverkit.sandbox.codedeploy.membership import GONE, ec2_host
+from deliverkit.sandbox.codedeploy.obstacles import NO_INSTANCES, failed
+from deliverkit.sandbox.codedeploy.rollout import HEALTH_CONSTRAINTS, SUCCEEDED, Rollout
+from deliverkit.sandbox.codedeploy.state import Ending
+
+CREATOR = "autoscaling"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleOut(Rollout):
+    """Brings one new instance to the last successful revision, beside whatever else the group does."""
+
+    cap: ClassVar[timedelta] = timedelta(hours=12)
+
+    def choose_targets(self) -> None:
+        """The new instance alone; it enters service, so nothing is blocked before."""
+        group, wanted = self.deployment.group, self.deployment.options["instanceId"]
+        for machine in self.world.moto.machines(group.account, group.region):
+            if machine.instance_id == wanted and machine.state not in GONE:
+                self.add_target(
+                    ec2_host(machine), lifecycle.GREEN if self.deployment.controls_traffic else lifecycle.EVENTS
+                )
+
+    def obstacle(self) -> Ending | None:
+        """The instance may be gone again."""
+        return None if self.deployment.targets else failed("NO_INSTANCES", NO_INSTANCES)
+
+    def schedule(self) -> None:
+        """One instance decides."""
+        self.fail_stopped()
+        for target in self.deployment.targets.values():
+            if target.status == "Pending":
+                self.walk(target).begin()
+            elif target.status == "Failed":
+                self.deployment.ending = HEALTH_CONSTRAINTS
+            elif target.status == "Succeeded":
+                self.deployment.ending = SUCCEEDED

@@ -1,0 +1,149 @@
+"""Tells SNS topics what happens to deployments and instances (user guide, monitoring-sns-event-notifications).
+
+Messages wait in the state until the messenger publishes them: a topic may have subscribers over HTTP, which take time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import botocore.exceptions
+
+from deliverkit.sandbox.codedeploy.state import Deployment, Event, Group, Json, Target
+from deliverkit.sandbox.kernel.world import World
+
+log = logging.getLogger(__name__)
+_EVENTS = {"InProgress": "Start", "Succeeded": "Success", "Failed": "Failure", "Stopped": "Stop", "Ready": "Ready"}
+_COUNTED = ("Failed", "InProgress", "Pending", "Skipped", "Succeeded")
+LONGEST_SUBJECT = 100
+"""Characters of a subject (SNS API reference, Publish)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message on its way to a topic."""
+
+    account: str
+    region: str
+    topic: str
+    subject: str
+    body: str
+
+
+@dataclass
+class Outbox:
+    """Messages of one world that no topic has yet."""
+
+    waiting: list[Message] = field(default_factory=list)
+
+
+def deployment_changed(world: World, deployment: Deployment) -> None:
+    """Tell the topics of triggers for the deployment's present status."""
+    event = f"Deployment{_EVENTS.get(deployment.status, '')}"
+    _tell(world, deployment, event, _about_deployment(deployment))
+    if event == "DeploymentStart" and deployment.creator == "codeDeployRollback":
+        _tell(world, deployment, "DeploymentRollback", _about_deployment(deployment))
+
+
+def instance_changed(world: World, deployment: Deployment, target: Target) -> None:
+    """Tell the topics of triggers for an instance's present status."""
+    _tell(world, deployment, f"Instance{_EVENTS.get(target.status, '')}", _about_instance(deployment, target))
+
+
+def announce_new(world: World, group: Group, known: Iterable[Json]) -> None:
+    """Send the test message of every trigger that a group did not have before."""
+    names = {(one["triggerName"], one["triggerTargetArn"]) for one in known}
+    for trigger in group.settings.get("triggerConfigurations") or ():
+        if (trigger["triggerName"], trigger["triggerTargetArn"]) not in names:
+            body = {
+                "region": group.region,
+                "accountId": group.account,
+                "eventTriggerName": trigger["triggerName"],
+                "applicationName": group.application,
+                "deploymentGroupName": group.name,
+            }
+            # The text of AWS's test message is not documented.
+            _send(world, group, trigger, f"AWS CodeDeploy trigger {trigger['triggerName']} was set up", body)
+
+
+def _tell(world: World, deployment: Deployment, event: str, body: dict[str, Any]) -> None:
+    for trigger in deployment.group.settings.get("triggerConfigurations") or ():
+        if event in trigger["triggerEvents"]:
+            told = {**body, "eventTriggerName": trigger["triggerName"]}
+            _send(world, deployment.group, trigger, f"{event}: AWS CodeDeploy {deployment.deployment_id}", told)
+
+
+def _send(world: World, group: Group, trigger: Json, subject: str, body: dict[str, Any]) -> None:
+    topic = str(trigger["triggerTargetArn"])
+    message = Message(group.account, topic.split(":")[3], topic, subject[:LONGEST_SUBJECT], json.dumps(body))
+    world.store(Outbox, "", "").waiting.append(message)
+
+
+def _about_deployment(deployment: Deployment) -> dict[str, Any]:
+    error = deployment.error or {}
+    statuses = [target.status for target in deployment.targets.values()]
+    told = {
+        "region": deployment.group.region,
+        "accountId": deployment.group.account,
+        "applicationName": deployment.application,
+        "deploymentId": deployment.deployment_id,
+        "deploymentGroupName": deployment.group_name,
+        "createTime": _moment(deployment.created_at),
+        "completeTime": _moment(deployment.ended_at),
+        "deploymentOverview": {status: str(statuses.count(status)) for status in _COUNTED},
+        "status": deployment.status,
+        "errorInformation": {"ErrorCode": error["code"], "ErrorMessage": error["message"]} if error else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _about_instance(deployment: Deployment, target: Target) -> dict[str, Any]:
+    return {
+        "region": deployment.group.region,
+        "accountId": deployment.group.account,
+        "deploymentId": deployment.deployment_id,
+        "instanceId": target.arn,
+        "lastUpdatedAt": _moment(target.updated_at),
+        "instanceStatus": target.status,
+        "lifecycleEvents": [_about_event(event) for event in target.events],
+    }
+
+
+def _about_event(event: Event) -> dict[str, str]:
+    told = {
+        "LifecycleEvent": event.name,
+        "LifecycleEventStatus": event.status,
+        "StartTime": _moment(event.started_at),
+        "EndTime": _moment(event.ended_at),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    """Epoch seconds with milliseconds, as text."""
+    return None if moment is None else f"{moment.timestamp():.3f}"
+
+
+def deliver(world: World) -> None:
+    """Publish what waits; not to be called under the world's lock, because a subscriber may be slow."""
+    while True:
+        with world.lock:
+            waiting = world.store(Outbox, "", "").waiting
+            if not waiting:
+                return
+            message = waiting.pop(0)
+        _publish(world, message)
+
+
+def _publish(world: World, message: Message) -> None:
+    sns = world.moto.client("sns", message.account, message.region)
+    try:
+        sns.publish(TopicArn=message.topic, Subject=message.subject, Message=message.body)
+    except botocore.exceptions.ClientError as error:
+        # A topic that is gone is no reason for a deployment to fail; AWS says nothing either.
+        log.info("%s did not take a message: %s", message.topic, error)
