@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from deliverkit.adapters.aws.session import Account, Aws
@@ -32,6 +32,9 @@ from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.ports import Check, Clock, Deployer, Ledger, LockService, PipelineService
 from deliverkit.releasing import BuildRecipe, Packager
 from deliverkit.sandboxing import find_sandbox
+
+if TYPE_CHECKING:
+    from deliverkit.adapters.aws.hosts import Host, Hosts
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SANDBOX_KEY = "sandbox"
@@ -115,6 +118,33 @@ def seed_sandbox(
         instances=instances,
     )
     yield from Seeder(aws, credentials_file=credentials_file(state_dir)).seed(needs)
+
+
+def sandbox_hosts(state_dir: Path, region: str | None) -> Hosts:
+    """The instances of the running sandbox.
+
+    Raises:
+        UnreachableError: If no sandbox runs.
+    """
+    from deliverkit.adapters.aws.hosts import Hosts  # noqa: PLC0415
+
+    account = _account(None, region, None, state_dir)
+    aws = Aws(account)
+    return Hosts(aws, aws.region, str(account.endpoint_url))
+
+
+def remove_sandbox_host(hosts: Hosts, name: str) -> Host:
+    """Remove the one instance of that name or id.
+
+    Raises:
+        UsageError: If there is none, or more than one.
+    """
+    found = [host for host in hosts.list() if name in (host.name, host.id)]
+    if len(found) != 1:
+        told = "no instance is" if not found else f"{len(found)} instances are"
+        raise UsageError(f"{told} called {name}", hint="deliverkit sandbox instance list")
+    hosts.remove(found[0])
+    return found[0]
 
 
 def credentials_file(state_dir: Path) -> Path:

@@ -199,6 +199,18 @@ class MotoBase:
                 if account in (None, account_id) and region in (None, region_name):
                     yield from self._machines_of(backend, account_id, region_name)
 
+    def machine_states(self) -> tuple[tuple[str, str], ...]:
+        """Id and state of every EC2 instance: a cheap way to see whether any of them changed."""
+        from moto.backends import get_backend  # noqa: PLC0415
+
+        return tuple(
+            (instance.id, instance.state)
+            for regional in list(get_backend("ec2").values())
+            for backend in list(regional.values())
+            for reservation in list(backend.reservations.values())
+            for instance in reservation.instances
+        )
+
     def set_private_ip(self, account: str, region: str, instance_id: str, address: str) -> None:
         """Give an instance the loopback address on which its processes really listen."""
         backend = self._backend("ec2", account, region)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 
-from deliverkit.cli import render, sandbox_clock, sandbox_fault
+from deliverkit.cli import render, sandbox_clock, sandbox_fault, sandbox_instance
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
 from deliverkit.errors import ExitCode, UnreachableError, UsageError
 
@@ -33,6 +33,8 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
         help=f"instances for each environment, or for one (default: {DEFAULT_INSTANCES}); may be given several times",
     )
     seed.set_defaults(run=_seed)
+    instance = verbs.add_parser("instance", parents=[shared], help="hosts to deploy to")
+    sandbox_instance.configure(instance, shared)
     sandbox_clock.configure(verbs.add_parser("clock", parents=[shared], help="its own time"), shared)
     sandbox_fault.configure(verbs.add_parser("fault", parents=[shared], help="what goes wrong in it"), shared)
 

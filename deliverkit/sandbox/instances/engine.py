@@ -72,6 +72,7 @@ class Instances:
         self._instances: dict[Key, Instance] = {}
         self._simulated: dict[Key, str] = {}
         self._without_address: set[Key] = set()
+        self._states: tuple[tuple[str, str], ...] = ()
         self._addresses = Addresses(world.address_base)
         self._homes = world.state_dir.resolve() / "instances"
         self._is_stopped = threading.Event()
@@ -114,13 +115,27 @@ class Instances:
     def _watch(self) -> None:
         while not self._is_stopped.wait(TICK_SECONDS):
             try:
+                states = self._states_now()
+                if not self._has_changed(states):
+                    continue
                 with self._world.lock:
                     self._start_running()
                     ended = self._take_ended()
+                self._states = states
                 for agent in ended:  # outside the lock: killing looks through all processes
                     agent.kill()
             except Exception:
                 log.exception("watching the instances failed")
+
+    def _states_now(self) -> tuple[tuple[str, str], ...]:
+        return self._world.moto.machine_states() if "moto.ec2.models" in sys.modules else ()
+
+    def _has_changed(self, states: tuple[tuple[str, str], ...]) -> bool:
+        """True when an instance came, went or changed its state, or an agent ended, since the last look."""
+        with self._world.lock:
+            served = [instance.agent for instance in self._instances.values() if instance.agent is not None]
+            waits = bool(self._without_address)
+        return states != self._states or waits or not all(agent.is_alive for agent in served)
 
     def _machines(self) -> list[Machine]:
         # Nobody has launched an instance before moto's EC2 is loaded, and loading it costs as much time as the rest of

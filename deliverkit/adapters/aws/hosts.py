@@ -1,0 +1,133 @@
+"""Hosts for deployments: EC2 instances, and machines of one's own registered as on-premises instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+_IMAGE = "ami-0a11ce0fdeadbeef0"
+_LIVE = ("pending", "running", "stopping", "stopped")
+NAME = "Name"
+
+
+class Clients(Protocol):
+    """Gives boto3 clients."""
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """The client of a service in a region."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine that deployments can reach.
+
+    Attributes:
+        name: Its `Name` tag, or the name of the on-premises registration.
+        id: `i-...`, or the name of the on-premises registration.
+        kind: `ec2` or `on-premises`.
+        state: EC2's instance state, or `registered`.
+        address: Private address; empty for an on-premises instance.
+        tags: Its tags.
+    """
+
+    name: str
+    id: str
+    kind: str
+    state: str
+    address: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the agent of an on-premises instance has to be told.
+
+    Attributes:
+        name: Of the registration.
+        iam_user_arn: Who the agent is.
+        access_key: Its access key id.
+        secret_key: Its secret access key.
+        region: Region of the registration.
+        endpoint: URL of the command service and of S3.
+    """
+
+    name: str
+    iam_user_arn: str
+    access_key: str
+    secret_key: str
+    region: str
+    endpoint: str
+
+
+class Hosts:
+    """The hosts of one account and region.
+
+    Args:
+        clients: Where clients come from.
+        region: Of the hosts.
+        endpoint: URL that agents are told.
+    """
+
+    def __init__(self, clients: Clients, region: str, endpoint: str) -> None:
+        self._clients, self._region, self._endpoint = clients, region, endpoint
+
+    def list(self) -> Iterator[Host]:
+        """Every EC2 instance that is not terminated, then every registered on-premises instance."""
+        filters = [{"Name": "instance-state-name", "Values": list(_LIVE)}]
+        for page in self._client("ec2").get_paginator("describe_instances").paginate(Filters=filters):
+            for reservation in page["Reservations"]:
+                yield from (_of_ec2(instance) for instance in reservation["Instances"])
+        codedeploy = self._client("codedeploy")
+        names = codedeploy.list_on_premises_instances(registrationStatus="Registered")["instanceNames"]
+        for first in range(0, len(names), 25):
+            batch = codedeploy.batch_get_on_premises_instances(instanceNames=names[first : first + 25])
+            yield from (_of_premises(info) for info in batch["instanceInfos"])
+
+    def launch(self, name: str, tags: Mapping[str, str]) -> str:
+        """Launch an EC2 instance; give its id."""
+        pairs = [{"Key": key, "Value": value} for key, value in {NAME: name, **tags}.items()]
+        launched = self._client("ec2").run_instances(
+            ImageId=_IMAGE,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
+        )
+        return str(launched["Instances"][0]["InstanceId"])
+
+    def register(self, name: str, tags: Mapping[str, str]) -> Registration:
+        """Make a user for a machine of one's own and register the machine with CodeDeploy under its ARN."""
+        iam, codedeploy = self._clients.client("iam"), self._client("codedeploy")
+        arn = str(iam.create_user(UserName=name, Path="/deliverkit/hosts/")["User"]["Arn"])
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        codedeploy.register_on_premises_instance(instanceName=name, iamUserArn=arn)
+        if tags:
+            pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+            codedeploy.add_tags_to_on_premises_instances(tags=pairs, instanceNames=[name])
+        return Registration(name, arn, key["AccessKeyId"], key["SecretAccessKey"], self._region, self._endpoint)
+
+    def remove(self, host: Host) -> None:
+        """Terminate the instance, or deregister it and take its user away."""
+        if host.kind == "ec2":
+            self._client("ec2").terminate_instances(InstanceIds=[host.id])
+            return
+        iam = self._clients.client("iam")
+        self._client("codedeploy").deregister_on_premises_instance(instanceName=host.id)
+        for key in iam.list_access_keys(UserName=host.id)["AccessKeyMetadata"]:
+            iam.delete_access_key(UserName=host.id, AccessKeyId=key["AccessKeyId"])
+        iam.delete_user(UserName=host.id)
+
+    def _client(self, service: str) -> Any:
+        return self._clients.client(service, self._region)
+
+
+def _of_ec2(instance: Mapping[str, Any]) -> Host:
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    address = instance.get("PrivateIpAddress", "")
+    return Host(tags.get(NAME, ""), instance["InstanceId"], "ec2", instance["State"]["Name"], address, tags)
+
+
+def _of_premises(info: Mapping[str, Any]) -> Host:
+    tags = {tag["Key"]: tag["Value"] for tag in info.get("tags", [])}
+    return Host(info["instanceName"], info["instanceName"], "on-premises", "registered", "", tags)
