@@ -21,11 +21,6 @@ STRUCTURE, ACTION, STAGE = (
     "InvalidStageDeclarationException",
 )
 LAMBDA = {"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"}
-RULE = {
-    "name": "Alarm",
-    "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": "CloudWatchAlarm", "version": "1"},
-    "configuration": {"AlarmName": "errors"},
-}
 UNAVAILABLE = (
     "ActionType (Category: 'Invoke', Provider: 'Lambda', Owner: 'AWS', Version: '1') in action 'Call' "
     "is not available in region 'US_EAST_1'"
@@ -58,11 +53,6 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
         made(READ, *(stage(f"S{s}", *(approval(f"A{a}") for a in range(50))) for s in range(10))),
         STRUCTURE,
         "more than 500 actions",
-    ),
-    "conditions": (
-        made(READ, stage("Guarded", approval(), beforeEntry={"conditions": [{"result": "FAIL", "rules": [RULE]}]})),
-        STAGE,
-        "'Guarded' has conditions",
     ),
     "stage twice": (made(READ, stage("X", approval()), stage("X", approval())), STRUCTURE, "Stage names"),
     "action twice": (made(READ, stage("X", approval(), approval())), STRUCTURE, "Action names"),

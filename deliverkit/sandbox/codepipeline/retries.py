@@ -35,8 +35,12 @@ def retry(world: World, pipeline: Pipeline, stage: str, execution_id: str, mode:
 def _require_failure(execution: Execution, stage: StageRun, mode: str) -> None:
     name = stage.stage.name
     is_over = stage.status in (Status.FAILED, Status.STOPPED) and not execution.is_active
-    if is_over:
+    # A stage that a condition failed holds no failed actions: OverrideStageCondition lets the execution pass.
+    is_failed_by_condition = stage.status is Status.FAILED and not stage.has_ended(Status.FAILED)
+    if is_over and not is_failed_by_condition:
         return
+    if stage.check is not None:
+        raise ApiError("ConflictException", f"A condition of stage '{name}' is being evaluated")
     is_running = stage.status is Status.IN_PROGRESS and execution.status is Status.IN_PROGRESS
     # Siblings of a failed action may still run: the failed ones alone can be run again meanwhile.
     if is_running and stage.has_ended(Status.FAILED):

@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from deliverkit.sandbox.codepipeline import errors
 from deliverkit.sandbox.codepipeline.definition import Action, Definition, Stage
 
+if TYPE_CHECKING:
+    from deliverkit.sandbox.codepipeline.conditions.check import Check
+
 
 class Status(StrEnum):
-    """Every state of a pipeline execution, stage execution and action execution, as the API spells them."""
+    """Every state of pipeline, stage, action, condition and rule executions, as the API spells them."""
 
     IN_PROGRESS = "InProgress"
     STOPPING = "Stopping"
@@ -22,6 +26,9 @@ class Status(StrEnum):
     SUPERSEDED = "Superseded"
     CANCELLED = "Cancelled"
     ABANDONED = "Abandoned"
+    SKIPPED = "Skipped"
+    ERRORED = "Errored"
+    OVERRIDDEN = "Overridden"
 
 
 ACTIVE = frozenset({Status.IN_PROGRESS, Status.STOPPING})
@@ -115,7 +122,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class ActionRun:
-    """One attempt at one action; a retry makes another.
+    """One attempt at one action, or at one rule of a condition; a retry makes another.
 
     Attributes:
         id: Action execution id.
@@ -171,6 +178,7 @@ class StageRun:
         automatic_retries: How often the stage retried itself.
         manual_retries: How often a person retried it.
         last_retry: `AutomatedStageRetry` or `ManualStageRetry`.
+        checks: The latest evaluation of each condition, by kind.
     """
 
     stage: Stage
@@ -180,11 +188,18 @@ class StageRun:
     automatic_retries: int = 0
     manual_retries: int = 0
     last_retry: str = ""
+    checks: dict[str, Check] = field(default_factory=dict)
+
+    @property
+    def check(self) -> Check | None:
+        """The condition that is evaluated now."""
+        return next((each for each in self.checks.values() if each.status is Status.IN_PROGRESS), None)
 
     @property
     def open_runs(self) -> list[ActionRun]:
-        """What runs now."""
-        return [run for run in self.current.values() if run.is_open]
+        """What runs now, rules included."""
+        rules = [run for check in self.checks.values() for run in check.runs]
+        return [run for run in [*self.current.values(), *rules] if run.is_open]
 
     @property
     def is_locked(self) -> bool:
@@ -267,6 +282,7 @@ class Pipeline:
         updated_at: Of the newest version.
         executions: In the order of their start, by id.
         runs: Every attempt at an action of any execution, oldest first.
+        rule_runs: The same of rules.
         owners: Which execution entered a stage last, by stage name.
         transitions: What somebody switched, by (stage, `Inbound` or `Outbound`).
         tags: Tags of the pipeline.
@@ -283,6 +299,7 @@ class Pipeline:
     updated_at: datetime
     executions: dict[str, Execution] = field(default_factory=dict)
     runs: list[ActionRun] = field(default_factory=list)
+    rule_runs: list[ActionRun] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     transitions: dict[tuple[str, str], Transition] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from functools import partial
 
 from deliverkit.sandbox.codepipeline import progress
 from deliverkit.sandbox.codepipeline.providers.provider import STEP
-from deliverkit.sandbox.codepipeline.state import Execution, Outcome, Pipeline, StageRun, Status
+from deliverkit.sandbox.codepipeline.state import Execution, Pipeline, StageRun, Status
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
@@ -42,8 +42,7 @@ def _begin(world: World, pipeline: Pipeline, execution: Execution) -> None:
 
 def _abandon(world: World, pipeline: Pipeline, execution: Execution) -> None:
     for stage in _inside(execution):
-        for run in stage.open_runs:
-            progress.end_run(world, pipeline, execution, run, Status.ABANDONED, Outcome())
+        progress.abandon(world, pipeline, execution, stage)
 
 
 def _end(world: World, pipeline: Pipeline, execution: Execution) -> None:

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from deliverkit.sandbox.codepipeline import errors, providers, variables
+from deliverkit.sandbox.codepipeline import declarations, errors, providers, variables
+from deliverkit.sandbox.codepipeline.conditions import declaration as conditions
 from deliverkit.sandbox.codepipeline.definition import Action, Definition, Structure, parse, pipeline_type
 
 Json = Mapping[str, Any]
@@ -37,6 +38,7 @@ def check(structure: Structure, region: str) -> None:
     _check_artifacts(definition)
     _check_namespaces(definition)
     _check_references(definition)
+    conditions.check(definition, region)
 
 
 def _check_counts(structure: Structure, _: str) -> None:
@@ -110,22 +112,16 @@ def _check_type(structure: Structure, _: str) -> None:
 
 def _check_policies(structure: Structure, _: str) -> None:
     for stage in structure["stages"]:
-        failure = stage.get("onFailure", {})
-        _check_failure(stage, failure)
-        if "beforeEntry" in stage or "onSuccess" in stage or failure.get("conditions"):
-            raise errors.bad_stage(
-                f"Stage '{stage['name']}' has conditions, whose rules are not available in this region"
-            )
+        _check_failure(stage, stage.get("onFailure", {}))
 
 
 def _check_failure(stage: Json, failure: Json) -> None:
     name, result = stage["name"], failure.get("result")
     if result == "SKIP":
         raise errors.bad_stage(f"Result SKIP is not supported by onFailure of stage '{name}'")
-    if "retryConfiguration" in failure and result != "RETRY":
+    results = {result, *(each.get("result") for each in failure.get("conditions", []))}
+    if "retryConfiguration" in failure and "RETRY" not in results:
         raise errors.bad_stage(f"retryConfiguration of stage '{name}' is only supported with result RETRY")
-    if result == "ROLLBACK" and any(each["actionTypeId"]["category"] == "Source" for each in stage["actions"]):
-        raise errors.bad_stage(f"Result ROLLBACK is not supported by onFailure of the source stage '{name}'")
 
 
 def _check_variables(structure: Structure, _: str) -> None:
@@ -153,31 +149,10 @@ def _check_kind(action: Action, region: str) -> None:
             f"ActionType (Category: '{kind.category}', Provider: '{kind.provider}', Owner: '{kind.owner}', "
             f"Version: '{kind.version}') in action '{action.name}' is not available in region '{where}'"
         )
-    _check_configuration(action, provider.kind.required, provider.kind.optional)
-    _check_artifact_count(action, "input", len(action.inputs), provider.kind.inputs)
-    _check_artifact_count(action, "output", len(action.outputs), provider.kind.outputs)
+    for problem in declarations.problems(action, provider.kind, "Action"):
+        raise errors.bad_action(problem)
     _check_timeout(action)
     provider.check(action, action.region or region)
-
-
-def _check_configuration(action: Action, required: frozenset[str], optional: frozenset[str]) -> None:
-    given = set(action.configuration)
-    for key in sorted(required - given):
-        raise errors.bad_action(
-            f"Action configuration for action '{action.name}' is missing required configuration '{key}'"
-        )
-    for key in sorted(given - required - optional):
-        raise errors.bad_action(
-            f"Action configuration for action '{action.name}' contains unknown configuration '{key}'"
-        )
-
-
-def _check_artifact_count(action: Action, side: str, count: int, limits: tuple[int, int]) -> None:
-    text = f"Action {action.name} declares {count} {side} artifacts which is"
-    if count < limits[0]:
-        raise errors.bad_action(f"{text} less than the minimum count ({limits[0]})")
-    if count > limits[1]:
-        raise errors.bad_action(f"{text} more than the maximum count ({limits[1]})")
 
 
 def _check_timeout(action: Action) -> None:

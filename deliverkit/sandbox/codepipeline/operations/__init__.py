@@ -9,6 +9,7 @@ from deliverkit.sandbox.codepipeline.operations import (
     approvals,
     executions,
     pipelines,
+    rules,
     stage_state,
     stages,
     tags,
@@ -22,5 +23,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **action_history.OPERATIONS,
     **stages.OPERATIONS,
     **approvals.OPERATIONS,
+    **rules.OPERATIONS,
     **tags.OPERATIONS,
 }

@@ -96,13 +96,17 @@ def _summary(pipeline: Pipeline) -> dict[str, object]:
 def _outdate(context: Context, pipeline: Pipeline, execution: Execution) -> None:
     """What an update does to an execution of an earlier version.
 
-    One that waits is cancelled at once. One inside a stage is cancelled when its running actions have ended, but an
-    open approval stays as it is, unanswerable: seen so on AWS, where the state shows it failed, without a token.
+    One that waits, in front of a stage or for a condition, is cancelled at once. One inside a stage is cancelled when
+    its running actions have ended, but an open approval stays as it is, unanswerable: seen so on AWS, where the state
+    shows it failed, without a token.
     """
     if execution.waiting_for:
         progress.cancel(context.world, pipeline, execution, None)
         return
     for stage in execution.stages.values():
+        if stage.check is not None:
+            progress.cancel(context.world, pipeline, execution, stage)
+            return
         for run in stage.open_runs:
             if run.action.type.category == "Approval":
                 run.token, run.is_void = "", True

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deliverkit.sandbox.codepipeline.definition import Action, Stage
+from deliverkit.sandbox.codepipeline.operations.condition_state import STATE_MEMBERS, condition_state
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of
 from deliverkit.sandbox.codepipeline.providers import PROVIDERS
 from deliverkit.sandbox.codepipeline.state import ActionRun, Execution, Pipeline, StageRun, Status, Transition
@@ -39,6 +40,9 @@ def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
         shown["latestExecution"] = _stage_execution(owner, stage_run.status)
         if stage_run.last_retry:
             shown["retryStageMetadata"] = _retries(stage_run)
+    for member, kind in STATE_MEMBERS.items():
+        if kind in stage.conditions:
+            shown[member] = condition_state(stage.conditions[kind], stage_run.checks.get(kind) if stage_run else None)
     shown["actionStates"] = [_action_state(pipeline, action, owner, stage_run) for action in stage.actions]
     return shown
 
@@ -74,8 +78,8 @@ def _transition(transition: Transition) -> dict[str, Any]:
 
 def _retries(stage: StageRun) -> dict[str, Any]:
     return {
-        "autoStageRetryAttempt": stage.automatic_retries,
-        "manualStageRetryAttempt": stage.manual_retries,
+        "autoStageRetryAttempt": stage.automatic_retries or None,
+        "manualStageRetryAttempt": stage.manual_retries or None,
         "latestRetryTrigger": stage.last_retry,
     }
 
