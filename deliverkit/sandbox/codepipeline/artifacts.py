@@ -24,11 +24,16 @@ def store(job: Job, name: str, body: bytes, *, suffix: str) -> Artifact:
     Raises:
         ApiError: `NoSuchBucket` when the artifact store does not exist.
     """
+    artifact = place(job, name, suffix=suffix)
+    job.world.moto.write_object(job.pipeline.account, artifact.bucket, artifact.key, body)
+    return artifact
+
+
+def place(job: Job, name: str, *, suffix: str = "") -> Artifact:
+    """Where an output artifact is to lie; nothing is written yet."""
     random = chance.text(RANDOM_PART, _ALPHABET)
     key = f"{job.pipeline.name[:PIPELINE_PART]}/{name[:ARTIFACT_PART]}/{random}{suffix}"
-    bucket = job.execution.definition.artifact_bucket(job.run.region)
-    job.world.moto.write_object(job.pipeline.account, bucket, key, body)
-    return Artifact(name, bucket, key)
+    return Artifact(name, job.execution.definition.artifact_bucket(job.run.region), key)
 
 
 def fetch(job: Job, name: str) -> Artifact:

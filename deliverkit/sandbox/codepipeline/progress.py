@@ -6,10 +6,10 @@ from datetime import timedelta
 from functools import partial
 
 from deliverkit.sandbox.codepipeline import admission, artifacts, notices, variables
+from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
 from deliverkit.sandbox.codepipeline.conditions import RULES, judgement, rule
 from deliverkit.sandbox.codepipeline.conditions.check import Check
 from deliverkit.sandbox.codepipeline.definition import BEFORE_ENTRY, ON_FAILURE, ON_SUCCESS, RULE, Action, Stage
-from deliverkit.sandbox.codepipeline.providers import PROVIDERS
 from deliverkit.sandbox.codepipeline.providers.provider import Job, new_id
 from deliverkit.sandbox.codepipeline.state import (
     ActionRun,
@@ -312,7 +312,7 @@ def _hand_over(job: Job) -> None:
     if kind.category == RULE:
         rule.start(RULES[kind], job)
     else:
-        PROVIDERS[kind].start(job)
+        Catalogue(job.world, job.pipeline.account, job.pipeline.region).running(kind).start(job)
 
 
 def end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, outcome: Outcome) -> None:

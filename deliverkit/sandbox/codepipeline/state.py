@@ -138,6 +138,7 @@ class ActionRun:
         external_id: The provider's own id of the work.
         external_url: The provider's page about it.
         outcome: How it ended.
+        percent_complete: How much of the work a worker says is done; None when nobody says.
         token: Of an open approval.
         is_void: True for an approval that an update of the pipeline made unanswerable.
         is_expired: True for an approval that nobody answered in time.
@@ -156,6 +157,7 @@ class ActionRun:
     external_id: str = ""
     external_url: str = ""
     outcome: Outcome = Outcome()
+    percent_complete: int | None = None
     token: str = ""
     is_void: bool = False
     is_expired: bool = False

@@ -9,22 +9,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from deliverkit.sandbox.codepipeline import declarations, errors, providers, variables
+from deliverkit.sandbox.codepipeline import declarations, errors, variables
 from deliverkit.sandbox.codepipeline.conditions import declaration as conditions
-from deliverkit.sandbox.codepipeline.definition import Action, Definition, Structure, parse, pipeline_type
+from deliverkit.sandbox.codepipeline.definition import Action, ActionType, Definition, Structure, parse, pipeline_type
+from deliverkit.sandbox.codepipeline.providers import PROVIDERS
+from deliverkit.sandbox.codepipeline.providers.provider import Provider
 
 Json = Mapping[str, Any]
+Find = Callable[[ActionType], Provider | None]
 MAX_STAGES = 50
 MAX_ACTIONS_PER_STAGE = 50
 MAX_ACTIONS = 500
 
 
-def check(structure: Structure, region: str) -> None:
+def check(structure: Structure, region: str, find: Find = PROVIDERS.get) -> None:
     """Refuse a structure that does not make a pipeline.
 
     Args:
         structure: The `pipeline` member of CreatePipeline or UpdatePipeline.
         region: The pipeline's Region.
+        find: Gives the provider of an action type that there is; by default, of those that need no declaration.
 
     Raises:
         ApiError: `InvalidStructureException`, `InvalidStageDeclarationException` or
@@ -34,7 +38,7 @@ def check(structure: Structure, region: str) -> None:
         rule(structure, region)
     definition = parse(structure, 1)
     for action in _all_actions(definition):
-        _check_kind(action, region)
+        _check_kind(action, region, find)
     _check_artifacts(definition)
     _check_namespaces(definition)
     _check_references(definition)
@@ -140,9 +144,9 @@ _RULES: tuple[Callable[[Structure, str], None], ...] = (
 )
 
 
-def _check_kind(action: Action, region: str) -> None:
+def _check_kind(action: Action, region: str, find: Find) -> None:
     """The action type must be one that runs here, and the declaration must fit it."""
-    provider = providers.PROVIDERS.get(action.type)
+    provider = find(action.type)
     if provider is None:
         kind, where = action.type, (action.region or region).upper().replace("-", "_")
         raise errors.bad_action(

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from deliverkit.sandbox.codepipeline.operations import (
     action_history,
+    action_types,
     approvals,
     executions,
+    jobs,
     pipelines,
     rules,
     stage_state,
@@ -25,4 +27,6 @@ OPERATIONS: Mapping[str, Operation] = {
     **approvals.OPERATIONS,
     **rules.OPERATIONS,
     **tags.OPERATIONS,
+    **action_types.OPERATIONS,
+    **jobs.OPERATIONS,
 }

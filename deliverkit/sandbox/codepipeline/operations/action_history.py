@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deliverkit.sandbox.codepipeline.action_types import secrets
+from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
 from deliverkit.sandbox.codepipeline.operations.attempts import artifact_json, matching, result_json
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of
 from deliverkit.sandbox.codepipeline.operations.pages import page
@@ -15,12 +17,13 @@ from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Par
 def list_action_executions(params: Params, context: Context) -> Answer:
     """Attempts at actions, the last started first."""
     pipeline = pipeline_of(context, params["pipelineName"])
+    catalogue = Catalogue(context.world, context.account, context.region)
     found = matching(pipeline, pipeline.runs, params.get("filter", {}))
     shown, token = page(f"actions/{pipeline.name}", found, params, lambda run: run.id)
-    return {"actionExecutionDetails": [_detail(run) for run in shown], "nextToken": token}
+    return {"actionExecutionDetails": [_detail(catalogue, run) for run in shown], "nextToken": token}
 
 
-def _detail(run: ActionRun) -> dict[str, Any]:
+def _detail(catalogue: Catalogue, run: ActionRun) -> dict[str, Any]:
     return {
         "pipelineExecutionId": run.execution_id,
         "actionExecutionId": run.id,
@@ -31,16 +34,17 @@ def _detail(run: ActionRun) -> dict[str, Any]:
         "lastUpdateTime": run.updated_at,
         "updatedBy": run.outcome.updated_by or None,
         "status": run.status.value,
-        "input": _input(run),
+        "input": _input(catalogue, run),
         "output": _output(run),
     }
 
 
-def _input(run: ActionRun) -> dict[str, Any]:
+def _input(catalogue: Catalogue, run: ActionRun) -> dict[str, Any]:
+    hidden = catalogue.secrets(run.action.type)
     return {
         "actionTypeId": run.action.type.as_json(),
-        "configuration": run.action.configuration,
-        "resolvedConfiguration": run.resolved,
+        "configuration": secrets.mask(run.action.configuration, hidden),
+        "resolvedConfiguration": secrets.mask(run.resolved, hidden),
         "roleArn": run.action.role_arn or None,
         "region": run.region,
         "inputArtifacts": [artifact_json(each) for each in run.inputs],

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deliverkit.sandbox.codepipeline import polling, progress, starts, structure
+from deliverkit.sandbox.codepipeline.action_types import secrets
 from deliverkit.sandbox.codepipeline.definition import parse
 from deliverkit.sandbox.codepipeline.operations import tags
+from deliverkit.sandbox.codepipeline.operations.action_types import catalogue_of
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of, store_of
 from deliverkit.sandbox.codepipeline.operations.pages import page
 from deliverkit.sandbox.codepipeline.state import Execution, Outcome, Pipeline, Status, Trigger
@@ -20,7 +22,8 @@ MAX_PIPELINES = 1000
 def create_pipeline(params: Params, context: Context) -> Answer:
     """Create a pipeline and start its first execution, unless its sources poll and so start it themselves."""
     declared, store = params["pipeline"], store_of(context)
-    structure.check(declared, context.region)
+    catalogue = catalogue_of(context)
+    structure.check(declared, context.region, catalogue.available)
     given_tags = tags.checked(params.get("tags", []), {})
     if declared["name"] in store.pipelines:
         text = f"A pipeline with the name '{declared['name']}' already exists in account '{context.account}'"
@@ -34,14 +37,16 @@ def create_pipeline(params: Params, context: Context) -> Answer:
         polling.watch(context.world, pipeline)
     else:
         starts.begin(context.world, pipeline, Trigger("CreatePipeline", context.principal_arn))
-    return {"pipeline": definition.structure, "tags": tags.as_json(given_tags)}
+    return {"pipeline": secrets.mask_structure(catalogue, definition.structure), "tags": tags.as_json(given_tags)}
 
 
 def update_pipeline(params: Params, context: Context) -> Answer:
     """Make a new version; executions of the old one run no further than the actions that run now."""
     declared = params["pipeline"]
     pipeline = pipeline_of(context, declared["name"])
-    structure.check(declared, context.region)
+    catalogue = catalogue_of(context)
+    declared = secrets.unmask_structure(catalogue, declared, pipeline.current.structure)
+    structure.check(declared, context.region, catalogue.available)
     pipeline.definitions.append(parse(declared, pipeline.current.version + 1))
     pipeline.updated_at = context.now
     for execution in pipeline.active():
@@ -49,7 +54,7 @@ def update_pipeline(params: Params, context: Context) -> Answer:
     for stage in pipeline.current.stages:
         progress.admit(context.world, pipeline, stage.name)
     polling.watch(context.world, pipeline)
-    return {"pipeline": pipeline.current.structure}
+    return {"pipeline": secrets.mask_structure(catalogue, pipeline.current.structure)}
 
 
 def get_pipeline(params: Params, context: Context) -> Answer:
@@ -60,7 +65,8 @@ def get_pipeline(params: Params, context: Context) -> Answer:
         text = f"Pipeline '{pipeline.name}' has no version {version}"
         raise ApiError("PipelineVersionNotFoundException", text)
     metadata = {"pipelineArn": pipeline.arn, "created": pipeline.created_at, "updated": pipeline.updated_at}
-    return {"pipeline": pipeline.definitions[version - 1].structure, "metadata": metadata}
+    shown = secrets.mask_structure(catalogue_of(context), pipeline.definitions[version - 1].structure)
+    return {"pipeline": shown, "metadata": metadata}
 
 
 def delete_pipeline(params: Params, context: Context) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
 from deliverkit.sandbox.codepipeline.definition import Action, Stage
 from deliverkit.sandbox.codepipeline.operations.condition_state import STATE_MEMBERS, condition_state
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of
-from deliverkit.sandbox.codepipeline.providers import PROVIDERS
 from deliverkit.sandbox.codepipeline.state import ActionRun, Execution, Pipeline, StageRun, Status, Transition
 from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Params
 
@@ -16,16 +16,17 @@ from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Par
 def get_pipeline_state(params: Params, context: Context) -> Answer:
     """Stages and actions of the newest version, each with the execution that was there last."""
     pipeline = pipeline_of(context, params["name"])
+    catalogue = Catalogue(context.world, context.account, context.region)
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": pipeline.current.version,
-        "stageStates": [_stage_state(pipeline, stage) for stage in pipeline.current.stages],
+        "stageStates": [_stage_state(catalogue, pipeline, stage) for stage in pipeline.current.stages],
         "created": pipeline.created_at,
         "updated": pipeline.updated_at,
     }
 
 
-def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
+def _stage_state(catalogue: Catalogue, pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
     owner = pipeline.executions.get(pipeline.owners.get(stage.name, ""))
     inbound = [_stage_execution(each, each.status) for each in _inbound(pipeline, stage.name)]
     shown: dict[str, Any] = {
@@ -43,7 +44,7 @@ def _stage_state(pipeline: Pipeline, stage: Stage) -> dict[str, Any]:
     for member, kind in STATE_MEMBERS.items():
         if kind in stage.conditions:
             shown[member] = condition_state(stage.conditions[kind], stage_run.checks.get(kind) if stage_run else None)
-    shown["actionStates"] = [_action_state(pipeline, action, owner, stage_run) for action in stage.actions]
+    shown["actionStates"] = [_action_state(catalogue, pipeline, action, owner, stage_run) for action in stage.actions]
     return shown
 
 
@@ -85,9 +86,9 @@ def _retries(stage: StageRun) -> dict[str, Any]:
 
 
 def _action_state(
-    pipeline: Pipeline, action: Action, owner: Execution | None, stage_run: StageRun | None
+    catalogue: Catalogue, pipeline: Pipeline, action: Action, owner: Execution | None, stage_run: StageRun | None
 ) -> dict[str, Any]:
-    url = PROVIDERS[action.type].entity_url(action, action.region or pipeline.region)
+    url = catalogue.running(action.type).entity_url(action, action.region or pipeline.region)
     shown: dict[str, Any] = {"actionName": action.name, "entityUrl": url or None}
     attempts = [run for run in stage_run.runs if run.action.name == action.name] if stage_run else []
     if not owner or not attempts:
@@ -111,6 +112,7 @@ def _action_execution(run: ActionRun, *, shows_token: bool) -> dict[str, Any]:
         "lastUpdatedBy": run.outcome.updated_by or None,
         "externalExecutionId": run.external_id or None,
         "externalExecutionUrl": run.external_url or None,
+        "percentComplete": run.percent_complete,
         "token": run.token or None if shows_token else None,
     }
     if run.outcome.failure is not None:

@@ -1,0 +1,127 @@
+"""What a worker reports at the end of a job, and what becomes of the action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deliverkit.sandbox.codepipeline import errors
+from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, WorkerJob, book_of_attempt
+from deliverkit.sandbox.codepipeline.state import Failure, Outcome, Revision
+from deliverkit.sandbox.kernel.errors import ApiError
+
+MAX_VARIABLES = 122880
+"""Bytes of an action's output variables (CodePipeline user guide, quotas)."""
+
+
+def succeed(job: WorkerJob, report: Mapping[str, Any]) -> WorkerJob | None:
+    """Take a success: the end of the action, or with a continuation token the begin of its next job.
+
+    Args:
+        job: The job.
+        report: The members of PutJobSuccessResult, without the job's id.
+
+    Returns:
+        The job that continues it.
+
+    Raises:
+        ApiError: `ValidationException` for a token together with variables and
+            `OutputVariablesSizeExceededException`, which leave the job open; `InvalidJobStateException`.
+    """
+    variables, token = report.get("outputVariables", {}), report.get("continuationToken", "")
+    if token and variables:
+        raise errors.invalid("continuationToken and outputVariables cannot be given together")
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    if size > MAX_VARIABLES:
+        text = f"The output variables have {size} bytes, the maximum is {MAX_VARIABLES}"
+        raise ApiError("OutputVariablesSizeExceededException", text)
+    if not _takes(job, JobStatus.SUCCEEDED, report):
+        return None
+    details = report.get("executionDetails", {})
+    _show(job, details)
+    if not token:
+        _succeed_action(job, report, variables)
+    elif job.attempt.run.is_open:
+        return book_of_attempt(job.attempt).add(job.attempt, job.outputs, continuation=token)
+    return None
+
+
+def fail(job: WorkerJob, details: Mapping[str, Any]) -> None:
+    """Take a failure, which fails the action.
+
+    Args:
+        job: The job.
+        details: The `failureDetails` of PutJobFailureResult.
+
+    Raises:
+        ApiError: `InvalidJobStateException`.
+    """
+    if not _takes(job, JobStatus.FAILED, details):
+        return
+    _show(job, details)
+    job.attempt.end(Outcome(summary=_summary(job), failure=Failure(details["type"], details["message"])))
+
+
+def _takes(job: WorkerJob, status: JobStatus, report: Mapping[str, Any]) -> bool:
+    """True for the report that ends the job, False for its repetition.
+
+    Raises:
+        ApiError: `InvalidJobStateException` for another report after the end, and before the job was acknowledged
+            (which AWS does not document; a worker that reports without a claim is the mistake the nonce is against).
+    """
+    if job.status is JobStatus.IN_PROGRESS:
+        job.status, job.result = status, report
+        return True
+    if job.status is status and job.result == report:
+        return False
+    state = "has already ended" if job.status in ENDED else "has not been acknowledged"
+    raise ApiError("InvalidJobStateException", f"Job {job.id} {state}: its status is {job.status.value}")
+
+
+def _show(job: WorkerJob, details: Mapping[str, Any]) -> None:
+    """Let the action's state tell what the worker says about its work, while the attempt is open."""
+    run = job.attempt.run
+    if not run.is_open:
+        return
+    run.updated_at = job.attempt.world.clock.now()
+    if "externalExecutionId" in details:
+        run.external_id = details["externalExecutionId"]
+        run.external_url = _execution_url(job)
+    if "summary" in details:
+        run.outcome = Outcome(summary=details["summary"])
+    run.percent_complete = details.get("percentComplete", run.percent_complete)
+
+
+def _execution_url(job: WorkerJob) -> str:
+    from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue  # noqa: PLC0415  (it makes jobs)
+
+    attempt = job.attempt
+    catalogue = Catalogue(attempt.world, attempt.pipeline.account, attempt.run.region)
+    return catalogue.execution_url(job.type, attempt.configuration, attempt.run.external_id)
+
+
+def _summary(job: WorkerJob) -> str:
+    return job.attempt.run.outcome.summary
+
+
+def _succeed_action(job: WorkerJob, report: Mapping[str, Any], variables: Mapping[str, str]) -> None:
+    outcome = Outcome(
+        summary=_summary(job), variables=variables, revision=_revision(job, report), artifacts=job.outputs
+    )
+    job.attempt.succeed(outcome)
+
+
+def _revision(job: WorkerJob, report: Mapping[str, Any]) -> Revision | None:
+    """What a source action's worker read (CodePipeline API reference, CurrentRevision)."""
+    current = report.get("currentRevision")
+    if current is None:
+        return None
+    action, now = job.attempt.run.action, job.attempt.world.clock.now()
+    return Revision(
+        action=action.name,
+        artifact=action.outputs[0] if action.outputs else "",
+        revision_id=current["revision"],
+        summary=current.get("revisionSummary", ""),
+        url="",
+        created_at=current.get("created", now),
+    )
