@@ -65,6 +65,8 @@ def _check_result(stage: Stage, kind: str, condition: Condition) -> None:
     member = _MEMBERS[kind]
     if condition.result and condition.result not in _RESULTS[kind]:
         raise errors.bad_stage(f"Result {condition.result} is not supported by {member} of stage '{stage.name}'")
+    if not condition.rules:
+        raise errors.bad_stage(f"The condition in {member} of stage '{stage.name}' has no rules")
     for name, count in Counter(rule.name for rule in condition.rules).items():
         if count > 1:
             raise errors.bad_stage(f"Rule names must be unique within a condition: '{name}' is not")
