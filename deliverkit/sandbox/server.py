@@ -12,6 +12,7 @@ from typing import Any
 from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
+from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
 from deliverkit.sandbox.control import install as install_control
 from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
@@ -59,6 +60,7 @@ class Sandbox:
         ]
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status})
+        self.control.add(client_endpoints(self.world))
         self._front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
         self._keeper = Keeper(self.world, self._repeat) if keeps_state else None
         self._server = self._listen(port)

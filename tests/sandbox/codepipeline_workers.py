@@ -72,3 +72,25 @@ def action(worker: Worker, name: str = "Build", **more: Any) -> dict[str, Any]:
         "outputArtifacts": [{"name": "Built"}],
         **more,
     }
+
+
+def provided(provider: str, **members: Any) -> dict[str, Any]:
+    """The declaration of a third-party action type whose workers poll."""
+    counts = {"minimumCount": 0, "maximumCount": 10}
+    return {
+        "id": {"category": "Test", "owner": "ThirdParty", "provider": provider, "version": "1"},
+        "executor": {
+            "type": "JobWorker",
+            "configuration": {"jobWorkerExecutorConfiguration": {"pollingAccounts": ["123456789012"]}},
+        },
+        "inputArtifactDetails": counts,
+        "outputArtifactDetails": counts,
+        **members,
+    }
+
+
+def provide(rig: Rig, provider: str, client: Any = None, **members: Any) -> dict[str, str]:
+    """A third-party action type; gives its id."""
+    declaration = provided(provider, **members)
+    (client or rig.cp).update_action_type(actionType=declaration)
+    return dict(declaration["id"])

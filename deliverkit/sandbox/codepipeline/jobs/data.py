@@ -21,6 +21,13 @@ def job_data(job: WorkerJob) -> dict[str, Any]:
     return {"actionTypeId": job.type.as_json(), "pipelineContext": pipeline_context(job), **common_data(job)}
 
 
+def third_party_data(job: WorkerJob) -> dict[str, Any]:
+    """The `data` of GetThirdPartyJobDetails, whose context has no ARN and no pipeline execution."""
+    context = pipeline_context(job)
+    del context["pipelineArn"], context["pipelineExecutionId"]
+    return {"actionTypeId": job.type.as_json(), "pipelineContext": context, **common_data(job)}
+
+
 def common_data(job: WorkerJob) -> dict[str, Any]:
     """What every kind of worker is told; secrets are in clear."""
     credentials = credentials_of(job)

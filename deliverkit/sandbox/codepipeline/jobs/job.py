@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -36,6 +36,21 @@ ENDED = frozenset({JobStatus.TIMED_OUT, JobStatus.SUCCEEDED, JobStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms jobs are done.
+
+    Attributes:
+        total: How long all jobs of an attempt may take together; None for as long as they go on.
+        each: How long one job may take; None for no limit of its own.
+        is_pushed: True when CodePipeline hands the job to its worker itself, so that nobody claims it.
+    """
+
+    total: timedelta | None = None
+    each: timedelta | None = None
+    is_pushed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """A session that may read a job's inputs and write its outputs."""
 
@@ -53,6 +68,7 @@ class WorkerJob:
         id: UUID, by which the worker reports.
         nonce: What the one worker names that gets the job.
         attempt: The attempt at the action.
+        terms: How long it may take.
         outputs: Where the worker is to put its output artifacts; the same for every job of an attempt.
         created_at: Virtual time.
         continuation: The token that the worker gave with the job before this one; empty for the first job.
@@ -64,6 +80,7 @@ class WorkerJob:
     id: str
     nonce: str
     attempt: Attempt
+    terms: Terms
     outputs: tuple[Artifact, ...]
     created_at: datetime
     continuation: str = ""
@@ -105,7 +122,7 @@ class JobBook:
             ApiError: `JobNotFoundException`.
         """
         if job_id not in self.jobs:
-            raise ApiError("JobNotFoundException", f"Job {job_id} does not exist")
+            raise job_not_found(job_id)
         return self.jobs[job_id]
 
     def waiting(self, kind: ActionType) -> list[WorkerJob]:
@@ -119,12 +136,19 @@ class JobBook:
         """The jobs of one attempt."""
         return [job for job in self.jobs.values() if job.attempt.run.id == run_id]
 
-    def add(self, attempt: Attempt, outputs: tuple[Artifact, ...], *, continuation: str = "") -> WorkerJob:
+    def add(
+        self, attempt: Attempt, terms: Terms, outputs: tuple[Artifact, ...], *, continuation: str = ""
+    ) -> WorkerJob:
         """Make a job of an attempt."""
         nonce = chance.text(NONCE_LENGTH, string.digits)
-        job = WorkerJob(new_id(), nonce, attempt, outputs, attempt.world.clock.now(), continuation)
+        job = WorkerJob(new_id(), nonce, attempt, terms, outputs, attempt.world.clock.now(), continuation)
         self.jobs[job.id] = job
         return job
+
+
+def job_not_found(job_id: str) -> ApiError:
+    """JobNotFoundException."""
+    return ApiError("JobNotFoundException", f"Job {job_id} does not exist")
 
 
 def book_of(world: World, account: str, region: str) -> JobBook:

@@ -1,18 +1,17 @@
-"""The life of a job: made for an attempt, waiting for a worker, and over when the attempt's time is."""
+"""The life of a job: made for an attempt, waiting for a worker, and over when its time is."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 
 from deliverkit.sandbox.codepipeline import artifacts
-from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, WorkerJob, book_of_attempt
+from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, Terms, WorkerJob, book_of_attempt
 from deliverkit.sandbox.codepipeline.providers.provider import Job as Attempt
 from deliverkit.sandbox.kernel.errors import ApiError
 
 
-def open_job(attempt: Attempt, timeout: timedelta) -> WorkerJob | None:
-    """Make the first job of an attempt, which fails when its jobs take longer than the timeout together.
+def open_job(attempt: Attempt, terms: Terms) -> WorkerJob | None:
+    """Make the first job of an attempt, which fails when the terms are not kept.
 
     Returns:
         None when the attempt failed at once, because an input artifact is not where its producer was to put it.
@@ -24,11 +23,31 @@ def open_job(attempt: Attempt, timeout: timedelta) -> WorkerJob | None:
         attempt.fail("ConfigurationError", artifacts.unusable(attempt, error))
         return None
     outputs = tuple(artifacts.place(attempt, name) for name in attempt.run.action.outputs)
-    attempt.after(timeout, partial(time_out, attempt))
-    return book_of_attempt(attempt).add(attempt, outputs)
+    if terms.total is not None:
+        attempt.after(terms.total, partial(_time_out, attempt))
+    return _begin(book_of_attempt(attempt).add(attempt, terms, outputs))
 
 
-def time_out(attempt: Attempt) -> None:
+def continue_job(job: WorkerJob, token: str) -> WorkerJob:
+    """Make the job that carries on where a worker left off; the attempt and its artifacts are the same."""
+    book = book_of_attempt(job.attempt)
+    return _begin(book.add(job.attempt, job.terms, job.outputs, continuation=token))
+
+
+def _begin(job: WorkerJob) -> WorkerJob:
+    if job.terms.each is not None:
+        job.attempt.after(job.terms.each, partial(_time_out_job, job))
+    if job.terms.is_pushed:
+        job.status = JobStatus.IN_PROGRESS
+    return job
+
+
+def _time_out_job(job: WorkerJob) -> None:
+    if job.status not in ENDED:
+        _time_out(job.attempt)
+
+
+def _time_out(attempt: Attempt) -> None:
     """Fail an attempt whose worker said nothing in time; its job can report nothing any more."""
     for job in book_of_attempt(attempt).of_run(attempt.run.id):
         if job.status not in ENDED:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import errors
-from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, WorkerJob, book_of_attempt
+from deliverkit.sandbox.codepipeline.jobs import queue
+from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, WorkerJob
 from deliverkit.sandbox.codepipeline.state import Failure, Outcome, Revision
 from deliverkit.sandbox.kernel.errors import ApiError
 
@@ -42,7 +43,7 @@ def succeed(job: WorkerJob, report: Mapping[str, Any]) -> WorkerJob | None:
     if not token:
         _succeed_action(job, report, variables)
     elif job.attempt.run.is_open:
-        return book_of_attempt(job.attempt).add(job.attempt, job.outputs, continuation=token)
+        return queue.continue_job(job, token)
     return None
 
 

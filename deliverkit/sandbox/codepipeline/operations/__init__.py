@@ -15,6 +15,7 @@ from deliverkit.sandbox.codepipeline.operations import (
     stage_state,
     stages,
     tags,
+    third_party_jobs,
 )
 from deliverkit.sandbox.kernel.operations import Operation
 
@@ -29,4 +30,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **tags.OPERATIONS,
     **action_types.OPERATIONS,
     **jobs.OPERATIONS,
+    **third_party_jobs.OPERATIONS,
 }

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import errors
-from deliverkit.sandbox.codepipeline.action_types.custom import OWNER, CustomType
+from deliverkit.sandbox.codepipeline.action_types.custom import OWNER
+from deliverkit.sandbox.codepipeline.action_types.declared import DeclaredType
+from deliverkit.sandbox.codepipeline.action_types.provided import OWNER as THIRD_PARTY
 from deliverkit.sandbox.codepipeline.definition import ActionType
 from deliverkit.sandbox.codepipeline.jobs import results
 from deliverkit.sandbox.codepipeline.jobs.data import job_data
-from deliverkit.sandbox.codepipeline.jobs.job import JobBook, JobStatus, WorkerJob, book_of
+from deliverkit.sandbox.codepipeline.jobs.job import JobBook, JobStatus, WorkerJob, book_of, job_not_found
 from deliverkit.sandbox.codepipeline.operations.action_types import catalogue_of
 from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Params
 
@@ -35,31 +37,36 @@ def poll_for_jobs(params: Params, context: Context) -> Answer:
 
 def acknowledge_job(params: Params, context: Context) -> Answer:
     """Claim a job; of several workers that know its nonce the first gets it."""
-    job = jobs_of(context).find(params["jobId"])
+    job = _job(params, context)
     job.acknowledge(params["nonce"])
     return {"status": job.status.value}
 
 
 def get_job_details(params: Params, context: Context) -> Answer:
     """A job as PollForJobs shows it, without its nonce."""
-    return {"jobDetails": _shown(jobs_of(context).find(params["jobId"]))}
+    return {"jobDetails": _shown(_job(params, context))}
 
 
 def put_job_success_result(params: Params, context: Context) -> None:
     """End a job well; with a continuation token another job of the same action follows."""
-    job = jobs_of(context).find(params["jobId"])
-    results.succeed(job, _report(params))
+    results.succeed(_job(params, context), _report(params))
 
 
 def put_job_failure_result(params: Params, context: Context) -> None:
     """End a job, and its action, with a failure."""
-    job = jobs_of(context).find(params["jobId"])
-    results.fail(job, params["failureDetails"])
+    results.fail(_job(params, context), params["failureDetails"])
 
 
 def jobs_of(context: Context) -> JobBook:
     """The jobs of the caller's account and Region."""
     return book_of(context.world, context.account, context.region)
+
+
+def _job(params: Params, context: Context) -> WorkerJob:
+    job = jobs_of(context).find(params["jobId"])
+    if job.type.owner == THIRD_PARTY:
+        raise job_not_found(job.id)
+    return job
 
 
 def _report(params: Params) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def _shown(job: WorkerJob) -> dict[str, Any]:
     return {"id": job.id, "data": job_data(job), "accountId": job.attempt.pipeline.account}
 
 
-def _check_query(declared: CustomType, asked: Mapping[str, str]) -> None:
+def _check_query(declared: DeclaredType, asked: Mapping[str, str]) -> None:
     """The query is required with a queryable property, and refused without one (API reference, PollForJobs)."""
     queryable = declared.queryable
     if queryable is None and asked:

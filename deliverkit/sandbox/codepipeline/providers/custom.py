@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from deliverkit.sandbox.codepipeline.action_types.custom import CustomType
+from deliverkit.sandbox.codepipeline.action_types.declared import DeclaredType
 from deliverkit.sandbox.codepipeline.action_types.properties import check_queryable_value, fill
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.jobs import queue
+from deliverkit.sandbox.codepipeline.jobs.job import Terms
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
 
-TIMEOUT = timedelta(hours=24)
+TERMS = Terms(total=timedelta(hours=24))
 """CodePipeline user guide, quotas: custom actions; for all jobs of an attempt together."""
 
 
@@ -19,7 +20,7 @@ TIMEOUT = timedelta(hours=24)
 class CustomActions:
     """The actions of one custom type."""
 
-    declared: CustomType
+    declared: DeclaredType
 
     @property
     def kind(self) -> Kind:
@@ -38,4 +39,4 @@ class CustomActions:
 
     def start(self, job: Job) -> None:
         """Queue the job; who does it, and when, is up to the workers."""
-        queue.open_job(job, TIMEOUT)
+        queue.open_job(job, TERMS)
