@@ -48,6 +48,7 @@ def open_delivery(
     endpoint_url: str | None = None,
     sandbox_state_dir: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    adjust: Callable[[Settings], Settings] | None = None,
 ) -> Delivery:
     """The delivery that a configuration file describes, ready to package and promote.
 
@@ -58,12 +59,14 @@ def open_delivery(
         endpoint_url: Endpoint of every AWS service, instead of AWS's own.
         sandbox_state_dir: Use the sandbox that keeps its state there.
         environ: Environment variables that the configuration may read; none by default.
+        adjust: Changes the settings once they are read.
 
     Raises:
         UsageError: If there is no configuration, or it is wrong; all its problems are named at once.
         UnreachableError: If the sandbox does not run, AWS does not answer, or there are no credentials.
     """
     settings = load(_config_path(config))
+    settings = adjust(settings) if adjust else settings
     environ = environ or {}
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
     return _Assembly(settings, aws, environ, pace=_pace(is_local=_is_loopback(aws.endpoint))).delivery()

@@ -28,6 +28,7 @@ COMMANDS = {
     "lock": "show and release the leases of environments",
     "ledger": "read and verify the record of what happened",
     "sandbox": "an AWS on this machine to rehearse with",
+    "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }
 
 

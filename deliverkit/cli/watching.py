@@ -19,7 +19,7 @@ def add_watch_arguments(parser: ArgumentParser) -> None:
     """The arguments that every watching command takes."""
     parser.add_argument(
         "--timeout",
-        type=_duration,
+        type=duration,
         metavar="TIME",
         help="stop watching after 90s, 30m, 2h; the promotion goes on (exit 5)",
     )
@@ -60,7 +60,12 @@ def exit_code(rollout: Rollout, stage: str | None) -> int:
     return rollout.outcome.exit_code if rollout.is_closed and rollout.outcome else ExitCode.WAITING
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
+    """The time that an argument names.
+
+    Raises:
+        ArgumentTypeError: If it names none.
+    """
     from deliverkit.domain.duration import parse_duration  # noqa: PLC0415
 
     try:

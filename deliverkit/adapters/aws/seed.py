@@ -15,7 +15,6 @@ from deliverkit.domain.environment import Environment
 
 TAG = "deliverkit:environment"
 ROLE = "deliverkit-sandbox"
-PEOPLE = ("developer", "approver")
 _IMAGE = "ami-0a11ce0fdeadbeef0"
 
 
@@ -94,10 +93,13 @@ class Seeder:
     def _people(self, environments: Iterable[Environment]) -> Iterator[str]:
         iam = self._clients.client("iam")
         existing = {user["UserName"] for user in iam.list_users()["Users"]}
-        if set(PEOPLE) <= existing and self._credentials_file.exists():
+        environments = list(environments)
+        approvers = _approvers(environments)
+        people = ("developer", *approvers)
+        if set(people) <= existing and self._credentials_file.exists():
             return
         profiles = []
-        for name in PEOPLE:
+        for name in people:
             if name not in existing:
                 iam.create_user(UserName=name)
             key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -105,10 +107,12 @@ class Seeder:
         groups = {group for each in environments if each.approvals for group in each.approvals.groups}
         for group in sorted(groups):
             iam.create_group(GroupName=group)
-            iam.add_user_to_group(GroupName=group, UserName="approver")
+            for name in approvers:
+                iam.add_user_to_group(GroupName=group, UserName=name)
         self._credentials_file.write_text("\n".join(profiles), encoding="utf-8")
         self._credentials_file.chmod(0o600)
-        yield f"users {' and '.join(PEOPLE)}; approver is in {', '.join(sorted(groups)) or 'no group'}"
+        who = "approver is" if len(approvers) == 1 else "approvers are"
+        yield f"users {' and '.join(people)}; {who} in {', '.join(sorted(groups)) or 'no group'}"
 
     # --- environments ------------------------------------------------------------------------------
 
@@ -161,6 +165,12 @@ class Seeder:
 
     def _role_arn(self) -> str:
         return str(self._clients.client("iam").get_role(RoleName=ROLE)["Role"]["Arn"])
+
+
+def _approvers(environments: Iterable[Environment]) -> tuple[str, ...]:
+    """As many as the most demanding environment needs, one at least."""
+    needed = max((each.approvals.needed for each in environments if each.approvals), default=1)
+    return ("approver", *(f"approver-{number}" for number in range(2, needed + 1)))
 
 
 def _mark(environment: Environment) -> str:

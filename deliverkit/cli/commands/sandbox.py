@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Mapping, Sequence
 
 from deliverkit.cli import render, sandbox_clock, sandbox_fault, sandbox_instance
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
-from deliverkit.errors import ExitCode, UnreachableError, UsageError
-
-DEFAULT_INSTANCES = 3
+from deliverkit.cli.sandbox_instances import add_instances_argument, instances
+from deliverkit.errors import ExitCode, UnreachableError
 
 
 def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
@@ -25,13 +23,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     seed = verbs.add_parser(
         "seed", parents=[shared], help="make what deliverkit.yml needs: bucket, groups, instances, pipeline"
     )
-    seed.add_argument(
-        "--instances",
-        action="append",
-        default=[],
-        metavar="[ENV=]N",
-        help=f"instances for each environment, or for one (default: {DEFAULT_INSTANCES}); may be given several times",
-    )
+    add_instances_argument(seed)
     seed.set_defaults(run=_seed)
     instance = verbs.add_parser("instance", parents=[shared], help="hosts to deploy to")
     sandbox_instance.configure(instance, shared)
@@ -83,7 +75,7 @@ def _seed(arguments: Namespace, options: Options, console: Console) -> int:
         options.config,
         state_dir=sandbox_state_dir(console),
         region=options.region,
-        instances=_instances(arguments.instances),
+        instances=instances(arguments.instances),
     )
     count = 0
     for line in lines:
@@ -91,14 +83,3 @@ def _seed(arguments: Namespace, options: Options, console: Console) -> int:
         count += 1
     console.tell("everything that deliverkit.yml names is there" if count else "everything was there already")
     return ExitCode.DONE
-
-
-def _instances(wanted: Sequence[str]) -> Mapping[str, int]:
-    """Instances of each environment; the empty name stands for all that are not named."""
-    counts = {"": DEFAULT_INSTANCES}
-    for each in wanted:
-        environment, _, number = each.rpartition("=")
-        if not number.isdigit():
-            raise UsageError(f"--instances {each}: expected N or ENVIRONMENT=N", hint="--instances production=3")
-        counts[environment] = int(number)
-    return counts

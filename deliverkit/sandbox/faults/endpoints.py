@@ -47,7 +47,8 @@ def _clear(world: World, params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _strikes(world: World, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     with world.lock:
-        return {"strikes": [_strike(each) for each in store_of(world).strikes]}
+        store = store_of(world)
+        return {"strikes": [_strike(each) for each in store.strikes], "retries": dict(store.retries)}
 
 
 def _shown(world: World, fault: Fault) -> Mapping[str, Any]:

@@ -96,11 +96,13 @@ class FaultStore:
         faults: In the order they were added, which is the order they are applied in.
         strikes: What they did.
         added: How many there have ever been.
+        retries: Requests that were a client's second or later try, by service, while there were faults.
     """
 
     faults: list[Fault] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
     added: int = 0
+    retries: dict[str, int] = field(default_factory=dict)
 
     def note(self, fault: Fault, now: datetime, what: str, account: str, region: str) -> None:
         """Count a strike, and remember it."""

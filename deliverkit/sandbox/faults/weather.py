@@ -31,10 +31,17 @@ class Weather:
         if not faults or environ["PATH_INFO"].startswith(CONTROL_PREFIX):
             return self._application(environ, start_response)
         request = read_request(environ, self._world.moto.account_of)
+        if request is not None and _is_retry(environ):
+            self._count_retry(request)
         striking = [fault for fault in faults if request is not None and self._is_struck(fault, request)]
         if request is None or not striking:
             return self._application(environ, start_response)
         return self._through(striking, request, environ).send(start_response)
+
+    def _count_retry(self, request: Request) -> None:
+        with self._world.lock:
+            retries = store_of(self._world).retries
+            retries[request.service] = retries.get(request.service, 0) + 1
 
     def _request_faults(self) -> list[Fault]:
         with self._world.lock:
@@ -62,3 +69,9 @@ class Weather:
         interfere: Any = KINDS[first.kind].interfere
         answer: HttpAnswer = interfere(first, Passing(self._world, request, environ, forward))
         return answer
+
+
+def _is_retry(environ: Environ) -> bool:
+    """True when an SDK says that it tries again (header `amz-sdk-request`: `attempt=2; max=4`)."""
+    told = str(environ.get("HTTP_AMZ_SDK_REQUEST", ""))
+    return "attempt=" in told and "attempt=1" not in told.replace(" ", "").split(";")

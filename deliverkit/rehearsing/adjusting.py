@@ -1,0 +1,34 @@
+"""What a rehearsal changes in a project's settings: nothing of how it delivers, only what would reach outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from deliverkit.config import LedgerLocation, Settings, VersionSource
+
+Adjust = Callable[[Settings], Settings]
+
+
+def for_rehearsal(version: str = "") -> Adjust:
+    """An adjustment for `open_delivery`.
+
+    The ledger lies beside the releases, in the rehearsal's own S3, whatever the project says; windows are left out, for
+    one rehearses when there is time.
+
+    Args:
+        version: What packaging calls the release, instead of asking the configured source.
+    """
+    return partial(_adjusted, version)
+
+
+def _adjusted(version: str, settings: Settings) -> Settings:
+    store = settings.release.store
+    release = replace(settings.release, version=VersionSource("literal", version)) if version else settings.release
+    return replace(
+        settings,
+        release=release,
+        ledger=LedgerLocation("s3", store.bucket, f"{store.prefix}/ledger".lstrip("/")),
+        environments=tuple(replace(each, window="") for each in settings.environments),
+    )
