@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -191,6 +192,20 @@ def test_the_topic_is_told_with_the_token(rig: Rig) -> None:
     assert message["approval"]["pipelineName"] == name
     assert message["approval"]["customData"] == "v2?"
     assert message["approval"]["externalEntityLink"] is None
+    assert set(message) == {"region", "consoleLink", "approval"}
+    assert set(message["approval"]) == {
+        "pipelineName", "stageName", "actionName", "token", "expires", "externalEntityLink", "approvalReviewLink",
+        "customData",
+    }  # fmt: skip
+    assert message["approval"]["approvalReviewLink"].endswith(f"#/view/{name}/Approve/Ask/approve/{token}")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", message["approval"]["expires"])
+
+
+def test_a_fifo_topic_fails_the_approval(rig: Rig) -> None:
+    topic = rig.client("sns").create_topic(Name="rows.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    name = rig.create(stage("Approve", approval(configuration={"NotificationArn": topic})))
+    assert rig.ends(name, rig.first_execution(name)) == "Failed"
+    assert rig.action(name, "Approve", "Ask")["latestExecution"]["errorDetails"]["code"] == "ConfigurationError"
 
 
 def test_a_subscriber_may_answer_from_inside_the_delivery(rig: Rig) -> None:

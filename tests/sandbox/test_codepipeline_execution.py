@@ -20,6 +20,8 @@ from codepipeline_fixtures import (
     stage,
 )
 
+from deliverkit.sandbox.codepipeline.operations import pipelines
+
 KEY_OVERRIDE = {"AllowOverrideForS3ObjectKey": "true"}
 
 
@@ -428,6 +430,16 @@ def test_a_variable_that_nobody_produced_fails_the_action(rig: Rig) -> None:
     assert "Release.CommitId" in rig.action(name, "Approve", "Ask")["latestExecution"]["errorDetails"]["message"]
 
 
+def test_a_configuration_that_its_variables_make_too_long_fails_the_action(rig: Rig) -> None:
+    long = "#{variables.V}" * 60
+    name = rig.create(
+        stage("Approve", approval(configuration={"CustomData": long, "ExternalEntityLink": long})),
+        variables=[{"name": "V", "defaultValue": "x" * 1000}],
+    )
+    assert rig.ends(name, rig.first_execution(name)) == "Failed"
+    assert "longer" in rig.action(name, "Approve", "Ask")["latestExecution"]["errorDetails"]["message"]
+
+
 # --- polling --------------------------------------------------------------------------------------
 
 
@@ -448,6 +460,32 @@ def test_a_polling_source_starts_an_execution_per_new_version_and_creation_start
         rig.sandbox.world.clock.advance(timedelta(minutes=1))
         rig.start(rig.create())
     assert executions(2), "a version that was seen starts nothing more"
+
+
+def test_a_pipeline_that_rests_for_a_month_polls_no_more_until_it_is_updated(rig: Rig) -> None:
+    rig.put(key="rested.zip")
+    polling = source(polls=True, configuration={"S3ObjectKey": "rested.zip"})
+    name = rig.create(stage("Source", polling), stage("Deploy", deploy()))
+
+    def count() -> int:
+        return len(rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"])
+
+    rig.until(lambda: count() == 1)
+    assert "pollingDisabledAt" not in rig.cp.get_pipeline(name=name)["metadata"]
+    rig.sandbox.world.clock.advance(timedelta(days=31))
+    rig.until(lambda: rig.cp.get_pipeline(name=name)["metadata"].get("pollingDisabledAt"))
+    rig.put(key="rested.zip")
+    rig.start(rig.create())
+    assert count() == 1
+    rig.cp.update_pipeline(pipeline=rig.cp.get_pipeline(name=name)["pipeline"])
+    rig.until(lambda: count() == 2)
+    assert "pollingDisabledAt" not in rig.cp.get_pipeline(name=name)["metadata"]
+
+
+def test_polling_pipelines_are_limited(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelines, "MAX_POLLING_PIPELINES", 0)
+    with refused("LimitExceededException", "poll"):
+        rig.create(stage("Source", source(polls=True)), stage("Deploy", deploy()))
 
 
 def test_an_unknown_pipeline_is_named_with_its_account(rig: Rig) -> None:

@@ -124,6 +124,49 @@ def test_a_success_is_told_as_events(rig: Rig, retried: tuple[str, str, str]) ->
     assert ended.detail["type"] == {"owner": "AWS", "category": "Deploy", "provider": "CodeDeploy", "version": "1"}
 
 
+def test_an_actions_events_tell_what_it_reads_and_writes(rig: Rig, retried: tuple[str, str, str]) -> None:
+    name, _, second = retried
+    told = [each.detail for each in rig.notices if each.detail["execution-id"] == second and "action" in each.detail]
+    read, read_ended, deploy_started, _ = told
+    bundle = read_ended["output-artifacts"]
+    assert [each["name"] for each in bundle] == ["Bundle"]
+    assert bundle[0]["s3location"]["bucket"] == "pipeline-artifacts"
+    assert (read["input-artifacts"], read["output-artifacts"]) == ([], [])
+    assert (deploy_started["state"], deploy_started["input-artifacts"]) == ("STARTED", bundle)
+    assert (deploy_started["stage"], deploy_started["action"]) == ("Deploy", "Deploy")
+    assert (deploy_started["pipeline"], deploy_started["region"]) == (name, "us-east-1")
+    ids = {each["actionExecutionId"] for each in rig.actions(name, second)}
+    assert {each["action-execution-id"] for each in told} == ids
+
+
+def test_a_stop_is_told_with_its_comment(rig: Rig) -> None:
+    name = rig.create(stage("Approve", approval()))
+    execution_id = rig.first_execution(name)
+    rig.token(name)
+    rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id, abandon=True, reason="enough")
+    rig.ends(name, execution_id)
+    assert rig.events(execution_id, "Pipeline") == ["STARTED", "STOPPING", "STOPPED"]
+    assert rig.events(execution_id, "Stage")[-2:] == ["STOPPING", "STOPPED"]
+    assert rig.events(execution_id, "Action")[-1] == "ABANDONED"
+    comments = [
+        each.detail.get("stop-execution-comments")
+        for each in rig.notices
+        if each.detail["execution-id"] == execution_id and each.detail_type.startswith("CodePipeline Pipeline")
+    ]
+    assert comments == [None, "enough", "enough"]
+
+
+def test_an_update_is_told_as_a_cancellation(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy("held-told"), deploy("ok", "After", runOrder=2)))
+    execution_id = rig.first_execution(name)
+    deployment = rig.deployment("held-told")
+    rig.cp.update_pipeline(pipeline=rig.cp.get_pipeline(name=name)["pipeline"])
+    rig.codedeploy.finish(deployment)
+    assert rig.ends(name, execution_id) == "Cancelled"
+    assert rig.events(execution_id, "Pipeline")[-1] == "CANCELED"
+    assert rig.events(execution_id, "Stage")[-1] == "CANCELED"
+
+
 def test_a_retry_is_told_with_its_attempt(rig: Rig, retried: tuple[str, str, str]) -> None:
     _, first, _ = retried
     assert rig.events(first, "Pipeline") == ["STARTED", "FAILED", "RESUMED", "SUCCEEDED"]

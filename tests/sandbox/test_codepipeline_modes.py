@@ -178,6 +178,54 @@ def test_an_outbound_transition_holds_an_execution_after_its_stage(rig: Rig) -> 
     assert rig.ends(name, execution_id) == "Succeeded"
 
 
+def test_behind_a_disabled_outbound_transition_the_newest_supersedes(rig: Rig) -> None:
+    name = rig.create(stage("Test", deploy(name="Test")), stage("Deploy", deploy()))
+    rig.ends(name, rig.first_execution(name))
+    rig.cp.disable_stage_transition(pipelineName=name, stageName="Test", transitionType="Outbound", reason="frozen")
+    older = rig.start(name)
+    rig.until(lambda: rig.stage(name, "Deploy").get("inboundExecution"))
+    newer = rig.start(name)
+    assert rig.ends(name, older) == "Superseded"
+    assert rig.stage(name, "Test")["latestExecution"] == {"pipelineExecutionId": newer, "status": "Succeeded"}
+    assert rig.stage(name, "Deploy")["inboundTransitionState"] == {"enabled": True}
+    rig.cp.enable_stage_transition(pipelineName=name, stageName="Test", transitionType="Outbound")
+    assert rig.ends(name, newer) == "Succeeded"
+
+
+def test_parallel_executions_wait_behind_a_disabled_transition_and_enter_together(rig: Rig) -> None:
+    name = rig.create(stage("Approve", approval()), executionMode="PARALLEL")
+    rig.cp.disable_stage_transition(pipelineName=name, stageName="Approve", transitionType="Inbound", reason="frozen")
+    started = [rig.start(name) for _ in range(3)]
+
+    def waiting() -> list[str]:
+        return [each["pipelineExecutionId"] for each in rig.stage(name, "Approve")["inboundExecutions"]]
+
+    rig.until(lambda: set(started) <= set(waiting()))
+    rig.cp.enable_stage_transition(pipelineName=name, stageName="Approve", transitionType="Inbound")
+    assert waiting() == []
+
+    def asked() -> set[str]:
+        found = rig.cp.list_action_executions(pipelineName=name)["actionExecutionDetails"]
+        return {each["pipelineExecutionId"] for each in found if each["actionName"] == "Ask"}
+
+    rig.until(lambda: set(started) <= asked())
+
+
+def test_a_superseded_execution_cannot_be_retried_or_stopped(rig: Rig) -> None:
+    name = rig.create(stage("Approve", approval()))
+    rig.token(name)
+    older = rig.start(name)
+    rig.until(lambda: rig.stage(name, "Approve")["inboundExecutions"])
+    rig.start(name)
+    assert rig.ends(name, older) == "Superseded"
+    with refused("StageNotRetryableException"):
+        rig.cp.retry_stage_execution(
+            pipelineName=name, stageName="Approve", pipelineExecutionId=older, retryMode="FAILED_ACTIONS"
+        )
+    with refused("PipelineExecutionNotStoppableException"):
+        rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=older)
+
+
 def test_switching_twice_is_no_error_and_bad_requests_are(rig: Rig) -> None:
     name = rig.create()
     close(rig, name, "Deploy")

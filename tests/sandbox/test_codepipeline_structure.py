@@ -25,6 +25,16 @@ UNAVAILABLE = (
     "ActionType (Category: 'Invoke', Provider: 'Lambda', Owner: 'AWS', Version: '1') in action 'Call' "
     "is not available in region 'US_EAST_1'"
 )
+TRIGGER = {
+    "providerType": "CodeStarSourceConnection",
+    "gitConfiguration": {"sourceActionName": "Read", "push": [{"branches": {"includes": ["main"]}}]},
+}
+COMMANDS = {
+    "name": "Run",
+    "actionTypeId": {"category": "Compute", "owner": "AWS", "provider": "Commands", "version": "1"},
+    "commands": ["true"],
+    "inputArtifacts": [{"name": "Bundle"}],
+}
 READ, SHIP = stage("Source", source()), stage("Deploy", deploy())
 
 
@@ -159,6 +169,29 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "skip on failure": (made(READ, stage("X", approval(), onFailure={"result": "SKIP"})), STAGE, "SKIP"),
     "source rollback": (made(stage("Source", source(), onFailure={"result": "ROLLBACK"}), SHIP), STAGE, "source"),
+    "trigger of no connection": (
+        made(READ, SHIP, triggers=[TRIGGER]),
+        STRUCTURE,
+        "'Read', which is no CodeStarSourceConnection source action",
+    ),
+    "two triggers of one source": (made(READ, SHIP, triggers=[TRIGGER, TRIGGER]), STRUCTURE, "more than one trigger"),
+    "commands elsewhere": (made(READ, stage("X", approval(commands=["true"]))), ACTION, "commands of action 'Ask'"),
+    "output variables elsewhere": (
+        made(READ, stage("X", approval(outputVariables=["V"]))),
+        ACTION,
+        "outputVariables of action 'Ask'",
+    ),
+    "environment elsewhere": (
+        made(READ, stage("X", approval(environmentVariables=[{"name": "V", "value": "v"}]))),
+        ACTION,
+        "environmentVariables of action 'Ask'",
+    ),
+    "files elsewhere": (
+        made(stage("Source", source(outputArtifacts=[{"name": "Bundle", "files": ["a"]}])), SHIP),
+        ACTION,
+        "outputArtifacts.files of action 'Read'",
+    ),
+    "commands V1": (made(READ, stage("Run", COMMANDS), pipelineType="V1"), STRUCTURE, "type V2"),
     "mode without retry": (
         made(
             READ,

@@ -15,6 +15,8 @@ from deliverkit.sandbox.kernel.world import World
 
 INTERVAL = timedelta(milliseconds=250)
 """Virtual time between two looks; AWS takes about a minute, which no rehearsal has."""
+IDLE = timedelta(days=30)
+"""Without an execution for longer, a pipeline polls no more (CodePipeline API reference, PipelineMetadata)."""
 
 
 def polling_sources(pipeline: Pipeline) -> list[Action]:
@@ -24,6 +26,7 @@ def polling_sources(pipeline: Pipeline) -> list[Action]:
 
 def watch(world: World, pipeline: Pipeline) -> None:
     """Look for changes from now on, until the pipeline is deleted or none of its sources polls any more."""
+    pipeline.polling_disabled_at = None
     if pipeline.is_watched:
         return
     pipeline.is_watched = True
@@ -32,11 +35,20 @@ def watch(world: World, pipeline: Pipeline) -> None:
 
 def _look_again(world: World, pipeline: Pipeline) -> None:
     sources = polling_sources(pipeline)
-    pipeline.is_watched = bool(sources) and not pipeline.is_deleted
+    if sources and _is_idle(world, pipeline):
+        pipeline.polling_disabled_at = world.clock.now()
+    pipeline.is_watched = bool(sources) and not pipeline.is_deleted and pipeline.polling_disabled_at is None
     if pipeline.is_watched:
         world.timers.after(INTERVAL, partial(_look_again, world, pipeline))
         for action in sources:
             _look(world, pipeline, action)
+
+
+def _is_idle(world: World, pipeline: Pipeline) -> bool:
+    newest = next(pipeline.newest_first(), None)
+    # An update enables polling again, so it counts as a sign of life; undocumented.
+    last = max(newest.started_at, pipeline.updated_at) if newest else pipeline.updated_at
+    return world.clock.now() - last > IDLE
 
 
 def _look(world: World, pipeline: Pipeline, action: Action) -> None:

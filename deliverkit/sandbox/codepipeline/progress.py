@@ -285,6 +285,7 @@ def _begin(
     now = world.clock.now()
     region = action.region or pipeline.region
     run = ActionRun(new_id(), execution.id, action, execution.definition.version, region, now, now)
+    run.inputs = tuple(execution.artifacts[name] for name in action.inputs if name in execution.artifacts)
     history.append(run)
     job = Job(world, pipeline, execution, run)
     job.after(timedelta(0), partial(_work, job))
@@ -299,7 +300,7 @@ def _work(job: Job) -> None:
     try:
         run.resolved = variables.resolve(run.action.configuration, job.execution)
         run.inputs = tuple(artifacts.fetch(job, name) for name in run.action.inputs)
-    except variables.UnknownVariableError as error:
+    except variables.VariableError as error:
         job.fail("ConfigurationError", str(error))
     except ApiError as error:
         job.fail("ConfigurationError", artifacts.unusable(job, error))

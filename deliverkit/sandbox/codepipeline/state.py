@@ -291,6 +291,7 @@ class Pipeline:
         tokens: Execution ids by client request token.
         seen: The newest revision each polling source action has started an execution for.
         is_watched: True while a timer looks for changes of its polling sources.
+        polling_disabled_at: When polling ended because nothing had run for long; None while it goes on.
         is_deleted: True once DeletePipeline took it.
     """
 
@@ -308,6 +309,7 @@ class Pipeline:
     tokens: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     is_watched: bool = False
+    polling_disabled_at: datetime | None = None
     is_deleted: bool = False
 
     @property

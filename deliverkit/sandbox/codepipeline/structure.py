@@ -11,7 +11,15 @@ from typing import Any
 
 from deliverkit.sandbox.codepipeline import declarations, errors, variables
 from deliverkit.sandbox.codepipeline.conditions import declaration as conditions
-from deliverkit.sandbox.codepipeline.definition import Action, ActionType, Definition, Structure, parse, pipeline_type
+from deliverkit.sandbox.codepipeline.definition import (
+    Action,
+    ActionType,
+    Definition,
+    Structure,
+    is_v2_only,
+    parse,
+    pipeline_type,
+)
 from deliverkit.sandbox.codepipeline.providers import PROVIDERS
 from deliverkit.sandbox.codepipeline.providers.provider import Provider
 
@@ -110,6 +118,9 @@ def _check_type(structure: Structure, _: str) -> None:
         if structure.get(member):
             raise errors.bad_structure(f"Pipeline {member} are only supported by pipelines of type V2")
     for stage in structure["stages"]:
+        for action in stage["actions"]:
+            if is_v2_only(action):
+                raise errors.bad_structure(f"Action '{action['name']}' is only supported by pipelines of type V2")
         if stage.keys() & {"onFailure", "onSuccess", "beforeEntry"}:
             raise errors.bad_stage(f"Conditions of stage '{stage['name']}' are only supported by pipelines of type V2")
 
@@ -133,6 +144,21 @@ def _check_variables(structure: Structure, _: str) -> None:
         raise errors.bad_structure(f"Pipeline variable '{name}' is declared more than once")
 
 
+def _check_triggers(structure: Structure, _: str) -> None:
+    """At most one trigger per source action, and only of connections (API reference, GitConfiguration)."""
+    triggers = [each["gitConfiguration"]["sourceActionName"] for each in structure.get("triggers", [])]
+    connected = {
+        action["name"]
+        for action in structure["stages"][0]["actions"]
+        if action["actionTypeId"]["provider"] == "CodeStarSourceConnection"
+    }
+    for name in _repeated(triggers):
+        raise errors.bad_structure(f"Source action '{name}' has more than one trigger")
+    for name in triggers:
+        if name not in connected:
+            raise errors.bad_structure(f"Trigger names '{name}', which is no CodeStarSourceConnection source action")
+
+
 _RULES: tuple[Callable[[Structure, str], None], ...] = (
     _check_counts,
     _check_names,
@@ -141,6 +167,7 @@ _RULES: tuple[Callable[[Structure, str], None], ...] = (
     _check_stores,
     _check_policies,
     _check_variables,
+    _check_triggers,
 )
 
 
@@ -156,12 +183,31 @@ def _check_kind(action: Action, region: str, find: Find) -> None:
     for problem in declarations.problems(action, provider.kind, "Action"):
         raise errors.bad_action(problem)
     _check_timeout(action)
+    _check_compute(action)
     provider.check(action, action.region or region)
 
 
 def _check_timeout(action: Action) -> None:
     if action.timeout_minutes is not None and action.type.category != "Approval":
         raise errors.bad_action(f"timeoutInMinutes of action '{action.name}' is only supported by manual approvals")
+
+
+def _check_compute(action: Action) -> None:
+    """Commands and what goes with them belong to the Commands action alone (user guide, Commands action reference)."""
+    is_compute = action.type.category == "Compute"
+    if is_compute and not action.commands:
+        raise errors.bad_action(f"Action '{action.name}' has no commands")
+    if is_compute and action.region:
+        raise errors.bad_action(f"Action '{action.name}' cannot run in another region than the pipeline's")
+    declared = {
+        "commands": action.commands,
+        "outputVariables": action.output_variables,
+        "environmentVariables": action.environment,
+        "outputArtifacts.files": action.output_files,
+    }
+    for member, value in declared.items():
+        if value and not is_compute:
+            raise errors.bad_action(f"{member} of action '{action.name}' is only supported by Commands actions")
 
 
 def _check_artifacts(definition: Definition) -> None:
@@ -194,7 +240,7 @@ def _check_namespaces(definition: Definition) -> None:
 def _check_references(definition: Definition) -> None:
     for action, earlier in _with_earlier(definition):
         known = {each.namespace for each in earlier if each.namespace}
-        for namespace, key in variables.references(action.configuration):
+        for namespace, key in variables.references(action):
             if namespace == variables.SERVICE or namespace in known:
                 continue
             if namespace == variables.PIPELINE_VARIABLES and definition.variables:

@@ -96,7 +96,7 @@ def _check_needs(definition: Definition, rule: Action, earlier: list[Action]) ->
                 f"Input artifact '{name}' of rule '{rule.name}' is not an output of an earlier action"
             )
     known = {action.namespace for action in earlier if action.namespace}
-    for namespace, key in variables.references(rule.configuration):
+    for namespace, key in variables.references(rule):
         is_declared = namespace == variables.PIPELINE_VARIABLES and key in definition.variables
         if namespace != variables.SERVICE and namespace not in known and not is_declared:
             raise errors.bad_stage(

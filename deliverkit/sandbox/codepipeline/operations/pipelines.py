@@ -11,12 +11,14 @@ from deliverkit.sandbox.codepipeline.operations import tags
 from deliverkit.sandbox.codepipeline.operations.action_types import catalogue_of
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of, store_of
 from deliverkit.sandbox.codepipeline.operations.pages import page
-from deliverkit.sandbox.codepipeline.state import Execution, Outcome, Pipeline, Status, Trigger
+from deliverkit.sandbox.codepipeline.state import Execution, Outcome, Pipeline, Status, Store, Trigger
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Params
 
 MAX_PIPELINES = 1000
 """Pipelines of an account in a Region (CodePipeline user guide, quotas)."""
+MAX_POLLING_PIPELINES = 300
+"""Those of them whose sources poll (CodePipeline user guide, quotas)."""
 
 
 def create_pipeline(params: Params, context: Context) -> Answer:
@@ -32,12 +34,21 @@ def create_pipeline(params: Params, context: Context) -> Answer:
         raise ApiError("LimitExceededException", f"The limit of {MAX_PIPELINES} pipelines is reached")
     definition = parse(declared, 1)
     pipeline = Pipeline(context.account, context.region, [definition], context.now, context.now, tags=given_tags)
+    _require_room_to_poll(store, pipeline)
     store.pipelines[definition.name] = pipeline
     if polling.polling_sources(pipeline):
         polling.watch(context.world, pipeline)
     else:
         starts.begin(context.world, pipeline, Trigger("CreatePipeline", context.principal_arn))
     return {"pipeline": secrets.mask_structure(catalogue, definition.structure), "tags": tags.as_json(given_tags)}
+
+
+def _require_room_to_poll(store: Store, pipeline: Pipeline) -> None:
+    if not polling.polling_sources(pipeline):
+        return
+    if sum(bool(polling.polling_sources(each)) for each in store.pipelines.values()) >= MAX_POLLING_PIPELINES:
+        text = f"The limit of {MAX_POLLING_PIPELINES} pipelines that poll for source changes is reached"
+        raise ApiError("LimitExceededException", text)
 
 
 def update_pipeline(params: Params, context: Context) -> Answer:
@@ -64,7 +75,12 @@ def get_pipeline(params: Params, context: Context) -> Answer:
     if not 1 <= version <= len(pipeline.definitions):
         text = f"Pipeline '{pipeline.name}' has no version {version}"
         raise ApiError("PipelineVersionNotFoundException", text)
-    metadata = {"pipelineArn": pipeline.arn, "created": pipeline.created_at, "updated": pipeline.updated_at}
+    metadata = {
+        "pipelineArn": pipeline.arn,
+        "created": pipeline.created_at,
+        "updated": pipeline.updated_at,
+        "pollingDisabledAt": pipeline.polling_disabled_at,
+    }
     shown = secrets.mask_structure(catalogue_of(context), pipeline.definitions[version - 1].structure)
     return {"pipeline": shown, "metadata": metadata}
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from deliverkit.sandbox.codepipeline import errors
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
@@ -46,16 +48,18 @@ class ManualApproval:
         return action.configuration.get("ExternalEntityLink", "")
 
     def start(self, job: Job) -> None:
-        """Open the approval."""
+        """Open the approval, and tell the topic."""
         minutes = job.run.action.timeout_minutes
         timeout = timedelta(minutes=minutes) if minutes else DEFAULT_TIMEOUT
         topic = job.configuration.get("NotificationArn")
-        if topic is not None:
-            failure = _publish(job, topic, timeout)
-            if failure is not None:
-                return job.end(Outcome(failure=failure))
+        failure = _unusable(job, topic) if topic else None
+        if failure is not None:
+            return job.end(Outcome(failure=failure))
         job.run.token = job.run.external_id = job.run.id
-        return job.after(timeout, partial(_expire, job))
+        job.after(timeout, partial(_expire, job))
+        if topic is not None:
+            _announce(job, topic, timeout)
+        return None
 
 
 def _expire(job: Job) -> None:
@@ -63,24 +67,50 @@ def _expire(job: Job) -> None:
     job.fail("ApprovalTimedOut", "The approval action was not answered before it timed out")
 
 
-def _publish(job: Job, topic: str, timeout: timedelta) -> Failure | None:
-    """Send the approval's message; the failure when the topic does not take it."""
-    sns: Any = job.world.moto.backend("sns", job.pipeline.account, job.run.region)
-    if topic not in sns.topics or topic.endswith(".fifo"):
-        return Failure("ConfigurationError", f"The Amazon SNS topic {topic} does not exist or cannot be published to")
+def _unusable(job: Job, topic: str) -> Failure | None:
+    """Why nothing can be published to the topic; None when something can."""
+    if topic.endswith(".fifo"):
+        return Failure("ConfigurationError", f"The Amazon SNS topic {topic} is a FIFO topic, which is not supported")
+    try:
+        _sns(job).get_topic_attributes(TopicArn=topic)
+    except ClientError as error:
+        return _failure(topic, error)
+    return None
+
+
+def _announce(job: Job, topic: str, timeout: timedelta) -> None:
+    """Send the approval's message; the action fails when the topic does not take it."""
     pipeline, action = _shortened(job.pipeline.name), _shortened(job.run.action.name)
     subject = f"APPROVAL NEEDED: AWS CodePipeline {pipeline} for action {action}"
     message = json.dumps(_message(job, timeout))
     # Delivery calls subscribers, who may call the sandbox before they answer: never under the world's lock.
     threading.Thread(
-        target=partial(sns.publish, message, arn=topic, subject=subject[:100]), name="sandbox-approval", daemon=True
+        target=_publish, args=(job, topic, subject[:100], message), name="sandbox-approval", daemon=True
     ).start()
-    return None
+
+
+def _publish(job: Job, topic: str, subject: str, message: str) -> None:
+    try:
+        _sns(job).publish(TopicArn=topic, Subject=subject, Message=message)
+    except ClientError as error:
+        with job.world.lock:
+            job.end(Outcome(failure=_failure(topic, error)))
+
+
+def _sns(job: Job) -> Any:
+    return job.world.moto.client("sns", job.pipeline.account, job.run.region)
+
+
+def _failure(topic: str, error: ClientError) -> Failure:
+    told = error.response["Error"]
+    code = "PermissionError" if told["Code"] in ("AuthorizationError", "AccessDenied") else "ConfigurationError"
+    return Failure(code, f"The Amazon SNS topic {topic} cannot be published to: {told['Message']}")
 
 
 def _message(job: Job, timeout: timedelta) -> dict[str, Any]:
     region, pipeline, action = job.run.region, job.pipeline.name, job.run.action
-    console = f"https://console.aws.amazon.com/codesuite/codepipeline/pipelines/{pipeline}/view?region={region}"
+    # The addresses are those of the user guide's example.
+    console = f"https://console.aws.amazon.com/codepipeline/home?region={region}#/view/{pipeline}"
     approval = {
         "pipelineName": pipeline,
         "stageName": action.stage,
@@ -88,7 +118,7 @@ def _message(job: Job, timeout: timedelta) -> dict[str, Any]:
         "token": job.run.id,
         "expires": (job.world.clock.now() + timeout).strftime("%Y-%m-%dT%H:%MZ"),
         "externalEntityLink": job.configuration.get("ExternalEntityLink"),
-        "approvalReviewLink": f"{console}#/{action.stage}/{action.name}/approve/{job.run.id}",
+        "approvalReviewLink": f"{console}/{action.stage}/{action.name}/approve/{job.run.id}",
         "customData": job.configuration.get("CustomData"),
     }
     return {"region": region, "consoleLink": console, "approval": approval}
