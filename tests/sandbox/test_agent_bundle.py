@@ -192,6 +192,38 @@ def test_a_full_disk_is_named(bench: Bench) -> None:
         fetch(bench, zipped(TREE), "zip")
 
 
+@pytest.mark.parametrize("bundle_type", ["zip", "tgz"])
+def test_a_bomb_is_refused_before_anything_of_it_is_written(bench: Bench, bundle_type: str) -> None:
+    with pytest.raises(AgentError, match="The disk is .or was. full: the bundle unpacks to more than"):
+        fetch(bench, bomb(bundle_type), bundle_type)
+    assert list(bench.archive().iterdir()) == []
+
+
+def bomb(bundle_type: str) -> bytes:
+    """A few hundred bytes that tell of twelve gigabytes and more."""
+    out, huge = io.BytesIO(), 10 << 40
+    if bundle_type == "zip":
+        whole = bytearray(zipped({"appspec.yml": appspec(), **{f"zeros{n}": "0" for n in range(3)}}))
+        for number in range(3):
+            place = whole.rindex(f"zeros{number}".encode()) - 46 + 24  # the size in the central directory
+            whole[place : place + 4] = (0xFFFF_FFFE).to_bytes(4, "little")
+        return bytes(whole)
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        member = tarfile.TarInfo("zeros")
+        member.size = huge
+        archive.addfile(member)
+    return out.getvalue()
+
+
+def test_a_zip_of_overlapping_members_is_refused(bench: Bench) -> None:
+    whole = bytearray(zipped({"appspec.yml": appspec(), "other": "x" * 100}))
+    # Both entries of the central directory point at the first member.
+    place = whole.rindex(b"other") - 46 + 42
+    whole[place : place + 4] = (0).to_bytes(4, "little")
+    with pytest.raises(AgentError, match="cannot be unpacked"):
+        fetch(bench, bytes(whole), "zip")
+
+
 def test_the_same_deployment_downloaded_again_leaves_nothing_of_the_first_attempt(bench: Bench) -> None:
     bench.download({"appspec.yml": "", "old": ""})
     bench.download({"appspec.yml": "", "new": ""})

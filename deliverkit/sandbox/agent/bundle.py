@@ -8,17 +8,22 @@ tools do with links that could lead out, so that no member can be written throug
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deliverkit.sandbox.agent.errors import AgentError
 
 COPY_CHUNK = 1 << 20
+DISK_BYTES = 8 << 30
+"""The root volume of an instance, as EC2 gives it when nobody asks for another size."""
+SHARE_OF_FREE = 2
+"""An instance never takes more than this part of what the machine itself has left: one half."""
 
 
 class Extraction:
@@ -74,15 +79,39 @@ def unpack(bundle: Path, bundle_type: str, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     extraction = Extraction(target)
+    room = min(DISK_BYTES, shutil.disk_usage(target).free // SHARE_OF_FREE)
     try:
+        _require_room(bundle, bundle_type, room)
         if bundle_type == "zip":
             _unzip(bundle, extraction)
         else:
-            _untar(bundle, "r:gz" if bundle_type == "tgz" else "r:*", extraction)
+            _untar(bundle, _how_to_open(bundle_type), extraction)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, NotImplementedError) as error:
         raise AgentError(f"The {bundle_type} bundle cannot be unpacked: {error}") from error
     extraction.finish()
     _strip_leading_directory(target)
+
+
+def _require_room(bundle: Path, bundle_type: str, room: int) -> None:
+    """Refuse, before anything is written, what would fill the disk: a bomb of a few kilobytes, for one."""
+    if bundle_type == "zip":
+        with zipfile.ZipFile(bundle) as archive:
+            _add_up((member.file_size for member in archive.infolist()), room)
+    else:
+        with tarfile.open(bundle, _how_to_open(bundle_type)) as archive:  # type: ignore[call-overload]
+            _add_up((member.size for member in archive if member.isfile()), room)
+
+
+def _add_up(sizes: Iterable[int], room: int) -> None:
+    total = 0
+    for size in sizes:
+        total += size
+        if total > room:
+            raise OSError(errno.ENOSPC, f"the bundle unpacks to more than the {room:,} bytes that are left")
+
+
+def _how_to_open(bundle_type: str) -> str:
+    return "r:gz" if bundle_type == "tgz" else "r:*"
 
 
 def _unzip(bundle: Path, extraction: Extraction) -> None:
