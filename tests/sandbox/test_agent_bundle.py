@@ -194,7 +194,7 @@ def test_a_full_disk_is_named(bench: Bench) -> None:
 
 @pytest.mark.parametrize("bundle_type", ["zip", "tgz"])
 def test_a_bomb_is_refused_before_anything_of_it_is_written(bench: Bench, bundle_type: str) -> None:
-    with pytest.raises(AgentError, match="The disk is .or was. full: the bundle unpacks to more than"):
+    with pytest.raises(AgentError, match="the bundle unpacks to more than the"):
         fetch(bench, bomb(bundle_type), bundle_type)
     assert list(bench.archive().iterdir()) == []
 
