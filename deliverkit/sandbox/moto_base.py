@@ -211,6 +211,11 @@ class MotoBase:
             for instance in reservation.instances
         )
 
+    def runs(self, account: str, region: str, instance_id: str) -> bool:
+        """True when an EC2 instance exists and runs, or is about to."""
+        found = self._backend("ec2", account, region).get_instance_by_id(instance_id)
+        return found is not None and found.state in {"running", "pending"}
+
     def set_private_ip(self, account: str, region: str, instance_id: str, address: str) -> None:
         """Give an instance the loopback address on which its processes really listen."""
         backend = self._backend("ec2", account, region)

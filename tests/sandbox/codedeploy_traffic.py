@@ -122,14 +122,14 @@ class Balanced:
         self.fleet.rig.sandbox.world.clock.advance(timedelta(**by))
 
     def advance_until(self, deployment: str, *statuses: str, **step: float) -> Any:
-        """Let virtual time pass, a minute after the other or in the given steps, until the deployment gets there."""
-        for _ in range(60):
+        """Let virtual time pass, 20 s at a time or in the given steps, until the deployment gets there."""
+        for _ in range(240):
             end = time.monotonic() + 0.25
             while time.monotonic() < end:
                 info = self.fleet.get(deployment)
                 if info["status"] in statuses:
                     return info
-            self.advance(**(step or {"minutes": 1}))
+            self.advance(**(step or {"seconds": 20}))
         raise AssertionError(f"{deployment} did not become {statuses}: {self.fleet.get(deployment)}")
 
 

@@ -278,24 +278,43 @@ def test_a_green_fleet_that_fails_leaves_the_traffic_alone(balanced: Balanced) -
 
 
 def test_one_blue_instance_that_stays_fails_the_deployment_and_traffic_goes_back(balanced: Balanced) -> None:
-    fleets = pair(balanced, 2, first=True, autoRollbackConfiguration={"enabled": True, "events": EVERY_EVENT})
-    good = balanced.fleet.shown(fleets.group)["lastSuccessfulDeployment"]["deploymentId"]
-    # A stopped instance has no agent that could run its BeforeBlockTraffic.
-    balanced.ec2.stop_instances(InstanceIds=fleets.blue[:1])
-    deployment = fleets.deploy()
+    blue_tag, green_tag = balanced.name("blue"), balanced.name("green")
+    (mute,) = balanced.fleet.launch(1, fleet=blue_tag, **{"deliverkit:agent": "none"})
+    blue = [mute, *balanced.launch(1, fleet=blue_tag)]
+    green = balanced.launch(2, fleet=green_tag)
+    behind = balanced.target_group(*blue)
+    rollback = {"enabled": True, "events": EVERY_EVENT}
+    settings = {"deploymentConfigName": ALL_AT_ONCE, "autoRollbackConfiguration": rollback, **targets(behind)}
+    group = balanced.group(ec2TagFilters=tagged(blue_tag), deploymentStyle=IN_PLACE, **settings)
+    good = balanced.fleet.redeploy(group, balanced.revision())
+    balanced.by_hand(mute, up_to="AfterAllowTraffic")
+    revision = balanced.advance_until(good, "Succeeded")["revision"]
+    options = {"deploymentReadyOption": GO_ON}
+    balanced.api.update_deployment_group(
+        applicationName="shop",
+        currentDeploymentGroupName=group,
+        deploymentStyle=BLUE_GREEN,
+        blueGreenDeploymentConfiguration=options,
+    )
+    wanted = {"tagFilters": tagged(green_tag)}
+    deployment = balanced.fleet.redeploy(group, balanced.revision(), targetInstances=wanted)
+    wait_for(lambda: balanced.behind(behind) == {mute, *green})
+    # Nobody runs the first instance's BeforeBlockTraffic for five minutes.
     info = balanced.advance_until(deployment, "Failed")
     assert info["errorInformation"]["code"] == "HEALTH_CONSTRAINTS"
-    assert fleets.blue[0] in info["errorInformation"]["message"]
-    balanced.ec2.start_instances(InstanceIds=fleets.blue[:1])
-    back = balanced.advance_until(info["rollbackInfo"]["rollbackDeploymentId"], "Succeeded", "Failed")
-    assert (back["status"], back["creator"], back["deploymentStyle"]) == ("Succeeded", "codeDeployRollback", BLUE_GREEN)
-    assert back["revision"] == balanced.fleet.get(good)["revision"]
-    for blue in fleets.blue:
-        assert list(fleets.events(back["deploymentId"], blue)) == ALLOWING
-    for green in fleets.green:
-        assert list(fleets.events(back["deploymentId"], green)) == BLOCKING
-    assert balanced.behind(fleets.behind) == set(fleets.blue)
-    assert balanced.fleet.shown(fleets.group)["ec2TagFilters"] != tagged(fleets.tag)
+    assert mute in info["errorInformation"]["message"]
+    assert balanced.behind(behind) == {mute, *green}
+    back = info["rollbackInfo"]["rollbackDeploymentId"]
+    balanced.by_hand(mute, up_to="AfterAllowTraffic")
+    told = balanced.advance_until(back, "Succeeded", "Failed")
+    assert (told["status"], told["creator"], told["deploymentStyle"]) == ("Succeeded", "codeDeployRollback", BLUE_GREEN)
+    assert told["revision"] == revision
+    for each in blue:
+        assert list(balanced.fleet.events(back, each)) == ALLOWING
+    for each in green:
+        assert list(balanced.fleet.events(back, each)) == BLOCKING
+    assert balanced.behind(behind) == set(blue)
+    assert balanced.fleet.shown(group)["ec2TagFilters"] == tagged(blue_tag)
 
 
 # --- refusals -------------------------------------------------------------------------------------

@@ -77,10 +77,8 @@ class BlueGreenRollout(Rollout):
                 self._block()
 
     def _install(self) -> None:
+        self.fail_stopped("Green")
         green = self._fleet("Green")
-        for target in green:
-            if not target.can_run and target.status == "Pending":
-                self.walk(target).leave("Failed")
         rule = scheduling.rule_for(self.deployment.minimum, len(green))
         decision = scheduling.decide(rule, scheduling.members_of(green))
         if decision.verdict is Verdict.SUCCEEDED:
@@ -95,7 +93,7 @@ class BlueGreenRollout(Rollout):
             target = self.deployment.targets[identifier]
             if target.status == "Ready":
                 target.holds_at = None
-            self.walk(target).begin()
+            self.begin(target)
 
     def _after_install(self) -> None:
         option = self.state.options.get("deploymentReadyOption") or {}

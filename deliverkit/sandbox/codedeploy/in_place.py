@@ -51,4 +51,4 @@ class InPlace(Rollout):
         elif decision.verdict is Verdict.SUCCEEDED:
             self.deployment.ending = SUCCEEDED
         for identifier in decision.start:
-            self.walk(self.deployment.targets[identifier]).begin()
+            self.begin(self.deployment.targets[identifier])

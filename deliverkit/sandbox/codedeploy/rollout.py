@@ -134,10 +134,19 @@ class Rollout(ABC):
         if deployment.ending is not None and not self.is_busy:
             self._finish(deployment.ending)
 
-    def fail_stopped(self) -> None:
-        """A member that does not run counts as failed (user guide, instances-health)."""
+    def begin(self, target: Target) -> None:
+        """Begin a target whose turn it is; an instance that went meanwhile fails instead."""
+        group = self.deployment.group
+        if target.is_ec2 and not self.world.moto.runs(group.account, group.region, target.instance_id):
+            self.walk(target).leave("Failed")
+            self.world.timers.soon(self.advance)
+        else:
+            self.walk(target).begin()
+
+    def fail_stopped(self, label: str | None = None) -> None:
+        """A member that did not run at the beginning counts as failed (user guide, instances-health)."""
         for target in list(self._with_status("Pending")):
-            if not target.can_run:
+            if not target.can_run and target.label == label:
                 self.walk(target).leave("Failed")
 
     # --- the end --------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class ScaleOut(Rollout):
         self.fail_stopped()
         for target in self.deployment.targets.values():
             if target.status == "Pending":
-                self.walk(target).begin()
+                self.begin(target)
             elif target.status == "Failed":
                 self.deployment.ending = HEALTH_CONSTRAINTS
             elif target.status == "Succeeded":

@@ -62,6 +62,11 @@ class Target:
         return self.host or self.arn
 
     @property
+    def is_ec2(self) -> bool:
+        """False for a host on premises."""
+        return self.arn.startswith("arn:aws:ec2:")
+
+    @property
     def is_installed_to(self) -> bool:
         """True when the deployment installs a revision here, rather than only moving traffic."""
         return any(event.name == "Install" for event in self.events)

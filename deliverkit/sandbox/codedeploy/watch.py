@@ -51,17 +51,24 @@ def notice_launches(world: World) -> None:
         for application in store.applications.values():
             for group in application.groups.values():
                 for name in list(group.scaling):
-                    _notice_in(world, application, group, name)
+                    _notice_in(world, store, application, group, name)
 
 
-def _notice_in(world: World, application: Application, group: Group, name: str) -> None:
+def _notice_in(world: World, store: Store, application: Application, group: Group, name: str) -> None:
     seen = group.scaling[name].seen
-    for instance_id in sorted(auto_scaling.instances_of(world, group, [name]) - seen):
+    new = auto_scaling.instances_of(world, group, [name]) - seen
+    for instance_id in sorted(new):
         seen.add(instance_id)
         good = group.last_successful
         # Instances of a group that was never deployed to enter service as they are.
-        if good is not None:
+        if good is not None and not _is_served(store, group, instance_id):
             _bring_in(world, application, group, Wish(good.revision, scale_out.CREATOR, {"instanceId": instance_id}))
+
+
+def _is_served(store: Store, group: Group, instance_id: str) -> bool:
+    """True when a deployment of the group found the instance before this look did."""
+    live = (one for one in store.deployments.values() if one.group is group and one.is_live)
+    return instance_id in group.health or any(instance_id in one.targets for one in live)
 
 
 def _bring_in(world: World, application: Application, group: Group, wish: Wish) -> None:

@@ -1,0 +1,186 @@
+"""Deployment groups over Auto Scaling groups, over HTTP: members, hooks, scale-out, outdated instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from codedeploy_fleet import Fleet, wait_for
+from codedeploy_traffic import ALL_AT_ONCE, IN_PLACE, Balanced, targets
+from codepipeline_fixtures import refused, whole_rig
+
+LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
+    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
+        yield Balanced(Fleet(rig))
+
+
+def hooks(balanced: Balanced, name: str) -> dict[str, str]:
+    told = balanced.scaling.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+    return {each["LifecycleTransition"]: each["LifecycleHookName"] for each in told}
+
+
+def update(balanced: Balanced, group: str, **settings: Any) -> Any:
+    return balanced.api.update_deployment_group(applicationName="shop", currentDeploymentGroupName=group, **settings)
+
+
+def deployments(balanced: Balanced, group: str) -> list[Any]:
+    """Of the group, oldest first."""
+    listed = balanced.api.list_deployments(applicationName="shop", deploymentGroupName=group)["deployments"]
+    return [balanced.fleet.get(each) for each in reversed(listed)]
+
+
+def deployed(balanced: Balanced, group: str, **more: Any) -> Any:
+    info = balanced.fleet.end(
+        balanced.fleet.redeploy(group, balanced.revision(f"{group}.zip"), deploymentConfigName=ALL_AT_ONCE, **more)
+    )
+    assert info["status"] == "Succeeded", info
+    return info
+
+
+# --- hooks ----------------------------------------------------------------------------------------
+
+
+def test_a_group_puts_its_hook_on_the_auto_scaling_group_and_takes_it_off(balanced: Balanced) -> None:
+    first, second = balanced.scaling_group(0), balanced.scaling_group(0)
+    group = balanced.group(autoScalingGroups=[first])
+    name = hooks(balanced, first)[LAUNCHING]
+    assert name.startswith(f"CodeDeploy-managed-automatic-launch-deployment-hook-{group}")
+    assert balanced.fleet.shown(group)["autoScalingGroups"] == [{"name": first, "hook": name}]
+    # Absent keeps, a list replaces.
+    update(balanced, group, outdatedInstancesStrategy="IGNORE")
+    assert hooks(balanced, first) == {LAUNCHING: name}
+    update(balanced, group, autoScalingGroups=[second], terminationHookEnabled=True)
+    assert hooks(balanced, first) == {}
+    assert set(hooks(balanced, second)) == {LAUNCHING, TERMINATING}
+    shown = balanced.fleet.shown(group)["autoScalingGroups"]
+    assert shown == [
+        {
+            "name": second,
+            "hook": hooks(balanced, second)[LAUNCHING],
+            "terminationHook": hooks(balanced, second)[TERMINATING],
+        }
+    ]
+    update(balanced, group, terminationHookEnabled=False)
+    assert set(hooks(balanced, second)) == {LAUNCHING}
+    assert update(balanced, group, autoScalingGroups=[])["hooksNotCleanedUp"] == []
+    assert (hooks(balanced, second), balanced.fleet.shown(group)["autoScalingGroups"]) == ({}, [])
+
+
+def test_a_deleted_group_takes_its_hooks_along(balanced: Balanced) -> None:
+    name = balanced.scaling_group(0)
+    group = balanced.group(autoScalingGroups=[name])
+    answer = balanced.api.delete_deployment_group(applicationName="shop", deploymentGroupName=group)
+    assert (answer["hooksNotCleanedUp"], hooks(balanced, name)) == ([], {})
+
+
+# --- members --------------------------------------------------------------------------------------
+
+
+def test_instances_of_the_auto_scaling_group_are_members(balanced: Balanced) -> None:
+    name = balanced.scaling_group(3)
+    group = balanced.group(autoScalingGroups=[name])
+    info = deployed(balanced, group)
+    assert set(balanced.fleet.targets(info["deploymentId"])) == balanced.in_scaling_group(name)
+    assert info["creator"] == "user"
+
+
+def test_a_new_instance_gets_the_last_good_revision_by_a_deployment_of_its_own(balanced: Balanced) -> None:
+    name = balanced.scaling_group(1)
+    before = balanced.in_scaling_group(name)
+    behind = balanced.target_group(*before)
+    group = balanced.group(autoScalingGroups=[name], deploymentStyle=IN_PLACE, **targets(behind))
+    good = deployed(balanced, group)
+    balanced.scale(name, 2)
+    (new,) = balanced.in_scaling_group(name) - before
+    wait_for(lambda: len(deployments(balanced, group)) == 2)
+    launched = balanced.fleet.end(deployments(balanced, group)[1]["deploymentId"])
+    assert (launched["creator"], launched["status"]) == ("autoscaling", "Succeeded")
+    assert launched["revision"] == good["revision"]
+    assert balanced.fleet.targets(launched["deploymentId"]) == [new]
+    # The seven events and the three of entering service; it leaves nothing.
+    events = list(balanced.fleet.events(launched["deploymentId"], new))
+    assert (len(events), events[0], events[-1]) == (10, "ApplicationStop", "AfterAllowTraffic")
+    assert balanced.behind(behind) == {new, *before}
+    shown = balanced.fleet.shown(group)
+    assert shown["lastSuccessfulDeployment"]["deploymentId"] == good["deploymentId"]
+    assert shown["lastAttemptedDeployment"]["deploymentId"] == good["deploymentId"]
+
+
+def test_a_group_that_was_never_deployed_to_leaves_new_instances_alone(balanced: Balanced) -> None:
+    name = balanced.scaling_group(1)
+    group = balanced.group(autoScalingGroups=[name])
+    balanced.scale(name, 2)
+    info = deployed(balanced, group)
+    assert set(balanced.fleet.targets(info["deploymentId"])) == balanced.in_scaling_group(name)
+    assert [each["creator"] for each in deployments(balanced, group)] == ["user"]
+
+
+# --- instances that come or go under way ----------------------------------------------------------
+
+
+def held(balanced: Balanced, group: str, foreign: str, **more: Any) -> str:
+    """A deployment that waits for an instance without an agent."""
+    deployment = balanced.fleet.redeploy(
+        group, balanced.revision(f"{group}-2.zip"), deploymentConfigName=ALL_AT_ONCE, **more
+    )
+    wait_for(lambda: foreign in balanced.fleet.targets(deployment, "InProgress"))
+    return deployment
+
+
+@pytest.mark.parametrize("strategy", ["UPDATE", "IGNORE"])
+def test_instances_launched_meanwhile_are_brought_along_afterwards(balanced: Balanced, strategy: str) -> None:
+    name, tag = balanced.scaling_group(1), balanced.name("foreign")
+    before = balanced.in_scaling_group(name)
+    filters = [{"Key": "fleet", "Value": tag, "Type": "KEY_AND_VALUE"}]
+    group = balanced.group(autoScalingGroups=[name], ec2TagFilters=filters, outdatedInstancesStrategy=strategy)
+    good = deployed(balanced, group)
+    (foreign,) = balanced.fleet.launch(1, fleet=tag, **{"deliverkit:agent": "none"})
+    deployment = held(balanced, group, foreign)
+    with refused("DeploymentLimitExceededException", deployment):
+        balanced.fleet.redeploy(group, good["revision"])
+    balanced.scale(name, 2)
+    (new,) = balanced.in_scaling_group(name) - before
+    wait_for(lambda: any(each["creator"] == "autoscaling" for each in deployments(balanced, group)))
+    (launched,) = (each for each in deployments(balanced, group) if each["creator"] == "autoscaling")
+    # Meanwhile the last successful revision is the old one.
+    assert balanced.fleet.end(launched["deploymentId"])["revision"] == good["revision"]
+    balanced.by_hand(foreign, up_to="ValidateService")
+    latest = balanced.fleet.end(deployment)
+    assert latest["status"] == "Succeeded"
+    if strategy == "IGNORE":
+        assert "relatedDeployments" not in latest
+        return
+    (follow,) = latest["relatedDeployments"]["autoUpdateOutdatedInstancesDeploymentIds"]
+    update_ = balanced.fleet.end(follow)
+    assert (update_["creator"], update_["status"]) == ("CodeDeployAutoUpdate", "Succeeded")
+    assert update_["relatedDeployments"] == {"autoUpdateOutdatedInstancesRootDeploymentId": deployment}
+    assert (update_["revision"], update_["updateOutdatedInstancesOnly"]) == (latest["revision"], True)
+    assert balanced.fleet.targets(follow) == [new]
+
+
+def test_an_instance_that_is_terminated_under_way_fails_its_target(balanced: Balanced) -> None:
+    tag = balanced.name("foreign")
+    members = balanced.fleet.launch(2, fleet=tag, **{"deliverkit:agent": "none"})
+    filters = [{"Key": "fleet", "Value": tag, "Type": "KEY_AND_VALUE"}]
+    group = balanced.group(ec2TagFilters=filters)
+    deployment = balanced.fleet.redeploy(group, balanced.revision())
+    wait_for(lambda: balanced.fleet.targets(deployment, "InProgress") != [])
+    (first,) = balanced.fleet.targets(deployment, "InProgress")
+    (second,) = set(members) - {first}
+    balanced.by_hand(first, up_to="BeforeInstall")
+    # One goes before its turn, with the second next in line: OneAtATime lets only the last one fail.
+    balanced.ec2.terminate_instances(InstanceIds=[second])
+    balanced.by_hand(first, up_to="ValidateService")
+    info = balanced.fleet.end(deployment)
+    assert info["status"] == "Succeeded"
+    assert balanced.fleet.target(deployment, second)["status"] == "Failed"
+    assert set(balanced.fleet.events(deployment, second)["ApplicationStop"]) == {
+        "lifecycleEventName",
+        "status",
+        "endTime",
+    }
