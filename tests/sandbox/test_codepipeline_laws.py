@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from codepipeline_conditions import check, condition
 from codepipeline_fixtures import Rig, approval, running_rig, stage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 STAGES = ("First", "Second")
-MOVES = ("start", "approve", "reject", "stop", "abandon", "retry", "close", "open", "roll back")
+GATES = ("open", "shut", "skip", "late")
+MOVES = ("override", "start", "approve", "reject", "stop", "abandon", "retry", "close", "open", "roll back")
 ENDS = {"SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED"}
 
 
@@ -34,7 +36,14 @@ def move(rig: Rig, name: str, what: str, place: str, which: int) -> None:
     chosen = known[which % len(known)]["pipelineExecutionId"]
     match what:
         case "start":
-            rig.start(name)
+            rig.start(name, variables=[{"name": "Gate", "value": GATES[which % len(GATES)]}])
+        case "override":
+            rig.cp.override_stage_condition(
+                pipelineName=name,
+                stageName=place,
+                pipelineExecutionId=chosen,
+                conditionType=("BEFORE_ENTRY", "ON_SUCCESS")[which % 2],
+            )
         case "approve" | "reject":
             answer(rig, name, place, "Approved" if what == "approve" else "Rejected")
         case "stop" | "abandon":
@@ -85,7 +94,8 @@ def require_locks(rig: Rig, name: str) -> None:
             assert inside.get(place, who) == who, f"{who} entered {place}, where {inside[place]} is"
             inside[place] = who
         elif event["state"] in ENDS:
-            assert inside.pop(place) == who
+            # A stage that its entry condition failed never started.
+            assert inside.pop(place, who) == who
 
 
 def require_sensible_events(rig: Rig, name: str) -> None:
@@ -128,3 +138,39 @@ def test_locks_order_and_an_end_for_everybody(rig: Rig, mode: str, walk: list[tu
     require_sensible_events(rig, name)
     if not any(what == "retry" for what, _, _ in walk):
         require_order(rig, name)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mode=st.sampled_from(["SUPERSEDED", "QUEUED"]), walk=st.lists(steps, min_size=5, max_size=25))
+def test_conditions_keep_the_laws(rig: Rig, mode: str, walk: list[tuple[str, str, int]]) -> None:
+    first = stage("First", approval(), beforeEntry=condition("FAIL", check("#{variables.Gate}", "shut", "NE")))
+    second = stage(
+        "Second",
+        approval(),
+        beforeEntry=condition("SKIP", check("#{variables.Gate}", "skip", "NE")),
+        onSuccess=condition("ROLLBACK", check("#{variables.Gate}", "late", "NE")),
+        onFailure={"result": "RETRY"},
+    )
+    name = rig.create(first, second, executionMode=mode, variables=[{"name": "Gate", "defaultValue": "open"}])
+    for what, place, which in walk:
+        with suppress(ClientError):
+            move(rig, name, what, place, which)
+    drain(rig, name)
+    require_locks(rig, name)
+    require_sensible_events(rig, name)
+    require_settled_conditions(rig, name)
+
+
+def require_settled_conditions(rig: Rig, name: str) -> None:
+    """Nothing is evaluated any more, and what was overridden let the execution pass."""
+    for state in rig.cp.get_pipeline_state(name=name)["stageStates"]:
+        for member in ("beforeEntryConditionState", "onSuccessConditionState"):
+            found = state.get(member, {}).get("latestExecution", {}).get("status")
+            assert found != "InProgress"
+            if member == "beforeEntryConditionState" and found in ("Succeeded", "Overridden"):
+                assert state["actionStates"][0].get("latestExecution"), f"{state['stageName']} was entered"
+    assert not [
+        each
+        for each in rig.cp.list_rule_executions(pipelineName=name)["ruleExecutionDetails"]
+        if each["status"] == "InProgress"
+    ]

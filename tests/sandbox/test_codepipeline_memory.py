@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from codepipeline_conditions import condition, status_of, window
 from codepipeline_fixtures import Rig, approval, deploy, running_rig, source, stage
 
+from deliverkit.sandbox.codepipeline.providers.provider import Job
 from deliverkit.sandbox.codepipeline.state import Store
 from deliverkit.sandbox.kernel.clock import Timers
 from deliverkit.sandbox.kernel.world import World
@@ -87,3 +89,18 @@ def test_a_stop_under_way_can_be_written_down(rig: Rig) -> None:
     finally:
         rig.sandbox.world.clock.set_speed(1)
     assert rig.ends(name, execution_id) == "Stopped"
+
+
+def test_a_condition_under_evaluation_can_be_written_down(rig: Rig) -> None:
+    name = rig.create(stage("Deploy", deploy(), beforeEntry=condition("FAIL", window("0 0 0 29 2 ?"))))
+    execution_id = rig.first_execution(name)
+    rig.until(lambda: status_of(rig, name, "Deploy") == "InProgress")
+    store, timers = written_down(rig.sandbox.world)
+    check = store.pipelines[name].executions[execution_id].stages["Deploy"].check
+    assert check is not None
+    jobs = [getattr(getattr(timer.action, "func", None), "__self__", None) for timer in timers]
+    assert any(isinstance(job, Job) and job.run is check.runs[0] for job in jobs)
+    rig.cp.override_stage_condition(
+        pipelineName=name, stageName="Deploy", pipelineExecutionId=execution_id, conditionType="BEFORE_ENTRY"
+    )
+    assert rig.ends(name, execution_id) == "Succeeded"

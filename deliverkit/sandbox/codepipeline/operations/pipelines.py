@@ -91,7 +91,7 @@ def delete_pipeline(params: Params, context: Context) -> None:
     if pipeline is None:
         return
     pipeline.is_deleted = True
-    for run in pipeline.runs:
+    for run in [*pipeline.runs, *pipeline.rule_runs]:
         # Work elsewhere goes on; nothing here waits for it any more.
         if run.is_open:
             run.status, run.outcome = Status.ABANDONED, Outcome()
