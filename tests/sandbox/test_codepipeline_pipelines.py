@@ -207,13 +207,6 @@ def test_bad_tags_and_arns_are_refused(rig: Rig) -> None:
     assert rig.cp.list_tags_for_resource(resourceArn=arn)["tags"] == []
 
 
-def test_an_operation_that_is_not_there_is_a_modelled_refusal(rig: Rig) -> None:
-    with refused("UnknownOperationException", "PollForThirdPartyJobs"):
-        rig.cp.poll_for_third_party_jobs(
-            actionTypeId={"category": "Build", "owner": "ThirdParty", "provider": "X", "version": "1"}
-        )
-
-
 # --- the shipped declaration, and another client ---------------------------------------------------
 
 
