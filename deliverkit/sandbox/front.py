@@ -24,7 +24,15 @@ log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 CONTROL_PREFIX = "/_sandbox/"
+CALLERS_PREFIX = "/_sandbox/webhooks/"
 MAX_BODY = 16 * 1024 * 1024
+_REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Payload Too Large",
+}
 _SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -40,6 +48,9 @@ class CredentialScope:
 Control = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
 """Answers the sandbox's own endpoints: `(method, path below the prefix, parameters) -> JSON object`."""
 
+Callers = Callable[[Environ], Mapping[str, Any]]
+"""Answers a request that nobody signed with a JSON object."""
+
 
 class Front:
     """The WSGI application of the sandbox."""
@@ -52,10 +63,12 @@ class Front:
         self._observers = tuple(observers)
         self.keeper: Keeper | None = None
         """Writes requests down that may change something, before they are carried out."""
+        self.callers: Callers | None = None
+        """Answers those who have no keys, such as the callers of webhooks, below `CALLERS_PREFIX`."""
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        if environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+        if environ["PATH_INFO"].startswith(CONTROL_PREFIX) and not _is_call(environ):
             return self._answer_control(environ, start_response)
         scope = credential_scope(environ)
         service = self._service_of(environ, scope)
@@ -78,6 +91,8 @@ class Front:
     def _answer(
         self, service: Service | None, scope: CredentialScope | None, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
+        if self.callers is not None and _is_call(environ):
+            return self._answer_caller(self.callers, environ, start_response)
         if service is not None and scope is not None:
             return self._answer_service(service, scope, environ, start_response)
         answer: Iterable[bytes] = self._world.moto.app()(environ, start_response)
@@ -112,6 +127,13 @@ class Front:
         principal = self._world.moto.principal_of(scope.access_key, scope.region)
         return self._world.context(account, scope.region, principal)
 
+    def _answer_caller(self, callers: Callers, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request_id = str(uuid.uuid4())
+        try:
+            return _send_json(start_response, "200 OK", callers(environ), request_id)
+        except ApiError as error:
+            return _send_error(start_response, error, request_id)
+
     def _answer_control(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request_id = str(uuid.uuid4())
         try:
@@ -130,6 +152,10 @@ def credential_scope(environ: Environ) -> CredentialScope | None:
         credential = _query(environ).get("X-Amz-Credential", "")
         match = _SCOPE.search(f"Credential={credential}")
     return CredentialScope(match[1], match[2], match[3]) if match else None
+
+
+def _is_call(environ: Environ) -> bool:
+    return str(environ["PATH_INFO"]).startswith(CALLERS_PREFIX)
 
 
 def _query(environ: Environ) -> dict[str, str]:
@@ -166,8 +192,6 @@ def _send_failure(start_response: StartResponse, message: str) -> list[bytes]:
 
 
 def _send_error(start_response: StartResponse, error: ApiError, request_id: str) -> list[bytes]:
-    reason = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 413: "Payload Too Large"}.get(
-        error.status, "Error"
-    )
+    reason = _REASONS.get(error.status, "Error")
     answer = {"__type": error.code, "message": error.message}
     return _send_json(start_response, f"{error.status} {reason}", answer, request_id)

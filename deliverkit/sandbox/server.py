@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
+from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
 from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
@@ -62,6 +64,7 @@ class Sandbox:
         self.control.add({("GET", "status"): self._status})
         self.control.add(client_endpoints(self.world))
         self._front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
+        self._front.callers = partial(deliver, self.world)
         self._keeper = Keeper(self.world, self._repeat) if keeps_state else None
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])

@@ -59,13 +59,6 @@ def test_an_operation_that_nobody_knows_is_a_modelled_400(sandbox: Sandbox, serv
     assert "MakeCoffee" in answer["message"]
 
 
-def test_an_operation_that_is_not_there_yet_is_a_modelled_400_too(sandbox: Sandbox) -> None:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        client(sandbox, "codepipeline").list_webhooks()
-    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-
-
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"\xff\xfe", b'"text"', b"[" * 100_000])
 def test_a_body_that_is_no_object_is_refused(sandbox: Sandbox, body: bytes) -> None:
     status, answer = send(sandbox, "CodePipeline_20150709.GetPipeline", body)

@@ -19,7 +19,9 @@ MAKE_KEYS = (
     "CreateKeyPair",
 )
 LARGEST_FORM = 65536
-_KEPT = frozenset({"REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "RAW_URI"})
+_KEPT = frozenset(
+    {"REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "RAW_URI", "REMOTE_ADDR"}
+)
 
 
 def only_reads(environ: Environ, service: Service | None) -> bool:

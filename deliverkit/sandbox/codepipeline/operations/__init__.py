@@ -16,6 +16,7 @@ from deliverkit.sandbox.codepipeline.operations import (
     stages,
     tags,
     third_party_jobs,
+    webhooks,
 )
 from deliverkit.sandbox.kernel.operations import Operation
 
@@ -31,4 +32,5 @@ OPERATIONS: Mapping[str, Operation] = {
     **action_types.OPERATIONS,
     **jobs.OPERATIONS,
     **third_party_jobs.OPERATIONS,
+    **webhooks.OPERATIONS,
 }
