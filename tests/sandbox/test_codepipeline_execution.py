@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from codepipeline_fixtures import (
@@ -486,6 +487,49 @@ def test_polling_pipelines_are_limited(rig: Rig, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(pipelines, "MAX_POLLING_PIPELINES", 0)
     with refused("LimitExceededException", "poll"):
         rig.create(stage("Source", source(polls=True)), stage("Deploy", deploy()))
+
+
+# --- revisions that somebody reports --------------------------------------------------------------
+
+
+def report(rig: Rig, name: str, revision: str, stage: str = "Source", action: str = "Read") -> Any:
+    told = {"revisionId": revision, "revisionChangeId": "c1", "created": datetime.now(UTC)}
+    return rig.cp.put_action_revision(pipelineName=name, stageName=stage, actionName=action, actionRevision=told)
+
+
+def test_a_reported_revision_starts_one_execution(rig: Rig) -> None:
+    name = rig.create()
+    first = report(rig, name, "r1")
+    assert first["newRevision"] is True
+    assert rig.ends(name, first["pipelineExecutionId"]) == "Succeeded"
+    trigger = rig.execution(name, first["pipelineExecutionId"])["trigger"]
+    assert trigger["triggerType"] == "PutActionRevision"
+    again = report(rig, name, "r1")
+    assert (again["newRevision"], again["pipelineExecutionId"]) == (False, first["pipelineExecutionId"])
+    assert report(rig, name, "r2")["newRevision"] is True
+
+
+def test_a_revision_of_nothing_is_refused(rig: Rig) -> None:
+    name = rig.create()
+    with refused("PipelineNotFoundException"):
+        report(rig, "nobody", "r1")
+    with refused("StageNotFoundException"):
+        report(rig, name, "r1", stage="Nowhere")
+    with refused("ActionNotFoundException"):
+        report(rig, name, "r1", action="Nothing")
+
+
+def test_an_action_that_deploys_through_another_service_has_no_targets_of_its_own(rig: Rig) -> None:
+    name = rig.create()
+    execution_id = rig.first_execution(name)
+    rig.ends(name, execution_id)
+    deployed = rig.actions(name, execution_id)[-1]["actionExecutionId"]
+    listed = rig.cp.list_deploy_action_execution_targets(pipelineName=name, actionExecutionId=deployed)
+    assert listed["targets"] == []
+    with refused("ActionExecutionNotFoundException"):
+        rig.cp.list_deploy_action_execution_targets(actionExecutionId=execution_id)
+    with refused("PipelineNotFoundException"):
+        rig.cp.list_deploy_action_execution_targets(pipelineName="nobody", actionExecutionId=deployed)
 
 
 def test_an_unknown_pipeline_is_named_with_its_account(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -200,3 +201,20 @@ def test_a_superseded_execution_is_told(rig: Rig) -> None:
     rig.start(name)
     rig.ends(name, second)
     assert rig.events(second, "Pipeline") == ["STARTED", "SUPERSEDED"]
+
+
+# Time moves for the whole sandbox: this comes last.
+
+
+def test_the_history_lasts_twelve_months(rig: Rig) -> None:
+    name = rig.create()
+    first = rig.first_execution(name)
+    assert rig.ends(name, first) == "Succeeded"
+    rig.sandbox.world.clock.advance(timedelta(days=300))
+    second = rig.start(name)
+    assert rig.ends(name, second) == "Succeeded"
+    rig.sandbox.world.clock.advance(timedelta(days=70))
+    listed = rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+    assert [each["pipelineExecutionId"] for each in listed] == [second]
+    attempts = rig.cp.list_action_executions(pipelineName=name)["actionExecutionDetails"]
+    assert {each["pipelineExecutionId"] for each in attempts} == {second}

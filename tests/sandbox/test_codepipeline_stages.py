@@ -272,6 +272,14 @@ def test_a_target_of_an_older_version_is_outdated(rig: Rig, two_releases: tuple[
         roll_back(rig, name, good)
 
 
+def test_a_pipeline_of_type_v1_has_no_rollback(rig: Rig) -> None:
+    name = rig.create(pipelineType="V1")
+    first = rig.first_execution(name)
+    rig.ends(name, first)
+    with refused("UnableToRollbackStageException", "type V2"):
+        rig.cp.rollback_stage(pipelineName=name, stageName="Deploy", targetPipelineExecutionId=first)
+
+
 def test_unknown_targets_and_places_are_refused(rig: Rig, two_releases: tuple[str, str, str]) -> None:
     name, good, _ = two_releases
     with refused("PipelineExecutionNotFoundException"):

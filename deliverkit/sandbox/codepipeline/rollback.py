@@ -37,8 +37,10 @@ def require_target(pipeline: Pipeline, stage: str, target: Execution) -> None:
 
     Raises:
         ApiError: `PipelineExecutionOutdatedException` for another version, `UnableToRollbackStageException` for a
-            rollback, for one that did not succeed in the stage, and while the stage is busy.
+            rollback, for one that did not succeed in the stage, while the stage is busy, and in pipelines of type V1.
     """
+    if pipeline.current.structure["pipelineType"] != "V2":
+        raise _unable(stage, "stage rollback is only supported by pipelines of type V2")
     if target.definition.version != pipeline.current.version:
         text = f"Pipeline execution {target.id} ran version {target.definition.version} of the pipeline's structure"
         raise ApiError("PipelineExecutionOutdatedException", f"{text}, which is not the current one")

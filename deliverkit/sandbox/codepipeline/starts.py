@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deliverkit.sandbox.codepipeline import errors, progress
+from deliverkit.sandbox.codepipeline import errors, notices, progress
 from deliverkit.sandbox.codepipeline.providers import source_s3
 from deliverkit.sandbox.codepipeline.providers.provider import new_id
 from deliverkit.sandbox.codepipeline.state import Execution, Pipeline, SourceOverride, Status, Trigger
@@ -14,6 +14,13 @@ from deliverkit.sandbox.kernel.world import World
 
 MAX_ACTIVE = 50
 """Active executions of a QUEUED or PARALLEL pipeline; above it AWS refuses to start or retry."""
+_REVISION_TYPES: Mapping[str, tuple[str, ...]] = {
+    "S3": (source_s3.KEY, source_s3.VERSION),
+    "CodeCommit": ("COMMIT_ID",),
+    "CodeStarSourceConnection": ("COMMIT_ID",),
+    "ECR": ("IMAGE_DIGEST",),
+}
+"""By source provider (CodePipeline user guide, start a pipeline with a source revision override)."""
 
 
 def begin(
@@ -44,6 +51,7 @@ def begin(
     bound = {name: given.get(name, default) for name, default in pipeline.current.variables.items()}
     missing = sorted(name for name, value in bound.items() if value is None)
     if missing:
+        notices.pipeline_changed(world, pipeline, execution, "STARTED")
         execution.status_summary = f"Values are missing for the pipeline variables: {', '.join(missing)}"
         progress.end_execution(world, pipeline, execution, Status.FAILED)
         return execution
@@ -84,7 +92,7 @@ def _check_override(pipeline: Pipeline, override: SourceOverride) -> None:
     action = next((each for each in pipeline.current.sources if each.name == override.action), None)
     if action is None:
         raise errors.invalid(f"Source action '{override.action}' does not exist in pipeline '{pipeline.name}'")
-    if override.type not in (source_s3.KEY, source_s3.VERSION):
+    if override.type not in _REVISION_TYPES.get(action.type.provider, ()):
         raise errors.invalid(
             f"Revision type {override.type} is not supported by source action '{action.name}' "
             f"with provider {action.type.provider}"

@@ -13,6 +13,7 @@ from deliverkit.sandbox.codepipeline.definition import Action, Definition, Stage
 
 if TYPE_CHECKING:
     from deliverkit.sandbox.codepipeline.conditions.check import Check
+    from deliverkit.sandbox.codepipeline.deploy_target import DeployTarget
 
 
 class Status(StrEnum):
@@ -138,6 +139,7 @@ class ActionRun:
         external_id: The provider's own id of the work.
         external_url: The provider's page about it.
         outcome: How it ended.
+        targets: The instances it deploys to, when it deploys to instances itself.
         percent_complete: How much of the work a worker says is done; None when nobody says.
         token: Of an open approval.
         is_void: True for an approval that an update of the pipeline made unanswerable.
@@ -157,6 +159,7 @@ class ActionRun:
     external_id: str = ""
     external_url: str = ""
     outcome: Outcome = Outcome()
+    targets: list[DeployTarget] = field(default_factory=list)
     percent_complete: int | None = None
     token: str = ""
     is_void: bool = False
@@ -290,6 +293,7 @@ class Pipeline:
         tags: Tags of the pipeline.
         tokens: Execution ids by client request token.
         seen: The newest revision each polling source action has started an execution for.
+        reported: Execution ids by the source action and revision that PutActionRevision named.
         is_watched: True while a timer looks for changes of its polling sources.
         polling_disabled_at: When polling ended because nothing had run for long; None while it goes on.
         is_deleted: True once DeletePipeline took it.
@@ -309,6 +313,7 @@ class Pipeline:
     tokens: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     is_watched: bool = False
+    reported: dict[tuple[str, str], str] = field(default_factory=dict)
     polling_disabled_at: datetime | None = None
     is_deleted: bool = False
 

@@ -18,7 +18,7 @@ def list_action_executions(params: Params, context: Context) -> Answer:
     """Attempts at actions, the last started first."""
     pipeline = pipeline_of(context, params["pipelineName"])
     catalogue = Catalogue(context.world, context.account, context.region)
-    found = matching(pipeline, pipeline.runs, params.get("filter", {}))
+    found = matching(pipeline, pipeline.runs, params.get("filter", {}), context.now)
     shown, token = page(f"actions/{pipeline.name}", found, params, lambda run: run.id)
     return {"actionExecutionDetails": [_detail(catalogue, run) for run in shown], "nextToken": token}
 

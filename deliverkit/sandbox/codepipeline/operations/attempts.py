@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from deliverkit.sandbox.codepipeline.state import ActionRun, Artifact, Pipeline
 
+HISTORY = timedelta(days=365)
+"""How long executions are kept, by the moment of their start (CodePipeline user guide, quotas: 12 months)."""
 
-def matching(pipeline: Pipeline, runs: Sequence[ActionRun], wanted: Mapping[str, Any]) -> list[ActionRun]:
+
+def matching(
+    pipeline: Pipeline, runs: Sequence[ActionRun], wanted: Mapping[str, Any], now: datetime
+) -> list[ActionRun]:
     """The attempts that a filter leaves, the last started first.
 
     Args:
         pipeline: Whose executions the filter names.
         runs: All attempts, oldest first.
         wanted: `pipelineExecutionId` and `latestInPipelineExecution`; given both, an attempt must match both.
+        now: The present moment; attempts from longer ago than the history lasts are gone.
 
     Raises:
         ApiError: `PipelineExecutionNotFoundException` for an id in either part.
     """
-    found = list(runs)
+    found = [run for run in runs if is_remembered(run.started_at, now)]
     if "pipelineExecutionId" in wanted:
         found = _of(pipeline, found, wanted["pipelineExecutionId"])
     latest = wanted.get("latestInPipelineExecution")
@@ -30,6 +37,11 @@ def matching(pipeline: Pipeline, runs: Sequence[ActionRun], wanted: Mapping[str,
         kept = {run.id for run in candidates}
         found = [run for run in found if run.id in kept]
     return found[::-1]
+
+
+def is_remembered(started_at: datetime, now: datetime) -> bool:
+    """True while lists show what started then."""
+    return now - started_at <= HISTORY
 
 
 def artifact_json(artifact: Artifact) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import errors, starts, stops
+from deliverkit.sandbox.codepipeline.operations.attempts import is_remembered
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of
 from deliverkit.sandbox.codepipeline.operations.pages import page
 from deliverkit.sandbox.codepipeline.state import Execution, Pipeline, Revision, Trigger
@@ -56,7 +57,11 @@ def list_pipeline_executions(params: Params, context: Context) -> Answer:
     """Executions, the last started first."""
     pipeline = pipeline_of(context, params["pipelineName"])
     stage = params.get("filter", {}).get("succeededInStage", {}).get("stageName")
-    found = [each for each in pipeline.newest_first() if stage is None or _may_return_to(pipeline, each, stage)]
+    found = [
+        each
+        for each in pipeline.newest_first()
+        if is_remembered(each.started_at, context.now) and (stage is None or _may_return_to(pipeline, each, stage))
+    ]
     shown, token = page(f"executions/{pipeline.name}/{stage}", found, params, lambda execution: execution.id)
     return {"pipelineExecutionSummaries": [_summary(each) for each in shown], "nextToken": token}
 

@@ -17,7 +17,7 @@ from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Par
 def list_rule_executions(params: Params, context: Context) -> Answer:
     """Attempts at rules, the last started first."""
     pipeline = pipeline_of(context, params["pipelineName"])
-    found = matching(pipeline, pipeline.rule_runs, params.get("filter", {}))
+    found = matching(pipeline, pipeline.rule_runs, params.get("filter", {}), context.now)
     shown, token = page(f"rules/{pipeline.name}", found, params, lambda run: run.id)
     return {"ruleExecutionDetails": [_detail(run) for run in shown], "nextToken": token}
 
