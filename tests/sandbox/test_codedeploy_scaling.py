@@ -184,3 +184,53 @@ def test_an_instance_that_is_terminated_under_way_fails_its_target(balanced: Bal
         "status",
         "endTime",
     }
+
+
+# --- processes that rest --------------------------------------------------------------------------
+
+
+def resting(balanced: Balanced, name: str) -> set[str]:
+    told = balanced.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
+    return {each["ProcessName"] for each in told["SuspendedProcesses"]}
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_processes_rest_during_a_deployment_and_are_resumed_at_every_end(balanced: Balanced, is_stopped: bool) -> None:
+    name, tag = balanced.scaling_group(1), balanced.name("foreign")
+    (foreign,) = balanced.fleet.launch(1, fleet=tag, **{"deliverkit:agent": "none"})
+    filters = [{"Key": "fleet", "Value": tag, "Type": "KEY_AND_VALUE"}]
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate", "AZRebalance"]}
+    group = balanced.group(autoScalingGroups=[name], ec2TagFilters=filters, ec2DeploymentOptions=options)
+    assert balanced.fleet.shown(group)["ec2DeploymentOptions"] == options
+    balanced.scaling.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["AZRebalance"])
+    deployment = held(balanced, group, foreign)
+    assert resting(balanced, name) == {"Terminate", "AZRebalance"}
+    assert balanced.fleet.get(deployment)["ec2DeploymentOptions"] == options
+    if is_stopped:
+        balanced.api.stop_deployment(deploymentId=deployment)
+    else:
+        balanced.by_hand(foreign, up_to="ValidateService")
+    assert balanced.fleet.end(deployment)["status"] == ("Stopped" if is_stopped else "Succeeded")
+    # What rested before goes on resting.
+    assert resting(balanced, name) == {"AZRebalance"}
+
+
+def test_only_four_processes_can_be_suspended(balanced: Balanced) -> None:
+    code = "InvalidAutoScalingGroupProcessToSuspendException"
+    for wrong in ("Launch", "azrebalance"):
+        options = {"autoScalingGroupProcessesToSuspend": [wrong]}
+        with refused(code, wrong):
+            balanced.group(ec2DeploymentOptions=options)
+        group = balanced.group()
+        with refused(code, wrong):
+            balanced.fleet.redeploy(group, balanced.revision(), ec2DeploymentOptions=options)
+
+
+def test_an_auto_scaling_group_without_room_for_a_hook_is_refused(balanced: Balanced) -> None:
+    name = balanced.scaling_group(0)
+    for number in range(50):
+        balanced.scaling.put_lifecycle_hook(
+            AutoScalingGroupName=name, LifecycleHookName=f"hook-{number}", LifecycleTransition=LAUNCHING
+        )
+    with refused("LifecycleHookLimitExceededException"):
+        balanced.group(autoScalingGroups=[name])

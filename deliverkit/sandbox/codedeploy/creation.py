@@ -24,6 +24,8 @@ from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
 _LETTERS = string.ascii_uppercase + string.digits
+CONCURRENT_LIMIT = 1300
+"""Live deployments per account and Region (CodeDeploy user guide, limits)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def create(world: World, application: Application, group: Group, wish: Wish) -> 
             "DeploymentLimitExceededException",
             f"The Deployment Group '{group.name}' already has an active Deployment '{live.deployment_id}'",
         )
+    if sum(one.is_live for one in store.deployments.values()) >= CONCURRENT_LIMIT:
+        raise ApiError("DeploymentLimitExceededException", f"The limit of {CONCURRENT_LIMIT} deployments is reached.")
     config_name = wish.options.get("deploymentConfigName") or group.settings.get("deploymentConfigName") or DEFAULT
     config = server_config(store, config_name)
     now = world.clock.now()
@@ -94,6 +98,7 @@ def _options(group: Group, options: Mapping[str, Any]) -> dict[str, Any]:
     # A request's own rollback and alarm configuration replaces the group's for this deployment.
     inherited = {
         "autoRollbackConfiguration": group.settings.get("autoRollbackConfiguration"),
+        "ec2DeploymentOptions": group.settings.get("ec2DeploymentOptions"),
         "alarmConfiguration": options.get("overrideAlarmConfiguration") or group.settings.get("alarmConfiguration"),
     }
     return {**{name: value for name, value in inherited.items() if value is not None}, **options}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -12,6 +13,7 @@ from deliverkit.sandbox.codedeploy.group_settings import check_alarms, check_rol
 from deliverkit.sandbox.codedeploy.revisions import checked_location
 from deliverkit.sandbox.codedeploy.rollout import NO_MORE_COMMANDS
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.codedeploy.suspension import check_suspension
 from deliverkit.sandbox.codedeploy.target_instances import check_target_instances
 from deliverkit.sandbox.codedeploy.validation import (
     check_batch,
@@ -29,6 +31,7 @@ from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
 STATUSES = frozenset({"Created", "Queued", "InProgress", "Baking", "Ready", "Succeeded", "Failed", "Stopped"})
+_EXTERNAL_ID = re.compile(r"\S{1,1024}")
 _OPTIONS = (
     "deploymentConfigName",
     "description",
@@ -38,6 +41,7 @@ _OPTIONS = (
     "fileExistsBehavior",
     "overrideAlarmConfiguration",
     "targetInstances",
+    "ec2DeploymentOptions",
 )
 
 
@@ -60,6 +64,7 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
     check_description(params)
     check_rollback(params.get("autoRollbackConfiguration"))
     check_alarms(params.get("overrideAlarmConfiguration"))
+    check_suspension(params.get("ec2DeploymentOptions"))
     one_of(
         params.get("fileExistsBehavior"),
         ("DISALLOW", "OVERWRITE", "RETAIN"),
@@ -113,6 +118,7 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "updateOutdatedInstancesOnly": options.get("updateOutdatedInstancesOnly", False),
         "rollbackInfo": deployment.rollback or None,
         "deploymentStyle": deployment.style,
+        "ec2DeploymentOptions": options.get("ec2DeploymentOptions"),
         "targetInstances": options.get("targetInstances"),
         "blueGreenDeploymentConfiguration": deployment.blue_green.options if deployment.blue_green else None,
         "loadBalancerInfo": deployment.balancers or None,
@@ -143,6 +149,8 @@ def _check_filters(params: Params, context: Context) -> None:
         find_group(find_application(params, context), params)
     elif "deploymentGroupName" in params:
         find_application(params, context)
+    if "externalId" in params and not _EXTERNAL_ID.fullmatch(params["externalId"]):
+        raise ApiError("InvalidExternalIdException", f"The external id {params['externalId']!r} is not valid.")
     for status in params.get("includeOnlyStatuses") or ():
         one_of(status, STATUSES, "InvalidDeploymentStatusException", "The deployment status")
     limits = params.get("createTimeRange") or {}

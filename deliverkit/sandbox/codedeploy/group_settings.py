@@ -7,6 +7,7 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import server_config
 from deliverkit.sandbox.codedeploy.style_settings import check_copied, check_style
+from deliverkit.sandbox.codedeploy.suspension import check_suspension
 from deliverkit.sandbox.codedeploy.tag_filters import check_tags
 from deliverkit.sandbox.codedeploy.trigger_settings import check_triggers
 from deliverkit.sandbox.codedeploy.validation import one_of, store_of
@@ -17,6 +18,8 @@ ROLLBACK_EVENTS = frozenset({"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "
 ALARM_LIMIT = 10
 SCALING_LIMIT = 10
 """Auto Scaling groups per deployment group (CodeDeploy user guide, limits)."""
+HOOK_LIMIT = 50
+"""Lifecycle hooks per Auto Scaling group (Auto Scaling user guide, quotas)."""
 
 
 def check_settings(params: Params, settings: Params, context: Context) -> None:
@@ -39,6 +42,7 @@ def check_settings(params: Params, settings: Params, context: Context) -> None:
     check_alarms(settings.get("alarmConfiguration"))
     if settings.get("ecsServices"):
         raise ApiError("InvalidECSServiceException", "ecsServices is for Amazon ECS deployments only.")
+    check_suspension(settings.get("ec2DeploymentOptions"))
     check_style(settings)
     check_copied(params, settings)
     if "autoScalingGroups" in params:
@@ -82,6 +86,16 @@ def _check_scaling(settings: Params, context: Context) -> None:
     missing = [name for name in names if name not in known]
     if missing:
         raise ApiError("InvalidAutoScalingGroupException", f"There is no Auto Scaling group {missing[0]}.")
+    for name in names:
+        if _hook_count(context, name) >= HOOK_LIMIT:
+            raise ApiError("LifecycleHookLimitExceededException", f"{name} has no room for another lifecycle hook.")
+
+
+def _hook_count(context: Context, name: str) -> int:
+    """Hooks of others; CodeDeploy's own are replaced."""
+    client = context.world.moto.client("autoscaling", context.account, context.region)
+    hooks = client.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+    return sum(not one["LifecycleHookName"].startswith("CodeDeploy-managed-") for one in hooks)
 
 
 def _described(context: Context, names: Sequence[str]) -> list[dict[str, Any]]:

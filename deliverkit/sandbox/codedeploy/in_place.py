@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from deliverkit.sandbox.codedeploy import lifecycle, scheduling, zones
+from deliverkit.sandbox.codedeploy import lifecycle, scheduling, suspension, zones
 from deliverkit.sandbox.codedeploy.membership import members
 from deliverkit.sandbox.codedeploy.obstacles import fleet_obstacle
 from deliverkit.sandbox.codedeploy.rollout import HEALTH_CONSTRAINTS, SUCCEEDED, Rollout
@@ -32,8 +32,14 @@ class InPlace(Rollout):
             self.add_target(host, lifecycle.BEHIND_BALANCER if controls and host.is_ec2 else lifecycle.EVENTS)
 
     def obstacle(self) -> Ending | None:
-        """A fleet that is empty, too large, or too small for its minimum, as a whole or in a zone."""
-        return fleet_obstacle(self.deployment, len(self.deployment.targets)) or zones.begin(self)
+        """A fleet that is empty, too large, or too small for its minimum, or processes that cannot be suspended."""
+        size = len(self.deployment.targets)
+        problem = fleet_obstacle(self.deployment, size) or zones.begin(self)
+        return problem or suspension.suspend(self.world, self.deployment)
+
+    def settled(self, ending: Ending) -> Ending:
+        """Auto Scaling's processes are resumed at every end; a deployment that cannot resume them fails."""
+        return suspension.resume(self.world, self.deployment) or ending
 
     def schedule(self) -> None:
         """Begin as many instances as the rules allow."""

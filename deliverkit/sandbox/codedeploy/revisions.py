@@ -15,6 +15,8 @@ _BUNDLE_TYPES = frozenset({"tar", "tgz", "zip"})
 """The others, and AppSpecContent, are for Lambda and ECS (CodeDeploy user guide, application-revisions)."""
 _SORT_BY = {"registerTime": "registered_at", "firstUsedTime": "first_used_at", "lastUsedTime": "last_used_at"}
 _REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{0,254}")
+LONGEST_KEY = 1024
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -126,14 +128,23 @@ def list_application_revisions(params: Params, context: Context) -> dict[str, An
     one_of(params.get("sortBy"), frozenset(_SORT_BY), "InvalidSortByException", "sortBy")
     one_of(params.get("sortOrder"), ("ascending", "descending"), "InvalidSortOrderException", "sortOrder")
     one_of(params.get("deployed"), ("include", "exclude", "ignore"), "InvalidDeployedStateFilterException", "deployed")
-    if params.get("s3KeyPrefix") and not params.get("s3Bucket"):
-        raise ApiError("BucketNameFilterRequiredException", "s3KeyPrefix needs s3Bucket.")
+    _check_place(params)
     revisions = [revision for revision in application.revisions.values() if _matches(application, revision, params)]
     attribute = _SORT_BY.get(params.get("sortBy", ""), "registered_at")
     revisions.sort(
         key=lambda revision: getattr(revision, attribute) or _NEVER, reverse=params.get("sortOrder") == "descending"
     )
     return page([revision.location for revision in revisions], params, "revisions")
+
+
+def _check_place(params: Params) -> None:
+    bucket, prefix = params.get("s3Bucket"), params.get("s3KeyPrefix")
+    if prefix and not bucket:
+        raise ApiError("BucketNameFilterRequiredException", "s3KeyPrefix needs s3Bucket.")
+    if bucket and not _BUCKET.fullmatch(bucket):
+        raise ApiError("InvalidBucketNameFilterException", f"{bucket!r} is not the name of a bucket.")
+    if len((prefix or "").encode()) > LONGEST_KEY:
+        raise ApiError("InvalidKeyPrefixFilterException", f"An S3 key has {LONGEST_KEY} bytes at most.")
 
 
 def _matches(application: Application, revision: Revision, params: Params) -> bool:

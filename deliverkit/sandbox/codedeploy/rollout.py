@@ -54,6 +54,10 @@ class Rollout(ABC):
     def schedule(self) -> None:
         """Begin what may begin; set the deployment's ending when there is nothing left to do."""
 
+    def settled(self, ending: Ending) -> Ending:
+        """What becomes of an ending once the deployment put everything back."""
+        return ending
+
     def on_success(self) -> None:  # noqa: B027  (most kinds need nothing)
         """What follows a success, beyond the group's new revision."""
 
@@ -132,7 +136,7 @@ class Rollout(ABC):
         if deployment.ending is None:
             self.schedule()
         if deployment.ending is not None and not self.is_busy:
-            self._finish(deployment.ending)
+            self._finish(self.settled(deployment.ending))
 
     def begin(self, target: Target) -> None:
         """Begin a target whose turn it is; an instance that went meanwhile fails instead."""

@@ -160,6 +160,7 @@ class Deployment:
     zonal: Json | None = None
     zones: Zones | None = None
     related: dict[str, Any] = field(default_factory=dict)
+    suspended: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def is_live(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
 STATUSES = frozenset({"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready"})
 BATCH_LIMIT = 25
+_IDENTIFIER = re.compile(r"\S{1,1024}")
 
 
 def register(service: Service) -> None:
@@ -72,6 +74,8 @@ def get_deployment_target(params: Params, context: Context) -> dict[str, Any]:
 
 
 def _find_target(deployment: Deployment, identifier: str) -> Target:
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise ApiError("InvalidDeploymentTargetIdException", f"The target id {identifier!r} is not valid.")
     target = deployment.targets.get(identifier)
     if target is None:
         raise ApiError(
