@@ -348,6 +348,14 @@ def test_a_group_without_blue_green_options_fails_its_deployments(balanced: Bala
     assert info["errorInformation"]["code"] == "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION"
 
 
+def test_a_blue_green_deployment_that_reached_nothing_has_nothing_to_take_back(balanced: Balanced) -> None:
+    fleets = pair(balanced, 1, first=True, autoRollbackConfiguration={"enabled": True, "events": EVERY_EVENT})
+    balanced.elbv2.delete_target_group(TargetGroupArn=balanced.arn_of(fleets.behind))
+    info = balanced.fleet.end(fleets.deploy())
+    assert info["errorInformation"]["code"] == "ELASTIC_LOAD_BALANCING_INVALID"
+    assert set(info["rollbackInfo"]) == {"rollbackMessage"}
+
+
 def test_copying_names_its_auto_scaling_group_in_every_request(balanced: Balanced) -> None:
     source, behind = balanced.scaling_group(1), balanced.target_group()
     options = {"greenFleetProvisioningOption": COPY}

@@ -124,6 +124,8 @@ def test_revisions_are_filtered_by_place_and_sorted_by_time(fleet: Fleet, api: A
         ({"sortOrder": "up"}, "InvalidSortOrderException"),
         ({"deployed": "maybe"}, "InvalidDeployedStateFilterException"),
         ({"s3KeyPrefix": "a/"}, "BucketNameFilterRequiredException"),
+        ({"s3Bucket": "Not A Bucket"}, "InvalidBucketNameFilterException"),
+        ({"s3Bucket": "b", "s3KeyPrefix": "k" * 1025}, "InvalidKeyPrefixFilterException"),
         ({"nextToken": "x"}, "InvalidNextTokenException"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from codedeploy_fleet import Fleet, wait_for
 from codedeploy_traffic import ALL_AT_ONCE, IN_PLACE, Balanced, targets
-from codepipeline_fixtures import refused, whole_rig
+from codepipeline_fixtures import ROLE, refused, whole_rig
 
 LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
 
@@ -78,6 +78,17 @@ def test_a_deleted_group_takes_its_hooks_along(balanced: Balanced) -> None:
     assert (answer["hooksNotCleanedUp"], hooks(balanced, name)) == ([], {})
 
 
+def test_a_deleted_application_takes_the_hooks_of_its_groups_along(balanced: Balanced) -> None:
+    name, application = balanced.scaling_group(0), balanced.name("app")
+    balanced.api.create_application(applicationName=application)
+    balanced.api.create_deployment_group(
+        applicationName=application, deploymentGroupName="prod", serviceRoleArn=ROLE, autoScalingGroups=[name]
+    )
+    assert set(hooks(balanced, name)) == {LAUNCHING}
+    balanced.api.delete_application(applicationName=application)
+    assert hooks(balanced, name) == {}
+
+
 # --- members --------------------------------------------------------------------------------------
 
 
@@ -118,6 +129,21 @@ def test_a_group_that_was_never_deployed_to_leaves_new_instances_alone(balanced:
     info = deployed(balanced, group)
     assert set(balanced.fleet.targets(info["deploymentId"])) == balanced.in_scaling_group(name)
     assert [each["creator"] for each in deployments(balanced, group)] == ["user"]
+
+
+def test_a_new_instance_that_fails_rolls_nothing_back_and_holds_nobody_up(balanced: Balanced) -> None:
+    name = balanced.scaling_group(1)
+    rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
+    group = balanced.group(autoScalingGroups=[name], autoRollbackConfiguration=rollback)
+    good = deployed(balanced, group)
+    balanced.fleet.rig.s3.delete_object(
+        Bucket="releases", Key=f"{group}.zip", VersionId=good["revision"]["s3Location"]["version"]
+    )
+    balanced.scale(name, 2)
+    wait_for(lambda: len(deployments(balanced, group)) == 2)
+    launched = balanced.fleet.end(deployments(balanced, group)[1]["deploymentId"])
+    assert (launched["creator"], launched["status"], "rollbackInfo" in launched) == ("autoscaling", "Failed", False)
+    assert deployed(balanced, group)["deploymentOverview"]["Succeeded"] == 2
 
 
 # --- instances that come or go under way ----------------------------------------------------------

@@ -133,6 +133,8 @@ def test_targets_that_are_not_there_are_refused(fleet: Fleet, failed: str) -> No
         api.batch_get_deployment_targets(deploymentId=failed, targetIds=[])
     with refused("DeploymentTargetIdRequiredException"):
         api.get_deployment_target(deploymentId=failed, targetId="")
+    with refused("InvalidDeploymentTargetIdException"):
+        api.get_deployment_target(deploymentId=failed, targetId="two words")
     with refused("DeploymentDoesNotExistException"):
         api.get_deployment_target(deploymentId=UNKNOWN, targetId="i-1")
 
@@ -179,6 +181,8 @@ def test_the_deprecated_operations_refuse_as_documented(fleet: Fleet, failed: st
         api.get_deployment_instance(deploymentId=failed, instanceId="i-ghost")
     with refused("InstanceIdRequiredException"):
         api.get_deployment_instance(deploymentId=failed, instanceId="")
+    with refused("InvalidInstanceNameException"):
+        api.get_deployment_instance(deploymentId=failed, instanceId="two words")
     with refused("InstanceIdRequiredException"):
         api.batch_get_deployment_instances(deploymentId=failed, instanceIds=[])
     with refused("BatchLimitExceededException", "25"):
@@ -244,6 +248,7 @@ def test_lists_of_deployments_come_in_pages_of_a_hundred(fleet: Fleet) -> None:
         ({"applicationName": "shop", "deploymentGroupName": "ghost"}, "DeploymentGroupDoesNotExistException"),
         ({"applicationName": "ghost", "deploymentGroupName": "g"}, "ApplicationDoesNotExistException"),
         ({"nextToken": "nonsense"}, "InvalidNextTokenException"),
+        ({"externalId": "two words"}, "InvalidExternalIdException"),
     ],
 )
 def test_filters_of_deployments_that_mean_nothing_are_refused(fleet: Fleet, filters: Any, code: str) -> None:

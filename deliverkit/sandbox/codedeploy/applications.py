@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import PLATFORMS
+from deliverkit.sandbox.codedeploy.hooks import remove_hooks
 from deliverkit.sandbox.codedeploy.state import Application
 from deliverkit.sandbox.codedeploy.validation import (
     check_batch,
@@ -128,3 +129,5 @@ def delete_application(params: Params, context: Context) -> None:
         store.tags.pop(application_arn(context, name), None)
         for group in application.groups.values():
             store.tags.pop(group.arn, None)
+            # Hooks that stay behind are not told here (user guide, integrations-aws-auto-scaling).
+            remove_hooks(context.world, group, list(group.scaling))

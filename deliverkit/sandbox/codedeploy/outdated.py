@@ -5,11 +5,10 @@ from __future__ import annotations
 from deliverkit.sandbox.codedeploy import auto_scaling
 from deliverkit.sandbox.codedeploy.creation import Wish, create
 from deliverkit.sandbox.codedeploy.revisions import identity
+from deliverkit.sandbox.codedeploy.rollback import AUTO_UPDATE
 from deliverkit.sandbox.codedeploy.state import Application, Deployment, Group, Store
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
-
-CREATOR = "CodeDeployAutoUpdate"
 
 
 def update_outdated(world: World, group: Group) -> Deployment | None:
@@ -42,7 +41,7 @@ def _created(world: World, application: Application, group: Group, last: Deploym
     options = {"deploymentConfigName": root.config_name, "updateOutdatedInstancesOnly": True}
     kept = {name: root.options[name] for name in ("fileExistsBehavior",) if name in root.options}
     try:
-        made = create(world, application, group, Wish(root.revision, CREATOR, {**options, **kept}))
+        made = create(world, application, group, Wish(root.revision, AUTO_UPDATE, {**options, **kept}))
     except ApiError:
         return None
     made.style = {**made.style, "deploymentType": "IN_PLACE"}

@@ -10,12 +10,17 @@ from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
 CREATOR = "codeDeployRollback"
+AUTO_UPDATE = "CodeDeployAutoUpdate"
 _EVENTS = {"ALARM_ACTIVE": "DEPLOYMENT_STOP_ON_ALARM", "MANUAL_STOP": "DEPLOYMENT_STOP_ON_REQUEST"}
 
 
 def is_wanted(deployment: Deployment, ending: Ending) -> bool:
-    """True when this end is to be rolled back; a rollback never is, so that they do not chain."""
-    if ending.status == "Succeeded" or deployment.creator == CREATOR:
+    """True when this end is to be rolled back.
+
+    A rollback never is, so that they do not chain; nor is what CodeDeploy began to bring single instances to the
+    revision that the group has already (AWS documents none of this).
+    """
+    if ending.status == "Succeeded" or deployment.creator in {CREATOR, AUTO_UPDATE} or not deployment.is_of_group:
         return False
     if ending.rolls_back is not None:
         return ending.rolls_back
@@ -35,11 +40,16 @@ def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deploymen
     if good is None or application is None:
         deployment.rollback["rollbackMessage"] = "There is no previous successful revision to roll back to."
         return None
+    if deployment.is_blue_green and not deployment.targets:
+        deployment.rollback["rollbackMessage"] = "The deployment reached no instance, so no traffic has to go back."
+        return None
     try:
         rollback = create(world, application, group, _wish(deployment, good))
     except ApiError as error:
         deployment.rollback["rollbackMessage"] = f"The rollback could not be started: {error.message}"
         return None
+    # Where traffic went, it comes back from, whatever became of the group's settings meanwhile.
+    rollback.style, rollback.balancers = deployment.style, deployment.balancers
     deployment.rollback["rollbackDeploymentId"] = rollback.deployment_id
     deployment.rollback["rollbackMessage"] = f"Rollback deployment {rollback.deployment_id} is in progress."
     return rollback

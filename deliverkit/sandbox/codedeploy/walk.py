@@ -130,7 +130,8 @@ class Walk:
             self.leave("Failed")
         else:
             self._go_on()
-        self.moved()
+        if self.target.status != "InProgress":
+            self.moved()
 
     def _is_ignored(self, event: Event) -> bool:
         return bool(self.deployment.options.get("ignoreApplicationStopFailures")) and event.name in lifecycle.IGNORABLE
