@@ -519,19 +519,6 @@ def test_a_revision_of_nothing_is_refused(rig: Rig) -> None:
         report(rig, name, "r1", action="Nothing")
 
 
-def test_an_action_that_deploys_through_another_service_has_no_targets_of_its_own(rig: Rig) -> None:
-    name = rig.create()
-    execution_id = rig.first_execution(name)
-    rig.ends(name, execution_id)
-    deployed = rig.actions(name, execution_id)[-1]["actionExecutionId"]
-    listed = rig.cp.list_deploy_action_execution_targets(pipelineName=name, actionExecutionId=deployed)
-    assert listed["targets"] == []
-    with refused("ActionExecutionNotFoundException"):
-        rig.cp.list_deploy_action_execution_targets(actionExecutionId=execution_id)
-    with refused("PipelineNotFoundException"):
-        rig.cp.list_deploy_action_execution_targets(pipelineName="nobody", actionExecutionId=deployed)
-
-
 def test_an_unknown_pipeline_is_named_with_its_account(rig: Rig) -> None:
     with refused("PipelineNotFoundException", "Account '123456789012' does not have a pipeline with name 'nobody'"):
         rig.start("nobody")
