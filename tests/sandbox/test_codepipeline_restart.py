@@ -1,0 +1,149 @@
+"""Stages under way outlive the sandbox's process: conditions, approvals, waiting executions and their clocks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from codepipeline_conditions import alarm_rule, condition, window
+from codepipeline_fixtures import SOURCE_BUCKET, STORE_BUCKET, approval, stage, structure
+
+from deliverkit.sandbox import launcher
+from deliverkit.sandbox.launcher import RunningSandbox
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "state"
+    launcher.stop(tmp_path / "state")
+
+
+def client(running: RunningSandbox, service: Any) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=running.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="AKIAEXAMPLE",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("the sandbox did not get there in time")
+
+
+def kill(running: RunningSandbox) -> None:
+    os.kill(running.pid, signal.SIGKILL)
+    until(lambda: launcher.find(Path(running.state_dir)) is None)
+
+
+def created(running: RunningSandbox, *stages: dict[str, Any], **members: Any) -> Any:
+    """A client of a sandbox with the pipeline `delivery` and something to release."""
+    s3, pipelines = client(running, "s3"), client(running, "codepipeline")
+    for bucket in (SOURCE_BUCKET, STORE_BUCKET):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=SOURCE_BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=SOURCE_BUCKET, Key="app/bundle.zip", Body=b"PK")
+    pipelines.create_pipeline(pipeline=structure("delivery", *stages, **members))
+    return pipelines
+
+
+def stage_state(pipelines: Any, name: str) -> Any:
+    found = pipelines.get_pipeline_state(name="delivery")["stageStates"]
+    return next(each for each in found if each["stageName"] == name)
+
+
+def condition_status(pipelines: Any, name: str) -> Any:
+    return stage_state(pipelines, name)["beforeEntryConditionState"].get("latestExecution", {}).get("status")
+
+
+def executions(pipelines: Any) -> dict[str, str]:
+    """Status by id, the oldest first."""
+    found = pipelines.list_pipeline_executions(pipelineName="delivery")["pipelineExecutionSummaries"]
+    return {each["pipelineExecutionId"]: each["status"] for each in reversed(found)}
+
+
+def test_a_window_is_still_waited_for_and_can_be_overridden(state_dir: Path) -> None:
+    before = launcher.start(state_dir)
+    pipelines = created(before, stage("Approve", approval(), beforeEntry=condition("FAIL", window("0 0 0 29 2 ?"))))
+    until(lambda: condition_status(pipelines, "Approve") == "InProgress")
+    kill(before)
+    pipelines = client(launcher.start(state_dir), "codepipeline")
+    assert condition_status(pipelines, "Approve") == "InProgress"
+    (execution_id,) = executions(pipelines)
+    pipelines.override_stage_condition(
+        pipelineName="delivery", stageName="Approve", pipelineExecutionId=execution_id, conditionType="BEFORE_ENTRY"
+    )
+    until(lambda: stage_state(pipelines, "Approve")["actionStates"][0].get("latestExecution", {}).get("token"))
+    rules = pipelines.list_rule_executions(pipelineName="delivery")["ruleExecutionDetails"]
+    assert [each["status"] for each in rules] == ["Abandoned"]
+
+
+def test_a_rule_still_watches_its_alarm(state_dir: Path) -> None:
+    before = launcher.start(state_dir)
+    alarm = {
+        "AlarmName": "errors",
+        "MetricName": "Errors",
+        "Namespace": "Shop",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Statistic": "Sum",
+        "TreatMissingData": "ignore",
+    }
+    client(before, "cloudwatch").put_metric_alarm(**alarm)
+    client(before, "cloudwatch").set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="test")
+    watched = condition("FAIL", alarm_rule("errors", WaitTime="60"))
+    pipelines = created(before, stage("Approve", approval(), beforeEntry=watched))
+    until(lambda: condition_status(pipelines, "Approve") == "InProgress")
+    kill(before)
+    after = launcher.start(state_dir)
+    pipelines = client(after, "codepipeline")
+    assert condition_status(pipelines, "Approve") == "InProgress"
+    client(after, "cloudwatch").set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
+    until(lambda: list(executions(pipelines).values()) == ["Failed"])
+
+
+def test_the_queue_in_front_of_a_stage_keeps_its_order(state_dir: Path) -> None:
+    before = launcher.start(state_dir)
+    pipelines = created(before, stage("Approve", approval()), executionMode="QUEUED")
+    for _ in range(2):
+        pipelines.start_pipeline_execution(name="delivery")
+    until(lambda: len(stage_state(pipelines, "Approve")["inboundExecutions"]) == 2)
+    kill(before)
+    pipelines = client(launcher.start(state_dir), "codepipeline")
+    order = list(executions(pipelines))
+    assert len(order) == 3
+    for execution_id in order:
+        until(lambda: asked(pipelines).get("pipelineExecutionId"))
+        assert asked(pipelines)["pipelineExecutionId"] == execution_id
+        pipelines.put_approval_result(
+            pipelineName="delivery",
+            stageName="Approve",
+            actionName="Ask",
+            token=asked(pipelines)["token"],
+            result={"status": "Approved", "summary": ""},
+        )
+    until(lambda: set(executions(pipelines).values()) == {"Succeeded"})
+
+
+def asked(pipelines: Any) -> dict[str, str]:
+    """The execution whose approval is open, with its token; empty when none is."""
+    state = stage_state(pipelines, "Approve")
+    token = state["actionStates"][0].get("latestExecution", {}).get("token")
+    return {"pipelineExecutionId": state["latestExecution"]["pipelineExecutionId"], "token": token} if token else {}
