@@ -45,8 +45,9 @@ def _add(arguments: Namespace, options: Options, console: Console) -> int:
     hosts = sandbox_hosts(sandbox_state_dir(console), options.region)
     tags = dict(arguments.tag)
     if arguments.external:
+        registration = hosts.register(arguments.name, tags)
         console.tell(f"registered {arguments.name}; an agent with this configuration takes its deployments:")
-        render.data(hosts.register(arguments.name, tags), options, console, text=agent_files, as_json=asdict)
+        render.data(registration, options, console, text=agent_files, as_json=asdict)
     else:
         instance = {"name": arguments.name, "id": hosts.launch(arguments.name, tags)}
         render.data(instance, options, console, text=lambda made: made["id"], as_json=dict)

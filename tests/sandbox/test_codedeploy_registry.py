@@ -272,11 +272,20 @@ def test_tags_are_added_replaced_and_taken_away(api: Any, app: str) -> None:
         assert api.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "3"}]
 
 
+def test_an_arn_that_names_nothing_is_refused_with_what_each_operation_lists(api: Any) -> None:
+    arn = f"{APP_ARN}nowhere"
+    with refused("InvalidArnException", "nowhere"):
+        api.list_tags_for_resource(ResourceArn=arn)
+    with refused("ApplicationDoesNotExistException"):
+        api.tag_resource(ResourceArn=arn, Tags=[{"Key": "k", "Value": "v"}])
+    with refused("ApplicationDoesNotExistException"):
+        api.untag_resource(ResourceArn=arn, TagKeys=["k"])
+
+
 @pytest.mark.parametrize(
     ("arn", "code"),
     [
         ("nonsense", "InvalidArnException"),
-        (f"{APP_ARN}nowhere", "ApplicationDoesNotExistException"),
         ("arn:aws:codedeploy:us-east-1:123456789012:deploymentconfig:mine", "ArnNotSupportedException"),
         ("arn:aws:codedeploy:us-east-1:123456789012:instance/web", "ArnNotSupportedException"),
     ],

@@ -49,6 +49,8 @@ _CONFLICTS = frozenset(
         "DeploymentConfigAlreadyExistsException",
         "BucketAlreadyExists",
         "BucketAlreadyOwnedByYou",
+        "EntityAlreadyExists",
+        "InstanceNameAlreadyRegisteredException",
     }
 )
 _TRANSIENT = frozenset(

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from deliverkit.adapters.aws.errors import translated
+
 _IMAGE = "ami-0a11ce0fdeadbeef0"
 _LIVE = ("pending", "running", "stopping", "stopped")
 NAME = "Name"
@@ -86,25 +88,36 @@ class Hosts:
             yield from (_of_premises(info) for info in batch["instanceInfos"])
 
     def launch(self, name: str, tags: Mapping[str, str]) -> str:
-        """Launch an EC2 instance; give its id."""
+        """Launch an EC2 instance; give its id.
+
+        Raises:
+            UsageError: If a tag is none that AWS takes.
+        """
         pairs = [{"Key": key, "Value": value} for key, value in {NAME: name, **tags}.items()]
-        launched = self._client("ec2").run_instances(
-            ImageId=_IMAGE,
-            MinCount=1,
-            MaxCount=1,
-            TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
-        )
+        with translated(f"launching {name}"):
+            launched = self._client("ec2").run_instances(
+                ImageId=_IMAGE,
+                MinCount=1,
+                MaxCount=1,
+                TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
+            )
         return str(launched["Instances"][0]["InstanceId"])
 
     def register(self, name: str, tags: Mapping[str, str]) -> Registration:
-        """Make a user for a machine of one's own and register the machine with CodeDeploy under its ARN."""
+        """Make a user for a machine of one's own and register the machine with CodeDeploy under its ARN.
+
+        Raises:
+            ConflictError: If there is a user or an instance of that name.
+            UsageError: If the name or a tag is none that AWS takes.
+        """
         iam, codedeploy = self._clients.client("iam"), self._client("codedeploy")
-        arn = str(iam.create_user(UserName=name, Path="/deliverkit/hosts/")["User"]["Arn"])
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        codedeploy.register_on_premises_instance(instanceName=name, iamUserArn=arn)
-        if tags:
-            pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-            codedeploy.add_tags_to_on_premises_instances(tags=pairs, instanceNames=[name])
+        with translated(f"registering {name}"):
+            arn = str(iam.create_user(UserName=name, Path="/deliverkit/hosts/")["User"]["Arn"])
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            codedeploy.register_on_premises_instance(instanceName=name, iamUserArn=arn)
+            if tags:
+                pairs = [{"Key": tag, "Value": value} for tag, value in tags.items()]
+                codedeploy.add_tags_to_on_premises_instances(tags=pairs, instanceNames=[name])
         return Registration(name, arn, key["AccessKeyId"], key["SecretAccessKey"], self._region, self._endpoint)
 
     def remove(self, host: Host) -> None:

@@ -58,7 +58,13 @@ def untag_resource(params: Params, context: Context) -> dict[str, Any]:
 
 
 def list_tags_for_resource(params: Params, context: Context) -> dict[str, Any]:
-    """ListTagsForResource."""
-    tags = store_of(context).tags.get(_resource(params, context), {})
+    """ListTagsForResource; of what its model lists, InvalidArnException is all that a missing resource can be."""
+    try:
+        arn = _resource(params, context)
+    except ApiError as error:
+        if error.code in {"ApplicationDoesNotExistException", "DeploymentGroupDoesNotExistException"}:
+            raise ApiError("InvalidArnException", error.message) from error
+        raise
+    tags = store_of(context).tags.get(arn, {})
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     return page(pairs, params, "Tags", next_member="NextToken")
