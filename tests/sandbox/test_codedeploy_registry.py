@@ -308,6 +308,8 @@ def test_tags_must_be_given_and_whole(api: Any, app: str) -> None:
     with refused("InvalidTagsToAddException"):
         api.tag_resource(ResourceArn=arn, Tags=[{"Value": "v"}])
     with refused("DeploymentGroupDoesNotExistException"):
+        api.untag_resource(ResourceArn=f"{GROUP_ARN}{app}/ghost", TagKeys=["k"])
+    with refused("InvalidArnException", "ghost"):
         api.list_tags_for_resource(ResourceArn=f"{GROUP_ARN}{app}/ghost")
 
 
