@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from deliverkit.sandbox.functions import operation as invocations
 from deliverkit.sandbox.keeping import requests
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Service
@@ -72,7 +73,8 @@ class Front:
             return self._answer_control(environ, start_response)
         scope = credential_scope(environ)
         service = self._service_of(environ, scope)
-        if requests.only_reads(environ, service):
+        # A function that is waited for calls back: it must not run under the lock, nor again after a crash.
+        if requests.only_reads(environ, service) or invocations.is_waited_for(environ):
             return self._answer(service, scope, environ, start_response)
         body = requests.read_body(environ)
         # One writer at a time: moto checks the condition of a conditional PUT and then writes, and the journal's order
@@ -95,6 +97,9 @@ class Front:
             return self._answer_caller(self.callers, environ, start_response)
         if service is not None and scope is not None:
             return self._answer_service(service, scope, environ, start_response)
+        if scope is not None and invocations.is_invocation(environ):
+            account = self._world.moto.account_of(scope.access_key)
+            return invocations.answer(self._world, account, scope.region, environ, start_response)
         answer: Iterable[bytes] = self._world.moto.app()(environ, start_response)
         if scope is not None:
             for observe in self._observers:

@@ -18,6 +18,7 @@ from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
 from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
+from deliverkit.sandbox.functions import install as install_functions
 from deliverkit.sandbox.hostcommands import install as install_hostcommands
 from deliverkit.sandbox.instances import install as install_instances
 from deliverkit.sandbox.keeping import requests
@@ -54,6 +55,7 @@ class Sandbox:
         follow_clock(self.world.clock)
         self._alarms = install_alarms(self.world)
         self._engines: list[Engine] = [
+            install_functions(self.world),
             install_codedeploy(self.world),
             install_hostcommands(self.world),
             install_instances(self.world),

@@ -57,6 +57,8 @@ class World:
     services: dict[str, Service] = field(default_factory=dict)
     address_base: str = "127.0.1"
     endpoint: str = ""
+    parts: dict[type, Any] = field(default_factory=dict)
+    """Moving parts by their type, for timers that need one and must be kept on disk without it."""
     _stores: dict[tuple[type, str, str], Any] = field(default_factory=dict)
     _subscribers: list[Callable[[Notice], None]] = field(default_factory=list)
 
