@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +11,6 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from deliverkit.sandbox.access.request import Request, Wire
-from deliverkit.sandbox.kernel import chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class HttpAnswer:
 
 def error_answer(request: Request, code: str, message: str, status: int) -> HttpAnswer:
     """An error as the service that was asked words it."""
-    request_id = chance.uuid4()
+    request_id = str(uuid.uuid4())  # not one of the sandbox's own ids: nothing was done
     body, kind = _body(request.wire, code, message, request_id, is_server=status >= 500)
     if request.method == "HEAD":
         body = b""

@@ -18,6 +18,7 @@ MOST_BYTES = 16 * 1024 * 1024
 _ALIASES = {"monitoring": "cloudwatch"}
 """Services that sign under another name than the one in their actions (Service Authorization Reference)."""
 _READS = ("Get", "List", "Describe", "BatchGet", "Head", "Query", "Scan", "Search", "Lookup", "Receive", "Select")
+_HEADERS = ("x-amz-copy-source",)
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 
 
@@ -46,6 +47,8 @@ class Request:
         method: HTTP method.
         params: Members of a JSON or form body, or what the path and query of a REST request name.
         identity: What tells two requests for the same thing from others: path, query and body.
+        query: Of the URL.
+        headers: Those that name what is asked for, in lower case.
     """
 
     service: str
@@ -57,6 +60,8 @@ class Request:
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
     identity: bytes = b""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def action(self) -> str:
@@ -92,7 +97,13 @@ def read_request(environ: Environ, account_of: Any) -> Request | None:
         method=environ["REQUEST_METHOD"],
         params=params,
         identity=identity + b"\n" + body,
+        query={name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()},
+        headers={name: str(environ[_header(name)]) for name in _HEADERS if _header(name) in environ},
     )
+
+
+def _header(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def _peek(environ: Environ) -> bytes:

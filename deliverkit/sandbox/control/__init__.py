@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deliverkit.sandbox.access.guard import access_endpoints
 from deliverkit.sandbox.control.clock import clock_endpoints
 from deliverkit.sandbox.control.endpoints import Endpoint, Endpoints, Handler
 from deliverkit.sandbox.faults import fault_endpoints
@@ -15,4 +16,5 @@ def install(world: World) -> Endpoints:
     endpoints = Endpoints()
     endpoints.add(clock_endpoints(world))
     endpoints.add(fault_endpoints(world))
+    endpoints.add(access_endpoints(world))
     return endpoints

@@ -1,0 +1,148 @@
+"""Refuses what the caller's policies do not allow, in each service's words; only when that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from deliverkit.sandbox.access.answers import HttpAnswer, error_answer
+from deliverkit.sandbox.access.callers import Caller, find_caller, role_trust
+from deliverkit.sandbox.access.needs import Need, needs_of
+from deliverkit.sandbox.access.policy import Decision, decide, trusts
+from deliverkit.sandbox.access.request import Request, Wire, read_request
+from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_DENIED = {Wire.JSON: ("AccessDeniedException", 400), Wire.REST_JSON: ("AccessDeniedException", 403)}
+_UNKNOWN_KEY = {
+    Wire.QUERY: ("InvalidClientTokenId", "The security token included in the request is invalid.", 403),
+    Wire.EC2: ("AuthFailure", "AWS was not able to validate the provided access credentials", 401),
+    Wire.S3: ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403),
+}
+_ASSUME = "sts:AssumeRole"
+
+
+@dataclass
+class AccessStore:
+    """Whether policies are enforced in a sandbox."""
+
+    is_enforced: bool = False
+
+
+class Guard:
+    """A WSGI application around the front; it hands everything on unless policies are enforced."""
+
+    def __init__(self, world: World, application: Application) -> None:
+        """Take the sandbox's state and what answers to those who may."""
+        self._world = world
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        is_enforced = self._world.store(AccessStore, "", "").is_enforced
+        if is_enforced and not environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+            request = read_request(environ, self._world.moto.account_of)
+            refusal = self._refusal(request, environ) if request is not None else None
+            if refusal is not None:
+                return refusal.send(start_response)
+        return self._application(environ, start_response)
+
+    def _refusal(self, request: Request, environ: Environ) -> HttpAnswer | None:
+        with self._world.lock:
+            caller = find_caller(self._world.moto, request.access_key)
+            if caller.is_root:
+                return None
+            if not caller.arn:
+                return _unknown_key(request)
+            for need in needs_of(self._world, request):
+                decision = self._decide(caller, need, request, environ)
+                if decision is not Decision.ALLOWED:
+                    return _denied(request, caller, need, decision)
+        return None
+
+    def _decide(self, caller: Caller, need: Need, request: Request, environ: Environ) -> Decision:
+        keys = {**self._keys(caller, request, environ), **need.keys}
+        own = decide(caller.policies, need.action, need.resource, keys)
+        for limit in caller.limits:
+            limited = decide(limit, need.action, need.resource, keys)
+            own = own if limited is Decision.ALLOWED or own is Decision.DENIED else limited
+        return self._with_trust(caller, need, own, keys) if need.action == _ASSUME else own
+
+    def _with_trust(self, caller: Caller, need: Need, own: Decision, keys: Mapping[str, list[str]]) -> Decision:
+        """A role is assumed by whom it trusts; one of another account needs its own account's permission as well.
+
+        IAM user guide, "Methods to assume a role": within an account a trust policy that names the identity itself
+        is enough.
+        """
+        trust = role_trust(self._world.moto, need.resource) if need.resource.count(":") >= 5 else None
+        if trust is None or own is Decision.DENIED:
+            return Decision.SILENT if own is not Decision.DENIED else own
+        by_name = trusts(trust, (caller.arn, caller.role_arn), _ASSUME, keys)
+        is_same_account = need.resource.split(":")[4] == caller.account
+        if by_name is Decision.ALLOWED and is_same_account:
+            return Decision.ALLOWED
+        by_account = trusts(trust, caller.names, _ASSUME, keys)
+        return own if by_account is Decision.ALLOWED else by_account
+
+    def _keys(self, caller: Caller, request: Request, environ: Environ) -> Mapping[str, list[str]]:
+        keys = {
+            "aws:requestedregion": [request.region],
+            "aws:principalarn": [caller.role_arn or caller.arn],
+            "aws:principalaccount": [caller.account],
+            "aws:principaltype": ["AssumedRole" if caller.role_arn else "User"],
+            "aws:sourceip": [str(environ.get("REMOTE_ADDR", "127.0.0.1"))],
+            "aws:securetransport": ["false"],
+            "aws:currenttime": [self._world.clock.now().isoformat()],
+            "aws:epochtime": [str(int(self._world.clock.now().timestamp()))],
+            "aws:useragent": [str(environ.get("HTTP_USER_AGENT", ""))],
+        }
+        if caller.user_name:
+            keys["aws:username"] = [caller.user_name]
+        external = request.params.get("ExternalId")
+        return {**keys, "sts:externalid": [str(external)]} if external else keys
+
+
+def _unknown_key(request: Request) -> HttpAnswer:
+    default = ("UnrecognizedClientException", "The security token included in the request is invalid.", 400)
+    code, message, status = _UNKNOWN_KEY.get(request.wire, default)
+    return error_answer(request, code, message, status)
+
+
+def _denied(request: Request, caller: Caller, need: Need, decision: Decision) -> HttpAnswer:
+    resource = f'"{need.resource}"' if request.wire is Wire.S3 else need.resource
+    message = f"User: {caller.arn} is not authorized to perform: {need.action} on resource: {resource}"
+    if decision is Decision.DENIED:
+        message += " with an explicit deny in an identity-based policy"
+    else:
+        message += f" because no identity-based policy allows the {need.action} action"
+    if request.wire is Wire.EC2:
+        return error_answer(
+            request, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}", 403
+        )
+    code, status = _DENIED.get(request.wire, ("AccessDenied", 403))
+    return error_answer(request, code, message, status)
+
+
+# --- switching it on and off -----------------------------------------------------------------------
+
+
+def access_endpoints(world: World) -> Mapping[tuple[str, str], Any]:
+    """What enforcement answers to: `GET access`, `POST access`."""
+    return {("GET", "access"): partial(_show, world), ("POST", "access"): partial(_set, world)}
+
+
+def _show(world: World, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"is_enforced": world.store(AccessStore, "", "").is_enforced}
+
+
+def _set(world: World, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(params.get("is_enforced"), bool):
+        raise ApiError("ValidationException", "is_enforced must be true or false")
+    with world.lock:
+        world.store(AccessStore, "", "").is_enforced = params["is_enforced"]
+    return _show(world, {})
