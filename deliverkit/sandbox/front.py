@@ -144,6 +144,8 @@ class Front:
         try:
             params = _json_body(environ) if environ["REQUEST_METHOD"] == "POST" else _query(environ)
             answer = self._control(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(CONTROL_PREFIX), params)
+            if self.keeper is not None and environ["REQUEST_METHOD"] == "POST":
+                self.keeper.mark()
         except ApiError as error:
             return _send_error(start_response, error, request_id)
         return _send_json(start_response, "200 OK", answer, request_id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -162,3 +164,39 @@ def test_faults_are_added_listed_and_cleared_by_typing(home: Path, tmp_path: Pat
     assert (wrong.returncode, "is not a share" in wrong.stderr) == (2, True)
     assert typed(home, "sandbox", "fault", "run", "nowhere.yml").returncode == 2
     assert typed(home, "sandbox", "fault", "clear", "f-99").returncode == 2
+
+
+def test_clock_faults_and_enforcement_outlive_a_killed_sandbox(home: Path) -> None:
+    typed(home, "sandbox", "fault", "add", "throttling", "service=codedeploy", "probability=0.5")
+    typed(home, "sandbox", "fault", "add", "flapping-alarm", "after=1h")
+    assert typed(home, "sandbox", "up", "--enforce-iam").returncode == 0
+    frozen = document(home, "sandbox", "clock", "freeze")
+    jumped = document(home, "sandbox", "clock", "advance", "2d")
+    image = home / "state" / "sandbox" / "state" / "image"
+    changed_at, deadline = time.time(), time.monotonic() + 20
+    while not image.exists() or image.stat().st_mtime < changed_at:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(document(home, "sandbox", "status")["pid"], signal.SIGKILL)
+    running = document(home, "sandbox", "up")
+    assert document(home, "sandbox", "clock") == jumped != frozen
+    assert [each["kind"] for each in document(home, "sandbox", "fault", "list")] == ["throttling", "flapping-alarm"]
+    with urllib.request.urlopen(f"{running['endpoint']}/_sandbox/access", timeout=10) as answer:
+        assert json.loads(answer.read()) == {"is_enforced": True}
+    assert typed(home, "sandbox", "up", "--no-enforce-iam").returncode == 0
+    with urllib.request.urlopen(f"{running['endpoint']}/_sandbox/access", timeout=10) as answer:
+        assert json.loads(answer.read()) == {"is_enforced": False}
+
+
+def test_policies_are_enforced_in_the_foreground_too(tmp_path: Path) -> None:
+    environ = {**os.environ, "DELIVERKIT_STATE_DIR": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "deliverkit", "sandbox", "up", "--foreground", "--enforce-iam"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "serves at" in line
+        endpoint = line.split("serves at ")[1].split()[0].rstrip(";,")
+        with urllib.request.urlopen(f"{endpoint}/_sandbox/access", timeout=10) as answer:
+            assert json.loads(answer.read()) == {"is_enforced": True}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0

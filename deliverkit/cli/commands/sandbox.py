@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 
 from deliverkit.cli import render, sandbox_clock, sandbox_fault, sandbox_instance
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
@@ -17,6 +17,12 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     up.add_argument("--port", type=_port, default=None, help="TCP port on 127.0.0.1; 0 takes a free one (default)")
     up.add_argument("--fresh", action="store_true", help="begin with nothing, and forget what an earlier one kept")
     up.add_argument("--foreground", action="store_true", help="serve until a signal")
+    up.add_argument(
+        "--enforce-iam",
+        action=BooleanOptionalAction,
+        default=None,
+        help="whether IAM's policies decide over every request (default: they do not)",
+    )
     up.set_defaults(run=_up)
     verbs.add_parser("down", parents=[shared], help="stop it with everything that runs inside").set_defaults(run=_down)
     verbs.add_parser("status", parents=[shared], help="whether it runs, and where").set_defaults(run=_status)
@@ -42,12 +48,25 @@ def _up(arguments: Namespace, options: Options, console: Console) -> int:
 
     region = options.region or console.environ.get("AWS_DEFAULT_REGION", "us-east-1")
     if arguments.foreground:
-        serve_sandbox(sandbox_state_dir(console), port=arguments.port or 0, region=region, announce=console.tell)
+
+        def announce(line: str) -> None:
+            _enforce_iam(arguments, console)
+            console.tell(line)
+
+        serve_sandbox(sandbox_state_dir(console), port=arguments.port or 0, region=region, announce=announce)
         return ExitCode.DONE
     running = start_sandbox(sandbox_state_dir(console), port=arguments.port, region=region, fresh=arguments.fresh)
+    _enforce_iam(arguments, console)
     console.tell(f"the sandbox serves at {running.endpoint} (pid {running.pid}); deliverkit sandbox down stops it")
     render.data(running, options, console, text=render.sandbox_exports, as_json=render.sandbox_document)
     return ExitCode.DONE
+
+
+def _enforce_iam(arguments: Namespace, console: Console) -> None:
+    from deliverkit.sandboxing import ask_sandbox  # noqa: PLC0415
+
+    if arguments.enforce_iam is not None:
+        ask_sandbox(sandbox_state_dir(console), "POST", "access", {"is_enforced": arguments.enforce_iam})
 
 
 def _down(_arguments: Namespace, _options: Options, console: Console) -> int:
