@@ -128,7 +128,9 @@ class Instances:
                 log.exception("watching the instances failed")
 
     def _states_now(self) -> tuple[tuple[str, str], ...]:
-        return self._world.moto.machine_states() if "moto.ec2.models" in sys.modules else ()
+        states = self._world.moto.machine_states() if "moto.ec2.models" in sys.modules else ()
+        with self._world.lock:
+            return (*states, *sorted((instance, "crashed") for _, _, instance in self._crashed))
 
     def _has_changed(self, states: tuple[tuple[str, str], ...]) -> bool:
         """True when an instance came, went or changed its state, or an agent ended, since the last look."""
