@@ -38,6 +38,18 @@ class Balanced:
     def launch(self, size: int, **tags: str) -> list[str]:
         return self.fleet.launch(size, **MEMORY, **tags)
 
+    def launch_in(self, zone: str, size: int, **tags: str) -> list[str]:
+        """Instances in one Availability Zone."""
+        pairs = [{"Key": key, "Value": value} for key, value in {**MEMORY, **tags}.items()]
+        answer = self.ec2.run_instances(
+            ImageId="ami-12c6146b",
+            MinCount=size,
+            MaxCount=size,
+            Placement={"AvailabilityZone": zone},
+            TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
+        )
+        return [each["InstanceId"] for each in answer["Instances"]]
+
     def revision(self, key: str = "simulated.zip") -> dict[str, Any]:
         version = self.fleet.rig.put(zipped({"appspec.yml": GOOD, "run.sh": shell("exit 0")}), key=key)
         location = {"bucket": SOURCE_BUCKET, "key": key, "bundleType": "zip", "version": version}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_bench import wait_for
-from codedeploy_fleet import Fleet
+from codedeploy_fleet import Fleet, wait_for
+from codedeploy_traffic import BLUE_GREEN, IN_PLACE, Balanced, tagged, targets
 from codepipeline_fixtures import whole_rig
 
 from deliverkit.sandbox.codedeploy.command_service import _Kept
@@ -47,7 +47,7 @@ def test_a_deployment_under_way_can_be_written_down_with_its_commands_and_timers
     alarms = {"enabled": True, "alarms": [{"name": "calm"}]}
     group = fleet.group(2, alarmConfiguration=alarms)
     deployment = fleet.deploy(group, f"touch {tmp_path}/on; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
-    wait_for((tmp_path / "on").exists, "the first script")
+    wait_for((tmp_path / "on").exists)
     world = fleet.rig.sandbox.world
     with world.lock:
         queue = [timer for timer in world.timers._queue if not timer.is_cancelled]
@@ -60,3 +60,60 @@ def test_a_deployment_under_way_can_be_written_down_with_its_commands_and_timers
     assert len(kept_queue) == len(queue)
     (tmp_path / "go").touch()
     assert fleet.end(deployment)["status"] == "Succeeded"
+
+
+def remembered(fleet: Fleet) -> tuple[Store, list[Any]]:
+    """The store and the timers as another process would find them."""
+    world = fleet.rig.sandbox.world
+    with world.lock:
+        queue = [timer for timer in world.timers._queue if not timer.is_cancelled]
+        (store,) = [store for _, _, store in world.stores(Store)]
+        kept_store, kept_queue = written_down((store, queue))
+    return kept_store, kept_queue
+
+
+def test_waits_for_traffic_for_people_and_for_zones_are_remembered(fleet: Fleet) -> None:
+    balanced, tag = Balanced(fleet), "remembered"
+    blue, green = balanced.launch(1, fleet=tag), balanced.launch(1, fleet=f"{tag}-green")
+    behind = balanced.target_group(*blue, delay=3000)
+    draining = fleet.redeploy(
+        balanced.group(ec2TagFilters=tagged(tag), deploymentStyle=IN_PLACE, **targets(behind)), balanced.revision()
+    )
+    wait_for(lambda: balanced.behind(behind) == set())
+    options = {"deploymentReadyOption": {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 30}}
+    group = balanced.group(
+        ec2TagFilters=tagged(tag),
+        deploymentStyle=BLUE_GREEN,
+        blueGreenDeploymentConfiguration=options,
+        **targets(balanced.target_group()),
+    )
+    wanted = {"tagFilters": tagged(f"{tag}-green")}
+    ready = fleet.redeploy(group, balanced.revision(), targetInstances=wanted)
+    wait_for(lambda: fleet.get(ready)["status"] == "Ready")
+    zonal = {"monitorDurationInSeconds": 600}
+    fleet.api.create_deployment_config(
+        deploymentConfigName=tag, minimumHealthyHosts={"type": "HOST_COUNT", "value": 0}, zonalConfig=zonal
+    )
+    zones = balanced.group(ec2TagFilters=tagged(f"{tag}-zones"), deploymentConfigName=tag)
+    for zone in ("us-east-1a", "us-east-1b"):
+        balanced.launch_in(zone, 1, fleet=f"{tag}-zones")
+    monitored = fleet.redeploy(zones, balanced.revision())
+    wait_for(lambda: len(fleet.targets(monitored, "Succeeded")) == 1)
+    store, queue = remembered(fleet)
+    assert store.deployments[draining].targets[blue[0]].event("BlockTraffic").status == "InProgress"
+    assert (store.deployments[ready].status, store.deployments[ready].targets[green[0]].status) == ("Ready", "Ready")
+    found = store.deployments[monitored].zones
+    assert found is not None
+    assert found.is_monitoring
+    # Each of the three waits moves the very deployment of the store.
+    moved = {id(each) for timer in queue for each in deployments_in(timer.action)}
+    assert {id(store.deployments[each]) for each in (draining, ready, monitored)} <= moved
+    for deployment in (draining, ready, monitored):
+        fleet.api.stop_deployment(deploymentId=deployment)
+
+
+def deployments_in(action: Any) -> list[Any]:
+    """The deployments that a timer's action holds, whether it is a bound method or a partial of one."""
+    function = getattr(action, "func", action)
+    owners = [getattr(function, "__self__", None), *getattr(action, "args", ())]
+    return [each.deployment for each in owners if hasattr(each, "deployment")]

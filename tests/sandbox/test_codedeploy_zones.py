@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from codedeploy_fleet import Fleet, wait_for
-from codedeploy_traffic import MEMORY, Balanced, tagged
+from codedeploy_traffic import Balanced, tagged
 from codepipeline_fixtures import whole_rig
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,18 +93,7 @@ def test_when_every_host_succeeds_every_zone_does(hosts: list[tuple[str, bool]],
 
 def spread(balanced: Balanced, per_zone: int, **tags: str) -> dict[str, list[str]]:
     """Instances in three zones."""
-    found = {}
-    for zone in ZONES:
-        pairs = [{"Key": key, "Value": value} for key, value in {**MEMORY, **tags}.items()]
-        answer = balanced.ec2.run_instances(
-            ImageId="ami-12c6146b",
-            MinCount=per_zone,
-            MaxCount=per_zone,
-            Placement={"AvailabilityZone": zone},
-            TagSpecifications=[{"ResourceType": "instance", "Tags": pairs}],
-        )
-        found[zone] = [each["InstanceId"] for each in answer["Instances"]]
-    return found
+    return {zone: balanced.launch_in(zone, per_zone, **tags) for zone in ZONES}
 
 
 def config(balanced: Balanced, **zonal: Any) -> str:
