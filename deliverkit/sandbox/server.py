@@ -17,6 +17,7 @@ from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
 from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
+from deliverkit.sandbox.events import install as install_events
 from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
 from deliverkit.sandbox.functions import install as install_functions
@@ -62,6 +63,7 @@ class Sandbox:
             install_instances(self.world),
             install_codepipeline(self.world),
             self._alarms,
+            install_events(self.world),
         ]
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status})

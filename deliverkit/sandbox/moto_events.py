@@ -1,0 +1,73 @@
+"""moto's event buses: the rules on them, and the events that moto would deliver itself.
+
+moto delivers what PutEvents brings to queues, log groups and buses only, and fails the request for every other target.
+Here its rules hand events over to the sandbox's own delivery; archives stay moto's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Receive = Callable[["RuleOfBus", Mapping[str, Any]], None]
+_receive: Receive | None = None
+_original: Callable[..., None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOfBus:
+    """One rule of an event bus, as it was when it was looked at.
+
+    Attributes:
+        account: Account id.
+        region: Region name.
+        arn: The rule's ARN.
+        is_enabled: False when it was disabled.
+        pattern: What events must be like; empty for a schedule.
+        targets: As PutTargets has them.
+    """
+
+    account: str
+    region: str
+    arn: str
+    is_enabled: bool
+    pattern: Mapping[str, Any]
+    targets: Sequence[Mapping[str, Any]]
+
+
+def redirect_rules(receive: Receive) -> None:
+    """Let moto's rules hand over every event; the sandbox that was made last holds for the process."""
+    global _receive, _original  # noqa: PLW0603  (moto's state is one for the whole process)
+    from moto.events.models import Rule  # noqa: PLC0415  (moto takes time to import)
+
+    _receive = receive
+    if _original is None:
+        _original = Rule.send_to_targets
+        Rule.send_to_targets = _hand_over
+
+
+def _hand_over(rule: Any, original_event: Any, transform_input: bool = True) -> None:
+    if any(_is_archive(target["Arn"]) for target in rule.targets) and _original is not None:
+        _original(rule, original_event, transform_input)
+    elif _receive is not None:
+        _receive(_rule(rule), original_event)
+
+
+def rules_of(account: str, region: str, bus: str) -> list[RuleOfBus]:
+    """The rules of a bus, those of archives left out; none when there is no such bus."""
+    from moto.backends import get_backend  # noqa: PLC0415
+
+    found = get_backend("events")[account][region].event_buses.get(bus)
+    rules = [] if found is None else [_rule(rule) for rule in list(found.rules.values())]
+    return [rule for rule in rules if not any(_is_archive(target["Arn"]) for target in rule.targets)]
+
+
+def _rule(rule: Any) -> RuleOfBus:
+    is_enabled = str(rule.state).startswith("ENABLED")
+    pattern, targets = rule.event_pattern.get_pattern(), tuple(dict(target) for target in rule.targets)
+    return RuleOfBus(rule.account_id, rule.region_name, rule.arn, is_enabled, pattern, targets)
+
+
+def _is_archive(arn: str) -> bool:
+    return arn.startswith("arn:") and arn.split(":")[2] == "events" and not arn.split(":", 5)[5].strip(":")
