@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deliverkit.sandbox.codepipeline.conditions.alarm import CloudWatchAlarm
+from deliverkit.sandbox.codepipeline.conditions.function import LambdaInvoke
 from deliverkit.sandbox.codepipeline.conditions.rule import RuleProvider
 from deliverkit.sandbox.codepipeline.conditions.variable import VariableCheck
 from deliverkit.sandbox.codepipeline.conditions.window import DeploymentWindow
 from deliverkit.sandbox.codepipeline.definition import ActionType
 
 RULES: Mapping[ActionType, RuleProvider] = {
-    provider.kind.type: provider for provider in (CloudWatchAlarm(), DeploymentWindow(), VariableCheck())
+    provider.kind.type: provider
+    for provider in (CloudWatchAlarm(), DeploymentWindow(), LambdaInvoke(), VariableCheck())
 }
 """The rule types that really run."""

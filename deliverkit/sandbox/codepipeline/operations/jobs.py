@@ -10,7 +10,7 @@ from deliverkit.sandbox.codepipeline.action_types.custom import OWNER
 from deliverkit.sandbox.codepipeline.action_types.declared import DeclaredType
 from deliverkit.sandbox.codepipeline.action_types.provided import OWNER as THIRD_PARTY
 from deliverkit.sandbox.codepipeline.definition import ActionType
-from deliverkit.sandbox.codepipeline.jobs import results
+from deliverkit.sandbox.codepipeline.jobs import pushed, results
 from deliverkit.sandbox.codepipeline.jobs.data import job_data
 from deliverkit.sandbox.codepipeline.jobs.job import JobBook, JobStatus, WorkerJob, book_of, job_not_found
 from deliverkit.sandbox.codepipeline.operations.action_types import catalogue_of
@@ -49,7 +49,9 @@ def get_job_details(params: Params, context: Context) -> Answer:
 
 def put_job_success_result(params: Params, context: Context) -> None:
     """End a job well; with a continuation token another job of the same action follows."""
-    results.succeed(_job(params, context), _report(params))
+    follower = results.succeed(_job(params, context), _report(params))
+    if follower is not None and follower.terms.is_pushed:
+        pushed.push(follower)
 
 
 def put_job_failure_result(params: Params, context: Context) -> None:
