@@ -144,6 +144,32 @@ def test_a_new_instance_that_fails_rolls_nothing_back_and_holds_nobody_up(balanc
     launched = balanced.fleet.end(deployments(balanced, group)[1]["deploymentId"])
     assert (launched["creator"], launched["status"], "rollbackInfo" in launched) == ("autoscaling", "Failed", False)
     assert deployed(balanced, group)["deploymentOverview"]["Succeeded"] == 2
+    # The second deployment made it healthy: Auto Scaling keeps it.
+    members = balanced.in_scaling_group(name)
+    balanced.advance(minutes=2)
+    assert deployed(balanced, group)["deploymentOverview"]["Succeeded"] == 2
+    assert balanced.in_scaling_group(name) == members
+
+
+def test_auto_scaling_replaces_an_instance_that_could_not_be_deployed_to(balanced: Balanced) -> None:
+    name = balanced.scaling_group(1)
+    group = balanced.group(autoScalingGroups=[name])
+    good = deployed(balanced, group)
+    before = balanced.in_scaling_group(name)
+    balanced.fleet.rig.s3.delete_object(
+        Bucket="releases", Key=f"{group}.zip", VersionId=good["revision"]["s3Location"]["version"]
+    )
+    balanced.scale(name, 2)
+    (new,) = balanced.in_scaling_group(name) - before
+    wait_for(lambda: len(deployments(balanced, group)) == 2)
+    balanced.fleet.end(deployments(balanced, group)[1]["deploymentId"])
+    balanced.advance(seconds=61)
+    wait_for(lambda: len(deployments(balanced, group)) == 3)
+    # The other one in its place gets a deployment of its own, and fails as well.
+    (other,) = balanced.in_scaling_group(name) - before
+    third = balanced.fleet.end(deployments(balanced, group)[2]["deploymentId"])
+    assert (third["creator"], third["status"], other != new) == ("autoscaling", "Failed", True)
+    assert balanced.fleet.targets(third["deploymentId"]) == [other]
 
 
 # --- instances that come or go under way ----------------------------------------------------------

@@ -16,6 +16,7 @@ from deliverkit.sandbox.codedeploy.scheduling import (
     Verdict,
     decide,
     is_satisfiable,
+    rerouting,
     rule_for,
 )
 
@@ -143,3 +144,27 @@ def test_a_healthy_fleet_succeeds_exactly_while_its_minimum_lasts_or_its_last_in
 def test_a_percentage_becomes_the_next_whole_instance(size: int, percent: int) -> None:
     rule = rule_for({"type": "FLEET_PERCENT", "value": percent}, size)
     assert (rule.minimum - 1) * 100 < size * percent <= rule.minimum * 100
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 11), st.booleans(), st.data())
+def test_green_instances_get_traffic_at_the_pace_of_the_configuration(
+    good: list[bool], minimum: int, one_at_a_time: bool, data: st.DataObject
+) -> None:
+    rule = Rule(0, one_at_a_time=True) if one_at_a_time else Rule(min(minimum, len(good) - 1))
+    members = fleet_of([True] * len(good))
+    together = 1 if one_at_a_time else len(good) - rule.minimum
+    while (decision := rerouting(rule, tuple(members.values()))).verdict is Verdict.GO_ON:
+        for name in decision.start:
+            assert members[name].phase is Phase.WAITING
+            members[name] = replace(members[name], phase=Phase.RUNNING)
+        running = [name for name, member in members.items() if member.phase is Phase.RUNNING]
+        assert 0 < len(running) <= together
+        name = data.draw(st.sampled_from(running))
+        members[name] = replace(members[name], phase=Phase.SUCCEEDED if good[int(name)] else Phase.FAILED)
+    succeeded = sum(member.phase is Phase.SUCCEEDED for member in members.values())
+    waiting = any(member.phase is Phase.WAITING for member in members.values())
+    if decision.verdict is Verdict.SUCCEEDED:
+        assert not waiting
+        assert succeeded >= max(1, rule.minimum)
+    else:
+        assert not all(good)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from codedeploy_fleet import Fleet, wait_for
-from codedeploy_traffic import Balanced, tagged
+from codedeploy_traffic import BLUE_GREEN, Balanced, tagged, targets
 from codepipeline_fixtures import whole_rig
 
 EVENTS = [
@@ -136,6 +136,26 @@ def test_triggers_hear_only_what_they_ask_for(balanced: Balanced) -> None:
     assert [each.get("eventTriggerName") for each in failures.wait(4)][3:] == ["again"]
     assert [each.get("eventTriggerName") for each in rollbacks.wait(3)][2:] == ["new"]
     assert all("CodeDeploy" in subject for subject in failures.subjects)
+
+
+def test_blue_green_deployments_tell_that_they_are_ready(balanced: Balanced) -> None:
+    inbox, fleet = Inbox(balanced), balanced.name("fleet")
+    (green,) = balanced.launch(1, fleet=fleet)
+    group = balanced.group(
+        deploymentStyle=BLUE_GREEN,
+        blueGreenDeploymentConfiguration={"deploymentReadyOption": {"actionOnTimeout": "STOP_DEPLOYMENT"}},
+        triggerConfigurations=[inbox.trigger("DeploymentReady", "InstanceReady", "DeploymentStop")],
+        **targets(balanced.target_group()),
+    )
+    deployment = balanced.fleet.redeploy(group, balanced.revision(), targetInstances={"tagFilters": tagged(fleet)})
+    _, instance, ready = inbox.wait(3)
+    assert (instance["instanceStatus"], instance["instanceId"].endswith(green)) == ("Ready", True)
+    assert ready["status"] == "Ready"
+    # The overview of messages has no count of instances that are ready.
+    assert "Ready" not in ready["deploymentOverview"]
+    balanced.api.stop_deployment(deploymentId=deployment)
+    stop = inbox.wait(4)[3]
+    assert (stop["status"], stop["errorInformation"]["ErrorCode"]) == ("Stopped", "MANUAL_STOP")
 
 
 def test_a_topic_that_is_gone_fails_no_deployment(balanced: Balanced) -> None:

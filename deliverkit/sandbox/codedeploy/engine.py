@@ -36,6 +36,8 @@ def _start(world: World, deployment: Deployment) -> None:
 
 def after_end(world: World, deployment: Deployment, ending: Ending) -> None:
     """Roll an ended deployment back, or bring instances along that were launched meanwhile."""
+    if deployment.creator == scale_out.CREATOR and ending.status != "Succeeded":
+        world.timers.after(scale_out.ABANDON_AFTER, partial(scale_out.abandon, world, deployment))
     following = roll_back(world, deployment, ending)
     if following is None and (ending.status == "Succeeded" or not deployment.is_of_group):
         following = update_outdated(world, deployment.group)

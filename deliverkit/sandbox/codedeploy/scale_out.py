@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from deliverkit.sandbox.codedeploy import lifecycle
+from deliverkit.sandbox.codedeploy import auto_scaling, lifecycle
 from deliverkit.sandbox.codedeploy.membership import GONE, ec2_host
 from deliverkit.sandbox.codedeploy.obstacles import NO_INSTANCES, failed
 from deliverkit.sandbox.codedeploy.rollout import HEALTH_CONSTRAINTS, SUCCEEDED, Rollout
-from deliverkit.sandbox.codedeploy.state import Ending
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.kernel.world import World
 
 CREATOR = "autoscaling"
+ABANDON_AFTER = timedelta(minutes=1)
+"""How long Auto Scaling takes over an instance that CodeDeploy gave up; AWS does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,19 @@ class ScaleOut(Rollout):
                 self.deployment.ending = HEALTH_CONSTRAINTS
             elif target.status == "Succeeded":
                 self.deployment.ending = SUCCEEDED
+
+
+def abandon(world: World, deployment: Deployment) -> None:
+    """Answer the launch hook with ABANDON: Auto Scaling terminates the instance and launches another in its place.
+
+    moto's Auto Scaling knows no instances in Pending:Wait, so that this one was in service until now. One that a later
+    deployment brought to health is left alone.
+    """
+    group = deployment.group
+    for instance_id in deployment.targets:
+        health = group.health.get(instance_id)
+        is_ours = instance_id in auto_scaling.instances_of(world, group, group.scaling)
+        if is_ours and not (health and health.is_healthy):
+            auto_scaling.client(world, group).terminate_instance_in_auto_scaling_group(
+                InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
+            )

@@ -17,6 +17,7 @@ PATIENCE = timedelta(hours=1)
 """How long an instance may take to become healthy behind its load balancers."""
 DEFAULT_DELAY = "300"
 """Seconds for which both kinds of balancer drain connections when nothing else is set."""
+NOT_REGISTERED = "Target.NotRegistered"
 
 Unreachable = botocore.exceptions.ClientError
 """What every function here raises when the load balancers refuse."""
@@ -97,8 +98,9 @@ class Balancers:
         return [self._target_group(name) for name in self._names("targetGroupInfoList")]
 
     def _is_registered(self, arn: str, instance_id: str) -> bool:
-        told = self._elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-        return any(one["Target"]["Id"] == instance_id and one["TargetHealth"]["State"] != "draining" for one in told)
+        answer = self._elbv2.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": instance_id}])
+        told = [one["TargetHealth"] for one in answer["TargetHealthDescriptions"]]
+        return any(one.get("Reason") != NOT_REGISTERED and one["State"] != "draining" for one in told)
 
     def _health(self, instance_id: str) -> Iterator[str]:
         for arn in self._target_groups():

@@ -46,13 +46,15 @@ def _check_trigger(trigger: Json, is_blue_green: bool, context: Context) -> None
     if events & READY_EVENTS and not is_blue_green:
         raise _invalid(f"The trigger {name} has events of blue/green deployments.")
     arn = str(trigger.get("triggerTargetArn") or "")
-    if not arn.startswith("arn:aws:sns:") or not _topic_exists(arn, context):
+    if not arn.startswith("arn:aws:sns:") or arn.count(":") != 5 or not _topic_exists(arn, context):
         raise _invalid(f"The trigger {name} needs an existing SNS topic, not {arn!r}.")
 
 
 def _topic_exists(arn: str, context: Context) -> bool:
-    region = arn.split(":")[3]
-    sns = context.world.moto.client("sns", context.account, region or context.region)
+    _, _, _, region, account, _ = arn.split(":")
+    if not (region and account):
+        return False
+    sns = context.world.moto.client("sns", account, region)
     pages = sns.get_paginator("list_topics").paginate()
     return any(topic["TopicArn"] == arn for page in pages for topic in page["Topics"])
 

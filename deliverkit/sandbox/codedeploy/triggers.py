@@ -68,19 +68,20 @@ def announce_new(world: World, group: Group, known: Iterable[Json]) -> None:
                 "deploymentGroupName": group.name,
             }
             # The text of AWS's test message is not documented.
-            _send(world, group, trigger, f"AWS CodeDeploy trigger {trigger['triggerName']} was set up", body)
+            _send(world, trigger, f"AWS CodeDeploy trigger {trigger['triggerName']} was set up", body)
 
 
 def _tell(world: World, deployment: Deployment, event: str, body: dict[str, Any]) -> None:
     for trigger in deployment.group.settings.get("triggerConfigurations") or ():
         if event in trigger["triggerEvents"]:
             told = {**body, "eventTriggerName": trigger["triggerName"]}
-            _send(world, deployment.group, trigger, f"{event}: AWS CodeDeploy {deployment.deployment_id}", told)
+            _send(world, trigger, f"{event}: AWS CodeDeploy {deployment.deployment_id}", told)
 
 
-def _send(world: World, group: Group, trigger: Json, subject: str, body: dict[str, Any]) -> None:
+def _send(world: World, trigger: Json, subject: str, body: dict[str, Any]) -> None:
     topic = str(trigger["triggerTargetArn"])
-    message = Message(group.account, topic.split(":")[3], topic, subject[:LONGEST_SUBJECT], json.dumps(body))
+    _, _, _, region, account, _ = topic.split(":")
+    message = Message(account, region, topic, subject[:LONGEST_SUBJECT], json.dumps(body))
     world.store(Outbox, "", "").waiting.append(message)
 
 
