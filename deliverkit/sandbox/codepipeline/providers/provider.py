@@ -66,8 +66,17 @@ class Job:
     def context(self) -> Context:
         """A context for calls to other services, made with the role that the action assumes."""
         role = self.run.action.role_arn or self.execution.definition.role_arn
-        principal = f"arn:aws:sts::{self.pipeline.account}:assumed-role/{role.rpartition('/')[2]}/codepipeline"
-        return self.world.context(self.pipeline.account, self.run.region, principal)
+        principal = f"arn:aws:sts::{self.account}:assumed-role/{role.rpartition('/')[2]}/codepipeline"
+        return self.world.context(self.account, self.run.region, principal)
+
+    @property
+    def account(self) -> str:
+        """The account that the action works in: that of its role, which may be another one than the pipeline's.
+
+        CodePipeline user guide, "Create a pipeline that uses resources from another AWS account".
+        """
+        parts = self.run.action.role_arn.split(":")
+        return parts[4] if len(parts) == 6 and parts[4] else self.pipeline.account
 
     def after(self, delay: timedelta, step: Callable[[], None]) -> None:
         """Take the step after a virtual delay, unless the attempt has ended by then.
