@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from deliverkit.config import LedgerLocation, Settings, VersionSource
@@ -11,24 +12,27 @@ from deliverkit.config import LedgerLocation, Settings, VersionSource
 Adjust = Callable[[Settings], Settings]
 
 
-def for_rehearsal(version: str = "") -> Adjust:
+def for_rehearsal(*, longest_bake: timedelta, version: str = "") -> Adjust:
     """An adjustment for `open_delivery`.
 
     The ledger lies beside the releases, in the rehearsal's own S3, whatever the project says; windows are left out, for
     one rehearses when there is time.
 
     Args:
+        longest_bake: Bake times are cut to this.
         version: What packaging calls the release, instead of asking the configured source.
     """
-    return partial(_adjusted, version)
+    return partial(_adjusted, longest_bake, version)
 
 
-def _adjusted(version: str, settings: Settings) -> Settings:
+def _adjusted(longest_bake: timedelta, version: str, settings: Settings) -> Settings:
     store = settings.release.store
     release = replace(settings.release, version=VersionSource("literal", version)) if version else settings.release
     return replace(
         settings,
         release=release,
         ledger=LedgerLocation("s3", store.bucket, f"{store.prefix}/ledger".lstrip("/")),
-        environments=tuple(replace(each, window="") for each in settings.environments),
+        environments=tuple(
+            replace(each, window="", bake_time=min(each.bake_time, longest_bake)) for each in settings.environments
+        ),
     )

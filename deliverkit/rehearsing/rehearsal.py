@@ -46,6 +46,7 @@ class Wish:
         before: An earlier build; None to make one of the present build.
         region: The region in use.
         timeout: Longest time for one promotion.
+        longest_bake: Bake times are cut to this.
     """
 
     config: Path
@@ -56,6 +57,7 @@ class Wish:
     before: Path | None
     region: str
     timeout: timedelta
+    longest_bake: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class _Rehearsal:
             region=self._wish.region,
             endpoint_url=self._endpoint,
             environ=self._environ,
-            adjust=for_rehearsal(version),
+            adjust=for_rehearsal(longest_bake=self._wish.longest_bake, version=version),
         )
 
     def _package_before(self, release: Release) -> Release:

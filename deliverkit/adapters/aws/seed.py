@@ -15,6 +15,7 @@ from deliverkit.domain.environment import Environment
 
 TAG = "deliverkit:environment"
 ROLE = "deliverkit-sandbox"
+_EVERYTHING = "everything"
 _IMAGE = "ami-0a11ce0fdeadbeef0"
 
 
@@ -88,6 +89,7 @@ class Seeder:
         iam.create_role(
             RoleName=ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         )
+        iam.put_role_policy(RoleName=ROLE, PolicyName=_EVERYTHING, PolicyDocument=_allow_everything())
         yield f"role {ROLE}"
 
     def _people(self, environments: Iterable[Environment]) -> Iterator[str]:
@@ -102,6 +104,8 @@ class Seeder:
         for name in people:
             if name not in existing:
                 iam.create_user(UserName=name)
+                # Policies decide only when the sandbox enforces them; whoever rehearses permissions narrows these.
+                iam.put_user_policy(UserName=name, PolicyName=_EVERYTHING, PolicyDocument=_allow_everything())
             key = iam.create_access_key(UserName=name)["AccessKey"]
             profiles.append(_profile(name, key))
         groups = {group for each in environments if each.approvals for group in each.approvals.groups}
@@ -165,6 +169,10 @@ class Seeder:
 
     def _role_arn(self) -> str:
         return str(self._clients.client("iam").get_role(RoleName=ROLE)["Role"]["Arn"])
+
+
+def _allow_everything() -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
 
 def _approvers(environments: Iterable[Environment]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deliverkit.rehearsing.rehearsal import Wish
 
 DEFAULT_TIMEOUT = "15m"
+LONGEST_BAKE = "30s"
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -32,6 +33,13 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     add_instances_argument(parser)
     parser.add_argument(
         "--timeout", type=duration, metavar="TIME", default=DEFAULT_TIMEOUT, help=f"default: {DEFAULT_TIMEOUT}"
+    )
+    parser.add_argument(
+        "--longest-bake",
+        type=duration,
+        metavar="TIME",
+        default=LONGEST_BAKE,
+        help=f"bake times are cut to this (default: {LONGEST_BAKE})",
     )
     parser.add_argument("--json", action="store_true", help="the same as --output json")
     parser.set_defaults(run=run)
@@ -63,6 +71,7 @@ def _wish(arguments: Namespace, options: Options, console: Console) -> Wish:
         before=arguments.before,
         region=options.region or console.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
         timeout=arguments.timeout,
+        longest_bake=arguments.longest_bake,
     )
 
 
