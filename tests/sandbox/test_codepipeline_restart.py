@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from codepipeline_conditions import alarm_rule, condition, window
+from codepipeline_conditions import alarm_rule, condition, rule, window
 from codepipeline_fixtures import SOURCE_BUCKET, STORE_BUCKET, approval, stage, structure
 
 from deliverkit.sandbox import launcher
@@ -147,3 +147,17 @@ def asked(pipelines: Any) -> dict[str, str]:
     state = stage_state(pipelines, "Approve")
     token = state["actionStates"][0].get("latestExecution", {}).get("token")
     return {"pipelineExecutionId": state["latestExecution"]["pipelineExecutionId"], "token": token} if token else {}
+
+
+def test_commands_are_begun_again(state_dir: Path, tmp_path: Path) -> None:
+    before = launcher.start(state_dir)
+    waits = f"echo begun >> {tmp_path}/log; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+    ruled = condition("FAIL", rule("Commands", commands=[waits]))
+    pipelines = created(before, stage("Approve", approval(), beforeEntry=ruled))
+    until((tmp_path / "log").exists)
+    kill(before)
+    pipelines = client(launcher.start(state_dir), "codepipeline")
+    until(lambda: (tmp_path / "log").read_text() == "begun\nbegun\n")
+    (tmp_path / "go").touch()
+    until(lambda: asked(pipelines))
+    assert condition_status(pipelines, "Approve") == "Succeeded"

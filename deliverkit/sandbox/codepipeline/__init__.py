@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deliverkit.sandbox.codepipeline.builds.workshop import Workshop
 from deliverkit.sandbox.codepipeline.operations import OPERATIONS
-from deliverkit.sandbox.kernel.engine import Engine, Passive
+from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.operations import Service
 
 if TYPE_CHECKING:
@@ -21,4 +22,5 @@ def install(world: World) -> Engine:
     for name, operation in OPERATIONS.items():
         service.operation(name)(operation)
     world.add_service(service)
-    return Passive()
+    workshop = world.parts[Workshop] = Workshop(world)
+    return workshop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deliverkit.sandbox.codepipeline.conditions.alarm import CloudWatchAlarm
+from deliverkit.sandbox.codepipeline.conditions.commands import Commands
 from deliverkit.sandbox.codepipeline.conditions.function import LambdaInvoke
 from deliverkit.sandbox.codepipeline.conditions.rule import RuleProvider
 from deliverkit.sandbox.codepipeline.conditions.variable import VariableCheck
@@ -13,6 +14,6 @@ from deliverkit.sandbox.codepipeline.definition import ActionType
 
 RULES: Mapping[ActionType, RuleProvider] = {
     provider.kind.type: provider
-    for provider in (CloudWatchAlarm(), DeploymentWindow(), LambdaInvoke(), VariableCheck())
+    for provider in (CloudWatchAlarm(), Commands(), DeploymentWindow(), LambdaInvoke(), VariableCheck())
 }
 """The rule types that really run."""

@@ -79,6 +79,8 @@ def _check_rule(definition: Definition, rule: Action, region: str) -> None:
             f"RuleType (Category: '{rule.type.category}', Provider: '{rule.type.provider}', "
             f"Owner: '{rule.type.owner}', Version: '{rule.type.version}') in rule '{rule.name}' is not available"
         )
+    if rule.commands and rule.type.provider != "Commands":
+        raise errors.bad_stage(f"commands of rule '{rule.name}' are only supported by rules of type Commands")
     for problem in declarations.problems(rule, provider.kind, "Rule"):
         raise errors.bad_stage(problem)
     stores = definition.structure.get("artifactStores", {region: None})

@@ -1,0 +1,1 @@
+"""Commands that really run: in processes of this machine, on the artifacts of an execution."""

@@ -1,0 +1,67 @@
+"""One run of commands, and all of an account and Region that go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deliverkit.sandbox.codepipeline.providers.provider import Job
+from deliverkit.sandbox.kernel.world import World
+
+
+@dataclass(slots=True, eq=False)
+class Build:
+    """Commands on their way.
+
+    Attributes:
+        id: UUID.
+        job: The attempt at an action or rule that they are run for.
+        commands: Run one after the other in one shell; the first that fails ends the build.
+        environment: Variables of the shell, besides what every build has.
+        exported: Names of the variables whose values are read when all commands succeeded.
+        log_group: Group of CloudWatch Logs.
+    """
+
+    id: str
+    job: Job
+    commands: tuple[str, ...]
+    environment: Mapping[str, str]
+    exported: tuple[str, ...]
+    log_group: str
+
+    @property
+    def account(self) -> str:
+        """Whose build it is."""
+        return self.job.pipeline.account
+
+    @property
+    def region(self) -> str:
+        """Where it runs."""
+        return self.job.run.region
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a build went.
+
+    Attributes:
+        exit_code: Of the command that failed, 0 when none did; negative when a signal ended it.
+        variables: Values of the exported variables.
+        output: All that the commands printed.
+    """
+
+    exit_code: int
+    variables: Mapping[str, str]
+    output: bytes
+
+
+@dataclass(slots=True)
+class BuildBook:
+    """The builds that go on, by id."""
+
+    builds: dict[str, Build] = field(default_factory=dict)
+
+
+def book_of(world: World, account: str, region: str) -> BuildBook:
+    """The builds of an account and Region."""
+    return world.store(BuildBook, account, region)

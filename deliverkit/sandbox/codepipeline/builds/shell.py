@@ -1,0 +1,91 @@
+"""Runs a build's commands in a process of their own, and reads what they leave."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import stat
+import subprocess
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from deliverkit.sandbox.codepipeline.builds.build import Ending
+from deliverkit.sandbox.leftovers import MARKER
+
+LOOK_SECONDS = 0.1
+"""Real time between two looks whether the build is still wanted."""
+_INHERITED = ("PATH", "LANG", "TMPDIR", "HOME")
+_VARIABLES = "DELIVERKIT_BUILD_VARIABLES"
+
+
+def run(
+    home: Path, commands: tuple[str, ...], environment: Mapping[str, str], exported: tuple[str, ...],
+    goes_on: Callable[[], bool],
+) -> Ending:  # fmt: skip
+    """Run the commands in `home/src` and wait for their end.
+
+    Args:
+        home: The build's directory, which has the sources already.
+        commands: One after the other, in one shell.
+        environment: Variables of the shell.
+        exported: Names of the variables to read at the end.
+        goes_on: Asked now and then; the process is killed once it says no.
+
+    Raises:
+        OSError: If no process can be started.
+    """
+    script, log, variables = home / "commands.sh", home / "output.log", home / "variables"
+    script.write_text(_script(commands))
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    reserved = {MARKER: str(home), _VARIABLES: str(variables)}
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            ["/bin/sh", str(script)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=home / "src",
+            env={**inherited, **environment, **reserved},
+            start_new_session=True,
+        )
+        exit_code = _wait(child, goes_on)
+    return Ending(exit_code, _read_variables(variables, exported), log.read_bytes())
+
+
+def unpack(body: bytes, directory: Path) -> None:
+    """Put an artifact's files into a directory; an object that is no ZIP becomes the one file `artifact`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if not zipfile.is_zipfile(io.BytesIO(body)):
+        (directory / "artifact").write_bytes(body)
+        return
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        for entry in archive.infolist():
+            # zipfile itself keeps names inside the directory.
+            place = Path(archive.extract(entry, directory))
+            if not entry.is_dir() and (entry.external_attr >> 16) & stat.S_IXUSR:
+                place.chmod(0o755)
+
+
+def _script(commands: tuple[str, ...]) -> str:
+    """A failing command ends it with that command's status; exported variables are written in any case."""
+    guarded = [f"{command}\n__status=$?; [ $__status -eq 0 ] || exit $__status" for command in commands]
+    return "\n".join([f"trap 'env -0 > \"${_VARIABLES}\"' EXIT", *guarded, ""])
+
+
+def _wait(child: subprocess.Popen[bytes], goes_on: Callable[[], bool]) -> int:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(LOOK_SECONDS)
+        if not goes_on():
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+def _read_variables(path: Path, exported: tuple[str, ...]) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    pairs = (each.partition("=") for each in path.read_text(errors="replace").split("\0") if each)
+    return {name: value for name, _, value in pairs if name in exported}

@@ -1,0 +1,43 @@
+"""Rule Commands: shell commands decide by their exit status (CodePipeline user guide, rule reference)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from deliverkit.sandbox.codepipeline import errors, variables
+from deliverkit.sandbox.codepipeline.builds import workshop
+from deliverkit.sandbox.codepipeline.builds.build import Build
+from deliverkit.sandbox.codepipeline.conditions import rule
+from deliverkit.sandbox.codepipeline.definition import Action
+from deliverkit.sandbox.codepipeline.providers.provider import Job, new_id
+
+TIMEOUT = timedelta(minutes=55)
+"""CodePipeline user guide, Commands action reference; the rule's own limit is undocumented."""
+
+
+class Commands:
+    """Succeeds when every command does; the commands see the first input artifact's files."""
+
+    kind = rule.kind_of("Commands", set(), set(), (0, 5))
+
+    def check(self, action: Action, region: str) -> None:
+        """There must be something to run."""
+        if not action.commands:
+            raise errors.bad_stage(f"Rule '{action.name}' has no commands")
+
+    def entity_url(self, action: Action, region: str) -> str:
+        """Commands have no page."""
+        return ""
+
+    def patience(self, job: Job) -> timedelta:
+        """As long as the commands of an action may take."""
+        return TIMEOUT
+
+    def start(self, job: Job) -> None:
+        """Run the commands."""
+        try:
+            commands = tuple(variables.replaced(each, job.execution) for each in job.run.action.commands)
+        except variables.VariableError as error:
+            return job.fail("ConfigurationError", str(error))
+        group = f"/aws/codepipeline/{job.pipeline.name}"
+        return workshop.begin(job.world, Build(new_id(), job, commands, {}, (), group))
