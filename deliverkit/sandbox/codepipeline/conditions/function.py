@@ -28,7 +28,7 @@ class LambdaInvoke:
 
     def patience(self, job: Job) -> timedelta:
         """As long as a Lambda action may take."""
-        return rule.DEFAULT_TIMEOUT if pushed.TERMS.total is None else pushed.TERMS.total
+        return pushed.TOTAL
 
     def start(self, job: Job) -> None:
         """Invoke the function."""

@@ -42,12 +42,14 @@ class Terms:
     Attributes:
         total: How long all jobs of an attempt may take together; None for as long as they go on.
         each: How long one job may take; None for no limit of its own.
-        is_pushed: True when CodePipeline hands the job to its worker itself, so that nobody claims it.
+        function: Name or ARN of the Lambda function that is handed each job; empty when workers poll for them.
+        owner: Account of the function; empty for the pipeline's.
     """
 
     total: timedelta | None = None
     each: timedelta | None = None
-    is_pushed: bool = False
+    function: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,6 @@ class JobBook:
     """All jobs of one account in one Region, the oldest first."""
 
     jobs: dict[str, WorkerJob] = field(default_factory=dict)
-
-    def find(self, job_id: str) -> WorkerJob:
-        """One job.
-
-        Raises:
-            ApiError: `JobNotFoundException`.
-        """
-        if job_id not in self.jobs:
-            raise job_not_found(job_id)
-        return self.jobs[job_id]
 
     def waiting(self, kind: ActionType) -> list[WorkerJob]:
         """The jobs of an action type that nobody has claimed; a job that was shown and not claimed is shown again.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from deliverkit.sandbox.codepipeline import artifacts
+from deliverkit.sandbox.codepipeline.jobs import invocation
 from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, Terms, WorkerJob, book_of_attempt
 from deliverkit.sandbox.codepipeline.providers.provider import Job as Attempt
 from deliverkit.sandbox.kernel.errors import ApiError
+
+INVOKED_AGAIN_AFTER = timedelta(seconds=1)
+"""Virtual time until a function that asked to go on is invoked again; undocumented."""
 
 
 def open_job(attempt: Attempt, terms: Terms) -> WorkerJob | None:
@@ -25,19 +30,25 @@ def open_job(attempt: Attempt, terms: Terms) -> WorkerJob | None:
     outputs = tuple(artifacts.place(attempt, name) for name in attempt.run.action.outputs)
     if terms.total is not None:
         attempt.after(terms.total, partial(_time_out, attempt))
-    return _begin(book_of_attempt(attempt).add(attempt, terms, outputs))
+    job = _begin(book_of_attempt(attempt).add(attempt, terms, outputs))
+    if terms.function:
+        invocation.invoke(job)
+    return job
 
 
 def continue_job(job: WorkerJob, token: str) -> WorkerJob:
     """Make the job that carries on where a worker left off; the attempt and its artifacts are the same."""
     book = book_of_attempt(job.attempt)
-    return _begin(book.add(job.attempt, job.terms, job.outputs, continuation=token))
+    following = _begin(book.add(job.attempt, job.terms, job.outputs, continuation=token))
+    if job.terms.function:
+        job.attempt.after(INVOKED_AGAIN_AFTER, partial(invocation.invoke, following))
+    return following
 
 
 def _begin(job: WorkerJob) -> WorkerJob:
     if job.terms.each is not None:
         job.attempt.after(job.terms.each, partial(_time_out_job, job))
-    if job.terms.is_pushed:
+    if job.terms.function:
         job.status = JobStatus.IN_PROGRESS
     return job
 

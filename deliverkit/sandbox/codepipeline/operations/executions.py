@@ -24,11 +24,17 @@ def start_pipeline_execution(params: Params, context: Context) -> Answer:
     token = params.get("clientRequestToken")
     if token in pipeline.tokens:
         return {"pipelineExecutionId": pipeline.tokens[token]}
-    trigger = Trigger("StartPipelineExecution", context.principal_arn)
-    execution = starts.begin(context.world, pipeline, trigger, overrides=overrides, variables=named)
+    execution = starts.begin(context.world, pipeline, _trigger(context), overrides=overrides, variables=named)
     if token:
         pipeline.tokens[token] = execution.id
     return {"pipelineExecutionId": execution.id}
+
+
+def _trigger(context: Context) -> Trigger:
+    """A call, or an EventBridge rule that has the pipeline for a target: the rule calls in its own name here."""
+    caller = context.principal_arn
+    is_rule = caller.startswith("arn:aws:events:") and ":rule/" in caller
+    return Trigger("CloudWatchEvent" if is_rule else "StartPipelineExecution", caller)
 
 
 def stop_pipeline_execution(params: Params, context: Context) -> Answer:

@@ -10,7 +10,7 @@ from deliverkit.sandbox.codepipeline.action_types.custom import OWNER
 from deliverkit.sandbox.codepipeline.action_types.declared import DeclaredType
 from deliverkit.sandbox.codepipeline.action_types.provided import OWNER as THIRD_PARTY
 from deliverkit.sandbox.codepipeline.definition import ActionType
-from deliverkit.sandbox.codepipeline.jobs import pushed, results
+from deliverkit.sandbox.codepipeline.jobs import results
 from deliverkit.sandbox.codepipeline.jobs.data import job_data
 from deliverkit.sandbox.codepipeline.jobs.job import JobBook, JobStatus, WorkerJob, book_of, job_not_found
 from deliverkit.sandbox.codepipeline.operations.action_types import catalogue_of
@@ -49,9 +49,7 @@ def get_job_details(params: Params, context: Context) -> Answer:
 
 def put_job_success_result(params: Params, context: Context) -> None:
     """End a job well; with a continuation token another job of the same action follows."""
-    follower = results.succeed(_job(params, context), _report(params))
-    if follower is not None and follower.terms.is_pushed:
-        pushed.push(follower)
+    results.succeed(_job(params, context), _report(params))
 
 
 def put_job_failure_result(params: Params, context: Context) -> None:
@@ -65,10 +63,15 @@ def jobs_of(context: Context) -> JobBook:
 
 
 def _job(params: Params, context: Context) -> WorkerJob:
-    job = jobs_of(context).find(params["jobId"])
-    if job.type.owner == THIRD_PARTY:
-        raise job_not_found(job.id)
-    return job
+    """The job of the caller's account, or of a customer of the caller's function."""
+    job_id = params["jobId"]
+    for account, region, book in context.world.stores(JobBook):
+        if region == context.region and job_id in book.jobs:
+            job = book.jobs[job_id]
+            is_polled_for = job.type.owner == THIRD_PARTY and not job.terms.function
+            if context.account in (job.terms.owner or account, account) and not is_polled_for:
+                return job
+    raise job_not_found(job_id)
 
 
 def _report(params: Params) -> dict[str, Any]:

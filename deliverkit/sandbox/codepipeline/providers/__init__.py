@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from deliverkit.sandbox.codepipeline.definition import ActionType
 from deliverkit.sandbox.codepipeline.providers.approval import ManualApproval
 from deliverkit.sandbox.codepipeline.providers.deploy_codedeploy import CodeDeployDeploy
+from deliverkit.sandbox.codepipeline.providers.lambda_invoke import LambdaInvoke
 from deliverkit.sandbox.codepipeline.providers.provider import Provider
 from deliverkit.sandbox.codepipeline.providers.source_s3 import S3Source
 
 PROVIDERS: Mapping[ActionType, Provider] = {
-    provider.kind.type: provider for provider in (S3Source(), CodeDeployDeploy(), ManualApproval())
+    provider.kind.type: provider for provider in (S3Source(), CodeDeployDeploy(), ManualApproval(), LambdaInvoke())
 }

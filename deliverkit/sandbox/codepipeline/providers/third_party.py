@@ -1,4 +1,4 @@
-"""Any/ThirdParty: a job for a provider's own workers (CodePipeline API reference, third-party jobs)."""
+"""Any/ThirdParty: a job for a provider's workers or function (CodePipeline API reference, third-party jobs)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ class ThirdPartyActions:
         return fill(self.provided.declared.settings.get("entityUrlTemplate", ""), action.configuration)
 
     def start(self, job: Job) -> None:
-        """Queue the job; the provider's workers find it by polling."""
+        """Queue the job for the provider's workers, or invoke the provider's function with it."""
         seconds = self.provided.job_timeout
-        terms = Terms(each=timedelta(seconds=seconds)) if seconds else Terms(total=TOTAL)
+        total, each = (None, timedelta(seconds=seconds)) if seconds else (TOTAL, None)
+        terms = Terms(total, each, function=self.provided.function, owner=self.provided.account)
         opened = queue.open_job(job, terms)
         if opened is not None:
             clients.client_of(opened)
