@@ -11,6 +11,8 @@ import pytest
 from codepipeline_conditions import alarm_rule, check, condition, rule_state, state_of, status_of, window
 from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, source, stage
 
+from deliverkit.sandbox.codepipeline import starts
+
 NOT_OVERRIDABLE = "ConditionNotOverridableException"
 NOT_LATEST = "NotLatestPipelineExecutionException"
 NEVER_SOON = "0 0 0 29 2 ?"
@@ -312,6 +314,48 @@ def test_stop_and_wait_lets_the_rules_end_and_no_action_start(rig: Rig) -> None:
     assert rig.ends(name, execution_id) == "Stopped"
     assert status_of(rig, name, "Deploy") == "Succeeded"
     assert [each["stageName"] for each in rig.actions(name, execution_id)] == ["Source"]
+
+
+def test_a_stage_stopped_before_its_success_condition_is_met_has_not_succeeded(rig: Rig) -> None:
+    name = rig.create(
+        stage("Deploy", deploy(), onSuccess=condition("FAIL", window(NEVER_SOON))), stage("Later", deploy())
+    )
+    execution_id = rig.first_execution(name)
+    rig.until(lambda: status_of(rig, name, "Deploy", "onSuccess") == "InProgress")
+    rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id, abandon=True)
+    assert rig.ends(name, execution_id) == "Stopped"
+    assert stage_status(rig, name, "Deploy") == "Stopped"
+    rig.cp.retry_stage_execution(
+        pipelineName=name, stageName="Deploy", pipelineExecutionId=execution_id, retryMode="FAILED_ACTIONS"
+    )
+    assert status_of(rig, name, "Deploy", "onSuccess") == "InProgress"
+    override(rig, name, "Deploy", execution_id, "ON_SUCCESS")
+    assert rig.ends(name, execution_id) == "Succeeded"
+    assert [each["stageName"] for each in rig.actions(name, execution_id)] == ["Source", "Deploy", "Later"]
+
+
+def test_a_full_pipeline_takes_nobody_back(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = condition("FAIL", check("#{variables.Gate}", "open"))
+    name = rig.create(
+        stage("Deploy", deploy("bad"), beforeEntry=entry),
+        executionMode="QUEUED",
+        variables=[{"name": "Gate", "defaultValue": "shut"}],
+    )
+    first = rig.first_execution(name)
+    assert rig.ends(name, first) == "Failed"
+    monkeypatch.setattr(starts, "MAX_ACTIVE", 0)
+    with refused("ConcurrentPipelineExecutionsLimitExceededException"):
+        override(rig, name, "Deploy", first)
+    with refused("ConcurrentPipelineExecutionsLimitExceededException"):
+        rig.start(name)
+    monkeypatch.undo()
+    override(rig, name, "Deploy", first)
+    assert rig.ends(name, first) == "Failed"
+    monkeypatch.setattr(starts, "MAX_ACTIVE", 0)
+    with refused("ConcurrentPipelineExecutionsLimitExceededException"):
+        rig.cp.retry_stage_execution(
+            pipelineName=name, stageName="Deploy", pipelineExecutionId=first, retryMode="FAILED_ACTIONS"
+        )
 
 
 def test_an_update_cancels_who_waits_for_a_condition(rig: Rig) -> None:

@@ -110,13 +110,20 @@ def halt(world: World, pipeline: Pipeline, execution: Execution) -> None:
         if stage.status not in (Status.IN_PROGRESS, Status.STOPPING):
             continue
         abandon(world, pipeline, execution, stage)
-        is_complete = all(
-            action.name in stage.current and stage.current[action.name].status is Status.SUCCEEDED
-            for action in stage.stage.actions
-        )
+        is_complete = _is_complete(execution, stage)
         end_stage(world, pipeline, execution, name, Status.SUCCEEDED if is_complete else Status.STOPPED)
     end_execution(world, pipeline, execution, Status.STOPPED)
     _admit_everywhere(world, pipeline)
+
+
+def _is_complete(execution: Execution, stage: StageRun) -> bool:
+    """True when all actions have succeeded, and the stage's success condition, if there is one, is met."""
+    check = stage.checks.get(ON_SUCCESS)
+    is_held = has_condition(execution, stage, ON_SUCCESS) and not (check is not None and check.is_met)
+    return not is_held and all(
+        action.name in stage.current and stage.current[action.name].status is Status.SUCCEEDED
+        for action in stage.stage.actions
+    )
 
 
 def abandon(world: World, pipeline: Pipeline, execution: Execution, stage: StageRun) -> None:

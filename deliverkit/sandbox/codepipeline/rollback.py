@@ -35,6 +35,8 @@ def begin(world: World, pipeline: Pipeline, stage: str, target: Execution, trigg
 def require_target(pipeline: Pipeline, stage: str, target: Execution) -> None:
     """Refuse a target that the stage cannot go back to.
 
+    The user guide rules rollback out in execution mode PARALLEL; the API was seen to carry it out, and so it is here.
+
     Raises:
         ApiError: `PipelineExecutionOutdatedException` for another version, `UnableToRollbackStageException` for a
             rollback, for one that did not succeed in the stage, while the stage is busy, and in pipelines of type V1.
