@@ -333,7 +333,8 @@ def test_negated_elements_and_single_statements() -> None:
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
     assert trusts(trust, ("anybody",), "sts:AssumeRole", {}) is Decision.ALLOWED
     service = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "x"}, "Action": "sts:AssumeRole"}]}
-    assert trusts(service, ("x",), "sts:AssumeRole", {}) is Decision.SILENT
+    assert trusts(service, ("x",), "sts:AssumeRole", {}) is Decision.ALLOWED
+    assert trusts(service, ("y",), "sts:AssumeRole", {}) is Decision.SILENT
 
 
 statements = st.builds(

@@ -61,6 +61,16 @@ def find_caller(moto: MotoBase, access_key: str) -> Caller:
     return Caller(str(user.arn), account, str(user.name), policies=policies, limits=_boundary(iam, user))
 
 
+def role_caller(moto: MotoBase, account: str, name: str, session_arn: str) -> Caller | None:
+    """A session of a role, by the role's name; None when there is no such role."""
+    iam = moto.backend("iam", account, "global")
+    role = next((each for each in list(iam.roles.values()) if each.name == name), None)
+    if role is None:
+        return None
+    policies = [*_role_policies(iam, name)]
+    return Caller(session_arn, account, role_arn=str(role.arn), policies=policies, limits=_boundary(iam, role))
+
+
 def role_trust(moto: MotoBase, role_arn: str) -> Document | None:
     """The trust policy of a role; None when there is no such role."""
     role = _role(moto.backend("iam", role_arn.split(":")[4], "global"), role_arn)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from deliverkit.sandbox.access.answers import HttpAnswer, error_answer
 from deliverkit.sandbox.access.callers import Caller, find_caller, role_trust
+from deliverkit.sandbox.access.enforcement import is_enforced
 from deliverkit.sandbox.access.needs import Need, needs_of
 from deliverkit.sandbox.access.policy import Decision, decide, trusts
 from deliverkit.sandbox.access.request import Request, Wire, read_request
+from deliverkit.sandbox.access.service_roles import authorise
+from deliverkit.sandbox.access.wording import refusal_text
 from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse
-from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -27,13 +26,6 @@ _UNKNOWN_KEY = {
 _ASSUME = "sts:AssumeRole"
 
 
-@dataclass
-class AccessStore:
-    """Whether policies are enforced in a sandbox."""
-
-    is_enforced: bool = False
-
-
 class Guard:
     """A WSGI application around the front; it hands everything on unless policies are enforced."""
 
@@ -41,11 +33,11 @@ class Guard:
         """Take the sandbox's state and what answers to those who may."""
         self._world = world
         self._application = application
+        world.authorise = authorise
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        is_enforced = self._world.store(AccessStore, "", "").is_enforced
-        if is_enforced and not environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+        if is_enforced(self._world) and not environ["PATH_INFO"].startswith(CONTROL_PREFIX):
             request = read_request(environ, self._world.moto.account_of)
             refusal = self._refusal(request, environ) if request is not None else None
             if refusal is not None:
@@ -114,35 +106,10 @@ def _unknown_key(request: Request) -> HttpAnswer:
 
 
 def _denied(request: Request, caller: Caller, need: Need, decision: Decision) -> HttpAnswer:
-    resource = f'"{need.resource}"' if request.wire is Wire.S3 else need.resource
-    message = f"User: {caller.arn} is not authorized to perform: {need.action} on resource: {resource}"
-    if decision is Decision.DENIED:
-        message += " with an explicit deny in an identity-based policy"
-    else:
-        message += f" because no identity-based policy allows the {need.action} action"
+    message = refusal_text(caller.arn, need, decision, is_quoted=request.wire is Wire.S3)
     if request.wire is Wire.EC2:
         return error_answer(
             request, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}", 403
         )
     code, status = _DENIED.get(request.wire, ("AccessDenied", 403))
     return error_answer(request, code, message, status)
-
-
-# --- switching it on and off -----------------------------------------------------------------------
-
-
-def access_endpoints(world: World) -> Mapping[tuple[str, str], Any]:
-    """What enforcement answers to: `GET access`, `POST access`."""
-    return {("GET", "access"): partial(_show, world), ("POST", "access"): partial(_set, world)}
-
-
-def _show(world: World, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"is_enforced": world.store(AccessStore, "", "").is_enforced}
-
-
-def _set(world: World, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(params.get("is_enforced"), bool):
-        raise ApiError("ValidationException", "is_enforced must be true or false")
-    with world.lock:
-        world.store(AccessStore, "", "").is_enforced = params["is_enforced"]
-    return _show(world, {})

@@ -53,11 +53,11 @@ def decide(documents: Iterable[Document], action: str, resource: str, keys: Keys
 
 
 def trusts(document: Document, principals: Iterable[str], action: str, keys: Keys) -> Decision:
-    """What a role's trust policy says about principals, none of them a service.
+    """What a role's trust policy says about principals.
 
     Args:
         document: The trust policy.
-        principals: The names by which the caller may be meant: its ARN, its account's id and root.
+        principals: The names by which the caller may be meant: its ARN, its account's id and root, or a service.
         action: `sts:AssumeRole`.
         keys: Values of condition keys.
     """
@@ -104,5 +104,6 @@ def _statements(document: Document) -> list[Mapping[str, Any]]:
 def _is_principal(principal: Any, known: set[str]) -> bool:
     if principal == "*":
         return True
-    named = as_list(principal.get("AWS", [])) if isinstance(principal, Mapping) else []
+    kinds = ("AWS", "Service") if isinstance(principal, Mapping) else ()
+    named = [each for kind in kinds for each in as_list(principal.get(kind, []))]
     return any(each == "*" or each in known for each in named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deliverkit.sandbox.access.guard import access_endpoints
+from deliverkit.sandbox.access.enforcement import access_endpoints
 from deliverkit.sandbox.control.clock import clock_endpoints
 from deliverkit.sandbox.control.endpoints import Endpoint, Endpoints, Handler
 from deliverkit.sandbox.faults import fault_endpoints

@@ -59,6 +59,8 @@ class World:
     endpoint: str = ""
     parts: dict[type, Any] = field(default_factory=dict)
     """Moving parts by their type, for timers that need one and must be kept on disk without it."""
+    authorise: Callable[[str, str, Mapping[str, Any], Context], None] = field(default=lambda *_: None)
+    """Refuses calls between services that their role does not allow."""
     _stores: dict[tuple[type, str, str], Any] = field(default_factory=dict)
     _subscribers: list[Callable[[Notice], None]] = field(default_factory=list)
 
@@ -102,6 +104,7 @@ class World:
         Raises:
             ApiError: As for an outside caller.
         """
+        self.authorise(service, operation, params, context)
         return self.services[service].call(operation, params, context)
 
     def subscribe(self, subscriber: Callable[[Notice], None]) -> None:

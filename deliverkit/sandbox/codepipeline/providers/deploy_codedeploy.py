@@ -14,13 +14,12 @@ from deliverkit.sandbox.kernel.errors import ApiError
 
 TIMEOUT = timedelta(days=5)
 """CodePipeline user guide, quotas: CodeDeploy actions."""
-_MISSING = frozenset(
-    {
-        "ApplicationDoesNotExistException",
-        "DeploymentGroupDoesNotExistException",
-        "DeploymentConfigDoesNotExistException",
-    }
-)
+_FAILURES = {
+    "ApplicationDoesNotExistException": "ConfigurationError",
+    "DeploymentGroupDoesNotExistException": "ConfigurationError",
+    "DeploymentConfigDoesNotExistException": "ConfigurationError",
+    "AccessDeniedException": "PermissionError",
+}
 
 
 class CodeDeployDeploy:
@@ -55,7 +54,7 @@ class CodeDeployDeploy:
         try:
             answer = job.world.call("codedeploy", "CreateDeployment", request, job.context)
         except ApiError as error:
-            return job.fail("ConfigurationError" if error.code in _MISSING else "JobFailed", error.message)
+            return job.fail(_FAILURES.get(error.code, "JobFailed"), error.message)
         job.run.external_id = answer["deploymentId"]
         job.run.external_url = f"{_console(job.run.region)}/deployments/{job.run.external_id}"
         return self._watch(job, job.world.clock.now() + TIMEOUT)
