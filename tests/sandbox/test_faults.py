@@ -392,6 +392,26 @@ def test_a_killed_instance_dies_with_its_processes_and_boots_again(hosts: Fleet,
     assert hosts.end(hosts.deploy(group, "exit 0"))["status"] == "Succeeded"
 
 
+@pytest.mark.parametrize("kind", ["throttling", "connection-reset", "server-error"])
+def test_an_agent_tries_again_as_its_sdk_does_and_then_gives_up(hosts: Fleet, kind: str) -> None:
+    group = hosts.group(1)
+    assert hosts.end(hosts.deploy(group, "exit 0"))["status"] == "Succeeded"
+    fault = add(hosts.rig.sandbox, kind, service="s3", operation="GetObject", count=3)
+    assert hosts.end(hosts.deploy(group, "exit 0"))["status"] == "Succeeded"
+    assert strikes(hosts.rig.sandbox, fault) == 3
+    add(hosts.rig.sandbox, kind, service="s3", operation="GetObject", count=4)
+    failed = hosts.end(hosts.deploy(group, "exit 0"))
+    (target,) = hosts.targets(failed["deploymentId"])
+    assert hosts.events(failed["deploymentId"], target)["DownloadBundle"]["status"] == "Failed"
+
+
+def test_an_agents_reports_get_through_a_bad_line(hosts: Fleet) -> None:
+    group = hosts.group(1)
+    add(hosts.rig.sandbox, "throttling", service="codedeploy-commands", operation="Put*", count=3)
+    add(hosts.rig.sandbox, "connection-reset", service="codedeploy-commands", operation="Put*", count=8)
+    assert hosts.end(hosts.deploy(group, "exit 0"))["status"] == "Succeeded"
+
+
 def test_an_alarm_flaps_and_is_then_left_alone(hosts: Fleet) -> None:
     sandbox, cloudwatch = hosts.rig.sandbox, hosts.rig.client("cloudwatch")
     hosts.alarm("orders")

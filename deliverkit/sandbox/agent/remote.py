@@ -26,6 +26,11 @@ READ_TIMEOUT_SECONDS = 80.0
 LONGEST_PAYLOAD = 8192
 PATIENCE_SECONDS = 300.0  # how long a report is repeated while nobody answers
 PAUSE_SECONDS = 0.5
+RETRIES = 3
+BACKOFF_SECONDS = 0.3
+"""AWS SDK for Ruby, on which the agent stands: three retries after network and server errors and throttling, and
+pauses of 0.3, 0.6 and 1.2 s between them."""
+_THROTTLED = (b"ThrottlingException", b"RequestLimitExceeded")
 _S3_MESSAGE = re.compile(rb"<Message>(.*?)</Message>", re.DOTALL)
 
 
@@ -114,7 +119,7 @@ class Remote:
         url = f"{self._endpoint.url}/{bucket}/{quote(key)}" + (f"?versionId={quote(version)}" if version else "")
         request = AWSRequest("GET", url)
         S3SigV4Auth(self._credentials, "s3", self._endpoint.region).add_auth(request)
-        answer = self._send(request)
+        answer = self._send_again(request)
         if answer.status != 200:
             message = _S3_MESSAGE.search(answer.data)
             raise AgentError(message[1].decode() if message else f"S3 answered {answer.status} for s3://{bucket}/{key}")
@@ -124,11 +129,25 @@ class Remote:
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{TARGET}.{operation}"}
         request = AWSRequest("POST", f"{self._endpoint.url}/", headers, json.dumps(body))
         SigV4Auth(self._credentials, SIGNING_NAME, self._endpoint.region).add_auth(request)
-        answer = self._send(request)
+        # The next poll comes by itself.
+        answer = self._send(request) if operation == "PollHostCommand" else self._send_again(request)
         told = json.loads(answer.data or b"{}")
         if answer.status != 200:
             raise AgentError(f"{operation}: {told.get('__type')}: {told.get('message')}")
         return dict(told)
+
+    def _send_again(self, request: AWSRequest) -> urllib3.BaseHTTPResponse:
+        for retry in range(RETRIES):
+            try:
+                answer = self._send(request)
+            except urllib3.exceptions.HTTPError:
+                pass
+            else:
+                is_throttled = answer.status == 400 and any(code in answer.data for code in _THROTTLED)
+                if answer.status < 500 and not is_throttled:
+                    return answer
+            time.sleep(BACKOFF_SECONDS * 2**retry)
+        return self._send(request)
 
     def _send(self, request: AWSRequest) -> urllib3.BaseHTTPResponse:
         prepared = request.prepare()
