@@ -16,23 +16,32 @@ class Build:
     Attributes:
         id: UUID.
         job: The attempt at an action or rule that they are run for.
-        commands: Run one after the other in one shell; the first that fails ends the build.
+        script: What the shell runs; its exit status is the build's.
         environment: Variables of the shell, besides what every build has.
         exported: Names of the variables whose values are read when all commands succeeded.
         log_group: Group of CloudWatch Logs.
+        primary: Name of the input artifact in whose directory it runs; empty for the first.
+        project: Name of the CodeBuild project; empty for plain commands.
     """
 
     id: str
     job: Job
-    commands: tuple[str, ...]
+    script: str
     environment: Mapping[str, str]
     exported: tuple[str, ...]
     log_group: str
+    primary: str = ""
+    project: str = ""
+
+    @property
+    def shown_id(self) -> str:
+        """The id that people and commands see."""
+        return f"{self.project}:{self.id}" if self.project else self.id
 
     @property
     def account(self) -> str:
         """Whose build it is."""
-        return self.job.pipeline.account
+        return self.job.account
 
     @property
     def region(self) -> str:

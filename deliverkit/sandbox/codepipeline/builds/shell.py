@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,14 +22,14 @@ _VARIABLES = "DELIVERKIT_BUILD_VARIABLES"
 
 
 def run(
-    home: Path, commands: tuple[str, ...], environment: Mapping[str, str], exported: tuple[str, ...],
+    home: Path, script: str, environment: Mapping[str, str], exported: tuple[str, ...],
     goes_on: Callable[[], bool],
 ) -> Ending:  # fmt: skip
-    """Run the commands in `home/src` and wait for their end.
+    """Run a script in `home/src` and wait for its end.
 
     Args:
         home: The build's directory, which has the sources already.
-        commands: One after the other, in one shell.
+        script: For /bin/sh.
         environment: Variables of the shell.
         exported: Names of the variables to read at the end.
         goes_on: Asked now and then; the process is killed once it says no.
@@ -37,13 +37,13 @@ def run(
     Raises:
         OSError: If no process can be started.
     """
-    script, log, variables = home / "commands.sh", home / "output.log", home / "variables"
-    script.write_text(_script(commands))
+    place, log, variables = home / "commands.sh", home / "output.log", home / "variables"
+    place.write_text(f"trap 'env -0 > \"${_VARIABLES}\"' EXIT\n{script}\n")
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     reserved = {MARKER: str(home), _VARIABLES: str(variables)}
     with log.open("wb") as output:
         child = subprocess.Popen(
-            ["/bin/sh", str(script)],
+            ["/bin/sh", str(place)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -69,10 +69,14 @@ def unpack(body: bytes, directory: Path) -> None:
                 place.chmod(0o755)
 
 
-def _script(commands: tuple[str, ...]) -> str:
-    """A failing command ends it with that command's status; exported variables are written in any case."""
-    guarded = [f"{command}\n__status=$?; [ $__status -eq 0 ] || exit $__status" for command in commands]
-    return "\n".join([f"trap 'env -0 > \"${_VARIABLES}\"' EXIT", *guarded, ""])
+def sequence(commands: Sequence[str], otherwise: str = "exit") -> str:
+    """A script that runs commands one after the other, until one fails.
+
+    Args:
+        commands: In order.
+        otherwise: `exit` ends the script with the status of the command that fails, `return` the function it is in.
+    """
+    return "\n".join(f"{command}\n__status=$?; [ $__status -eq 0 ] || {otherwise} $__status" for command in commands)
 
 
 def _wait(child: subprocess.Popen[bytes], goes_on: Callable[[], bool]) -> int:

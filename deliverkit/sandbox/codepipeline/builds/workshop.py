@@ -89,7 +89,7 @@ class Workshop:
 
     def _prepare(self, build: Build) -> _Prepared:
         sources = {
-            each.name: self._world.moto.read_object(build.account, each.bucket, each.key).body
+            each.name: self._world.moto.read_object(build.job.pipeline.account, each.bucket, each.key).body
             for each in build.job.run.inputs
         }
         return _Prepared(sources, {**self._common_environment(build), **build.environment})
@@ -98,13 +98,14 @@ class Workshop:
         home = self._directory / build.id
         environment = dict(prepared.environment)
         (home / "src").mkdir(parents=True)
+        primary = build.primary or next(iter(prepared.sources), "")
         for number, (name, body) in enumerate(prepared.sources.items()):
-            # The first artifact is the source; the others lie beside it (CodeBuild user guide, CODEBUILD_SRC_DIR_...).
-            place = home / ("src" if number == 0 else f"src-{number}")
+            # One artifact is the source; the others lie beside it (CodeBuild user guide, CODEBUILD_SRC_DIR_...).
+            place = home / ("src" if name == primary else f"src-{number}")
             shell.unpack(body, place)
             environment[f"CODEBUILD_SRC_DIR_{name}"] = str(place)
         environment["CODEBUILD_SRC_DIR"] = str(home / "src")
-        return shell.run(home, build.commands, environment, build.exported, partial(self._is_wanted, build))
+        return shell.run(home, build.script, environment, build.exported, partial(self._is_wanted, build))
 
     def _is_wanted(self, build: Build) -> bool:
         """Work goes on when its action was abandoned, not when it failed: then its time is over."""
@@ -123,7 +124,7 @@ class Workshop:
             "AWS_SECRET_ACCESS_KEY": str(keys["SecretAccessKey"]),
             "AWS_SESSION_TOKEN": str(keys["SessionToken"]),
             "AWS_EC2_METADATA_DISABLED": "true",
-            "CODEBUILD_BUILD_ID": build.id,
+            "CODEBUILD_BUILD_ID": build.shown_id,
             "CODEBUILD_CI": "true",
         }
 
@@ -136,7 +137,7 @@ class Workshop:
 def begin(world: World, build: Build) -> None:
     """Write a build down and run it."""
     book_of(world, build.account, build.region).builds[build.id] = build
-    build.job.run.external_id = build.id
+    build.job.run.external_id = build.shown_id
     workshop: Workshop = world.parts[Workshop]
     workshop.begin(build)
 

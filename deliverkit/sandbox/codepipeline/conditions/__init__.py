@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from deliverkit.sandbox.codepipeline.conditions.alarm import CloudWatchAlarm
 from deliverkit.sandbox.codepipeline.conditions.commands import Commands
 from deliverkit.sandbox.codepipeline.conditions.function import LambdaInvoke
+from deliverkit.sandbox.codepipeline.conditions.project import CodeBuild
 from deliverkit.sandbox.codepipeline.conditions.rule import RuleProvider
 from deliverkit.sandbox.codepipeline.conditions.variable import VariableCheck
 from deliverkit.sandbox.codepipeline.conditions.window import DeploymentWindow
@@ -14,6 +15,6 @@ from deliverkit.sandbox.codepipeline.definition import ActionType
 
 RULES: Mapping[ActionType, RuleProvider] = {
     provider.kind.type: provider
-    for provider in (CloudWatchAlarm(), Commands(), DeploymentWindow(), LambdaInvoke(), VariableCheck())
+    for provider in (CloudWatchAlarm(), CodeBuild(), Commands(), DeploymentWindow(), LambdaInvoke(), VariableCheck())
 }
 """The rule types that really run."""

@@ -70,7 +70,7 @@ def _name(job: Job) -> str:
 
 
 def _state(job: Job) -> str | None:
-    return job.world.moto.alarm_states(job.pipeline.account, job.run.region).get(_name(job))
+    return job.world.moto.alarm_states(job.account, job.run.region).get(_name(job))
 
 
 def _monitored(job: Job) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from deliverkit.sandbox.codepipeline import errors, variables
-from deliverkit.sandbox.codepipeline.builds import workshop
+from deliverkit.sandbox.codepipeline.builds import shell, workshop
 from deliverkit.sandbox.codepipeline.builds.build import Build
 from deliverkit.sandbox.codepipeline.conditions import rule
 from deliverkit.sandbox.codepipeline.definition import Action
@@ -39,5 +39,6 @@ class Commands:
             commands = tuple(variables.replaced(each, job.execution) for each in job.run.action.commands)
         except variables.VariableError as error:
             return job.fail("ConfigurationError", str(error))
+        script = shell.sequence(commands)
         group = f"/aws/codepipeline/{job.pipeline.name}"
-        return workshop.begin(job.world, Build(new_id(), job, commands, {}, (), group))
+        return workshop.begin(job.world, Build(new_id(), job, script, {}, (), group))

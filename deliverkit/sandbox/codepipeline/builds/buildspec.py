@@ -1,0 +1,138 @@
+"""Build specifications: what a CodeBuild project runs (CodeBuild user guide, build specification reference)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deliverkit.sandbox.codepipeline.builds import shell
+
+DEFAULT_NAME = "buildspec.yml"
+PHASES = ("install", "pre_build", "build", "post_build")
+
+
+class BuildspecError(ValueError):
+    """The specification cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase.
+
+    Attributes:
+        commands: Until one fails.
+        last: The commands of its `finally` block, which run in any case.
+    """
+
+    commands: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Buildspec:
+    """A specification, read.
+
+    Attributes:
+        phases: By name.
+        variables: Plain values of environment variables.
+        parameters: Names in the parameter store, by variable.
+        secrets: References into Secrets Manager, by variable.
+        exported: Names of the variables that later actions may use.
+    """
+
+    phases: Mapping[str, Phase] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    exported: tuple[str, ...] = ()
+
+    def script(self) -> str:
+        """One script for all phases.
+
+        A phase that fails ends the build, but a failed `build` is still followed by `post_build` (user guide, build
+        phase transitions). What `finally` runs does not change how the phase ended.
+        """
+        functions = [_function(name, self.phases.get(name, Phase())) for name in PHASES]
+        return "\n".join([*functions, _TRANSITIONS])
+
+
+_TRANSITIONS = """
+__install || exit $?
+__pre_build || exit $?
+__build; __result=$?
+__post_build || [ $__result -ne 0 ] || __result=1
+exit $__result
+""".strip()
+
+
+def read(text: str) -> Buildspec:
+    """The specification in a text.
+
+    Raises:
+        BuildspecError: With what is wrong.
+    """
+    found = _mapping(_parsed(text), "the buildspec")
+    if str(found.get("version")) not in ("0.1", "0.2"):
+        raise BuildspecError(f"the buildspec's version is {found.get('version')!r}, not 0.2")
+    environment = _mapping(found.get("env") or {}, "env")
+    phases = _mapping(found.get("phases") or {}, "phases")
+    unknown = set(phases) - set(PHASES)
+    if unknown:
+        raise BuildspecError(f"the buildspec has unknown phases: {', '.join(sorted(unknown))}")
+    return Buildspec(
+        phases={name: _phase(name, _mapping(phase or {}, name)) for name, phase in phases.items()},
+        variables=_texts(environment.get("variables")),
+        parameters=_texts(environment.get("parameter-store")),
+        secrets=_texts(environment.get("secrets-manager")),
+        exported=tuple(str(name) for name in environment.get("exported-variables") or ()),
+    )
+
+
+def _function(name: str, phase: Phase) -> str:
+    main = shell.sequence(phase.commands, "return")
+    last = shell.sequence(phase.last, "return")
+    # A `{ ...; }` body would be empty without the colon, which the shell refuses.
+    return f"""__{name}_commands() {{
+:
+{main}
+}}
+__{name}_finally() {{
+:
+{last}
+}}
+__{name}() {{
+__{name}_commands; __ended=$?
+__{name}_finally
+return $__ended
+}}"""
+
+
+def _phase(name: str, phase: Mapping[str, Any]) -> Phase:
+    if "commands" not in phase and "finally" not in phase and "runtime-versions" not in phase:
+        raise BuildspecError(f"the phase {name} has no commands")
+    return Phase(_commands(phase.get("commands")), _commands(phase.get("finally")))
+
+
+def _commands(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(str(each) for each in value or ())
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(name): str(text) for name, text in _mapping(value or {}, "env").items()}
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BuildspecError(f"{what} is no mapping")
+    return value
+
+
+def _parsed(text: str) -> Any:
+    from ruamel.yaml import YAML  # noqa: PLC0415  (slow to import)
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise BuildspecError(f"the buildspec is no YAML: {error}") from error

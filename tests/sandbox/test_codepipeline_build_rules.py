@@ -1,0 +1,156 @@
+"""Rule CodeBuild: real builds of projects that let executions pass, or do not."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from codepipeline_conditions import condition, rule, rule_state, status_of
+from codepipeline_fixtures import Rig, deploy, running_rig, stage
+
+from deliverkit.sandbox.codepipeline.builds import buildspec
+
+_projects = itertools.count()
+IN_SOURCE = """
+version: 0.2
+phases:
+  build:
+    commands:
+      - grep -q fit notes.txt
+"""
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with running_rig(tmp_path_factory.mktemp("sandbox")) as made:
+        body = io.BytesIO()
+        with zipfile.ZipFile(body, "w") as archive:
+            archive.writestr("notes.txt", "fit\n")
+            archive.writestr("buildspec.yml", IN_SOURCE)
+        made.put(body.getvalue())
+        yield made
+
+
+def project(rig: Rig, spec: str = "", **variables: str) -> str:
+    name = f"check-{next(_projects)}"
+    source = {"type": "CODEPIPELINE", "location": "unused", **({"buildspec": spec} if spec else {})}
+    environment = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+    rig.client("codebuild").create_project(
+        name=name,
+        source=source,
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/standard:7.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+            "environmentVariables": environment,
+        },
+        serviceRole="arn:aws:iam::123456789012:role/service-role/build",
+    )
+    return name
+
+
+def built(rig: Rig, name: str, **configuration: str) -> tuple[str, str]:
+    """A pipeline whose deployment a project's build lets begin, and its first execution."""
+    ruled = rule("CodeBuild", "Build", configuration={"ProjectName": name, **configuration})
+    ruled["inputArtifacts"] = [{"name": "Bundle"}]
+    made = rig.create(stage("Deploy", deploy(), beforeEntry=condition("FAIL", ruled)))
+    return made, rig.first_execution(made)
+
+
+def failure(rig: Rig, name: str) -> Any:
+    return rule_state(rig, name, "Deploy")["latestExecution"]["errorDetails"]
+
+
+def test_the_specification_comes_from_the_source(rig: Rig) -> None:
+    name, execution_id = built(rig, project(rig))
+    assert rig.ends(name, execution_id) == "Succeeded"
+
+
+def test_phases_follow_each_other_as_codebuild_lets_them(rig: Rig) -> None:
+    spec = """
+version: 0.2
+env:
+  variables: {LEVEL: spec, KIND: spec, MODE: spec}
+phases:
+  pre_build:
+    commands: [export SAID=yes]
+  build:
+    commands: ["echo $LEVEL $KIND $MODE $SAID", "false", "echo never"]
+    finally: [echo finally]
+  post_build:
+    commands: [echo afterwards]
+"""
+    build = project(rig, spec, KIND="project", MODE="project")
+    given = json.dumps([{"name": "MODE", "value": "pipeline", "type": "PLAINTEXT"}])
+    name, execution_id = built(rig, build, EnvironmentVariables=given)
+    assert rig.ends(name, execution_id) == "Failed"
+    assert failure(rig, name) == {
+        "code": "JobFailed",
+        "message": "A command ended with exit status 1. spec project pipeline yes\nfinally\nafterwards",
+    }
+    identity = rule_state(rig, name, "Deploy")["latestExecution"]["externalExecutionId"]
+    shown, _, stream = identity.partition(":")
+    assert shown == build
+    told = rig.client("logs").get_log_events(logGroupName=f"/aws/codebuild/{build}", logStreamName=stream)["events"]
+    assert [each["message"] for each in told] == ["spec project pipeline yes", "finally", "afterwards"]
+
+
+def test_values_come_from_parameters_and_secrets(rig: Rig) -> None:
+    rig.client("ssm").put_parameter(Name="/shop/level", Value="high", Type="SecureString")
+    rig.client("secretsmanager").create_secret(Name="shop", SecretString=json.dumps({"token": "t-1"}))
+    spec = """
+version: 0.2
+env:
+  parameter-store: {LEVEL: /shop/level}
+  secrets-manager: {TOKEN: "shop:token"}
+phases:
+  build:
+    commands: ['[ "$LEVEL/$TOKEN" = high/t-1 ]']
+"""
+    name, execution_id = built(rig, project(rig, spec))
+    assert rig.ends(name, execution_id) == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("version: 7\nphases: {}\n", "version is 7"),
+        ("version: 0.2\nphases: {deploy: {commands: [ls]}}\n", "unknown phases: deploy"),
+        ("version: 0.2\nphases: {build: {}}\n", "has no commands"),
+        ("version: [\n", "no YAML"),
+        ("elsewhere.yml", "has no file elsewhere.yml"),
+        (
+            "version: 0.2\nenv: {parameter-store: {A: /nowhere}}\nphases: {build: {commands: [ls]}}\n",
+            "/nowhere cannot be read",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_a_configuration_error(rig: Rig, spec: str, text: str) -> None:
+    name, execution_id = built(rig, project(rig, spec))
+    assert rig.ends(name, execution_id) == "Failed"
+    assert status_of(rig, name, "Deploy") == "Errored"
+    assert failure(rig, name)["code"] == "ConfigurationError"
+    assert text in failure(rig, name)["message"]
+
+
+def test_unknown_projects_and_batches_are_configuration_errors(rig: Rig) -> None:
+    for configuration, text in (({}, "nobody does not exist"), ({"BatchEnabled": "true"}, "BatchEnabled")):
+        name, execution_id = built(rig, "nobody", **configuration)
+        assert rig.ends(name, execution_id) == "Failed"
+        assert text in failure(rig, name)["message"]
+
+
+def test_a_specification_is_read_whole() -> None:
+    spec = buildspec.read(
+        "version: 0.2\nenv:\n  exported-variables: [A, B]\nphases:\n  install:\n    runtime-versions: {python: 3.12}\n"
+        "  build:\n    commands: make\n"
+    )
+    assert spec.exported == ("A", "B")
+    assert spec.phases["build"].commands == ("make",)
+    assert spec.phases["install"].commands == ()
