@@ -104,7 +104,12 @@ class CodePipeline:
         )
 
     def answer(self, pipeline: str, report: ActionReport, *, is_approved: bool, reason: str) -> None:
-        """Answer an open approval."""
+        """Answer an open approval.
+
+        Raises:
+            UnreachableError: While CodePipeline says that it was answered and still shows it open, so that nobody can
+                tell what the answer was.
+        """
         status = "Approved" if is_approved else "Rejected"
         try:
             with translated(f"answering {report.stage}/{report.action} of pipeline {pipeline} with {status}"):
@@ -186,6 +191,10 @@ class CodePipeline:
         with translated(f"reading the state of pipeline {pipeline}"):
             state = self._client.get_pipeline_state(name=pipeline)["stageStates"]
         shown = _action_state(state, report.stage, report.action).get("latestExecution", {})
+        if shown.get("status") == "InProgress" and shown.get("token") == report.token:
+            # What is read may be older than what was written.
+            open_still = f"{report.stage}/{report.action} of pipeline {pipeline} was answered and is still shown open"
+            raise UnreachableError(f"{open_still}; ask again in a moment")
         return bool(shown.get("status") == ("Succeeded" if is_approved else "Failed"))
 
 

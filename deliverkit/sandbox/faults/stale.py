@@ -50,6 +50,8 @@ def _interfere(fault: Fault, passing: Passing) -> HttpAnswer:
 
 def _write(fault: Fault, passing: Passing) -> HttpAnswer:
     answer = passing.forward()
+    if not answer.status.startswith("2"):
+        return answer  # what was refused changed nothing
     with passing.world.lock:
         recorded = _recorded(fault, passing.request)
         recorded.old = dict(recorded.fresh)
