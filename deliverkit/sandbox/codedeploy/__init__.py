@@ -1,4 +1,4 @@
-"""CodeDeploy, server platform: the service side. `command_service` is where host agents ask for work."""
+"""CodeDeploy: the service side. `command_service` is where host agents ask for work."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from deliverkit.sandbox.codedeploy import (
     tags,
     targets,
 )
+from deliverkit.sandbox.codedeploy.serverless import hook
 from deliverkit.sandbox.codedeploy.watch import Watch
 from deliverkit.sandbox.codedeploy.wire import wire_model
 from deliverkit.sandbox.kernel.engine import Engine
@@ -40,6 +41,7 @@ FAMILIES = (
     on_premises,
     github,
     external,
+    hook,
 )
 
 

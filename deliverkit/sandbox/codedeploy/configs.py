@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.serverless.routing import check_traffic
 from deliverkit.sandbox.codedeploy.state import Config, Json, Store
 from deliverkit.sandbox.codedeploy.validation import one_of, page, required_name, store_of
 from deliverkit.sandbox.kernel import chance
@@ -74,18 +75,23 @@ def find_config(store: Store, name: str) -> Config:
     return config
 
 
-def server_config(store: Store, name: str) -> Config:
-    """A configuration for the server platform.
+def config_for(store: Store, name: str, platform: str) -> Config:
+    """A configuration for a platform.
 
     Raises:
         ApiError: `DeploymentConfigDoesNotExist-` or, for another platform, `InvalidDeploymentConfigNameException`.
     """
     config = find_config(store, name)
-    if config.minimum is None:
+    if config.compute_platform != platform:
         raise ApiError(
             "InvalidDeploymentConfigNameException", f"{name} is for compute platform {config.compute_platform}."
         )
     return config
+
+
+def default_config(platform: str) -> str:
+    """The configuration of a group that names none; documented for the server platform alone."""
+    return DEFAULT if platform == "Server" else f"{PREFIX}{platform}AllAtOnce"
 
 
 def register(service: Service) -> None:
@@ -114,7 +120,8 @@ def create_deployment_config(params: Params, context: Context) -> dict[str, Any]
         chance.uuid4(),
         platform,
         context.now,
-        params["minimumHealthyHosts"],
+        params.get("minimumHealthyHosts"),
+        params.get("trafficRoutingConfig"),
         zonal=params.get("zonalConfig"),
     )
     store.configs[name] = config
@@ -123,7 +130,12 @@ def create_deployment_config(params: Params, context: Context) -> dict[str, Any]
 
 def _check_shape(platform: str, params: Params) -> None:
     if platform != "Server":
-        raise ApiError("InvalidComputePlatformException", f"The sandbox does not deploy to {platform} yet.")
+        check_traffic(params.get("trafficRoutingConfig"))
+        if "minimumHealthyHosts" in params:
+            raise ApiError("InvalidMinimumHealthyHostValueException", f"{platform} has no hosts.")
+        if "zonalConfig" in params:
+            raise ApiError("InvalidZonalDeploymentConfigurationException", f"{platform} has no zones.")
+        return
     if "trafficRoutingConfig" in params:
         raise ApiError("InvalidTrafficRoutingConfigurationException", "Server configurations shift no traffic.")
     _check_minimum(params.get("minimumHealthyHosts"))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliverkit.sandbox.codedeploy.configs import DEFAULT, server_config
+from deliverkit.sandbox.codedeploy.configs import config_for, default_config
 from deliverkit.sandbox.codedeploy.revisions import use_revision
+from deliverkit.sandbox.codedeploy.serverless.state import Serverless
 from deliverkit.sandbox.codedeploy.state import (
     IN_PLACE,
     SCALING_CREATORS,
@@ -61,8 +62,9 @@ def create(world: World, application: Application, group: Group, wish: Wish) -> 
         )
     if sum(one.is_live for one in store.deployments.values()) >= CONCURRENT_LIMIT:
         raise ApiError("DeploymentLimitExceededException", f"The limit of {CONCURRENT_LIMIT} deployments is reached.")
-    config_name = wish.options.get("deploymentConfigName") or group.settings.get("deploymentConfigName") or DEFAULT
-    config = server_config(store, config_name)
+    config_name = wish.options.get("deploymentConfigName") or group.settings.get("deploymentConfigName")
+    config_name = config_name or default_config(application.compute_platform)
+    config = config_for(store, config_name, application.compute_platform)
     now = world.clock.now()
     deployment = Deployment(
         deployment_id=_fresh_id(store),
@@ -81,6 +83,8 @@ def create(world: World, application: Application, group: Group, wish: Wish) -> 
         balancers=dict(group.settings.get("loadBalancerInfo") or {}),
         zonal=config.zonal,
         blue_green=_blue_green(group),
+        platform=application.compute_platform,
+        serverless=Serverless(config.traffic) if config.traffic is not None else None,
     )
     store.deployments[deployment.deployment_id] = deployment
     use_revision(application, wish.revision, deployment.deployment_id, now)

@@ -10,9 +10,11 @@ from deliverkit.sandbox.codedeploy.configs import find_config
 from deliverkit.sandbox.codedeploy.creation import Wish, create
 from deliverkit.sandbox.codedeploy.engine import launch, rollout_of
 from deliverkit.sandbox.codedeploy.group_settings import check_alarms, check_rollback
-from deliverkit.sandbox.codedeploy.revisions import checked_location
+from deliverkit.sandbox.codedeploy.revisions import checked_location, identity
 from deliverkit.sandbox.codedeploy.rollout import NO_MORE_COMMANDS
-from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.codedeploy.serverless import revision as inline
+from deliverkit.sandbox.codedeploy.serverless.settings import check_request
+from deliverkit.sandbox.codedeploy.state import Application, Deployment, Ending, Json
 from deliverkit.sandbox.codedeploy.suspension import check_suspension
 from deliverkit.sandbox.codedeploy.target_instances import check_target_instances
 from deliverkit.sandbox.codedeploy.validation import (
@@ -71,12 +73,26 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
         "InvalidFileExistsBehaviorException",
         "The file exists behavior",
     )
-    check_target_instances(params.get("targetInstances"), group, context)
-    revision = checked_location(params.get("revision"))
+    if application.compute_platform != "Server":
+        check_request(params, application.compute_platform)
+    else:
+        check_target_instances(params.get("targetInstances"), group, context)
+    revision = _revision(application, params)
     options = {name: params[name] for name in _OPTIONS if name in params}
     deployment = create(context.world, application, group, Wish(revision, options=options))
     launch(context.world, deployment)
     return {"deploymentId": deployment.deployment_id}
+
+
+def _revision(application: Application, params: Params) -> Json:
+    """What is to be deployed; an appspec that is registered may be named by its hash alone."""
+    location = checked_location(params.get("revision"), application.compute_platform)
+    if not inline.lacks_content(location):
+        return location
+    known = application.revisions.get(identity(location))
+    if known is None or inline.lacks_content(known.location):
+        raise ApiError("RevisionDoesNotExistException", "The named revision is not registered with the application.")
+    return known.location
 
 
 def get_deployment(params: Params, context: Context) -> dict[str, Any]:
@@ -103,8 +119,8 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "deploymentGroupName": deployment.group_name,
         "deploymentConfigName": deployment.config_name,
         "deploymentId": deployment.deployment_id,
-        "previousRevision": deployment.previous_revision,
-        "revision": deployment.revision,
+        "previousRevision": inline.without_content(deployment.previous_revision),
+        "revision": inline.without_content(deployment.revision),
         "status": deployment.status,
         "errorInformation": deployment.error,
         "createTime": deployment.created_at,
@@ -126,7 +142,7 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "instanceTerminationWaitTimeStarted": bool(deployment.blue_green and deployment.blue_green.termination_began),
         "fileExistsBehavior": options.get("fileExistsBehavior") or "DISALLOW",
         "deploymentStatusMessages": deployment.messages,
-        "computePlatform": "Server",
+        "computePlatform": deployment.platform,
         "overrideAlarmConfiguration": options.get("overrideAlarmConfiguration"),
     }
 

@@ -1,4 +1,4 @@
-"""Starts deployments of the server platform, each by the rollout of its kind, and what follows from their ends."""
+"""Starts deployments, each by the rollout of its kind, and what follows from their ends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from deliverkit.sandbox.codedeploy.outdated import update_outdated
 from deliverkit.sandbox.codedeploy.rollback import CREATOR as ROLLBACK
 from deliverkit.sandbox.codedeploy.rollback import roll_back
 from deliverkit.sandbox.codedeploy.rollout import Rollout
+from deliverkit.sandbox.codedeploy.serverless.rollout import serverless_rollout
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
 from deliverkit.sandbox.kernel.world import World
 
 
 def rollout_of(world: World, deployment: Deployment) -> Rollout:
     """What moves a deployment."""
+    if deployment.serverless is not None:
+        return serverless_rollout(world, deployment)
     kind: type[Rollout] = InPlace
     if deployment.creator == scale_out.CREATOR:
         kind = scale_out.ScaleOut
@@ -39,7 +42,11 @@ def after_end(world: World, deployment: Deployment, ending: Ending) -> None:
     if deployment.creator == scale_out.CREATOR and ending.status != "Succeeded":
         world.timers.after(scale_out.ABANDON_AFTER, partial(scale_out.abandon, world, deployment))
     following = roll_back(world, deployment, ending)
-    if following is None and (ending.status == "Succeeded" or not deployment.is_of_group):
+    if (
+        following is None
+        and deployment.serverless is None
+        and (ending.status == "Succeeded" or not deployment.is_of_group)
+    ):
         following = update_outdated(world, deployment.group)
     if following is not None:
         launch(world, following)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deliverkit.sandbox.codedeploy.configs import server_config
+from deliverkit.sandbox.codedeploy.configs import config_for
+from deliverkit.sandbox.codedeploy.serverless import settings as serverless
 from deliverkit.sandbox.codedeploy.style_settings import check_copied, check_style
 from deliverkit.sandbox.codedeploy.suspension import check_suspension
 from deliverkit.sandbox.codedeploy.tag_filters import check_tags
@@ -22,24 +23,28 @@ HOOK_LIMIT = 50
 """Lifecycle hooks per Auto Scaling group (Auto Scaling user guide, quotas)."""
 
 
-def check_settings(params: Params, settings: Params, context: Context) -> None:
+def check_settings(params: Params, settings: Params, context: Context, platform: str) -> None:
     """Refuse what CodeDeploy refuses at CreateDeploymentGroup and UpdateDeploymentGroup.
 
     Args:
         params: The request.
         settings: The group's settings as they would be.
         context: Who asks.
+        platform: The application's.
 
     Raises:
         ApiError: One of the exceptions that both operations declare.
     """
     if "deploymentConfigName" in settings:
-        server_config(store_of(context), settings["deploymentConfigName"])
+        config_for(store_of(context), settings["deploymentConfigName"], platform)
     if "serviceRoleArn" in settings and not str(settings["serviceRoleArn"]).startswith("arn:aws:iam::"):
         raise ApiError("InvalidRoleException", f"The service role {settings['serviceRoleArn']!r} is not a role ARN.")
     check_tags(params)
     check_rollback(settings.get("autoRollbackConfiguration"))
     check_alarms(settings.get("alarmConfiguration"))
+    if platform != "Server":
+        check_triggers(params.get("triggerConfigurations") or (), is_blue_green=True, context=context)
+        return serverless.check_group(settings, context, platform)
     if settings.get("ecsServices"):
         raise ApiError("InvalidECSServiceException", "ecsServices is for Amazon ECS deployments only.")
     check_suspension(settings.get("ec2DeploymentOptions"))
@@ -55,6 +60,7 @@ def check_settings(params: Params, settings: Params, context: Context) -> None:
         "InvalidInputException",
         "The outdated strategy",
     )
+    return None
 
 
 def check_rollback(rollback: Mapping[str, Any] | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deliverkit.sandbox.codedeploy import hooks
-from deliverkit.sandbox.codedeploy.configs import DEFAULT
+from deliverkit.sandbox.codedeploy.configs import default_config
 from deliverkit.sandbox.codedeploy.group_settings import check_settings
 from deliverkit.sandbox.codedeploy.membership import EC2_FORMS, ON_PREMISES_FORMS
 from deliverkit.sandbox.codedeploy.state import IN_PLACE, Application, Deployment, Group
@@ -47,7 +47,7 @@ def create_deployment_group(params: Params, context: Context) -> dict[str, Any]:
     _refuse_taken(application, name)
     if not params.get("serviceRoleArn"):
         raise ApiError("RoleRequiredException", "The serviceRoleArn is required but was not specified.")
-    check_settings(params, params, context)
+    check_settings(params, params, context, application.compute_platform)
     if len(application.groups) >= GROUP_LIMIT:
         raise ApiError("DeploymentGroupLimitExceededException", f"The maximum number of groups is {GROUP_LIMIT}.")
     tags = tag_map(params.get("tags"))
@@ -77,7 +77,7 @@ def get_deployment_group(params: Params, context: Context) -> dict[str, Any]:
 
 def _info(application: Application, group: Group) -> dict[str, Any]:
     defaults: dict[str, Any] = {
-        "deploymentConfigName": DEFAULT,
+        "deploymentConfigName": default_config(application.compute_platform),
         "ec2TagFilters": [],
         "onPremisesInstanceTagFilters": [],
         "autoScalingGroups": [],
@@ -147,7 +147,7 @@ def update_deployment_group(params: Params, context: Context) -> dict[str, Any]:
         for form, other in (forms[:2], forms[1::-1]):
             if params.get(form) and other not in params:
                 settings.pop(other, None)
-    check_settings(params, settings, context)
+    check_settings(params, settings, context, application.compute_platform)
     if "newDeploymentGroupName" in params:
         _rename(application, group, params, context)
     known = group.settings.get("triggerConfigurations") or ()

@@ -24,14 +24,21 @@ def register(service: Service) -> None:
 
 def list_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
     """ListDeploymentInstances."""
-    deployment = started(params, context)
+    deployment = _of_hosts(started(params, context))
     found = identifiers(deployment, params.get("instanceStatusFilter"), params.get("instanceTypeFilter"))
     return page(found, params, "instancesList")
 
 
+def _of_hosts(deployment: Deployment) -> Deployment:
+    """These operations know the server platform and Lambda (API reference, BatchGetDeploymentInstances)."""
+    if deployment.platform == "ECS":
+        raise ApiError("InvalidComputePlatformException", "Deployments to ECS have no instances; ask for targets.")
+    return deployment
+
+
 def get_deployment_instance(params: Params, context: Context) -> dict[str, Any]:
     """GetDeploymentInstance."""
-    deployment = find_deployment(params, context)
+    deployment = _of_hosts(find_deployment(params, context))
     identifier = params.get("instanceId")
     if not identifier:
         raise ApiError("InstanceIdRequiredException", "The instanceId is required but was not specified.")
@@ -55,7 +62,7 @@ def _find(deployment: Deployment, identifier: str) -> Target | None:
 
 def batch_get_deployment_instances(params: Params, context: Context) -> dict[str, Any]:
     """BatchGetDeploymentInstances; unknown instances are told in `errorMessage`."""
-    deployment = find_deployment(params, context)
+    deployment = _of_hosts(find_deployment(params, context))
     identifiers = params.get("instanceIds")
     if not identifiers:
         raise ApiError("InstanceIdRequiredException", "The instanceIds are required but were not specified.")

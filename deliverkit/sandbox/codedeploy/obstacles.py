@@ -27,10 +27,11 @@ def failed(code: str, message: str) -> Ending:
 
 def obstacle(world: World, deployment: Deployment) -> Ending | None:
     """Why the deployment cannot begin, whatever its instances."""
-    return _missing(world, deployment) or _unusable(world, deployment)
+    return missing_part(world, deployment) or _unusable(world, deployment)
 
 
-def _missing(world: World, deployment: Deployment) -> Ending | None:
+def missing_part(world: World, deployment: Deployment) -> Ending | None:
+    """What was deleted between the request and the start, on every platform."""
     store = world.store(Store, deployment.group.account, deployment.group.region)
     application = store.applications.get(deployment.application)
     if application is None:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.serverless import revision as inline
 from deliverkit.sandbox.codedeploy.state import Application, Json, Revision
 from deliverkit.sandbox.codedeploy.validation import check_batch, check_description, find_application, one_of, page
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -20,14 +21,16 @@ LONGEST_KEY = 1024
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def checked_location(location: Json | None) -> Json:
-    """A revision location that is complete, and of a kind that the server platform takes.
+def checked_location(location: Json | None, platform: str) -> Json:
+    """A revision location that is complete, and of a kind that the platform takes.
 
     Raises:
         ApiError: `RevisionRequiredException`, `InvalidRevisionException`.
     """
     if not location:
         raise ApiError("RevisionRequiredException", "The revision is required but was not specified.")
+    if platform != "Server":
+        return inline.checked(location, platform)
     kind = location.get("revisionType")
     s3, github = location.get("s3Location"), location.get("gitHubLocation")
     if kind == "S3" and s3 and s3.get("bucket") and s3.get("key") and s3.get("bundleType") in _BUNDLE_TYPES:
@@ -40,6 +43,9 @@ def checked_location(location: Json | None) -> Json:
 def identity(location: Json) -> tuple[str, ...]:
     """What makes two locations the same revision: bucket, key, eTag, version; repository and commit for GitHub."""
     s3, github = location.get("s3Location") or {}, location.get("gitHubLocation") or {}
+    of_content = inline.identity(location)
+    if of_content is not None:
+        return of_content
     if s3:
         e_tag = str(s3.get("eTag") or "").strip('"')
         return ("S3", s3["bucket"], s3["key"], e_tag, s3.get("version") or "")
@@ -66,7 +72,7 @@ def register_application_revision(params: Params, context: Context) -> None:
     """RegisterApplicationRevision; the same one again only changes its description."""
     application = find_application(params, context)
     check_description(params)
-    location = checked_location(params.get("revision"))
+    location = checked_location(params.get("revision"), application.compute_platform)
     known = application.revisions.get(identity(location))
     if known is None:
         application.revisions[identity(location)] = Revision(location, context.now, params.get("description"))
@@ -77,7 +83,8 @@ def register_application_revision(params: Params, context: Context) -> None:
 def get_application_revision(params: Params, context: Context) -> dict[str, Any]:
     """GetApplicationRevision."""
     application = find_application(params, context)
-    revision = application.revisions.get(identity(checked_location(params.get("revision"))))
+    asked = checked_location(params.get("revision"), application.compute_platform)
+    revision = application.revisions.get(identity(asked))
     if revision is None:
         raise ApiError("RevisionDoesNotExistException", "The named revision is not registered with the application.")
     return {
@@ -110,7 +117,8 @@ def batch_get_application_revisions(params: Params, context: Context) -> dict[st
     if not locations:
         raise ApiError("RevisionRequiredException", "The revisions are required but were not specified.")
     check_batch(locations, 25)
-    found = [application.revisions.get(identity(checked_location(location))) for location in locations]
+    platform = application.compute_platform
+    found = [application.revisions.get(identity(checked_location(location, platform))) for location in locations]
     return {
         "applicationName": application.name,
         "errorMessage": "" if all(found) else "Some revisions are not registered with the application.",

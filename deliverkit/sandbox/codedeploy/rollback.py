@@ -36,6 +36,8 @@ def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deploymen
     if not is_wanted(deployment, ending):
         return None
     group, good = deployment.group, deployment.group.last_successful
+    if deployment.serverless is not None:
+        good = good or deployment  # traffic goes back to where it was, whoever had put it there
     application = world.store(Store, group.account, group.region).applications.get(deployment.application)
     if good is None or application is None:
         deployment.rollback["rollbackMessage"] = "There is no previous successful revision to roll back to."

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.serverless.state import Serverless
+
 Json = Mapping[str, Any]
 IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
 """The deployment style of a group that names none."""
@@ -160,6 +162,8 @@ class Deployment:
     zonal: Json | None = None
     zones: Zones | None = None
     related: dict[str, Any] = field(default_factory=dict)
+    platform: str = "Server"
+    serverless: Serverless | None = None
     suspended: dict[str, list[str]] = field(default_factory=dict)
 
     @property

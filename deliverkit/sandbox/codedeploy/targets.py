@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.serverless.answers import target_answer
 from deliverkit.sandbox.codedeploy.state import Deployment, Event, Target
 from deliverkit.sandbox.codedeploy.validation import find_deployment, one_of, page
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -98,18 +99,17 @@ def batch_get_deployment_targets(params: Params, context: Context) -> dict[str, 
 
 
 def _target_answer(deployment: Deployment, target: Target) -> dict[str, Any]:
-    return {
-        "deploymentTargetType": "InstanceTarget",
-        "instanceTarget": {
-            "deploymentId": deployment.deployment_id,
-            "targetId": target.instance_id,
-            "targetArn": target.arn,
-            "status": target.status,
-            "lastUpdatedAt": target.updated_at,
-            "lifecycleEvents": [event_answer(event) for event in target.events],
-            "instanceLabel": target.label,
-        },
+    told = {
+        "deploymentId": deployment.deployment_id,
+        "targetId": target.instance_id,
+        "targetArn": target.arn,
+        "status": target.status,
+        "lastUpdatedAt": target.updated_at,
+        "lifecycleEvents": [event_answer(event) for event in target.events],
     }
+    if deployment.serverless is not None:
+        return target_answer(deployment.serverless, told)
+    return {"deploymentTargetType": "InstanceTarget", "instanceTarget": {**told, "instanceLabel": target.label}}
 
 
 def event_answer(event: Event) -> dict[str, Any]:

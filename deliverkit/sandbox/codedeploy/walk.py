@@ -68,7 +68,7 @@ class Walk:
         event = self._running()
         if target.command_id is None:
             if event is not None:
-                self._end_event(event, "Failed", _failure(STOPPED))
+                self._end_event(event, "Failed", failure(STOPPED))
         elif not commands.is_running(target.command_id):
             commands.withdraw(target.command_id)
             target.command_id = None
@@ -82,7 +82,7 @@ class Walk:
             return commands_of(self.world).give_up(self.target.command_id, message)
         event = self._running()
         if event is not None:
-            self._end_event(event, "Failed", _failure(message))
+            self._end_event(event, "Failed", failure(message))
         return None
 
     def _running(self) -> Event | None:
@@ -154,7 +154,7 @@ class Walk:
         try:
             delay = balancers_of(self.world, self.deployment).begin(event.name, self.target.instance_id)
         except Unreachable as error:
-            return self._end_event(event, "Failed", _failure(str(error)))
+            return self._end_event(event, "Failed", failure(str(error)))
         deadline = self.world.clock.now() + delay + PATIENCE
         self.world.timers.after(delay, partial(self._look, event, deadline))
         return None
@@ -165,19 +165,21 @@ class Walk:
         try:
             is_done = balancers_of(self.world, self.deployment).is_done(event.name, self.target.instance_id)
         except Unreachable as error:
-            return self._end_event(event, "Failed", _failure(str(error)))
+            return self._end_event(event, "Failed", failure(str(error)))
         if is_done:
-            self._end_event(event, "Succeeded", _success())
+            self._end_event(event, "Succeeded", success())
         elif self.world.clock.now() >= deadline:
-            self._end_event(event, "Failed", _failure(TOO_SLOW[event.name]))
+            self._end_event(event, "Failed", failure(TOO_SLOW[event.name]))
         else:
             self.world.timers.after(LOOK, partial(self._look, event, deadline))
         return None
 
 
-def _success() -> dict[str, str]:
+def success() -> dict[str, str]:
+    """Diagnostics of an event that went well."""
     return {"errorCode": "Success", "scriptName": "", "message": "Succeeded", "logTail": ""}
 
 
-def _failure(message: str) -> dict[str, str]:
+def failure(message: str) -> dict[str, str]:
+    """Diagnostics of an event that failed without a script."""
     return {"errorCode": "UnknownError", "scriptName": "", "message": message, "logTail": ""}

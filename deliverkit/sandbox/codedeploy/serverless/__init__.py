@@ -1,0 +1,1 @@
+"""CodeDeploy's Lambda and ECS platforms: no hosts and no agents, only traffic that moves."""
