@@ -57,8 +57,7 @@ def test_an_application_is_told_as_it_was_made(api: Any) -> None:
     [
         ({"applicationName": "a b"}, "InvalidApplicationNameException"),
         ({"applicationName": "n", "computePlatform": "Mainframe"}, "InvalidComputePlatformException"),
-        ({"applicationName": "n", "computePlatform": "Lambda"}, "InvalidComputePlatformException"),
-        ({"applicationName": "n", "computePlatform": "ECS"}, "InvalidComputePlatformException"),
+        ({"applicationName": "n", "computePlatform": "lambda"}, "InvalidComputePlatformException"),
         ({"applicationName": "n", "tags": [{"Value": "v"}]}, "InvalidTagsToAddException"),
     ],
 )
@@ -219,7 +218,7 @@ HOSTS = {"type": "HOST_COUNT", "value": 1}
         ({"minimumHealthyHosts": {"type": "HOST_COUNT"}}, "InvalidMinimumHealthyHostValueException"),
         ({"minimumHealthyHosts": {}}, "InvalidMinimumHealthyHostValueException"),
         ({"computePlatform": "Mainframe"}, "InvalidComputePlatformException"),
-        ({"computePlatform": "Lambda"}, "InvalidComputePlatformException"),
+        ({"computePlatform": "Lambda"}, "InvalidTrafficRoutingConfigurationException"),
         ({"trafficRoutingConfig": {"type": "AllAtOnce"}}, "InvalidTrafficRoutingConfigurationException"),
         ({"zonalConfig": {"monitorDurationInSeconds": -1}}, "InvalidZonalDeploymentConfigurationException"),
         ({"zonalConfig": {"firstZoneMonitorDurationInSeconds": -1}}, "InvalidZonalDeploymentConfigurationException"),
