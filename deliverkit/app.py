@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from deliverkit.adapters.aws.session import Account, Aws
-from deliverkit.adapters.clock import SystemClock
+from deliverkit.adapters.clock import FollowingClock, SystemClock
 from deliverkit.config import Settings, find, load
 from deliverkit.delivery import Delivery
 from deliverkit.domain.environment import Environment
@@ -31,7 +31,7 @@ from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.ports import Check, Clock, Deployer, Ledger, LockService, PipelineService
 from deliverkit.releasing import BuildRecipe, Packager
-from deliverkit.sandboxing import find_sandbox
+from deliverkit.sandboxing import clock_at, find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
@@ -69,7 +69,7 @@ def open_delivery(
     settings = adjust(settings) if adjust else settings
     environ = environ or {}
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
-    return _Assembly(settings, aws, environ, pace=_pace(is_local=_is_loopback(aws.endpoint))).delivery()
+    return _Assembly(settings, aws, environ).delivery()
 
 
 # --- packaging without AWS -------------------------------------------------------------------------
@@ -168,12 +168,11 @@ def scaffold(directory: Path) -> Iterator[tuple[Path, bool]]:
 class _Assembly:
     """Puts one delivery together."""
 
-    def __init__(self, settings: Settings, aws: Aws, environ: Mapping[str, str], *, pace: Pace) -> None:
+    def __init__(self, settings: Settings, aws: Aws, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._aws = aws
         self._environ = environ
-        self._pace = pace
-        self._clock: Clock = SystemClock()
+        self._clock, self._pace = _time_at(aws.endpoint)
         self._blueprint = _blueprint(settings, aws)
         # One deployer for each region and process: they share the session's connections.
         self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
@@ -362,6 +361,16 @@ def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def _pace(*, is_local: bool) -> Pace:
+def _time_at(endpoint: str) -> tuple[Clock, Pace]:
+    """The clock that holds where we deliver to, and the pace to keep there."""
+    if not _is_loopback(endpoint):
+        return SystemClock(), Pace()
     # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
-    return Pace(look=timedelta(milliseconds=500), patience=timedelta(seconds=20)) if is_local else Pace()
+    look, patience = timedelta(milliseconds=500), timedelta(seconds=20)
+    read = clock_at(endpoint)
+    if read is None:
+        return SystemClock(), Pace(look=look, patience=patience)
+    # The sandbox's time may run faster than ours; what we ask of the machine stays what it is in real time.
+    clock, usual = FollowingClock(read), Pace()
+    speed = max(clock.speed, 1.0)
+    return clock, Pace(look * speed, usual.lease * speed, patience * speed, usual.backoff_limit * speed)

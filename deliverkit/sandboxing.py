@@ -6,6 +6,7 @@ The sandbox is imported inside the functions: nobody pays for it who does not us
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,18 @@ def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, An
         raise UsageError(str(error)) from error
     except OSError as error:
         raise UnreachableError(f"the sandbox at {running.endpoint} does not answer: {error}") from error
+
+
+def clock_at(endpoint: str) -> Callable[[], tuple[datetime, float]] | None:
+    """What reads the clock of the sandbox at an endpoint: its moment and speed; None when no sandbox answers there."""
+    from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415
+
+    def read() -> tuple[datetime, float]:
+        shown = ask(endpoint, "GET", "clock")
+        return datetime.fromisoformat(shown["now"]), float(shown["speed"])
+
+    try:
+        read()
+    except (RefusedError, OSError, ValueError, KeyError, TypeError):
+        return None
+    return read

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 _LONGEST_NAP = 20.0
 """Seconds after which a sleeper looks at the clock again: it may have been set, or the machine suspended."""
+
+
+_LOOK_AGAIN = 0.5
+"""Real seconds after which a clock that is kept elsewhere is read again."""
+
+
+_LAG = timedelta(milliseconds=200)
+"""Up to so much, in real time, may be lost on the way of an answer."""
 
 
 class SystemClock:
@@ -23,6 +34,50 @@ class SystemClock:
         """
         while (left := (moment - self.now()).total_seconds()) > 0:
             time.sleep(min(left, _LONGEST_NAP))
+
+
+class FollowingClock:
+    """A clock that is kept elsewhere, such as the sandbox's own: it may run faster, stand still or jump.
+
+    Args:
+        read: Gives the moment there and its speed, in seconds for each real one.
+    """
+
+    def __init__(self, read: Callable[[], tuple[datetime, float]]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._base, self._speed = read()
+        self._anchor = time.monotonic()
+
+    @property
+    def speed(self) -> float:
+        """Its seconds for each real one; 0 while it stands still."""
+        return self._speed
+
+    def now(self) -> datetime:
+        """The present moment there, UTC."""
+        with self._lock:
+            if time.monotonic() - self._anchor >= _LOOK_AGAIN:
+                self._look()
+            return self._reckoned()
+
+    def sleep_until(self, moment: datetime) -> None:
+        """Return at the moment, or at once when it has passed; as long as the clock stands still it does not come."""
+        while (left := (moment - self.now()).total_seconds()) > 0:
+            time.sleep(min(left / self._speed, _LOOK_AGAIN) if self._speed else _LOOK_AGAIN)
+
+    def _reckoned(self) -> datetime:
+        return self._base + timedelta(seconds=(time.monotonic() - self._anchor) * self._speed)
+
+    def _look(self) -> None:
+        reckoned, speed = self._reckoned(), self._speed
+        # When nobody answers the clock goes on as it did: whoever needs the other side will say that it is away.
+        with suppress(OSError, ValueError):
+            told, speed = self._read()
+            # What was told is a moment old when it arrives; no reason to go back.
+            is_lag = timedelta(0) < reckoned - told < _LAG * max(speed, 1.0)
+            reckoned = reckoned if is_lag else told
+        self._base, self._speed, self._anchor = reckoned, speed, time.monotonic()
 
 
 class Stopwatch:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deliverkit.adapters.clock import Stopwatch, SystemClock, pause
+from deliverkit.adapters.clock import FollowingClock, Stopwatch, SystemClock, pause
 from deliverkit.adapters.retry import LONGEST_PAUSE, transient
 from deliverkit.errors import ConflictError, UnreachableError
 
@@ -122,3 +122,52 @@ def test_what_does_not_pass_is_not_tried_again() -> None:
 def test_at_least_one_attempt_is_needed() -> None:
     with pytest.raises(ValueError, match="at least one"):
         transient(Flaky(), attempts=0)
+
+
+class Elsewhere:
+    """A clock in the test's hand."""
+
+    def __init__(self) -> None:
+        self.moment, self.speed, self.is_away = datetime(2030, 1, 1, tzinfo=UTC), 0.0, False
+
+    def read(self) -> tuple[datetime, float]:
+        if self.is_away:
+            raise ConnectionError("nobody is there")
+        return self.moment, self.speed
+
+
+def test_a_clock_that_is_kept_elsewhere_is_followed_through_jumps_and_standstill() -> None:
+    elsewhere = Elsewhere()
+    clock = FollowingClock(elsewhere.read)
+    assert clock.now() == clock.now() == elsewhere.moment
+    until = elsewhere.moment + timedelta(hours=5)
+    done = threading.Event()
+    sleeper = threading.Thread(target=lambda: (clock.sleep_until(until), done.set()))
+    sleeper.start()
+    assert not done.wait(0.7)
+    elsewhere.moment = until
+    sleeper.join(5)
+    assert done.is_set()
+    assert clock.now() == until
+
+
+def test_a_fast_clock_shortens_sleep_and_never_goes_back_a_little() -> None:
+    elsewhere = Elsewhere()
+    elsewhere.speed = 1000.0
+    clock = FollowingClock(elsewhere.read)
+    watch = Stopwatch()
+    clock.sleep_until(elsewhere.moment + timedelta(seconds=300))
+    assert 0.2 < watch.seconds() < 3
+    before = clock.now()
+    elsewhere.moment = before
+    pause(timedelta(milliseconds=550))
+    assert clock.now() >= before
+
+
+def test_a_clock_whose_keeper_is_away_goes_on() -> None:
+    elsewhere = Elsewhere()
+    elsewhere.speed = 1.0
+    clock = FollowingClock(elsewhere.read)
+    elsewhere.is_away = True
+    clock.sleep_until(clock.now() + timedelta(milliseconds=700))
+    assert clock.now() >= elsewhere.moment + timedelta(milliseconds=700)
