@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import itertools
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from codepipeline_builds import bundle, project
 from codepipeline_conditions import condition, rule, rule_state, status_of
 from codepipeline_fixtures import Rig, deploy, running_rig, stage
 
 from deliverkit.sandbox.codepipeline.builds import buildspec
 
-_projects = itertools.count()
 IN_SOURCE = """
 version: 0.2
 phases:
@@ -28,31 +25,8 @@ phases:
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with running_rig(tmp_path_factory.mktemp("sandbox")) as made:
-        body = io.BytesIO()
-        with zipfile.ZipFile(body, "w") as archive:
-            archive.writestr("notes.txt", "fit\n")
-            archive.writestr("buildspec.yml", IN_SOURCE)
-        made.put(body.getvalue())
+        made.put(bundle(buildspec_yml=IN_SOURCE))
         yield made
-
-
-def project(rig: Rig, spec: str = "", **variables: str) -> str:
-    name = f"check-{next(_projects)}"
-    source = {"type": "CODEPIPELINE", "location": "unused", **({"buildspec": spec} if spec else {})}
-    environment = [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
-    rig.client("codebuild").create_project(
-        name=name,
-        source=source,
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment={
-            "type": "LINUX_CONTAINER",
-            "image": "aws/codebuild/standard:7.0",
-            "computeType": "BUILD_GENERAL1_SMALL",
-            "environmentVariables": environment,
-        },
-        serviceRole="arn:aws:iam::123456789012:role/service-role/build",
-    )
-    return name
 
 
 def built(rig: Rig, name: str, **configuration: str) -> tuple[str, str]:

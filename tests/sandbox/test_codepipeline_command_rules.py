@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from codepipeline_builds import bundle
 from codepipeline_conditions import condition, rule, rule_state, status_of
 from codepipeline_fixtures import Rig, deploy, refused, running_rig, source, stage, structure
-
-
-def bundle() -> bytes:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as archive:
-        archive.writestr("notes/release.txt", "fit for production\n")
-        script = zipfile.ZipInfo("check.sh")
-        script.external_attr = 0o755 << 16
-        archive.writestr(script, "#!/bin/sh\ngrep -q fit notes/release.txt\n")
-    return body.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +33,7 @@ def made(rig: Rig, declared: dict[str, Any], **members: Any) -> tuple[str, str]:
 
 
 def test_commands_see_the_artifacts_files_and_keep_their_shell(rig: Rig) -> None:
-    name, execution_id = made(rig, commanded("./check.sh", "cd notes", "WORD=fit", 'grep "$WORD" release.txt'))
+    name, execution_id = made(rig, commanded("./check.sh", "mkdir -p d; cd d", "WORD=fit", 'grep "$WORD" ../notes.txt'))
     assert rig.ends(name, execution_id) == "Succeeded"
     build = rule_state(rig, name, "Deploy")["latestExecution"]["externalExecutionId"]
     told = rig.client("logs").get_log_events(logGroupName=f"/aws/codepipeline/{name}", logStreamName=build)

@@ -144,6 +144,7 @@ class ActionRun:
         token: Of an open approval.
         is_void: True for an approval that an update of the pipeline made unanswerable.
         is_expired: True for an approval that nobody answered in time.
+        log_stream_arn: Where CloudWatch Logs keeps what it prints.
     """
 
     id: str
@@ -164,6 +165,7 @@ class ActionRun:
     token: str = ""
     is_void: bool = False
     is_expired: bool = False
+    log_stream_arn: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from deliverkit.sandbox.codepipeline.providers.provider import Job
 from deliverkit.sandbox.kernel.world import World
+
+if TYPE_CHECKING:
+    from deliverkit.sandbox.codepipeline.providers.provider import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An output artifact, and the files that go into it.
+
+    Attributes:
+        name: The artifact's.
+        patterns: Of files, below the base; `**` stands for any depth.
+        base: Directory below the sources; empty for the sources themselves.
+        drops_directories: True to put all files side by side.
+    """
+
+    name: str
+    patterns: tuple[str, ...] = ("**/*",)
+    base: str = ""
+    drops_directories: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +42,7 @@ class Build:
         log_group: Group of CloudWatch Logs.
         primary: Name of the input artifact in whose directory it runs; empty for the first.
         project: Name of the CodeBuild project; empty for plain commands.
+        outputs: What is gathered when it went well.
     """
 
     id: str
@@ -32,6 +53,7 @@ class Build:
     log_group: str
     primary: str = ""
     project: str = ""
+    outputs: tuple[Output, ...] = ()
 
     @property
     def shown_id(self) -> str:
@@ -57,11 +79,15 @@ class Ending:
         exit_code: Of the command that failed, 0 when none did; negative when a signal ended it.
         variables: Values of the exported variables.
         output: All that the commands printed.
+        artifacts: ZIPs of what was gathered, by artifact name.
+        problem: Why nothing was gathered, though the commands went well; empty for no reason.
     """
 
     exit_code: int
     variables: Mapping[str, str]
     output: bytes
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(slots=True)

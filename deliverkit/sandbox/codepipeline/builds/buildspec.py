@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from deliverkit.sandbox.codepipeline.builds import shell
+from deliverkit.sandbox.codepipeline.builds.build import Output
+from deliverkit.sandbox.codepipeline.definition import EnvironmentVariable
 
 DEFAULT_NAME = "buildspec.yml"
+_KINDS = {"variables": "PLAINTEXT", "parameter-store": "PARAMETER_STORE", "secrets-manager": "SECRETS_MANAGER"}
 PHASES = ("install", "pre_build", "build", "post_build")
 
 
@@ -35,17 +38,17 @@ class Buildspec:
 
     Attributes:
         phases: By name.
-        variables: Plain values of environment variables.
-        parameters: Names in the parameter store, by variable.
-        secrets: References into Secrets Manager, by variable.
+        environment: Environment variables, their values still references where they are kept elsewhere.
         exported: Names of the variables that later actions may use.
+        artifact: The main artifact; None when it has none.
+        secondary: The other artifacts, by their identifier.
     """
 
     phases: Mapping[str, Phase] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    environment: tuple[EnvironmentVariable, ...] = ()
     exported: tuple[str, ...] = ()
+    artifact: Output | None = None
+    secondary: Mapping[str, Output] = field(default_factory=dict)
 
     def script(self) -> str:
         """One script for all phases.
@@ -77,14 +80,16 @@ def read(text: str) -> Buildspec:
         raise BuildspecError(f"the buildspec's version is {found.get('version')!r}, not 0.2")
     environment = _mapping(found.get("env") or {}, "env")
     phases = _mapping(found.get("phases") or {}, "phases")
+    artifacts = _mapping(found.get("artifacts") or {}, "artifacts")
+    secondary = _mapping(artifacts.get("secondary-artifacts") or {}, "secondary-artifacts")
     unknown = set(phases) - set(PHASES)
     if unknown:
         raise BuildspecError(f"the buildspec has unknown phases: {', '.join(sorted(unknown))}")
     return Buildspec(
         phases={name: _phase(name, _mapping(phase or {}, name)) for name, phase in phases.items()},
-        variables=_texts(environment.get("variables")),
-        parameters=_texts(environment.get("parameter-store")),
-        secrets=_texts(environment.get("secrets-manager")),
+        environment=tuple(_variables(environment)),
+        artifact=_artifact("", artifacts) if artifacts.get("files") else None,
+        secondary={name: _artifact(name, _mapping(each, name)) for name, each in secondary.items()},
         exported=tuple(str(name) for name in environment.get("exported-variables") or ()),
     )
 
@@ -118,8 +123,16 @@ def _commands(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(str(each) for each in value or ())
 
 
-def _texts(value: Any) -> dict[str, str]:
-    return {str(name): str(text) for name, text in _mapping(value or {}, "env").items()}
+def _variables(environment: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
+    for member, kind in _KINDS.items():
+        for name, value in _mapping(environment.get(member) or {}, member).items():
+            yield EnvironmentVariable(str(name), str(value), kind)
+
+
+def _artifact(name: str, declared: Mapping[str, Any]) -> Output:
+    """User guide, artifacts; `name` and the caching of files mean nothing in a pipeline."""
+    drops = str(declared.get("discard-paths", "no")).lower() in ("yes", "true")
+    return Output(name, _commands(declared.get("files")), str(declared.get("base-directory") or ""), drops)
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:

@@ -5,17 +5,30 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from deliverkit.sandbox.codepipeline.builds import buildspec
-from deliverkit.sandbox.codepipeline.builds.build import Build
+from deliverkit.sandbox.codepipeline.builds import buildspec, values
+from deliverkit.sandbox.codepipeline.builds.build import Build, Output
 from deliverkit.sandbox.codepipeline.builds.buildspec import Buildspec, BuildspecError
-from deliverkit.sandbox.codepipeline.providers.provider import Job, new_id
+from deliverkit.sandbox.codepipeline.definition import EnvironmentVariable
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 
+if TYPE_CHECKING:
+    from deliverkit.sandbox.codepipeline.providers.provider import Job
+
+TIMEOUT = timedelta(hours=8)
+"""CodePipeline user guide, quotas: CodeBuild actions; for rules it is undocumented."""
 CONFIGURATION = frozenset({"ProjectName", "PrimarySource", "BatchEnabled", "CombineArtifacts", "EnvironmentVariables"})
 """Configuration keys of CodeBuild actions (CodePipeline user guide, CodeBuild action reference)."""
+
+
+def console_url(name: str, region: str) -> str:
+    """The console's page of a project."""
+    return f"https://console.aws.amazon.com/codebuild/home?region={region}#/projects/{name}/view"
 
 
 def build_of(job: Job) -> Build:
@@ -30,17 +43,38 @@ def build_of(job: Job) -> Build:
     primary = job.configuration.get("PrimarySource", "")
     spec = _specification(job, project, primary)
     variables = {
-        **_plain(job, spec),
-        **_environment(job, project.get("environment", {}).get("environmentVariables", ())),
-        **_environment(job, _overrides(job)),
+        **values.environment(job, spec.environment),
+        **values.environment(job, _of_project(project)),
+        **values.environment(job, _overrides(job)),
         "CODEBUILD_INITIATOR": f"codepipeline/{job.pipeline.name}",
     }
     name = str(project["name"])
-    return Build(new_id(), job, spec.script(), variables, spec.exported, f"/aws/codebuild/{name}", primary, name)
+    return Build(
+        chance.uuid4(),
+        job,
+        spec.script(),
+        variables,
+        spec.exported,
+        f"/aws/codebuild/{name}",
+        primary=primary,
+        project=name,
+        outputs=_outputs(job, spec),
+    )
+
+
+def _outputs(job: Job, spec: Buildspec) -> tuple[Output, ...]:
+    """The main artifact is the only output, or each output has a secondary artifact of its name (user guide)."""
+    names = job.run.action.outputs
+    if len(names) == 1 and spec.artifact is not None:
+        return (replace(spec.artifact, name=names[0]),)
+    missing = [name for name in names if name not in spec.secondary]
+    if missing:
+        raise ApiError("ConfigurationError", f"The buildspec has no artifacts for {', '.join(missing)}")
+    return tuple(spec.secondary[name] for name in names)
 
 
 def _project(job: Job, name: str) -> Mapping[str, Any]:
-    found = _client(job, "codebuild").batch_get_projects(names=[name]).get("projects", [])
+    found = values.client(job, "codebuild").batch_get_projects(names=[name]).get("projects", [])
     if not found:
         raise ApiError("ConfigurationError", f"The CodeBuild project {name} does not exist in {job.run.region}")
     project: Mapping[str, Any] = found[0]
@@ -73,52 +107,18 @@ def _file(job: Job, primary: str, name: str) -> str:
     raise BuildspecError(f"there is no source with a file {name}")
 
 
-def _plain(job: Job, spec: Buildspec) -> dict[str, str]:
-    typed = [
-        *({"name": name, "value": value, "type": "PARAMETER_STORE"} for name, value in spec.parameters.items()),
-        *({"name": name, "value": value, "type": "SECRETS_MANAGER"} for name, value in spec.secrets.items()),
-    ]
-    return {**spec.variables, **_environment(job, typed)}
+def _of_project(project: Mapping[str, Any]) -> list[EnvironmentVariable]:
+    declared = project.get("environment", {}).get("environmentVariables", ())
+    return [EnvironmentVariable(each["name"], each["value"], each.get("type", "PLAINTEXT")) for each in declared]
 
 
-def _overrides(job: Job) -> list[Mapping[str, str]]:
+def _overrides(job: Job) -> list[EnvironmentVariable]:
     text = job.configuration.get("EnvironmentVariables", "[]")
     try:
-        found: list[Mapping[str, str]] = [dict(each) for each in json.loads(text)]
-        return [{**each, "name": each["name"], "value": each["value"]} for each in found]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ApiError(
-            "ConfigurationError", f"EnvironmentVariables is no JSON list of name and value: {text}"
-        ) from error
-
-
-def _environment(job: Job, declared: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {each["name"]: _value(job, each.get("type", "PLAINTEXT"), each["value"]) for each in declared}
-
-
-def _value(job: Job, kind: str, value: str) -> str:
-    from botocore.exceptions import ClientError  # noqa: PLC0415  (only what reads secrets pays for it)
-
-    try:
-        if kind == "PARAMETER_STORE":
-            found = _client(job, "ssm").get_parameter(Name=value, WithDecryption=True)
-            return str(found["Parameter"]["Value"])
-        return _secret(job, value) if kind == "SECRETS_MANAGER" else value
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        raise ApiError("ConfigurationError", f"The value of {value} cannot be read: {message}") from error
-
-
-def _secret(job: Job, reference: str) -> str:
-    """What `id:json-key:stage:version` stands for; all but the id may be absent (CodeBuild user guide, buildspec)."""
-    parts = reference.split(":")
-    length = 7 if reference.startswith("arn:") else 1
-    identity, rest = ":".join(parts[:length]), [*parts[length:], "", "", ""]
-    asked = {"SecretId": identity, "VersionStage": rest[1], "VersionId": rest[2]}
-    found = _client(job, "secretsmanager").get_secret_value(**{name: value for name, value in asked.items() if value})
-    text = str(found["SecretString"])
-    return str(json.loads(text)[rest[0]]) if rest[0] else text
-
-
-def _client(job: Job, service: str) -> Any:
-    return job.world.moto.client(service, job.account, job.run.region)
+        return [
+            EnvironmentVariable(str(each["name"]), str(each["value"]), str(each.get("type", "PLAINTEXT")))
+            for each in json.loads(text)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        text = f"EnvironmentVariables is no JSON list of name and value: {text}"
+        raise ApiError("ConfigurationError", text) from error

@@ -7,17 +7,20 @@ import shutil
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deliverkit.sandbox.codepipeline.builds import shell
+from deliverkit.sandbox.codepipeline import artifacts
+from deliverkit.sandbox.codepipeline.builds import gathering, shell
 from deliverkit.sandbox.codepipeline.builds.build import Build, BuildBook, Ending, book_of
 from deliverkit.sandbox.codepipeline.state import Outcome, Status
 from deliverkit.sandbox.kernel.errors import ApiError
 
 if TYPE_CHECKING:
+    from deliverkit.sandbox.codepipeline.providers.provider import Job
     from deliverkit.sandbox.kernel.world import World
 
 log = logging.getLogger(__name__)
@@ -105,7 +108,8 @@ class Workshop:
             shell.unpack(body, place)
             environment[f"CODEBUILD_SRC_DIR_{name}"] = str(place)
         environment["CODEBUILD_SRC_DIR"] = str(home / "src")
-        return shell.run(home, build.script, environment, build.exported, partial(self._is_wanted, build))
+        ending = shell.run(home, build.script, environment, build.exported, partial(self._is_wanted, build))
+        return _gathered(build, home / "src", ending) if ending.exit_code == 0 else ending
 
     def _is_wanted(self, build: Build) -> bool:
         """Work goes on when its action was abandoned, not when it failed: then its time is over."""
@@ -134,20 +138,56 @@ class Workshop:
             build.job.take(end)
 
 
-def begin(world: World, build: Build) -> None:
-    """Write a build down and run it."""
-    book_of(world, build.account, build.region).builds[build.id] = build
-    build.job.run.external_id = build.shown_id
-    workshop: Workshop = world.parts[Workshop]
-    workshop.begin(build)
+def run(job: Job, build_of: Callable[[Job], Build], limit: timedelta | None = None) -> None:
+    """Begin the build that an attempt asks for; the attempt fails when there can be none, or when it takes too long.
+
+    Args:
+        job: The attempt.
+        build_of: Gives its build, or raises ApiError.
+        limit: Virtual time after which it fails; None when somebody else looks after that.
+    """
+    try:
+        build = build_of(job)
+    except ApiError as error:
+        return job.fail("ConfigurationError", error.message)
+    if limit is not None:
+        job.after(limit, partial(_expire, job))
+    book_of(job.world, build.account, build.region).builds[build.id] = build
+    job.run.external_id = build.shown_id
+    group = f"arn:aws:logs:{build.region}:{build.account}:log-group:{build.log_group}"
+    job.run.log_stream_arn = f"{group}:log-stream:{build.id}"
+    workshop: Workshop = job.world.parts[Workshop]
+    return workshop.begin(build)
+
+
+def _expire(job: Job) -> None:
+    job.fail("JobFailed", f"The action {job.run.action.name} timed out")
 
 
 def _conclude(world: World, build: Build, ending: Ending) -> None:
     _keep_log(world, build, ending.output)
+    if ending.problem:
+        return build.job.fail("JobFailed", ending.problem)
     if ending.exit_code == 0:
-        return build.job.succeed(Outcome(summary="Build succeeded", variables=ending.variables))
+        return _succeed(build, ending)
     told = ending.output.decode(errors="replace")[-SHOWN_OF_OUTPUT:].strip()
     return build.job.fail("JobFailed", f"A command ended with exit status {ending.exit_code}. {told}")
+
+
+def _gathered(build: Build, directory: Path, ending: Ending) -> Ending:
+    try:
+        found = {each.name: gathering.gather(directory, each) for each in build.outputs}
+    except gathering.NothingFoundError as error:
+        return replace(ending, problem=str(error))
+    return replace(ending, artifacts=found)
+
+
+def _succeed(build: Build, ending: Ending) -> None:
+    try:
+        stored = tuple(artifacts.store(build.job, name, body, suffix=".zip") for name, body in ending.artifacts.items())
+    except ApiError as error:
+        return build.job.fail("ConfigurationError", artifacts.unusable(build.job, error))
+    return build.job.succeed(Outcome(summary="Build succeeded", variables=ending.variables, artifacts=stored))
 
 
 def _keep_log(world: World, build: Build, output: bytes) -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from deliverkit.sandbox.codepipeline import errors, variables
-from deliverkit.sandbox.codepipeline.builds import shell, workshop
-from deliverkit.sandbox.codepipeline.builds.build import Build
+from deliverkit.sandbox.codepipeline import errors
+from deliverkit.sandbox.codepipeline.builds import commands, workshop
 from deliverkit.sandbox.codepipeline.conditions import rule
 from deliverkit.sandbox.codepipeline.definition import Action
-from deliverkit.sandbox.codepipeline.providers.provider import Job, new_id
-
-TIMEOUT = timedelta(minutes=55)
-"""CodePipeline user guide, Commands action reference; the rule's own limit is undocumented."""
+from deliverkit.sandbox.codepipeline.providers.provider import Job
 
 
 class Commands:
@@ -31,14 +27,8 @@ class Commands:
 
     def patience(self, job: Job) -> timedelta:
         """As long as the commands of an action may take."""
-        return TIMEOUT
+        return commands.TIMEOUT
 
     def start(self, job: Job) -> None:
         """Run the commands."""
-        try:
-            commands = tuple(variables.replaced(each, job.execution) for each in job.run.action.commands)
-        except variables.VariableError as error:
-            return job.fail("ConfigurationError", str(error))
-        script = shell.sequence(commands)
-        group = f"/aws/codepipeline/{job.pipeline.name}"
-        return workshop.begin(job.world, Build(new_id(), job, script, {}, (), group))
+        workshop.run(job, commands.build_of)

@@ -8,10 +8,6 @@ from deliverkit.sandbox.codepipeline.builds import project, workshop
 from deliverkit.sandbox.codepipeline.conditions import rule
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.providers.provider import Job
-from deliverkit.sandbox.kernel.errors import ApiError
-
-TIMEOUT = timedelta(hours=8)
-"""CodePipeline user guide, quotas of CodeBuild actions; the rule's own limit is undocumented."""
 
 
 class CodeBuild:
@@ -24,17 +20,12 @@ class CodeBuild:
 
     def entity_url(self, action: Action, region: str) -> str:
         """The console's page of the project."""
-        name = action.configuration["ProjectName"]
-        return f"https://console.aws.amazon.com/codebuild/home?region={region}#/projects/{name}/view"
+        return project.console_url(action.configuration["ProjectName"], region)
 
     def patience(self, job: Job) -> timedelta:
         """As long as a build may take."""
-        return TIMEOUT
+        return project.TIMEOUT
 
     def start(self, job: Job) -> None:
         """Run the project."""
-        try:
-            build = project.build_of(job)
-        except ApiError as error:
-            return job.fail("ConfigurationError", error.message)
-        return workshop.begin(job.world, build)
+        workshop.run(job, project.build_of)

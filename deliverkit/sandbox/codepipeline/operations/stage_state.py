@@ -113,6 +113,7 @@ def _action_execution(run: ActionRun, *, shows_token: bool) -> dict[str, Any]:
         "externalExecutionId": run.external_id or None,
         "externalExecutionUrl": run.external_url or None,
         "percentComplete": run.percent_complete,
+        "logStreamARN": run.log_stream_arn or None,
         "token": run.token or None if shows_token else None,
     }
     if run.outcome.failure is not None:

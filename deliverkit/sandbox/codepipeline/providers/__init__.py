@@ -6,11 +6,22 @@ from collections.abc import Mapping
 
 from deliverkit.sandbox.codepipeline.definition import ActionType
 from deliverkit.sandbox.codepipeline.providers.approval import ManualApproval
+from deliverkit.sandbox.codepipeline.providers.build_codebuild import CodeBuild
+from deliverkit.sandbox.codepipeline.providers.compute_commands import Commands
 from deliverkit.sandbox.codepipeline.providers.deploy_codedeploy import CodeDeployDeploy
 from deliverkit.sandbox.codepipeline.providers.lambda_invoke import LambdaInvoke
 from deliverkit.sandbox.codepipeline.providers.provider import Provider
 from deliverkit.sandbox.codepipeline.providers.source_s3 import S3Source
 
 PROVIDERS: Mapping[ActionType, Provider] = {
-    provider.kind.type: provider for provider in (S3Source(), CodeDeployDeploy(), ManualApproval(), LambdaInvoke())
+    provider.kind.type: provider
+    for provider in (
+        S3Source(),
+        CodeBuild("Build"),
+        CodeBuild("Test"),
+        Commands(),
+        CodeDeployDeploy(),
+        ManualApproval(),
+        LambdaInvoke(),
+    )
 }
