@@ -99,6 +99,9 @@ def test_a_worker_goes_on_with_the_job_that_it_had(state_dir: Path, end: Callabl
     after = launcher.start(state_dir)
     pipelines = client(after, "codepipeline")
     details = pipelines.get_job_details(jobId=job["id"])["jobDetails"]
+    # The token of a session is the one thing that cannot be made a second time; nobody asks for it.
+    for shown in (details, job):
+        del shown["data"]["artifactCredentials"]["sessionToken"]
     assert details == {name: value for name, value in job.items() if name != "nonce"}
     pipelines.put_job_success_result(jobId=job["id"], continuationToken="more")
     following = poll(after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
 
 
@@ -83,3 +85,29 @@ def test_stopping_drops_what_is_queued(clock: VirtualClock) -> None:
     while running._thread.is_alive():
         assert time.monotonic() < deadline
     assert ran == []
+
+
+def test_a_timer_makes_the_same_ids_whatever_happens_before_it(clock: VirtualClock) -> None:
+    clock.set_speed(0)
+
+    def ids(interruptions: int) -> list[str]:
+        timers = Timers(clock, threading.RLock())
+        made: list[str] = []
+
+        def second() -> None:
+            made.append(chance.uuid4())
+
+        def first() -> None:
+            made.append(chance.uuid4())
+            timers.soon(second)
+
+        chance.seed(7)
+        timers.soon(first)
+        for number in range(interruptions):
+            chance.seed(number)
+        timers.run_until(clock.now())
+        return made
+
+    assert len(set(ids(0))) == 2
+    assert ids(0) == ids(1) == ids(2)
+    chance.seed(int.from_bytes(os.urandom(8), "big"))

@@ -19,7 +19,6 @@ from typing import Any
 
 from deliverkit.sandbox.keeping import image
 from deliverkit.sandbox.keeping.journal import Entry, Journal
-from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
 
 log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ class Keeper:
         seed = int.from_bytes(os.urandom(8), "big")
         self._journal.append(Entry(self._world.clock.now(), datetime.now(UTC), seed, environ, body))
         self._entries += 1
-        self._seed(seed)
+        self._world.begin_sequence(seed)
 
     def mark(self) -> None:
         """Something changed that stands in no journal, such as the clock or the faults: an image is due."""
@@ -115,16 +114,12 @@ class Keeper:
     def _again(self, entry: Entry) -> datetime:
         self._world.timers.run_until(entry.at)
         self._world.clock.restore(entry.at, 0.0)
-        self._seed(entry.seed)
+        self._world.begin_sequence(entry.seed)
         try:
             self._repeat(entry)
         except Exception:
             log.exception("a request of the journal could not be repeated")
         return entry.real
-
-    def _seed(self, seed: int) -> None:
-        chance.seed(seed)
-        self._world.moto.seed(seed)
 
     # --- while it runs --------------------------------------------------------------------------------
 

@@ -20,6 +20,11 @@ def seed(value: int) -> None:
     _generator.seed(value)
 
 
+def draw() -> int:
+    """A number with which another sequence can begin."""
+    return _generator.getrandbits(64)
+
+
 def state() -> object:
     """Where the generator stands."""
     return _generator.getstate()

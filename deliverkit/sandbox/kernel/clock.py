@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from deliverkit.sandbox.kernel import chance
+
 log = logging.getLogger(__name__)
 FASTEST = 1000.0
 """Virtual seconds per real second; faster, the processes of instances would seem to stand still."""
@@ -91,6 +93,7 @@ class Timer:
     action: Callable[[], None] = field(compare=False)
     is_cancelled: bool = field(default=False, compare=False)
     is_kept: bool = field(default=True, compare=False)
+    seed: int = field(default=0, compare=False)
 
     def cancel(self) -> None:
         """Do not run it any more; cancelling twice, or after it ran, is harmless."""
@@ -109,6 +112,11 @@ class Timers:
         self._is_stopped = False
         self._fired = 0
         self._is_firing = False
+        self.begin_sequence: Callable[[int], None] = chance.seed
+        """Called before each timer with the number that its ids come from.
+
+        It is drawn when the timer is set: after a crash the timer makes the same ids, whatever came in between.
+        """
         self._thread = threading.Thread(target=self._run, name="sandbox-timers", daemon=True)
         clock.subscribe(self._awaken)
 
@@ -134,7 +142,8 @@ class Timers:
             action: Can be pickled, unless the timer is not kept.
             is_kept: False for what an engine sets anew whenever it starts, such as its own ticks.
         """
-        timer = Timer(self._clock.now() + delay, next(self._order), action, is_kept=is_kept)
+        seed = chance.draw() if is_kept else 0
+        timer = Timer(self._clock.now() + delay, next(self._order), action, is_kept=is_kept, seed=seed)
         with self._wake:
             heapq.heappush(self._queue, timer)
             self._wake.notify_all()
@@ -215,6 +224,8 @@ class Timers:
         try:
             with self._lock:
                 self._fired += timer.is_kept
+                if timer.is_kept:
+                    self.begin_sequence(timer.seed)
                 timer.action()
         except Exception:
             log.exception("a sandbox timer failed")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
 from deliverkit.sandbox.kernel.doorbell import Doorbell
 from deliverkit.sandbox.kernel.operations import Answer, Context, Service
@@ -66,6 +67,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.timers = Timers(self.clock, self.lock)
+        self.timers.begin_sequence = self.begin_sequence
+
+    def begin_sequence(self, seed: int) -> None:
+        """Let all ids from now on come from a number, moto's too."""
+        chance.seed(seed)
+        self.moto.seed(seed)
 
     def add_service(self, service: Service) -> None:
         """Let the service answer at the front and to `call`."""

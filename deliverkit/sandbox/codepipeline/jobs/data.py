@@ -12,8 +12,8 @@ from deliverkit.sandbox.codepipeline.state import Artifact
 
 LIFETIME = timedelta(minutes=15)
 """How long a job's credentials live, seen on AWS."""
-_FRESH = timedelta(minutes=1)
-"""A session that lives no longer than this is replaced when the job is shown."""
+_FRESH = timedelta(minutes=10)
+"""A session that lives no longer than this is replaced when the job is shown; undocumented."""
 
 
 def job_data(job: WorkerJob) -> dict[str, Any]:

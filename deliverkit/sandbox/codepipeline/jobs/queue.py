@@ -7,6 +7,7 @@ from functools import partial
 
 from deliverkit.sandbox.codepipeline import artifacts
 from deliverkit.sandbox.codepipeline.jobs import invocation
+from deliverkit.sandbox.codepipeline.jobs.data import credentials_of
 from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, Terms, WorkerJob, book_of_attempt
 from deliverkit.sandbox.codepipeline.providers.provider import Job as Attempt
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -46,6 +47,8 @@ def continue_job(job: WorkerJob, token: str) -> WorkerJob:
 
 
 def _begin(job: WorkerJob) -> WorkerJob:
+    # Made with the job and not with the first look at it, so that whoever looks first finds the same.
+    credentials_of(job)
     if job.terms.each is not None:
         job.attempt.after(job.terms.each, partial(_time_out_job, job))
     if job.terms.function:
