@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -300,6 +302,43 @@ def test_ids_go_on_where_they_were(tmp_path: Path) -> None:
     image.put_back(world, pickling.load(world, io.BytesIO(stream.getvalue())))
     assert [chance.uuid4() for _ in range(3)] == first
     chance.seed(int.from_bytes(os.urandom(8), "big"))
+
+
+def test_functions_with_their_versions_and_aliases_are_in_an_image(tmp_path: Path) -> None:
+    world = World(state_dir=tmp_path, moto=MotoBase())
+    world.moto.forget()
+    functions = world.moto.client("lambda", "123456789012", "us-east-1")
+    trusted = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    roles = world.moto.client("iam", "123456789012", "us-east-1")
+    role = roles.create_role(RoleName="runs", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return 1\n")
+    functions.create_function(
+        FunctionName="one",
+        Role=role["Role"]["Arn"],
+        Runtime="python3.12",
+        Handler="app.handler",
+        Code={"ZipFile": packed.getvalue()},
+        Publish=True,
+    )
+    functions.create_alias(FunctionName="one", Name="live", FunctionVersion="1")
+    stream = io.BytesIO()
+    pickling.dump(image.take(world, 1), stream)
+
+    world.moto.forget()
+    image.put_back(world, pickling.load(world, io.BytesIO(stream.getvalue())))
+    assert functions.get_function(FunctionName="one:live")["Configuration"]["Version"] == "1"
+    # Whatever moto indexes or fills in by itself still works.
+    functions.create_function(
+        FunctionName="two",
+        Role=role["Role"]["Arn"],
+        Runtime="python3.12",
+        Handler="app.handler",
+        Code={"ZipFile": packed.getvalue()},
+    )
+    functions.create_alias(FunctionName="two", Name="live", FunctionVersion="$LATEST")
+    assert functions.list_aliases(FunctionName="one")["Aliases"][0]["Name"] == "live"
 
 
 def test_an_image_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import io
 import pickle
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
 from deliverkit.sandbox.kernel.doorbell import Doorbell
@@ -64,10 +66,20 @@ def _table() -> dict[type, Reducer]:
     table[Doorbell] = lambda _: (_part, ("doorbell",))
     for kind in _subclasses(Service):
         table[kind] = lambda service: (_service, (service.name,))
+    table[WeakValueDictionary] = lambda values: (WeakValueDictionary, (), None, None, iter(list(values.items())))
+    table[defaultdict] = _reduce_default
     table[type(threading.RLock())] = lambda _: (threading.RLock, ())
     table[type(threading.Lock())] = lambda _: (threading.Lock, ())
     table.update(_key_reducers())
     return table
+
+
+def _reduce_default(values: defaultdict[Any, Any]) -> tuple[Any, ...]:
+    """A dictionary with defaults; moto makes many of them with lambdas, which stand for an empty value of a type."""
+    factory: Any = values.default_factory
+    if getattr(factory, "__name__", "") == "<lambda>":
+        factory = type(factory())
+    return defaultdict, (factory,), None, None, iter(list(values.items()))
 
 
 def _subclasses(kind: type[Service]) -> Iterator[type[Service]]:
