@@ -46,8 +46,6 @@ def create_application(params: Params, context: Context) -> dict[str, Any]:
     _refuse_taken(name, context)
     platform = params.get("computePlatform", "Server")
     one_of(platform, PLATFORMS, "InvalidComputePlatformException", "The compute platform")
-    if platform == "ECS":
-        raise ApiError("InvalidComputePlatformException", "The sandbox does not deploy to ECS yet.")
     if len(store.applications) >= APPLICATION_LIMIT:
         raise ApiError(
             "ApplicationLimitExceededException", f"The maximum number of applications is {APPLICATION_LIMIT}."

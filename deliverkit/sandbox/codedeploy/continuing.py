@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deliverkit.sandbox.codedeploy.blue_green import BlueGreenRollout, terminate_blue
 from deliverkit.sandbox.codedeploy.engine import rollout_of
+from deliverkit.sandbox.codedeploy.serverless.continuing import carry_on
 from deliverkit.sandbox.codedeploy.state import Deployment
 from deliverkit.sandbox.codedeploy.validation import find_deployment, one_of
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -24,6 +25,9 @@ def continue_deployment(params: Params, context: Context) -> None:
     waits = ("READY_WAIT", "TERMINATION_WAIT")
     one_of(params.get("deploymentWaitType"), waits, "InvalidDeploymentWaitTypeException", "The wait type")
     deployment = find_deployment(params, context)
+    if deployment.serverless is not None:
+        wait = params.get("deploymentWaitType") or "READY_WAIT"
+        return carry_on(context.world, deployment, wait, "InvalidDeploymentStatusException")
     if params.get("deploymentWaitType") == "TERMINATION_WAIT":
         return _end_termination_wait(deployment, context, "InvalidDeploymentStatusException")
     _check_live(deployment)
@@ -40,7 +44,10 @@ def skip_wait_time(params: Params, context: Context) -> None:
     deployment = find_deployment(params, context)
     if deployment.started_at is None and deployment.is_live:
         raise ApiError("DeploymentNotStartedException", f"The deployment {deployment.deployment_id} has not started.")
-    _end_termination_wait(deployment, context, "UnsupportedActionForDeploymentTypeException")
+    if deployment.serverless is not None:
+        code = "UnsupportedActionForDeploymentTypeException"
+        return carry_on(context.world, deployment, "TERMINATION_WAIT", code)
+    return _end_termination_wait(deployment, context, "UnsupportedActionForDeploymentTypeException")
 
 
 def _end_termination_wait(deployment: Deployment, context: Context, code: str) -> None:

@@ -11,7 +11,7 @@ from deliverkit.sandbox.codedeploy.style_settings import check_copied, check_sty
 from deliverkit.sandbox.codedeploy.suspension import check_suspension
 from deliverkit.sandbox.codedeploy.tag_filters import check_tags
 from deliverkit.sandbox.codedeploy.trigger_settings import check_triggers
-from deliverkit.sandbox.codedeploy.validation import one_of, store_of
+from deliverkit.sandbox.codedeploy.validation import find_application, one_of, store_of
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params
 
@@ -44,7 +44,9 @@ def check_settings(params: Params, settings: Params, context: Context, platform:
     check_alarms(settings.get("alarmConfiguration"))
     if platform != "Server":
         check_triggers(params.get("triggerConfigurations") or (), is_blue_green=True, context=context)
-        return serverless.check_group(settings, context, platform)
+        groups = find_application(params, context).groups
+        updated = groups.get(params.get("currentDeploymentGroupName", ""))
+        return serverless.check_group(settings, context, platform, updated)
     if settings.get("ecsServices"):
         raise ApiError("InvalidECSServiceException", "ecsServices is for Amazon ECS deployments only.")
     check_suspension(settings.get("ec2DeploymentOptions"))

@@ -45,6 +45,9 @@ def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deploymen
     if deployment.is_blue_green and not deployment.targets:
         deployment.rollback["rollbackMessage"] = "The deployment reached no instance, so no traffic has to go back."
         return None
+    if deployment.serverless is not None and deployment.serverless.is_untouched:
+        deployment.rollback["rollbackMessage"] = "The deployment made no task set, so nothing has to go back."
+        return None
     try:
         rollback = create(world, application, group, _wish(deployment, good))
     except ApiError as error:

@@ -226,7 +226,10 @@ class ServerlessRollout(Rollout):
 def serverless_rollout(world: World, deployment: Deployment) -> ServerlessRollout:
     """What moves a deployment to Lambda or ECS."""
     # Imported late: they are made of what is above.
+    from deliverkit.sandbox.codedeploy.serverless.ecs_rollout import EcsBack, EcsRollout  # noqa: PLC0415
     from deliverkit.sandbox.codedeploy.serverless.lambda_rollout import LambdaBack, LambdaRollout  # noqa: PLC0415
 
     is_back = deployment.creator == ROLLBACK
-    return (LambdaBack if is_back else LambdaRollout)(world, deployment)
+    if deployment.platform == "Lambda":
+        return (LambdaBack if is_back else LambdaRollout)(world, deployment)
+    return (EcsBack if is_back else EcsRollout)(world, deployment)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.serverless.ecs_settings import check_ecs
+from deliverkit.sandbox.codedeploy.state import Group
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params
 
@@ -22,7 +24,7 @@ _FOREIGN_TO_LAMBDA = {
 }
 
 
-def check_group(settings: Params, context: Context, platform: str) -> None:
+def check_group(settings: Params, context: Context, platform: str, group: Group | None) -> None:
     """Refuse a style other than blue/green with traffic control, and settings of other platforms.
 
     Which exception answers for a setting of another platform is documented for Auto Scaling groups alone.
@@ -40,6 +42,8 @@ def check_group(settings: Params, context: Context, platform: str) -> None:
         given: Any = settings.get(member)
         if any(given.values()) if isinstance(given, dict) else given:
             raise ApiError(code, f"{member} is not for deployment groups of {platform}.")
+    if platform == "ECS":
+        check_ecs(settings, context, group)
 
 
 def check_request(params: Params, platform: str) -> None:

@@ -90,3 +90,8 @@ class Serverless:
     hooks: dict[str, str] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
     shift: LambdaShift | EcsShift | None = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """True for an ECS deployment without a replacement: nothing can be rolled back (user guide, ECS hooks)."""
+        return isinstance(self.shift, EcsShift) and self.shift.green is None

@@ -1,0 +1,374 @@
+"""Deployments to ECS over HTTP: task sets are replaced and listeners really forward elsewhere, on the virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from codepipeline_fixtures import ROLE, refused, whole_rig
+from ecs_deployments import CLUSTER, Containers, Service, appspec
+from lambda_deployments import STYLE, wait_for
+
+EVENTS = [
+    "BeforeInstall",
+    "Install",
+    "AfterInstall",
+    "AllowTestTraffic",
+    "AfterAllowTestTraffic",
+    "BeforeAllowTraffic",
+    "AllowTraffic",
+    "AfterAllowTraffic",
+]
+ROLLBACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]}
+CANARY = "CodeDeployDefault.ECSCanary10Percent5Minutes"
+LINEAR = "CodeDeployDefault.ECSLinear10PercentEvery1Minutes"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
+    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
+        yield Containers(rig)
+
+
+# --- the whole way --------------------------------------------------------------------------------
+
+
+def test_a_green_task_set_takes_over_from_the_blue_one(shop: Containers) -> None:
+    service = shop.service(size=3)
+    deployment = shop.deploy(service.group())
+    info = shop.end(deployment)
+    assert (info["status"], info["computePlatform"]) == ("Succeeded", "ECS")
+    assert info["instanceTerminationWaitTimeStarted"] is True
+    target = shop.target(deployment)
+    assert [each["lifecycleEventName"] for each in target["lifecycleEvents"]] == EVENTS
+    assert {each["status"] for each in target["lifecycleEvents"]} == {"Succeeded"}
+    assert target["targetId"] == f"{CLUSTER}:{service.name}"
+    assert target["targetArn"].endswith(f":service/{CLUSTER}/{service.name}")
+    assert shop.sets(deployment) == {"Blue": ("DRAINING", 0.0), "Green": ("PRIMARY", 100.0)}
+    green = next(each for each in target["taskSetsInfo"] if each["taskSetLabel"] == "Green")
+    assert (green["desiredCount"], green["runningCount"], green["pendingCount"]) == (3, 3, 0)
+    assert green["targetGroup"] == {"name": f"{service.name}-two"}
+    assert service.weights(service.prod) == {"two": 100}
+    assert set(service.weights(service.test)) == {"two"}
+    assert service.task_sets() == {"2": "PRIMARY"}
+
+
+def test_the_target_groups_swap_with_each_deployment(shop: Containers) -> None:
+    service = shop.service()
+    group = service.group()
+    for definition, served in (("web:2", "two"), ("web:3", "one")):
+        assert shop.end(shop.deploy(group, appspec(definition)))["status"] == "Succeeded"
+        assert set(service.weights(service.prod)) == {served}
+        assert service.task_sets() == {definition[-1]: "PRIMARY"}
+
+
+def test_without_a_test_listener_there_are_no_events_for_it(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(tested=False))
+    assert shop.end(deployment)["status"] == "Succeeded"
+    assert list(shop.events(deployment)) == [each for each in EVENTS if "TestTraffic" not in each]
+    assert service.weights(service.test) == {"one": 1}
+
+
+def test_a_canary_sets_the_listeners_weights(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(deploymentConfigName=CANARY))
+    shop.runs(deployment, "AllowTraffic")
+    wait_for(lambda: service.weights(service.prod) == {"one": 90, "two": 10})
+    assert shop.sets(deployment) == {"Blue": ("PRIMARY", 90.0), "Green": ("ACTIVE", 10.0)}
+    shop.advance(minutes=5)
+    assert shop.end(deployment)["status"] == "Succeeded"
+    assert service.weights(service.prod) == {"two": 100}
+
+
+def test_a_linear_shift_takes_ten_steps(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(deploymentConfigName=LINEAR))
+    shop.runs(deployment, "AllowTraffic")
+    for percent in range(10, 100, 10):
+        wait_for(partial(forwards, service, {"one": 100 - percent, "two": percent}))
+        shop.advance(minutes=1)
+    assert shop.end(deployment)["status"] == "Succeeded"
+
+
+def forwards(service: Service, weights: dict[str, int]) -> bool:
+    return service.weights(service.prod) == weights
+
+
+def test_rules_that_forward_to_the_pair_move_and_others_stay(shop: Containers) -> None:
+    service = shop.service()
+    condition = [{"Field": "path-pattern", "Values": ["/shop"]}]
+    other = [{"Field": "path-pattern", "Values": ["/health"]}]
+    fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "ContentType": "text/plain"}}
+    forward = {"Type": "forward", "TargetGroupArn": service.blue}
+    shop.elbv2.create_rule(ListenerArn=service.prod, Priority=1, Conditions=condition, Actions=[forward])
+    shop.elbv2.create_rule(ListenerArn=service.prod, Priority=2, Conditions=other, Actions=[fixed])
+    assert shop.end(shop.deploy(service.group()))["status"] == "Succeeded"
+    rules = {each["Priority"]: each for each in shop.elbv2.describe_rules(ListenerArn=service.prod)["Rules"]}
+    (moved,) = rules["1"]["Actions"]
+    assert [each["TargetGroupArn"] for each in moved["ForwardConfig"]["TargetGroups"]] == [service.green]
+    assert rules["1"]["Conditions"][0]["Values"] == ["/shop"]
+    assert rules["2"]["Actions"][0]["Type"] == "fixed-response"
+
+
+# --- waits ----------------------------------------------------------------------------------------
+
+
+def test_a_deployment_waits_for_a_person_before_traffic_moves(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(wait=60))
+    shop.reaches(deployment, "Ready")
+    assert shop.target(deployment)["status"] == "Ready"
+    assert set(service.weights(service.test)) == {"two"}
+    assert service.weights(service.prod) == {"one": 1}
+    with refused("InvalidDeploymentStatusException"):
+        shop.api.continue_deployment(deploymentId=deployment, deploymentWaitType="TERMINATION_WAIT")
+    shop.api.continue_deployment(deploymentId=deployment, deploymentWaitType="READY_WAIT")
+    assert shop.end(deployment)["status"] == "Succeeded"
+    with refused("DeploymentAlreadyCompletedException"):
+        shop.api.continue_deployment(deploymentId=deployment)
+
+
+def test_a_wait_that_runs_out_stops_the_deployment(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(wait=60))
+    shop.reaches(deployment, "Ready")
+    shop.advance(minutes=59)
+    assert shop.status(deployment) == "Ready"
+    shop.advance(minutes=2)
+    assert shop.end(deployment)["status"] == "Stopped"
+    assert service.weights(service.prod) == {"one": 1}
+    assert service.task_sets() == {"1": "PRIMARY", "2": "ACTIVE"}
+
+
+def test_the_blue_task_set_outlives_the_shift_until_its_time_is_over(shop: Containers) -> None:
+    service = shop.service()
+    group = service.group(keep=30)
+    deployment = shop.deploy(group)
+    wait_for(lambda: shop.get(deployment)["instanceTerminationWaitTimeStarted"])
+    assert shop.status(deployment) == "InProgress"
+    assert shop.sets(deployment) == {"Blue": ("ACTIVE", 0.0), "Green": ("PRIMARY", 100.0)}
+    with refused("DeploymentLimitExceededException"):
+        shop.deploy(group)
+    with refused("DeploymentIsNotInReadyStateException"):
+        shop.api.continue_deployment(deploymentId=deployment, deploymentWaitType="READY_WAIT")
+    shop.advance(minutes=30)
+    assert shop.end(deployment)["status"] == "Succeeded"
+    assert service.task_sets() == {"2": "PRIMARY"}
+
+
+@pytest.mark.parametrize("way", ["continue", "skip"])
+def test_the_termination_wait_can_be_ended(shop: Containers, way: str) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(keep=2880))
+    wait_for(lambda: shop.get(deployment)["instanceTerminationWaitTimeStarted"])
+    if way == "continue":
+        shop.api.continue_deployment(deploymentId=deployment, deploymentWaitType="TERMINATION_WAIT")
+    else:
+        shop.api.skip_wait_time_for_instance_termination(deploymentId=deployment)
+    assert shop.end(deployment)["status"] == "Succeeded"
+    assert service.task_sets() == {"2": "PRIMARY"}
+
+
+def test_a_blue_task_set_can_be_kept(shop: Containers) -> None:
+    service = shop.service()
+    assert shop.end(shop.deploy(service.group(keep=None)))["status"] == "Succeeded"
+    assert service.task_sets() == {"1": "ACTIVE", "2": "PRIMARY"}
+
+
+# --- rollbacks ------------------------------------------------------------------------------------
+
+
+def test_a_stop_in_the_termination_wait_goes_back_to_the_original_task_set(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(keep=60))
+    wait_for(lambda: shop.get(deployment)["instanceTerminationWaitTimeStarted"])
+    shop.api.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
+    info = shop.end(deployment)
+    assert info["status"] == "Stopped"
+    rollback = info["rollbackInfo"]["rollbackDeploymentId"]
+    assert (shop.end(rollback)["status"], shop.get(rollback)["creator"]) == ("Succeeded", "codeDeployRollback")
+    assert set(service.weights(service.prod)) == set(service.weights(service.test)) == {"one"}
+    assert service.task_sets() == {"1": "PRIMARY"}
+    assert shop.sets(rollback) == {"Blue": ("PRIMARY", 100.0), "Green": ("DRAINING", 0.0)}
+    shop.advance(minutes=61)
+    assert service.task_sets() == {"1": "PRIMARY"}
+
+
+def test_a_canary_that_is_stopped_without_rollback_stays_where_it_is(shop: Containers) -> None:
+    service = shop.service()
+    group = service.group(deploymentConfigName=CANARY)
+    deployment = shop.deploy(group)
+    wait_for(lambda: service.weights(service.prod) == {"one": 90, "two": 10})
+    shop.api.stop_deployment(deploymentId=deployment)
+    assert shop.end(deployment)["status"] == "Stopped"
+    assert service.weights(service.prod) == {"one": 90, "two": 10}
+    # The next deployment begins at the task set that is still the primary one.
+    again = shop.deploy(group, appspec("web:3"), deploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
+    assert shop.end(again)["status"] == "Succeeded"
+    assert service.weights(service.prod) == {"two": 100}
+    assert service.task_sets() == {"3": "PRIMARY"}
+
+
+def test_a_failed_test_of_the_new_task_set_restores_the_beginning(shop: Containers) -> None:
+    service, hook = shop.service(), shop.hook("Failed")
+    deployment = shop.deploy(service.group(autoRollbackConfiguration=ROLLBACK), appspec(AfterAllowTestTraffic=hook))
+    info = shop.end(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
+    assert shop.end(info["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"
+    assert set(service.weights(service.test)) == {"one"}
+    assert service.task_sets() == {"1": "PRIMARY"}
+
+
+def test_a_failure_without_rollback_leaves_things_as_they_are(shop: Containers) -> None:
+    service, hook = shop.service(), shop.hook("Failed")
+    deployment = shop.deploy(service.group(), appspec(AfterAllowTestTraffic=hook))
+    assert shop.end(deployment)["status"] == "Failed"
+    assert set(service.weights(service.test)) == {"two"}
+    assert service.task_sets() == {"1": "PRIMARY", "2": "ACTIVE"}
+
+
+def test_nothing_is_rolled_back_before_the_new_task_set_exists(shop: Containers) -> None:
+    service, hook = shop.service(), shop.hook("Failed")
+    deployment = shop.deploy(service.group(autoRollbackConfiguration=ROLLBACK), appspec(BeforeInstall=hook))
+    info = shop.end(deployment)
+    assert info["status"] == "Failed"
+    assert set(info["rollbackInfo"]) == {"rollbackMessage"}
+    assert service.task_sets() == {"1": "PRIMARY"}
+
+
+def test_hooks_run_in_their_order(shop: Containers) -> None:
+    service = shop.service()
+    order = ["BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"]
+    hooks = {event: shop.hook("Succeeded") for event in order}
+    deployment = shop.deploy(service.group(), appspec(**hooks))
+    assert shop.end(deployment)["status"] == "Succeeded"
+    assert {shop.told(hook)["DeploymentId"] for hook in hooks.values()} == {deployment}
+    times = [each["startTime"] for each in shop.target(deployment)["lifecycleEvents"]]
+    assert times == sorted(times)
+
+
+# --- what cannot be -------------------------------------------------------------------------------
+
+
+def test_a_task_definition_that_does_not_exist_fails_the_installation(shop: Containers) -> None:
+    service = shop.service()
+    deployment = shop.deploy(service.group(), appspec("nothing:1"))
+    info = shop.end(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "ECS_UPDATE_ERROR")
+    assert shop.events(deployment)["Install"] == "Failed"
+    assert service.task_sets() == {"1": "PRIMARY"}
+
+
+def test_a_service_that_went_fails_the_deployment(shop: Containers) -> None:
+    service = shop.service()
+    group = service.group()
+    shop.ecs.delete_service(cluster=CLUSTER, service=service.name, force=True)
+    info = shop.end(shop.deploy(group))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "INVALID_ECS_SERVICE")
+
+
+def test_a_listener_that_went_fails_the_deployment(shop: Containers) -> None:
+    service = shop.service()
+    group = service.group()
+    shop.elbv2.delete_listener(ListenerArn=service.prod)
+    info = shop.end(shop.deploy(group))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "ELASTIC_LOAD_BALANCING_INVALID")
+
+
+def test_operations_for_instances_refuse_the_platform(shop: Containers) -> None:
+    deployment = shop.deploy(shop.service().group())
+    shop.end(deployment)
+    with refused("InvalidComputePlatformException"):
+        shop.api.list_deployment_instances(deploymentId=deployment)
+    with refused("InvalidComputePlatformException"):
+        shop.api.get_deployment_instance(deploymentId=deployment, instanceId="i-1")
+    with refused("InvalidComputePlatformException"):
+        shop.api.batch_get_deployment_instances(deploymentId=deployment, instanceIds=["i-1"])
+
+
+def without(settings: dict[str, Any], *path: Any) -> dict[str, Any]:
+    """The settings without the member at that path."""
+    inner: Any = settings
+    for each in path[:-1]:
+        inner = inner[each]
+    del inner[path[-1]]
+    return settings
+
+
+PAIR = ("loadBalancerInfo", "targetGroupPairInfoList", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (("deploymentStyle",), "InvalidDeploymentStyle"),
+        (("ecsServices",), "InvalidECSService"),
+        (("ecsServices", 0, "clusterName"), "InvalidECSService"),
+        (("loadBalancerInfo",), "InvalidLoadBalancerInfo"),
+        ((*PAIR, "targetGroups", 0), "InvalidTargetGroupPair"),
+        ((*PAIR, "prodTrafficRoute"), "InvalidTargetGroupPair"),
+        (("blueGreenDeploymentConfiguration",), "InvalidBlueGreenDeploymentConfiguration"),
+        (("blueGreenDeploymentConfiguration", "deploymentReadyOption"), "InvalidBlueGreenDeploymentConfiguration"),
+    ],
+)
+def test_a_group_needs_its_settings(shop: Containers, path: tuple[Any, ...], code: str) -> None:
+    settings = without(shop.service().settings(), *path)
+    with refused(f"{code}Exception"):
+        shop.api.create_deployment_group(
+            applicationName="shop", deploymentGroupName="incomplete", serviceRoleArn=ROLE, **settings
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"autoScalingGroups": ["web"]}, "InvalidAutoScalingGroup"),
+        ({"ecsServices": [{"clusterName": CLUSTER, "serviceName": "nothing"}]}, "InvalidECSService"),
+        ({"ecsServices": [{"clusterName": CLUSTER, "serviceName": "x"}] * 2}, "ECSServiceMappingLimitExceeded"),
+        ({"deploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce"}, "InvalidDeploymentConfigName"),
+        ({"deploymentStyle": {**STYLE, "deploymentType": "IN_PLACE"}}, "InvalidDeploymentStyle"),
+    ],
+)
+def test_a_group_refuses_settings_that_do_not_fit(shop: Containers, changes: dict[str, Any], code: str) -> None:
+    settings = {**shop.service().settings(), **changes}
+    with refused(f"{code}Exception"):
+        shop.api.create_deployment_group(
+            applicationName="shop", deploymentGroupName="odd", serviceRoleArn=ROLE, **settings
+        )
+
+
+@pytest.mark.parametrize(("wait", "keep"), [(7201, 0), (None, 2881)])
+def test_waits_have_their_limits(shop: Containers, wait: int | None, keep: int) -> None:
+    with refused("InvalidBlueGreenDeploymentConfigurationException"):
+        shop.service().group(wait=wait, keep=keep)
+
+
+def test_a_service_belongs_to_one_group(shop: Containers) -> None:
+    service = shop.service()
+    service.group()
+    with refused("ECSServiceMappingLimitExceededException"):
+        shop.api.create_deployment_group(
+            applicationName="shop", deploymentGroupName="second", serviceRoleArn=ROLE, **service.settings()
+        )
+    # Its own group may be updated.
+    shop.api.update_deployment_group(
+        applicationName="shop", currentDeploymentGroupName=service.name, deploymentConfigName=CANARY
+    )
+
+
+def test_a_service_under_another_controller_is_refused(shop: Containers) -> None:
+    shop.ecs.create_service(cluster=CLUSTER, serviceName="rolling", taskDefinition="web:1", desiredCount=1)
+    settings = {**shop.service().settings(), "ecsServices": [{"clusterName": CLUSTER, "serviceName": "rolling"}]}
+    with refused("InvalidECSServiceException", "CODE_DEPLOY deployment controller"):
+        shop.api.create_deployment_group(
+            applicationName="shop", deploymentGroupName="rolling", serviceRoleArn=ROLE, **settings
+        )
+
+
+@pytest.mark.parametrize("kind", ["String", "GitHub"])
+def test_revisions_of_other_platforms_are_refused(shop: Containers, kind: str) -> None:
+    with refused("InvalidRevisionException"):
+        shop.deploy(shop.service().group(), appspec(kind=kind))
