@@ -67,7 +67,7 @@ def credentials_of(job: WorkerJob) -> Credentials | None:
 def _assume_role(job: WorkerJob) -> Credentials:
     attempt = job.attempt
     sts = attempt.world.moto.client("sts", attempt.pipeline.account, attempt.run.region)
-    role = (attempt.run.action.role_arn or attempt.execution.definition.role_arn).rpartition("/")[2]
+    role = (attempt.run.action.role_arn or attempt.execution.definition.role_arn).partition(":role/")[2]
     answer = sts.assume_role(
         # The role of another account would give keys of that account, whose buckets are not these.
         RoleArn=f"arn:aws:iam::{attempt.pipeline.account}:role/{role}",
