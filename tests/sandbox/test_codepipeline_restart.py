@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +164,39 @@ def test_commands_are_begun_again(state_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     until(lambda: asked(pipelines))
     assert condition_status(pipelines, "Approve") == "Succeeded"
+
+
+def test_a_message_that_was_not_delivered_is_published_again(state_dir: Path) -> None:
+    heard: list[str] = []
+    is_over = threading.Event()
+
+    class Subscriber(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            envelope = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if envelope["Type"] == "Notification":
+                heard.append(json.loads(envelope["Message"])["approval"]["token"])
+                is_over.wait(20)  # no answer: the delivery is under way for as long as the sandbox lives
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Subscriber)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        before = launcher.start(state_dir)
+        sns = client(before, "sns")
+        topic = sns.create_topic(Name="approvals")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/")
+        pipelines = created(before, stage("Approve", approval(configuration={"NotificationArn": topic})))
+        until(lambda: heard)
+        token = asked(pipelines)["token"]
+        kill(before)
+        launcher.start(state_dir)
+        until(lambda: len(heard) > 1)
+        assert set(heard) == {token}
+    finally:
+        is_over.set()
+        server.shutdown()
+        server.server_close()

@@ -260,6 +260,12 @@ def test_what_only_v2_has_makes_it_v2(rig: Rig) -> None:
     assert rig.cp.create_pipeline(pipeline=declared)["pipeline"]["pipelineType"] == "V2"
 
 
+def test_a_commands_action_makes_it_v2(rig: Rig) -> None:
+    declared = made(READ, stage("Run", COMMANDS), pipelineType=None)
+    declared["name"] = rig.name()
+    assert rig.cp.create_pipeline(pipeline=declared)["pipeline"]["pipelineType"] == "V2"
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,8}", fullmatch=True)

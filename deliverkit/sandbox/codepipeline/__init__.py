@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.sandbox.codepipeline.builds.workshop import Workshop
+from deliverkit.sandbox.codepipeline.engine import MovingParts
 from deliverkit.sandbox.codepipeline.operations import OPERATIONS
 from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.operations import Service
@@ -22,5 +22,4 @@ def install(world: World) -> Engine:
     for name, operation in OPERATIONS.items():
         service.operation(name)(operation)
     world.add_service(service)
-    workshop = world.parts[Workshop] = Workshop(world)
-    return workshop
+    return MovingParts(world)

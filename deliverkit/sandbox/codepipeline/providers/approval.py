@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deliverkit.sandbox.codepipeline import errors
+from deliverkit.sandbox.codepipeline.announcements import Announcement, announce, failure_of, sns_of
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
 from deliverkit.sandbox.codepipeline.state import Failure, Outcome
@@ -58,7 +58,7 @@ class ManualApproval:
         job.run.token = job.run.external_id = job.run.id
         job.after(timeout, partial(_expire, job))
         if topic is not None:
-            _announce(job, topic, timeout)
+            announce(_announcement(job, topic, timeout))
         return None
 
 
@@ -72,39 +72,16 @@ def _unusable(job: Job, topic: str) -> Failure | None:
     if topic.endswith(".fifo"):
         return Failure("ConfigurationError", f"The Amazon SNS topic {topic} is a FIFO topic, which is not supported")
     try:
-        _sns(job).get_topic_attributes(TopicArn=topic)
+        sns_of(job).get_topic_attributes(TopicArn=topic)
     except ClientError as error:
-        return _failure(topic, error)
+        return failure_of(topic, error)
     return None
 
 
-def _announce(job: Job, topic: str, timeout: timedelta) -> None:
-    """Send the approval's message; the action fails when the topic does not take it."""
+def _announcement(job: Job, topic: str, timeout: timedelta) -> Announcement:
     pipeline, action = _shortened(job.pipeline.name), _shortened(job.run.action.name)
     subject = f"APPROVAL NEEDED: AWS CodePipeline {pipeline} for action {action}"
-    message = json.dumps(_message(job, timeout))
-    # Delivery calls subscribers, who may call the sandbox before they answer: never under the world's lock.
-    threading.Thread(
-        target=_publish, args=(job, topic, subject[:100], message), name="sandbox-approval", daemon=True
-    ).start()
-
-
-def _publish(job: Job, topic: str, subject: str, message: str) -> None:
-    try:
-        _sns(job).publish(TopicArn=topic, Subject=subject, Message=message)
-    except ClientError as error:
-        with job.world.lock:
-            job.end(Outcome(failure=_failure(topic, error)))
-
-
-def _sns(job: Job) -> Any:
-    return job.world.moto.client("sns", job.pipeline.account, job.run.region)
-
-
-def _failure(topic: str, error: ClientError) -> Failure:
-    told = error.response["Error"]
-    code = "PermissionError" if told["Code"] in ("AuthorizationError", "AccessDenied") else "ConfigurationError"
-    return Failure(code, f"The Amazon SNS topic {topic} cannot be published to: {told['Message']}")
+    return Announcement(job, topic, subject[:100], json.dumps(_message(job, timeout)))
 
 
 def _message(job: Job, timeout: timedelta) -> dict[str, Any]:
