@@ -90,7 +90,7 @@ class Balanced:
     def group(self, **settings: Any) -> str:
         name = self.name("balanced")
         self.api.create_deployment_group(
-            applicationName="shop", deploymentGroupName=name, serviceRoleArn=ROLE, **settings
+            **{"applicationName": "shop", "deploymentGroupName": name, "serviceRoleArn": ROLE, **settings}
         )
         return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deliverkit.sandbox.codedeploy import scheduling
+from deliverkit.sandbox.codedeploy.service_role import role_obstacle
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Store
 from deliverkit.sandbox.codedeploy.traffic import balancers_of
 from deliverkit.sandbox.kernel.world import World
@@ -27,7 +28,7 @@ def failed(code: str, message: str) -> Ending:
 
 def obstacle(world: World, deployment: Deployment) -> Ending | None:
     """Why the deployment cannot begin, whatever its instances."""
-    return missing_part(world, deployment) or _unusable(world, deployment)
+    return missing_part(world, deployment) or role_obstacle(world, deployment) or _unusable(world, deployment)
 
 
 def missing_part(world: World, deployment: Deployment) -> Ending | None:

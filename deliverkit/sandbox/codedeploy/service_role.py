@@ -1,0 +1,69 @@
+"""Whether the group's service role lets CodeDeploy do its work, when policies are enforced (user guide, error-codes).
+
+Asked for once, at a deployment's start: the rights without which it cannot find or move its instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deliverkit.sandbox.access.callers import Caller, role_caller, role_trust
+from deliverkit.sandbox.access.enforcement import is_enforced
+from deliverkit.sandbox.access.policy import Decision, decide, trusts
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.kernel.world import World
+
+PRINCIPAL = "codedeploy.amazonaws.com"
+_TARGET_GROUPS = ("DescribeTargetGroups", "DescribeTargetHealth", "RegisterTargets", "DeregisterTargets")
+_CLASSIC = (
+    "DescribeInstanceHealth",
+    "RegisterInstancesWithLoadBalancer",
+    "DeregisterInstancesFromLoadBalancer",
+)
+
+
+def role_obstacle(world: World, deployment: Deployment) -> Ending | None:
+    """A failure when the role does not exist, does not trust CodeDeploy, or lacks a right."""
+    if not is_enforced(world):
+        return None
+    group = deployment.group
+    role_arn = str(group.settings["serviceRoleArn"])
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    caller = role_caller(world.moto, account, name, f"arn:aws:sts::{account}:assumed-role/{name}/codedeploy")
+    if caller is None:
+        return _failed("IAM_ROLE_MISSING", f"The IAM role {role_arn} of the deployment group does not exist.")
+    trust = role_trust(world.moto, caller.role_arn) or {}
+    if trusts(trust, (PRINCIPAL, f"codedeploy.{group.region}.amazonaws.com"), "sts:AssumeRole", {}) is not (
+        Decision.ALLOWED
+    ):
+        return _failed("IAM_ROLE_PERMISSIONS", f"CodeDeploy may not assume the IAM role {role_arn}.")
+    missing = next((action for action in _needed(deployment) if not _may(caller, action, group.region)), None)
+    if missing is None:
+        return None
+    code = "AUTO_SCALING_IAM_ROLE_PERMISSIONS" if missing.startswith("autoscaling:") else "IAM_ROLE_PERMISSIONS"
+    return _failed(code, f"The IAM role {role_arn} does not give CodeDeploy permission to perform {missing}.")
+
+
+def _failed(code: str, message: str) -> Ending:
+    return Ending("Failed", code, message)
+
+
+def _needed(deployment: Deployment) -> Iterator[str]:
+    """The actions of the deployment, those of instances first."""
+    yield "ec2:DescribeInstances"
+    if deployment.group.settings.get("autoScalingGroups"):
+        yield "autoscaling:DescribeAutoScalingGroups"
+        yield "autoscaling:PutLifecycleHook"
+    options = deployment.blue_green.options if deployment.blue_green and deployment.is_blue_green else {}
+    if (options.get("greenFleetProvisioningOption") or {}).get("action") == "COPY_AUTO_SCALING_GROUP":
+        yield "autoscaling:CreateAutoScalingGroup"
+    if not deployment.controls_traffic:
+        return
+    for kind, actions in (("targetGroupInfoList", _TARGET_GROUPS), ("elbInfoList", _CLASSIC)):
+        if deployment.balancers.get(kind):
+            yield from (f"elasticloadbalancing:{action}" for action in actions)
+
+
+def _may(caller: Caller, action: str, region: str) -> bool:
+    keys = {"aws:requestedregion": [region], "aws:principalarn": [caller.role_arn]}
+    return all(decide(each, action, "*", keys) is Decision.ALLOWED for each in (caller.policies, *caller.limits))

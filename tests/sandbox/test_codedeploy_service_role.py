@@ -1,0 +1,106 @@
+"""The service role of a deployment group, when policies are enforced: what it lacks fails its deployments."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from codedeploy_fleet import Fleet
+from codedeploy_traffic import IN_PLACE, Balanced, tagged, targets
+from codepipeline_fixtures import Rig, whole_rig
+
+
+def trust(service: str) -> dict[str, Any]:
+    return {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+
+
+CODEDEPLOY = trust("codedeploy.amazonaws.com")
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
+    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
+        as_root(rig)
+        made = Balanced(Fleet(rig))
+        body = json.dumps({"is_enforced": True}).encode()
+        with urllib.request.urlopen(f"{rig.sandbox.endpoint}/_sandbox/access", body, timeout=10) as answer:
+            assert answer.status == 200
+        yield made
+
+
+def as_root(rig: Rig) -> None:
+    """From here on the rig's clients are root's, to whom nothing is denied."""
+
+    def client(service: Any, region: str = "us-east-1", **_: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=rig.sandbox.endpoint,
+            region_name=region,
+            aws_access_key_id="sandbox",
+            aws_secret_access_key="sandbox",
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    rig.client = client  # type: ignore[method-assign]
+    rig.s3 = client("s3")
+
+
+def role(balanced: Balanced, *actions: str, principal: Any = CODEDEPLOY) -> str:
+    iam, name = balanced.fleet.rig.client("iam"), balanced.name("role")
+    arn = iam.create_role(RoleName=name, Path="/service/", AssumeRolePolicyDocument=json.dumps(principal))["Role"][
+        "Arn"
+    ]
+    if actions:
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+    return str(arn)
+
+
+def deployed(balanced: Balanced, arn: str, **settings: Any) -> Any:
+    fleet = balanced.name("fleet")
+    balanced.launch(1, fleet=fleet)
+    group = balanced.group(ec2TagFilters=tagged(fleet), serviceRoleArn=arn, **settings)
+    return balanced.fleet.end(balanced.fleet.redeploy(group, balanced.revision()))
+
+
+EC2, BALANCING = "ec2:DescribeInstances", "elasticloadbalancing:*"
+
+
+def test_a_role_that_may_everything_it_needs_deploys(balanced: Balanced) -> None:
+    assert deployed(balanced, role(balanced, EC2))["status"] == "Succeeded"
+
+
+def test_a_role_that_does_not_exist_is_missing(balanced: Balanced) -> None:
+    info = deployed(balanced, "arn:aws:iam::123456789012:role/nobody")
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "IAM_ROLE_MISSING")
+    assert info["deploymentOverview"]["Skipped"] == 0
+
+
+@pytest.mark.parametrize(
+    ("actions", "principal", "text"),
+    [
+        ((EC2,), trust("ec2.amazonaws.com"), "may not assume"),
+        ((), CODEDEPLOY, EC2),
+        ((EC2, "elasticloadbalancing:Describe*"), CODEDEPLOY, "elasticloadbalancing:RegisterTargets"),
+    ],
+)
+def test_a_role_that_lacks_a_right_fails_the_deployment(
+    balanced: Balanced, actions: tuple[str, ...], principal: Any, text: str
+) -> None:
+    behind = targets(balanced.target_group())
+    info = deployed(balanced, role(balanced, *actions, principal=principal), deploymentStyle=IN_PLACE, **behind)
+    assert info["errorInformation"]["code"] == "IAM_ROLE_PERMISSIONS"
+    assert text in info["errorInformation"]["message"]
+
+
+def test_rights_of_auto_scaling_have_a_code_of_their_own(balanced: Balanced) -> None:
+    arn = role(balanced, EC2, BALANCING)
+    info = deployed(balanced, arn, autoScalingGroups=[balanced.scaling_group(1)])
+    assert info["errorInformation"]["code"] == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
+    assert "autoscaling:DescribeAutoScalingGroups" in info["errorInformation"]["message"]
