@@ -12,6 +12,7 @@ from typing import Any
 
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.moto_client import in_process_client
+from deliverkit.sandbox.moto_repairs import repair
 
 WsgiApp = Any
 
@@ -68,6 +69,7 @@ class MotoBase:
         if self._app is None:
             from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  (0.5 s to import)
 
+            repair()
             self._app = DomainDispatcherApplication(create_backend_app)
         return self._app
 
@@ -129,8 +131,12 @@ class MotoBase:
 
     def instance_keys(self, account: str, instance_id: str) -> tuple[str, str, str]:
         """Access key, secret and token of an instance's role session, so that its requests are its account's."""
-        role = f"arn:aws:iam::{account}:role/deliverkit-sandbox-instance"
-        answer = self.client("sts", account, "us-east-1").assume_role(RoleArn=role, RoleSessionName=instance_id)
+        return self.session_keys(f"arn:aws:iam::{account}:role/deliverkit-sandbox-instance", instance_id)
+
+    def session_keys(self, role_arn: str, session: str) -> tuple[str, str, str]:
+        """Access key, secret and token of a session of a role, made by STS."""
+        account = role_arn.split(":")[4]
+        answer = self.client("sts", account, "us-east-1").assume_role(RoleArn=role_arn, RoleSessionName=session)
         found = answer["Credentials"]
         return str(found["AccessKeyId"]), str(found["SecretAccessKey"]), str(found["SessionToken"])
 

@@ -6,10 +6,9 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from deliverkit.sandbox.codepipeline import starts
+from deliverkit.sandbox.codepipeline import changes, starts
 from deliverkit.sandbox.codepipeline.definition import Action
-from deliverkit.sandbox.codepipeline.providers import source_s3
-from deliverkit.sandbox.codepipeline.state import Pipeline, Trigger
+from deliverkit.sandbox.codepipeline.state import Pipeline
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
@@ -21,7 +20,7 @@ IDLE = timedelta(days=30)
 
 def polling_sources(pipeline: Pipeline) -> list[Action]:
     """The sources of the newest version that poll."""
-    return [action for action in pipeline.current.sources if source_s3.polls(action)]
+    return [action for action in pipeline.current.sources if changes.detects(action)]
 
 
 def watch(world: World, pipeline: Pipeline) -> None:
@@ -52,10 +51,10 @@ def _is_idle(world: World, pipeline: Pipeline) -> bool:
 
 
 def _look(world: World, pipeline: Pipeline, action: Action) -> None:
-    version = source_s3.newest_version(world, pipeline.account, action)
+    version = changes.newest(world, pipeline, action)
     if version is None or pipeline.seen.get(action.name) == version:
         return
     # At the limit of executions the revision stays unseen: the next look tries again.
     with suppress(ApiError):
-        starts.begin(world, pipeline, Trigger("PollForSourceChanges", action.name))
+        starts.begin(world, pipeline, changes.trigger(action))
         pipeline.seen[action.name] = version

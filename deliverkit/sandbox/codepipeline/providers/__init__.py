@@ -7,20 +7,34 @@ from collections.abc import Mapping
 from deliverkit.sandbox.codepipeline.definition import ActionType
 from deliverkit.sandbox.codepipeline.providers.approval import ManualApproval
 from deliverkit.sandbox.codepipeline.providers.build_codebuild import CodeBuild
+from deliverkit.sandbox.codepipeline.providers.cloudformation import CloudFormationDeploy
 from deliverkit.sandbox.codepipeline.providers.compute_commands import Commands
 from deliverkit.sandbox.codepipeline.providers.deploy_codedeploy import CodeDeployDeploy
+from deliverkit.sandbox.codepipeline.providers.deploy_ecs import EcsBlueGreenDeploy, EcsDeploy
+from deliverkit.sandbox.codepipeline.providers.deploy_s3 import S3Deploy
 from deliverkit.sandbox.codepipeline.providers.lambda_invoke import LambdaInvoke
 from deliverkit.sandbox.codepipeline.providers.provider import Provider
+from deliverkit.sandbox.codepipeline.providers.source_ecr import EcrSource
+from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, ConnectionSource
 from deliverkit.sandbox.codepipeline.providers.source_s3 import S3Source
+from deliverkit.sandbox.codepipeline.providers.step_functions import StepFunctionsInvoke
 
 PROVIDERS: Mapping[ActionType, Provider] = {
     provider.kind.type: provider
     for provider in (
         S3Source(),
+        CodeCommitSource(),
+        ConnectionSource(),
+        EcrSource(),
         CodeBuild("Build"),
         CodeBuild("Test"),
         Commands(),
         CodeDeployDeploy(),
+        S3Deploy(),
+        CloudFormationDeploy(),
+        EcsDeploy(),
+        EcsBlueGreenDeploy(),
+        StepFunctionsInvoke(),
         ManualApproval(),
         LambdaInvoke(),
     )

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import artifacts
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
-from deliverkit.sandbox.codepipeline.providers.provider import STEP, Job, Kind
-from deliverkit.sandbox.codepipeline.state import Artifact, Outcome
+from deliverkit.sandbox.codepipeline.providers import deployment
+from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
+from deliverkit.sandbox.codepipeline.state import Artifact
 from deliverkit.sandbox.kernel.errors import ApiError
-
-TIMEOUT = timedelta(days=5)
-"""CodePipeline user guide, quotas: CodeDeploy actions."""
-_FAILURES = {
-    "ApplicationDoesNotExistException": "ConfigurationError",
-    "DeploymentGroupDoesNotExistException": "ConfigurationError",
-    "DeploymentConfigDoesNotExistException": "ConfigurationError",
-    "AccessDeniedException": "PermissionError",
-}
 
 
 class CodeDeployDeploy:
@@ -38,8 +28,7 @@ class CodeDeployDeploy:
 
     def entity_url(self, action: Action, region: str) -> str:
         """The console's page of the deployment group."""
-        application, group = action.configuration["ApplicationName"], action.configuration["DeploymentGroupName"]
-        return f"{_console(region)}/applications/{application}/deployment-groups/{group}"
+        return deployment.group_url(action.configuration, region)
 
     def start(self, job: Job) -> None:
         """Create the deployment."""
@@ -51,26 +40,7 @@ class CodeDeployDeploy:
             }
         except ApiError as error:
             return job.fail("ConfigurationError", artifacts.unusable(job, error))
-        try:
-            answer = job.world.call("codedeploy", "CreateDeployment", request, job.context)
-        except ApiError as error:
-            return job.fail(_FAILURES.get(error.code, "JobFailed"), error.message)
-        job.run.external_id = answer["deploymentId"]
-        job.run.external_url = f"{_console(job.run.region)}/deployments/{job.run.external_id}"
-        return self._watch(job, job.world.clock.now() + TIMEOUT)
-
-    def _watch(self, job: Job, until: datetime) -> None:
-        identity = {"deploymentId": job.run.external_id}
-        deployment: Any = job.world.call("codedeploy", "GetDeployment", identity, job.context)["deploymentInfo"]
-        match deployment["status"]:
-            case "Succeeded":
-                return job.succeed(Outcome(summary="Deployment Succeeded"))
-            # A deployment that CodeDeploy rolled back is Failed or Stopped itself: the rollback is another deployment.
-            case "Failed" | "Stopped":
-                return job.fail("JobFailed", _reason(deployment), summary=f"Deployment {deployment['status']}")
-        if job.world.clock.now() >= until:
-            return job.fail("JobFailed", f"The action timed out while deployment {job.run.external_id} was running")
-        return job.after(STEP, partial(self._watch, job, until))
+        return deployment.create(job, request)
 
 
 def _revision(job: Job, artifact: Artifact) -> dict[str, Any]:
@@ -91,14 +61,3 @@ def _bundle_type(body: bytes) -> str:
     if body.startswith(b"\x1f\x8b"):
         return "tgz"
     return "tar" if body[257:262] == b"ustar" else "zip"
-
-
-def _reason(deployment: Any) -> str:
-    error = deployment.get("errorInformation")
-    if not error:
-        return f"Deployment {deployment['deploymentId']} {deployment['status'].lower()}"
-    return f"{error['message']} (Error code: {error['code']})"
-
-
-def _console(region: str) -> str:
-    return f"https://console.aws.amazon.com/codesuite/codedeploy/home?region={region}#"
