@@ -168,8 +168,7 @@ def test_a_build_runs_its_phases_exports_variables_and_packs_its_files(rig: Rig)
     name = project(rig, "whole", GREETING="declared")
     variables = json.dumps([{"name": "GREETING", "value": "#{codepipeline.PipelineExecutionId}", "type": "PLAINTEXT"}])
     shop = build(name, configuration={"EnvironmentVariables": variables}, outputArtifacts=[{"name": "Built"}])
-    ask = {"name": "Ask", "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
-           "configuration": {"CustomData": "#{built.VERSION} in #{built.COLOUR}"}}  # fmt: skip
+    ask = action("Ask", "Approval/Manual", {"CustomData": "#{built.VERSION} in #{built.COLOUR}"})
     pipeline = rig.create(stage("Build", shop), stage("Approve", ask))
     execution = rig.first_execution(pipeline)
     token = rig.token(pipeline)
@@ -185,23 +184,23 @@ def test_a_build_runs_its_phases_exports_variables_and_packs_its_files(rig: Rig)
 
 
 @pytest.mark.parametrize(
-    ("buildspec", "text"),
+    ("buildspec", "code", "text"),
     [
-        ("version: 0.2\nphases: {build: {commands: [echo before, exit 7, echo after]}}\n", "exit status 7"),
-        ("version: 0.2\nphases: {deploy: {commands: [ls]}}\n", "deploy is no phase"),
-        ("version: 0.2\nphases: {build: {commands: [ls]}}\nartifacts: {files: [gone.txt]}\n", "gone.txt"),
-        ("version: 3\nphases: {}\n", "version"),
-        ("version: 0.2\nphases: [\n", "YAML_FILE_ERROR"),
+        ("phases: {build: {commands: [echo before, (exit 7), echo after]}}", "JobFailed", "exit status 7"),
+        ("phases: {build: {commands: [ls]}}\nartifacts: {files: [gone.txt]}", "JobFailed", "gone.txt"),
+        ("phases: {build: {commands: [ls]}}\nartifacts: {files: ['../*']}", "JobFailed", "../*"),
+        ("phases: {deploy: {commands: [ls]}}", "ConfigurationError", "deploy"),
+        ("phases: [", "ConfigurationError", "no YAML"),
     ],
 )
-def test_a_build_that_fails_says_why(rig: Rig, buildspec: str, text: str) -> None:
+def test_a_build_that_fails_says_why(rig: Rig, buildspec: str, code: str, text: str) -> None:
     rig.put(zipped({"a": "b"}))
-    name = project(rig, f"failing-{abs(hash(buildspec))}", buildspec)
+    name = project(rig, f"failing-{abs(hash(buildspec))}", f"version: 0.2\n{buildspec}\n")
     shop = build(name, outputArtifacts=[{"name": "Built"}])
     pipeline, execution, end = run(rig, stage("Build", shop))
     assert end == "Failed"
-    code, message = error_of(rig, pipeline, execution, "Build")
-    assert code == "JobFailed"
+    told, message = error_of(rig, pipeline, execution, "Build")
+    assert told == code
     assert text in message
 
 
@@ -281,20 +280,22 @@ def stack(name: str, mode: str, **more: str) -> dict[str, Any]:
 
 
 def test_a_stack_is_created_changed_and_deleted(rig: Rig) -> None:
-    rig.put(zipped({"template.json": json.dumps(TEMPLATE), "names.json": json.dumps({"queue": "orders"})}))
+    later = {**TEMPLATE, "Outputs": {"Called": {"Value": "returns"}}}
+    files = {"template.json": TEMPLATE, "names.json": {"queue": "orders"}, "later.json": later}
+    rig.put(zipped({name: json.dumps(text) for name, text in files.items()}))
     overrides = json.dumps({"Name": {"Fn::GetParam": ["Bundle", "names.json", "queue"]}})
     create = stack("Create", "CREATE_UPDATE", TemplatePath="Bundle::template.json", ParameterOverrides=overrides)
     pipeline, execution, end = run(rig, stage("Deploy", create))
     assert end == "Succeeded", error_of(rig, pipeline, execution, "Create")
     assert detail(rig, pipeline, execution, "Create")["output"]["outputVariables"]["Url"].endswith("/orders")
 
-    renamed = json.dumps({"Name": "returns"})
-    change = {"TemplatePath": "Bundle::template.json", "ChangeSetName": "next", "ParameterOverrides": renamed}
+    same = json.dumps({"Name": "orders"})
+    change = {"TemplatePath": "Bundle::later.json", "ChangeSetName": "next", "ParameterOverrides": same}
     replace = stack("Replace", "CHANGE_SET_REPLACE", **change)
     execute = {**stack("Execute", "CHANGE_SET_EXECUTE", ChangeSetName="next"), "runOrder": 2}
     pipeline, execution, end = run(rig, stage("Deploy", replace, execute))
     assert end == "Succeeded", error_of(rig, pipeline, execution, "Replace")
-    assert detail(rig, pipeline, execution, "Execute")["output"]["outputVariables"]["Url"].endswith("/returns")
+    assert detail(rig, pipeline, execution, "Execute")["output"]["outputVariables"]["Called"] == "returns"
 
     _, _, end = run(
         rig, stage("Deploy", stack("Delete", "DELETE_ONLY"), {**stack("Again", "DELETE_ONLY"), "runOrder": 2})
@@ -325,6 +326,9 @@ def test_a_stack_whose_template_cannot_be_had_is_a_configuration_error(
 
 
 # --- sources --------------------------------------------------------------------------------------
+
+
+CONNECTION = "arn:aws:codestar-connections:us-east-1:123456789012:connection/1"
 
 
 def commit(place: Path, message: str, **files: str) -> str:
@@ -394,9 +398,8 @@ def test_a_pushed_commit_of_codecommit_starts_the_pipeline(rig: Rig, tmp_path: P
 def test_a_connection_reads_the_repository_that_was_put_there(rig: Rig) -> None:
     place = rig.sandbox.state_dir / "connections/acme/shop"
     first = commit(place, "From the hub", file="x")
-    arn = "arn:aws:codestar-connections:us-east-1:123456789012:connection/1"
     read = git_source(
-        "Source/CodeStarSourceConnection", ConnectionArn=arn, FullRepositoryId="acme/shop", DetectChanges="false"
+        "Source/CodeStarSourceConnection", ConnectionArn=CONNECTION, FullRepositoryId="acme/shop", DetectChanges="false"
     )
     name, execution, end = run(
         rig, stage("Source", read), stage("Approve", on("Run", "Compute/Commands", {}, commands=["test -f file"]))
@@ -406,7 +409,7 @@ def test_a_connection_reads_the_repository_that_was_put_there(rig: Rig) -> None:
     assert (variables["CommitId"], variables["FullRepositoryName"], variables["ConnectionArn"]) == (
         first,
         "acme/shop",
-        arn,
+        CONNECTION,
     )
 
 
@@ -414,10 +417,13 @@ def test_a_connection_reads_the_repository_that_was_put_there(rig: Rig) -> None:
     ("kind", "configuration", "text"),
     [
         ("Source/CodeCommit", {"RepositoryName": "nobody", "PollForSourceChanges": "false"}, "nobody does not exist"),
-        ("Source/CodeStarSourceConnection", {"ConnectionArn": "arn:aws:codestar-connections:us-east-1:123456789012:connection/1",
-                                             "FullRepositoryId": "../../etc", "DetectChanges": "false"}, "No repository"),
+        (
+            "Source/CodeStarSourceConnection",
+            {"ConnectionArn": CONNECTION, "FullRepositoryId": "../../etc", "DetectChanges": "false"},
+            "No repository",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_repository_that_is_not_there_fails_the_source(
     rig: Rig, kind: str, configuration: dict[str, str], text: str
 ) -> None:
