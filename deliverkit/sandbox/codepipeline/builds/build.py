@@ -21,12 +21,14 @@ class Output:
         patterns: Of files, below the base; `**` stands for any depth.
         base: Directory below the sources; empty for the sources themselves.
         drops_directories: True to put all files side by side.
+        excluded: Patterns of files to leave out, below the base.
     """
 
     name: str
     patterns: tuple[str, ...] = ("**/*",)
     base: str = ""
     drops_directories: bool = False
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -61,9 +61,11 @@ class Buildspec:
 
 
 _TRANSITIONS = """
+export CODEBUILD_BUILD_SUCCEEDING=1
 __install || exit $?
 __pre_build || exit $?
 __build; __result=$?
+[ $__result -eq 0 ] || CODEBUILD_BUILD_SUCCEEDING=0
 __post_build || [ $__result -ne 0 ] || __result=1
 exit $__result
 """.strip()
@@ -132,7 +134,9 @@ def _variables(environment: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
 def _artifact(name: str, declared: Mapping[str, Any]) -> Output:
     """User guide, artifacts; `name` and the caching of files mean nothing in a pipeline."""
     drops = str(declared.get("discard-paths", "no")).lower() in ("yes", "true")
-    return Output(name, _commands(declared.get("files")), str(declared.get("base-directory") or ""), drops)
+    excluded = _commands(declared.get("exclude-paths"))
+    base = str(declared.get("base-directory") or "")
+    return Output(name, _commands(declared.get("files")), base, drops, excluded)
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:

@@ -25,7 +25,8 @@ def gather(directory: Path, output: Output) -> bytes:
         NothingFoundError: As CodeBuild does, which uploads no empty artifact.
     """
     base = (directory / output.base).resolve()
-    found = sorted({path for pattern in output.patterns for path in _matching(base, pattern)})
+    excluded = {path for pattern in output.excluded for path in _matching(base, pattern)}
+    found = sorted({path for pattern in output.patterns for path in _matching(base, pattern)} - excluded)
     if not found:
         patterns = ", ".join(output.patterns)
         raise NothingFoundError(f"no matching artifact paths found for {output.name}: {patterns}")
@@ -38,4 +39,6 @@ def gather(directory: Path, output: Output) -> bytes:
 
 def _matching(base: Path, pattern: str) -> Iterator[Path]:
     relative = pattern.removeprefix("./").lstrip("/") or "**/*"
+    if ".." in Path(relative).parts:  # nothing of this machine beside the build's own files
+        return iter(())
     return (path for path in base.glob(relative) if path.is_file())
