@@ -186,7 +186,11 @@ def test_a_build_runs_its_phases_exports_variables_and_packs_its_files(rig: Rig)
 @pytest.mark.parametrize(
     ("buildspec", "code", "text"),
     [
-        ("phases: {build: {commands: [echo before, '(exit 7)', echo after]}}", "JobFailed", "exit status 7"),
+        (
+            "phases: {build: {commands: [echo before, '(exit 7)', echo after]}}\nartifacts: {files: [a]}",
+            "JobFailed",
+            "exit status 7",
+        ),
         ("phases: {build: {commands: [ls]}}\nartifacts: {files: [gone.txt]}", "JobFailed", "gone.txt"),
         ("phases: {build: {commands: [ls]}}\nartifacts: {files: ['../*']}", "JobFailed", "../*"),
         ("phases: {deploy: {commands: [ls]}}", "ConfigurationError", "deploy"),
@@ -200,7 +204,7 @@ def test_a_build_that_fails_says_why(rig: Rig, buildspec: str, code: str, text: 
     pipeline, execution, end = run(rig, stage("Build", shop))
     assert end == "Failed"
     told, message = error_of(rig, pipeline, execution, "Build")
-    assert told == code
+    assert told == code, message
     assert text in message
 
 
