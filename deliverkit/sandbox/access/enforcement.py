@@ -20,7 +20,8 @@ class AccessStore:
 
 def is_enforced(world: World) -> bool:
     """True when IAM's policies decide over every request."""
-    return world.store(AccessStore, "", "").is_enforced
+    store = world.existing(AccessStore, "", "")
+    return store is not None and store.is_enforced
 
 
 def access_endpoints(world: World) -> Mapping[tuple[str, str], Any]:

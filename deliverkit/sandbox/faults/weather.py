@@ -8,7 +8,7 @@ from typing import Any
 from deliverkit.sandbox.access.answers import HttpAnswer, capture
 from deliverkit.sandbox.access.request import Request, read_request
 from deliverkit.sandbox.faults.book import store_of
-from deliverkit.sandbox.faults.fault import Fault
+from deliverkit.sandbox.faults.fault import Fault, FaultStore
 from deliverkit.sandbox.faults.kind import Passing
 from deliverkit.sandbox.faults.kinds import KINDS
 from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse
@@ -44,9 +44,9 @@ class Weather:
             retries[request.service] = retries.get(request.service, 0) + 1
 
     def _request_faults(self) -> list[Fault]:
-        with self._world.lock:
-            faults = store_of(self._world).faults
-            return [fault for fault in faults if KINDS[fault.kind].interfere is not None]
+        store = self._world.existing(FaultStore, "", "")
+        faults = list(store.faults) if store is not None else []
+        return [fault for fault in faults if KINDS[fault.kind].interfere is not None]
 
     def _is_struck(self, fault: Fault, request: Request) -> bool:
         with self._world.lock:

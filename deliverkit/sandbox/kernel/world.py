@@ -86,6 +86,10 @@ class World:
                 self._stores[key] = kind()  # type: ignore[index]
             return self._stores[key]  # type: ignore[index,no-any-return]
 
+    def existing(self, kind: Callable[[], StoreT], account: str, region: str) -> StoreT | None:
+        """The store if there is one, without waiting for the lock: for what is asked at every request."""
+        return self._stores.get((kind, account, region))  # type: ignore[arg-type]
+
     def stores(self, kind: Callable[[], StoreT]) -> list[tuple[str, str, StoreT]]:
         """All existing stores of a kind, as (account, region, store)."""
         with self.lock:
