@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from signals_bench import Inbox, until
 
 from deliverkit.sandbox.alarms.evaluation import Missing, Rule, State, evaluate
 from deliverkit.sandbox.server import Sandbox
@@ -28,10 +31,15 @@ def rule(missing: str, needed: int = 3) -> Rule:
     ("points", "missing", "ignore", "breaching", "not_breaching"),
     [
         ((O, _, X, _, X), "OK", "OK", "OK", "OK"),
-        ((_, _, _, _, O), "OK", "OK", "OK", "OK"),
+        ((O, _, _, _, _), "OK", "OK", "OK", "OK"),
         ((_, _, _, _, _), "INSUFFICIENT_DATA", "retain", "ALARM", "OK"),
         ((O, X, X, _, X), "ALARM", "ALARM", "ALARM", "ALARM"),
         ((_, _, X, _, _), "ALARM", "retain", "ALARM", "OK"),
+        # "Avoiding premature transitions": a young breaching datapoint alone does not raise the alarm.
+        ((_, _, _, _, X), "retain", "retain", "ALARM", "OK"),
+        ((_, _, _, X, _), "retain", "retain", "ALARM", "OK"),
+        ((_, _, _, X, O), "OK", "OK", "OK", "OK"),
+        ((_, _, X, _, O), "OK", "OK", "OK", "OK"),
     ],
 )
 def test_three_of_three_follows_the_guides_table(
@@ -183,3 +191,126 @@ def test_an_action_whose_topic_is_gone_does_not_stop_other_alarms(sandbox: Sandb
     put(cloudwatch, "b-other", 9, sandbox.world.clock.now())
     assert state_of(cloudwatch, "a-lost-topic") == "ALARM"
     assert state_of(cloudwatch, "b-other") == "ALARM"
+
+
+def test_a_changed_alarm_keeps_its_state(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    put_alarm(cloudwatch, "changed")
+    put(cloudwatch, "changed", 9, sandbox.world.clock.now())
+    assert state_of(cloudwatch, "changed") == "ALARM"
+    put_alarm(cloudwatch, "changed", AlarmDescription="another text")
+    assert state_of(cloudwatch, "changed") == "ALARM"
+    put_alarm(cloudwatch, "changed", Threshold=10)
+    assert state_of(cloudwatch, "changed") == "OK"
+    (item,) = cloudwatch.describe_alarm_history(
+        AlarmName="changed", HistoryItemType="ConfigurationUpdate", MaxRecords=1
+    )["AlarmHistoryItems"]
+    assert item["HistorySummary"] == 'Alarm "changed" updated'
+
+
+def test_an_alarm_on_a_percentile_and_one_on_an_expression(sandbox: Sandbox) -> None:
+    cloudwatch, now = client(sandbox, "cloudwatch"), sandbox.world.clock.now()
+    named = {"Namespace": "Shop", "MetricName": "slow", "EvaluationPeriods": 1, "Threshold": 5, "Period": 60}
+    comparison = "GreaterThanThreshold"
+    cloudwatch.put_metric_alarm(AlarmName="slow-p90", ExtendedStatistic="p90", ComparisonOperator=comparison, **named)
+    cloudwatch.put_metric_alarm(AlarmName="slow-tm90", ExtendedStatistic="tm90", ComparisonOperator=comparison, **named)
+    cloudwatch.put_metric_data(
+        Namespace="Shop", MetricData=[{"MetricName": "slow", "Timestamp": now, "Values": [1, 9], "Counts": [8, 2]}]
+    )
+    assert state_of(cloudwatch, "slow-p90") == "ALARM"
+    assert state_of(cloudwatch, "slow-tm90") == "OK"
+
+
+def rate_alarm(cloudwatch: Any, name: str, expression: str, **changes: Any) -> None:
+    def metric(name: str) -> dict[str, Any]:
+        stat = {"Metric": {"Namespace": "Rate", "MetricName": name}, "Period": 60, "Stat": "Sum"}
+        return {"Id": name, "MetricStat": stat, "ReturnData": False}
+
+    queries = [metric("errors"), metric("requests"), {"Id": "rate", "Expression": expression, "ReturnData": True}]
+    alarm = {"EvaluationPeriods": 1, "Threshold": 0.1, "ComparisonOperator": "GreaterThanThreshold"}
+    cloudwatch.put_metric_alarm(AlarmName=name, Metrics=queries, **{**alarm, **changes})
+
+
+def test_an_alarm_on_metric_math_follows_both_metrics(sandbox: Sandbox) -> None:
+    cloudwatch, now = client(sandbox, "cloudwatch"), sandbox.world.clock.now()
+    rate_alarm(cloudwatch, "rate", "FILL(errors, 0) / requests")
+    assert state_of(cloudwatch, "rate") == "INSUFFICIENT_DATA"
+    at = {"Timestamp": now}
+    cloudwatch.put_metric_data(Namespace="Rate", MetricData=[{"MetricName": "requests", "Value": 50, **at}])
+    assert state_of(cloudwatch, "rate") == "OK"
+    cloudwatch.put_metric_data(Namespace="Rate", MetricData=[{"MetricName": "errors", "Value": 6, **at}])
+    assert state_of(cloudwatch, "rate") == "ALARM"
+    shown = cloudwatch.describe_alarms(AlarmNames=["rate"])["MetricAlarms"][0]
+    assert [query["Id"] for query in shown["Metrics"]] == ["errors", "requests", "rate"]
+    start = now - timedelta(minutes=3)
+    queries = [{**query, "ReturnData": True} if query["Id"] == "rate" else query for query in shown["Metrics"]]
+    answer = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=now + timedelta(minutes=1))
+    (result,) = answer["MetricDataResults"]
+    assert result["Values"] == [pytest.approx(0.12)]
+    assert result["Timestamps"][0].second == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expression": "errors /"},
+        {"expression": "errors", "ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold"},
+        {"expression": "errors", "DatapointsToAlarm": 2},
+    ],
+)
+def test_alarms_that_can_not_be_are_refused(sandbox: Sandbox, changes: dict[str, Any]) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    with pytest.raises(ClientError) as caught:
+        rate_alarm(cloudwatch, "refused", **changes)
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    assert cloudwatch.describe_alarms(AlarmNames=["refused"])["MetricAlarms"] == []
+
+
+def test_the_history_tells_changes_actions_and_configuration(sandbox: Sandbox) -> None:
+    cloudwatch, sns = client(sandbox, "cloudwatch"), client(sandbox, "sns")
+    topic = sns.create_topic(Name="history")["TopicArn"]
+    lost = "arn:aws:sns:us-east-1:123456789012:lost"
+    put_alarm(cloudwatch, "history", AlarmActions=[topic, lost])
+    put(cloudwatch, "history", 9, sandbox.world.clock.now())
+    page = until(
+        lambda: cloudwatch.describe_alarm_history(AlarmName="history")["AlarmHistoryItems"], lambda it: len(it) == 4
+    )
+    assert [item["HistoryItemType"] for item in page] == ["Action", "Action", "StateUpdate", "ConfigurationUpdate"]
+    assert page[1]["HistorySummary"] == f"Successfully executed action {topic}"
+    assert page[0]["HistorySummary"].startswith(f"Failed to execute action {lost}")
+    assert page[2]["HistorySummary"] == "Alarm updated from INSUFFICIENT_DATA to ALARM"
+    assert json.loads(page[2]["HistoryData"])["newState"]["stateValue"] == "ALARM"
+    cloudwatch.delete_alarms(AlarmNames=["history"])
+    (deleted,) = cloudwatch.describe_alarm_history(AlarmName="history", MaxRecords=1)["AlarmHistoryItems"]
+    assert deleted["HistorySummary"] == 'Alarm "history" deleted'
+
+
+def test_topics_and_event_rules_are_told_in_full(sandbox: Sandbox) -> None:
+    cloudwatch, sns, events = (client(sandbox, name) for name in ("cloudwatch", "sns", "events"))
+    by_topic, by_rule = Inbox(sandbox, "full-topic"), Inbox(sandbox, "full-rule")
+    topic = sns.create_topic(Name="full")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=by_topic.arn)
+    pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": ["full"]}}
+    events.put_rule(Name="full", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="full", Targets=[{"Id": "1", "Arn": by_rule.arn}])
+    put_alarm(cloudwatch, "full", AlarmActions=[topic], Dimensions=[{"Name": "Host", "Value": "a"}])
+    cloudwatch.set_alarm_state(AlarmName="full", StateValue="ALARM", StateReason="a drill")
+    (body,) = by_topic.wait()
+    assert body["Subject"] == 'ALARM: "full" in US East (N. Virginia)'
+    told = json.loads(body["Message"])
+    assert told["NewStateReason"] == "a drill"
+    assert told["OldStateValue"] == "INSUFFICIENT_DATA"
+    assert told["Trigger"]["Dimensions"] == [{"value": "a", "name": "Host"}]
+    assert told["Trigger"]["Statistic"] == "SUM"
+    (event,) = by_rule.wait()
+    assert event["detail-type"] == "CloudWatch Alarm State Change"
+    assert event["detail"]["state"]["value"] == "ALARM"
+    assert event["detail"]["configuration"]["metrics"][0]["metricStat"]["metric"]["name"] == "full"
+
+
+def test_data_without_a_timestamp_is_of_virtual_time(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    sandbox.world.clock.advance(timedelta(days=3))
+    put_alarm(cloudwatch, "untimed")
+    cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "untimed", "Value": 9}])
+    assert state_of(cloudwatch, "untimed") == "ALARM"

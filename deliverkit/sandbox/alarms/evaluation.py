@@ -80,19 +80,36 @@ def evaluate(rule: Rule, datapoints: Sequence[float | None], present: State) -> 
     used = real[-rule.evaluation_periods :]
     breaching = sum(rule.is_breaching(value) for value in used)
     filled = rule.evaluation_periods - len(used)
+    undecided = _age(datapoints) if filled and breaching == len(used) else None
     if rule.missing is Missing.BREACHING:
         breaching += filled
-    state = _state(rule, breaching, is_undecided=bool(filled) and breaching == len(used), present=present)
+    state = _state(rule, breaching, undecided, present=present)
     return state, _reason(rule, used, breaching, filled)
 
 
-def _state(rule: Rule, breaching: int, *, is_undecided: bool, present: State) -> State:
+def _age(datapoints: Sequence[float | None]) -> int:
+    """How many periods ago the oldest datapoint is, the newest period being 1."""
+    return len(datapoints) - next(index for index, value in enumerate(datapoints) if value is not None)
+
+
+def _state(rule: Rule, breaching: int, undecided: int | None, *, present: State) -> State:
+    """The state by the number of breaching datapoints.
+
+    Args:
+        rule: The alarm.
+        breaching: How many of the datapoints breach, missing ones that count so included.
+        undecided: When all the data there is breaches and some is missing, the age of the oldest datapoint.
+        present: The state so far.
+    """
     if breaching >= rule.datapoints_to_alarm:
         return State.ALARM
-    if is_undecided and rule.missing is Missing.MISSING:
-        # All the data there is breaches: CloudWatch raises the alarm early rather than late.
+    if undecided is None or rule.missing is Missing.NOT_BREACHING:
+        return State.OK
+    if rule.missing is Missing.MISSING and undecided >= rule.datapoints_to_alarm:
+        # As old as the datapoints to alarm, and nothing better came since: the alarm does not wait for more.
         return State.ALARM
-    return present if is_undecided and rule.missing is Missing.IGNORE else State.OK
+    # The next datapoint may be a good one (user guide, "Avoiding premature transitions to alarm state").
+    return present
 
 
 def _without_data(rule: Rule, present: State) -> tuple[State, str]:

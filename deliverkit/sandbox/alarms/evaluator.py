@@ -1,18 +1,22 @@
-"""Evaluates alarms when metric data arrives and as time passes, and tells topics about changes."""
+"""Evaluates alarms when metric data arrives and as time passes."""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
+from deliverkit.sandbox.alarms import composite
+from deliverkit.sandbox.alarms.changes import change
 from deliverkit.sandbox.alarms.evaluation import State, evaluate
-from deliverkit.sandbox.alarms.moto_alarms import MetricAlarm, metric_alarms
-from deliverkit.sandbox.kernel.world import Notice, World
+from deliverkit.sandbox.alarms.math_syntax import ExpressionError
+from deliverkit.sandbox.alarms.moto_alarms import AlarmView, alarms_of, period_of
+from deliverkit.sandbox.kernel.world import World
 
 log = logging.getLogger(__name__)
 TICK = timedelta(seconds=1)
-"""How often due alarms are looked for, in virtual time."""
+"""How often due alarms are looked for while there are alarms, in virtual time."""
 HIGH_RESOLUTION = timedelta(seconds=10)
 STANDARD = timedelta(minutes=1)
 """How often an alarm is evaluated without news: every 10 s for periods below a minute, else every minute."""
@@ -43,53 +47,54 @@ class AlarmEvaluator:
             self._evaluate_due()
 
     def _tick(self) -> None:
-        self._evaluate_due()
-        self._world.timers.after(TICK, self._tick, is_kept=False)
+        has_alarms = self._evaluate_due()
+        self._world.timers.after(TICK if has_alarms else STANDARD, self._tick, is_kept=False)
 
-    def _evaluate_due(self) -> None:
+    def _evaluate_due(self) -> bool:
         now = self._world.clock.now()
-        for alarm in metric_alarms():
-            if now >= self._due.get(alarm.key, now) or self._data_seen.get(alarm.key) != alarm.data_count:
-                self._due[alarm.key] = now + (HIGH_RESOLUTION if alarm.period < STANDARD else STANDARD)
-                self._data_seen[alarm.key] = alarm.data_count
-                self._evaluate(alarm, now)
+        places: dict[tuple[str, str], None] = {}
+        for alarm in alarms_of():
+            places[alarm.account, alarm.region] = None
+            if not alarm.is_composite:
+                self._evaluate_if_due(alarm, now)
+        for account, region in places:
+            composite.look(self._world, account, region)
+        return bool(places)
 
-    def _evaluate(self, alarm: MetricAlarm, now: datetime) -> None:
-        if not alarm.is_evaluable:
-            state, reason = State.INSUFFICIENT_DATA, "the sandbox evaluates single metrics against static thresholds"
-            if not alarm.is_new:
-                return
-        else:
-            present = State.INSUFFICIENT_DATA if alarm.is_new else alarm.state
-            state, reason = evaluate(alarm.rule, alarm.datapoints(now), present)
+    def _evaluate_if_due(self, alarm: AlarmView, now: datetime) -> None:
+        count = alarm.data_count
+        if now >= self._due.get(alarm.key, now) or self._data_seen.get(alarm.key) != count:
+            self._due[alarm.key] = now + (HIGH_RESOLUTION if period_of(alarm) < STANDARD else STANDARD)
+            self._data_seen[alarm.key] = count
+            self._evaluate(alarm, now)
+
+    def _evaluate(self, alarm: AlarmView, now: datetime) -> None:
+        if alarm.is_new:
+            # moto begins with OK, which nobody has found out.
+            alarm.inner.state_value = State.INSUFFICIENT_DATA.value
+        state, reason, data = self._found(alarm, now)
         if alarm.is_new or state is not alarm.state:
-            was = alarm.state
-            alarm.set_state(state, reason, now)
-            self._tell(alarm, was, state, reason, now)
+            change(self._world, alarm, state, reason, data)
 
-    def _tell(self, alarm: MetricAlarm, was: State, state: State, reason: str, now: datetime) -> None:
-        name = alarm.inner.name
-        detail = {
-            "alarmName": name,
-            "state": {"value": state.value, "reason": reason, "timestamp": now.isoformat()},
-            "previousState": {"value": was.value},
-        }
-        arn = str(alarm.inner.alarm_arn)
-        notice = Notice("aws.cloudwatch", "CloudWatch Alarm State Change", alarm.account, alarm.region, (arn,), detail)
-        self._world.publish(notice)
-        message = {
-            "AlarmName": name,
-            "NewStateValue": state.value,
-            "OldStateValue": was.value,
-            "NewStateReason": reason,
-        }
-        for topic in alarm.actions(state):
-            if ":sns:" in topic:
-                self._publish(topic, f'{state.value}: "{name}" in {alarm.region}', json.dumps(message), alarm)
-
-    def _publish(self, topic: str, subject: str, message: str, alarm: MetricAlarm) -> None:
-        sns = self._world.moto.backend("sns", alarm.account, topic.split(":")[3])
+    def _found(self, alarm: AlarmView, now: datetime) -> tuple[State, str, str]:
+        if not alarm.is_evaluable:
+            return alarm.state, "the sandbox evaluates static thresholds only", "{}"
         try:
-            sns.publish(message=message, subject=subject, arn=topic)
-        except Exception as error:  # noqa: BLE001  (a topic that is gone fails the action on AWS too, not the alarm)
-            log.warning("alarm %s could not notify %s: %s", alarm.inner.name, topic, error)
+            datapoints = alarm.datapoints(now)
+        except ExpressionError as error:
+            return State.INSUFFICIENT_DATA, f"the expression can not be computed: {error}", "{}"
+        state, reason = evaluate(alarm.rule, datapoints, alarm.state)
+        return state, reason, json.dumps(_reason_data(alarm, datapoints, now))
+
+
+def _reason_data(alarm: AlarmView, datapoints: list[float | None], now: datetime) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "version": "1.0",
+        "queryDate": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+        "period": alarm.period,
+        "recentDatapoints": [value for value in datapoints if value is not None][-alarm.rule.evaluation_periods :],
+        "threshold": alarm.rule.threshold,
+    }
+    if not alarm.inner.metric_data_queries:
+        told["statistic"] = alarm.inner.extended_statistic or alarm.inner.statistic
+    return told

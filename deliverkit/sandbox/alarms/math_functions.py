@@ -145,6 +145,7 @@ def repeat(series: Series, times: Sequence[int]) -> Series:
 
 
 def linear(series: Series, times: Sequence[int]) -> Series:
+    """The series, with values on straight lines wherever it has none."""
     known = sorted(series.points)
     points: Points = {}
     for at in times:

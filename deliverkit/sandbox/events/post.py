@@ -29,6 +29,7 @@ class Letter:
         message: The text.
         subject: For subscribers by mail; empty for none.
         on_failure: Told the error when the topic does not take it; can be pickled.
+        on_success: Called once the topic took it; can be pickled.
     """
 
     account: str
@@ -36,6 +37,7 @@ class Letter:
     message: str
     subject: str = ""
     on_failure: Callable[[str], None] | None = None
+    on_success: Callable[[], None] | None = None
 
 
 @dataclass
@@ -99,6 +101,10 @@ class Postman:
             if letter.on_failure is not None:
                 with self._world.lock:
                     letter.on_failure(_code(error))
+            return
+        if letter.on_success is not None:
+            with self._world.lock:
+                letter.on_success()
 
 
 def _code(error: Exception) -> str:

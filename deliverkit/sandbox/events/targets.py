@@ -6,7 +6,6 @@ as a delivery that fails for good: it is logged and goes to the target's dead-le
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 import botocore.exceptions
 
+from deliverkit.sandbox import functions
 from deliverkit.sandbox.events import post
 from deliverkit.sandbox.events.inputs import target_input
 from deliverkit.sandbox.kernel import chance
@@ -89,10 +89,6 @@ def _queue(world: World, arn: str, body: str, **more: Any) -> None:
 
 
 def _to_function(world: World, parcel: Parcel) -> None:
-    try:
-        functions: Any = importlib.import_module("deliverkit.sandbox.functions")  # only events for functions need it
-    except ImportError as error:
-        raise ApiError("SDK_CLIENT_ERROR", "the sandbox runs no functions") from error
     functions.invoke(world, parcel.account, parcel.region, parcel.arn, json.loads(parcel.text))
 
 

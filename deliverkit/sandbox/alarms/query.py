@@ -1,0 +1,90 @@
+"""GetMetricData: series of metrics and of metric math over a time range.
+
+Source: CloudWatch API reference, GetMetricData. Metrics Insights queries and SEARCH are not built and are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from deliverkit.sandbox.alarms.math_syntax import ExpressionError
+from deliverkit.sandbox.alarms.metric_math import Scope, series_of
+from deliverkit.sandbox.alarms.moto_alarms import Metric, read_series
+from deliverkit.sandbox.alarms.series import Series, is_statistic
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.world import World
+
+Params = Mapping[str, Any]
+
+
+def get_metric_data(world: World, params: Params, account: str, region: str, _by_moto: Any) -> dict[str, Any]:
+    """The series of every query that returns data.
+
+    Raises:
+        ApiError: `ValidationError` for a query that CloudWatch would refuse, or that needs what is not built.
+    """
+    start, end = _epoch(params["StartTime"]), _epoch(params["EndTime"])
+    if start >= end:
+        raise _invalid("The parameter EndTime must be greater than StartTime.")
+    queries = params.get("MetricDataQueries", [])
+    backend = world.moto.backend("cloudwatch", account, region)
+    metrics: dict[str, Series] = {}
+    for query in queries:
+        if "MetricStat" in query:
+            metric = _metric(query)
+            # The start is rounded down to the beginning of a period.
+            metrics[query["Id"]] = read_series(backend, metric, start // metric.period * metric.period, end)
+        elif not query.get("Expression"):
+            raise _invalid("The parameter MetricDataQueries.member.1.MetricStat is required.\n")
+    is_descending = params.get("ScanBy") != "TimestampAscending"
+    results: list[dict[str, Any]] = []
+    for query in queries:
+        if query.get("ReturnData", True):
+            found = _series(query, queries, metrics, (start, end))
+            results += [_result(query, series, is_descending=is_descending) for series in found]
+    return {"MetricDataResults": results, "Messages": []}
+
+
+def _metric(query: Mapping[str, Any]) -> Metric:
+    stat = query["MetricStat"]
+    named = stat["Metric"]
+    if not is_statistic(stat["Stat"]):
+        raise _invalid(f"The value {stat['Stat']} for parameter MetricDataQueries.member.1.MetricStat.Stat is invalid.")
+    dimensions = frozenset((each["Name"], each["Value"]) for each in named.get("Dimensions", ()))
+    key = (named.get("Namespace", ""), named.get("MetricName", ""), dimensions)
+    return Metric(key, stat["Stat"], int(stat["Period"]), stat.get("Unit"))
+
+
+def _series(
+    query: Mapping[str, Any], queries: list[Mapping[str, Any]], metrics: Mapping[str, Series], limits: tuple[int, int]
+) -> list[Series]:
+    if query["Id"] in metrics:
+        return [metrics[query["Id"]]]
+    expressions = {each["Id"]: each["Expression"] for each in queries if each.get("Expression")}
+    period = int(query.get("Period") or max((each.period for each in metrics.values()), default=300))
+    start = limits[0] // period * period
+    try:
+        return series_of(query["Expression"], Scope(metrics, expressions, start, limits[1], period))
+    except ExpressionError as error:
+        raise _invalid(f"Error in expression '{query['Id']}': {error}") from error
+
+
+def _result(query: Mapping[str, Any], series: Series, *, is_descending: bool) -> dict[str, Any]:
+    points = sorted(series.points.items(), reverse=is_descending)
+    return {
+        "Id": query["Id"],
+        "Label": query.get("Label") or (query["Id"] if query.get("Expression") else series.label),
+        "Timestamps": [datetime.fromtimestamp(at, UTC) for at, _ in points],
+        "Values": [value for _, value in points],
+        "StatusCode": "Complete",
+    }
+
+
+def _epoch(moment: datetime) -> int:
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _invalid(text: str) -> ApiError:
+    return ApiError("ValidationError", text)
