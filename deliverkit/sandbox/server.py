@@ -12,6 +12,7 @@ from typing import Any
 
 from deliverkit.sandbox.access.guard import Guard
 from deliverkit.sandbox.alarms import install as install_alarms
+from deliverkit.sandbox.balancing import install as install_balancing
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
 from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
@@ -56,6 +57,7 @@ class Sandbox:
         self.world.moto.forget()
         follow_clock(self.world.clock)
         self._alarms = install_alarms(self.world)
+        self._balancing = install_balancing(self.world)
         self._engines: list[Engine] = [
             install_functions(self.world),
             install_codedeploy(self.world),
@@ -64,9 +66,10 @@ class Sandbox:
             install_codepipeline(self.world),
             self._alarms,
             install_events(self.world),
+            self._balancing,
         ]
         self.control = install_control(self.world)
-        self.control.add({("GET", "status"): self._status})
+        self.control.add({("GET", "status"): self._status, ("GET", "balancers"): self._balancing.urls})
         self.control.add(client_endpoints(self.world))
         self._front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
         self._front.callers = partial(deliver, self.world)
@@ -138,6 +141,8 @@ class Sandbox:
         # CloudWatch signs as `monitoring`.
         if scope.service == "monitoring":
             self._alarms.look()
+        if scope.service in {"elasticloadbalancing", "cloudformation"}:
+            self._balancing.look()
 
     def _status(self, _params: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}
