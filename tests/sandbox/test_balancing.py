@@ -325,7 +325,8 @@ def test_errors_become_metrics_and_raise_an_alarm(sandbox: Sandbox) -> None:
         alarms = client(sandbox, "cloudwatch")
         until(lambda: alarms.describe_alarms(AlarmNames=["errors"])["MetricAlarms"][0]["StateValue"] == "ALARM")
         shop.pass_time(61)
-        until(lambda: shop.sum_of("AWS/ApplicationELB", "UnHealthyHostCount", **both) >= 1)
+        counts = ("HealthyHostCount", "UnHealthyHostCount")
+        until(lambda: sum(shop.sum_of("AWS/ApplicationELB", name, **both) for name in counts) >= 1)
 
 
 def test_instances_are_reached_at_their_address_and_have_metrics_of_their_own(sandbox: Sandbox) -> None:

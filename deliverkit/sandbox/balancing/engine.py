@@ -5,6 +5,7 @@ Every listener with protocol HTTP is served on the loopback. All load balancers 
 free one. DescribeLoadBalancers gives the address as the DNS name, and `GET /_sandbox/balancers` the URLs of listeners,
 for ports that are not the declared ones. HTTPS, network load balancers, authentication and stickiness are not built.
 
+A probe takes real time, and a target is never probed twice at once: however far the clock jumps, that is one probe.
 Only target groups that a listener forwards to are probed. Those without one, and simulated instances, which have no
 address, are healthy as moto says; on AWS a target group without a load balancer is `unused`.
 """
