@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,10 @@ class Rig:
             aws_secret_access_key="secret",
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **options),
         )
+
+    def advance(self, by: timedelta) -> None:
+        """Let the virtual clock jump."""
+        self.sandbox.world.clock.advance(by)
 
     def seed(self) -> None:
         for bucket in (SOURCE_BUCKET, STORE_BUCKET):

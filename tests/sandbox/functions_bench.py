@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from agent_bench import zipped
-from codepipeline_fixtures import Rig
 
 ROLE_NAME = "functions"
 TRUST = json.dumps(
@@ -19,7 +18,13 @@ TRUST = json.dumps(
 )
 
 
-def role(rig: Rig) -> str:
+class HasClients(Protocol):
+    """A sandbox to which there are clients."""
+
+    def client(self, service: str) -> Any: ...
+
+
+def role(rig: HasClients) -> str:
     """The role of every function here, made at the first use."""
     iam = rig.client("iam")
     try:
@@ -28,7 +33,7 @@ def role(rig: Rig) -> str:
         return str(iam.create_role(RoleName=ROLE_NAME, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"])
 
 
-def function(rig: Rig, name: str, code: str, **settings: Any) -> str:
+def function(rig: HasClients, name: str, code: str, **settings: Any) -> str:
     """Create a Python function whose module `app` is the code; its ARN."""
     asked = {"Runtime": "python3.12", "Handler": "app.handler", "Timeout": 30, **settings}
     answer = rig.client("lambda").create_function(
@@ -37,14 +42,14 @@ def function(rig: Rig, name: str, code: str, **settings: Any) -> str:
     return str(answer["FunctionArn"])
 
 
-def publish(rig: Rig, name: str, code: str) -> str:
+def publish(rig: HasClients, name: str, code: str) -> str:
     """A new version with this code; its number."""
     client = rig.client("lambda")
     client.update_function_code(FunctionName=name, ZipFile=zipped({"app.py": code}))
     return str(client.publish_version(FunctionName=name)["Version"])
 
 
-def invoke(rig: Rig, name: str, event: Any = None, **more: Any) -> tuple[Any, Any]:
+def invoke(rig: HasClients, name: str, event: Any = None, **more: Any) -> tuple[Any, Any]:
     """The result (or the error) and the whole answer."""
     answer = rig.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event), **more)
     payload = answer["Payload"].read()

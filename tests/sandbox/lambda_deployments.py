@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import boto3
 from agent_bench import wait_for as wait_until
+from botocore.config import Config
 from codepipeline_fixtures import ROLE, Rig
 from functions_bench import function, publish
 
@@ -32,14 +35,45 @@ def wait_for(holds: Callable[[], Any]) -> None:
     wait_until(holds, "the deployment to get there")
 
 
+class Apart:
+    """A sandbox in a process of its own, which can be killed."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint, self.s3 = endpoint, self._client(endpoint, "s3")
+
+    def client(self, service: str) -> Any:
+        return self._client(self.endpoint, service)
+
+    def put(self, body: bytes, key: str) -> None:
+        self.s3.put_object(Bucket="hooks", Key=key, Body=body)
+
+    def advance(self, by: timedelta) -> None:
+        """Let the virtual clock jump."""
+        body = json.dumps({"advance_seconds": by.total_seconds()}).encode()
+        with urllib.request.urlopen(f"{self.endpoint}/_sandbox/clock", body):
+            pass
+
+    @staticmethod
+    def _client(endpoint: str, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="AKIAEXAMPLE",
+            aws_secret_access_key="secret",
+            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+        )
+
+
 class Serverless:
     """The application `shop` on Lambda, with functions that have two versions each."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig | Apart, *, is_new: bool = True) -> None:
         self.rig, self.api, self.functions = rig, rig.client("codedeploy"), rig.client("lambda")
         self._names = itertools.count()
-        self.api.create_application(applicationName="shop", computePlatform="Lambda")
-        rig.s3.create_bucket(Bucket="hooks")
+        if is_new:
+            self.api.create_application(applicationName="shop", computePlatform="Lambda")
+            rig.s3.create_bucket(Bucket="hooks")
 
     def name(self, kind: str = "thing") -> str:
         return f"{kind}-{next(self._names)}"
@@ -101,7 +135,7 @@ class Serverless:
         return answer["FunctionVersion"], answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
 
     def advance(self, **by: float) -> None:
-        self.rig.sandbox.world.clock.advance(timedelta(**by))
+        self.rig.advance(timedelta(**by))
 
     def shifting(self, deployment: str, percent: float) -> None:
         wait_for(lambda: self.get(deployment)["status"] != "Created" and self.weight(deployment) == percent)

@@ -185,6 +185,7 @@ def test_a_shift_that_outlives_its_function_fails(shop: Serverless) -> None:
         ({"Name": "nobody"}, "INVALID_LAMBDA_FUNCTION", "nobody does not exist"),
         ({"Alias": "dead"}, "INVALID_LAMBDA_CONFIGURATION", "no alias dead"),
         ({"TargetVersion": "9"}, "INVALID_LAMBDA_CONFIGURATION", "no version 9"),
+        ({"TargetVersion": "1"}, "INVALID_LAMBDA_CONFIGURATION", "both 1"),
         ({"CurrentVersion": "2", "TargetVersion": "1"}, "INVALID_LAMBDA_CONFIGURATION", "version 1, not 2"),
         ({"TargetVersion": "$LATEST"}, "INVALID_REVISION", "positive integer"),
         ({"Alias": None}, "INVALID_REVISION", "need alias"),

@@ -10,9 +10,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from deliverkit.sandbox.agent.processes import Processes
 from deliverkit.sandbox.functions import logs
 from deliverkit.sandbox.functions.lookup import Function, find_function
-from deliverkit.sandbox.functions.run import Result, Running, Surroundings
+from deliverkit.sandbox.functions.run import MARK, Result, Running, Surroundings
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
@@ -75,10 +76,13 @@ class InvocationQueue:
         self._world = world
         self._running = Running()
         self._keys: dict[tuple[str, str], tuple[str, str, str]] = {}
+        self._root = world.state_dir / "functions"
         self._is_started = False
 
     def start(self) -> None:
         """Begin again what ran when an earlier process ended: Lambda delivers an event at least once."""
+        # What a killed sandbox left running reports to an endpoint that nobody serves any more.
+        Processes({MARK: str(self._root)}).kill()
         self._is_started = True
         for _, _, store in self._world.stores(Store):
             for invocation in list(store.invocations.values()):
@@ -103,8 +107,9 @@ class InvocationQueue:
         with self._world.lock:
             stream = logs.stream_of(self._world, function, request_id)
             keys = self._keys_of(function)
-        directory = self._world.state_dir / "functions" / function.account / function.region
-        around = Surroundings(directory, self._world.endpoint, keys, stream)
+        around = Surroundings(
+            self._root, self._root / function.account / function.region, self._world.endpoint, keys, stream
+        )
         try:
             result = self._running.run(function, request_id, event, around)
         except ValueError as error:

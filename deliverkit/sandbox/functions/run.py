@@ -22,7 +22,8 @@ from deliverkit.sandbox.functions.runtimes import command_of
 LOADING_SECONDS = 60.0
 """Lambda gives a function 10 s to be loaded; a busy machine that is not Lambda may need longer."""
 _INHERITED = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_PATH", "TMPDIR")
-_MARK = "DELIVERKIT_FUNCTION"
+MARK = "DELIVERKIT_FUNCTIONS"
+"""The variable that tells a function's processes: the directory of the sandbox that runs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Result:
         payload: JSON: the handler's result, or the error as Lambda describes it.
         failed: True when it is an error (`FunctionError` is then `Unhandled`).
         log: What the function printed, with Lambda's own lines around it.
-        started: False when it was ended before it could be run to its end because the sandbox stops.
+        cut_short: True when it was ended because the sandbox stops.
     """
 
     payload: bytes
@@ -47,12 +48,14 @@ class Surroundings:
     """What a function finds around it.
 
     Attributes:
-        directory: The directory of all functions, below the sandbox's state.
+        root: The directory of all functions, below the sandbox's state.
+        directory: The one of the function's account and Region.
         endpoint: The sandbox's URL.
         keys: Access key, secret and session token of its role.
         log_stream: Name of the log stream.
     """
 
+    root: Path
     directory: Path
     endpoint: str
     keys: tuple[str, str, str]
@@ -149,7 +152,7 @@ def _answer_of(
             message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
             return {"error": {"errorType": "Sandbox.Timedout", "errorMessage": message}, "plain": True}
         if not line:
-            _, status = child.pid, child.wait()
+            status = child.wait()
             how = f"signal: {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
             message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
             return {"error": {"errorType": "Runtime.ExitError", "errorMessage": message}, "plain": True}
@@ -192,7 +195,7 @@ def _environment(function: Function, around: Surroundings, home: Path) -> dict[s
     """The function's own variables below the reserved ones (Lambda developer guide, configuration-envvars)."""
     key, secret, token = around.keys
     reserved = {
-        _MARK: function.invoked_arn,
+        MARK: str(around.root),
         "_HANDLER": function.handler,
         "AWS_ENDPOINT_URL": around.endpoint,
         "AWS_REGION": function.region,

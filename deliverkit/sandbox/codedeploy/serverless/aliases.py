@@ -34,6 +34,13 @@ def obstacle(world: World, group: Group, shift: LambdaShift) -> Ending | None:
             return failed(CONFIGURATION, f"The Lambda function {shift.function} has no version {version}.")
     if _missing(client.get_alias, FunctionName=shift.function, Name=shift.alias):
         return failed(CONFIGURATION, f"The Lambda function {shift.function} has no alias {shift.alias}.")
+    return _alias_obstacle(client, shift)
+
+
+def _alias_obstacle(client: Any, shift: LambdaShift) -> Ending | None:
+    if shift.current == shift.target:
+        # Undocumented; Lambda refuses an alias with the same version twice.
+        return failed(CONFIGURATION, f"The current version and the target version are both {shift.target}.")
     alias = client.get_alias(FunctionName=shift.function, Name=shift.alias)
     if (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights"):
         return failed(CONFIGURATION, f"The alias {shift.alias} references two versions of {shift.function}.")
