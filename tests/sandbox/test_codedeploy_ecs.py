@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -10,6 +11,10 @@ import pytest
 from codepipeline_fixtures import ROLE, refused, whole_rig
 from ecs_deployments import CLUSTER, Containers, Service, appspec
 from lambda_deployments import STYLE, wait_for
+
+from deliverkit.sandbox.codedeploy.serverless.ecs_rollout import EcsRollout
+from deliverkit.sandbox.codedeploy.state import Store
+from deliverkit.sandbox.keeping import pickling
 
 EVENTS = [
     "BeforeInstall",
@@ -248,6 +253,30 @@ def test_hooks_run_in_their_order(shop: Containers) -> None:
     assert {shop.told(hook)["DeploymentId"] for hook in hooks.values()} == {deployment}
     times = [each["startTime"] for each in shop.target(deployment)["lifecycleEvents"]]
     assert times == sorted(times)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def test_the_waits_of_a_deployment_can_be_written_down(shop: Containers) -> None:
+    ready, ending = shop.deploy(shop.service().group(wait=60)), shop.deploy(shop.service().group(keep=60))
+    shop.reaches(ready, "Ready")
+    wait_for(lambda: shop.get(ending)["instanceTerminationWaitTimeStarted"])
+    world, out = shop.rig.sandbox.world, io.BytesIO()
+    with world.lock:
+        pickling.dump((world.stores(Store), world.timers.kept()), out)
+        stores, timers = pickling.load(world, io.BytesIO(out.getvalue()))
+    deployments = {**stores[0][2].deployments}
+    actions = [timer.action for timer in timers]
+    # One graph: what a timer moves on is the very deployment that the store holds.
+    moved = [
+        action.__self__.deployment for action in actions if isinstance(getattr(action, "__self__", None), EcsRollout)
+    ]
+    assert deployments[ready] in moved
+    assert deployments[ending] in moved
+    for deployment in (ready, ending):
+        shop.api.stop_deployment(deploymentId=deployment)
+        assert shop.end(deployment)["status"] == "Stopped"
 
 
 # --- what cannot be -------------------------------------------------------------------------------
