@@ -92,6 +92,25 @@ def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, An
         raise UnreachableError(f"the sandbox at {running.endpoint} does not answer: {error}") from error
 
 
+def put_load(url: str, rate: float, seconds: float) -> Mapping[str, Any]:
+    """Send requests at a steady rate to a loopback address, and tell what came of them.
+
+    Args:
+        url: Where to.
+        rate: Requests per second.
+        seconds: For how long, real seconds.
+
+    Raises:
+        UsageError: For a URL elsewhere, and for a rate or a time beyond the limits.
+    """
+    from deliverkit.sandbox.load import run  # noqa: PLC0415
+
+    try:
+        return run(url, rate, seconds).document()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
 def clock_at(endpoint: str) -> Callable[[], tuple[datetime, float]] | None:
     """What reads the clock of the sandbox at an endpoint: its moment and speed; None when no sandbox answers there."""
     from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415

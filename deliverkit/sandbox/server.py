@@ -31,6 +31,8 @@ from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_base import MotoBase
 from deliverkit.sandbox.moto_time import follow_clock
+from deliverkit.sandbox.trail import install as install_trail
+from deliverkit.sandbox.trail.recorder import Recorder
 
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -68,6 +70,7 @@ class Sandbox:
             install_events(self.world),
             self._balancing,
         ]
+        install_trail(self.world)
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status, ("GET", "balancers"): self._balancing.urls})
         self.control.add(client_endpoints(self.world))
@@ -126,7 +129,7 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Weather(self.world, Guard(self.world, self._front))
+        front = Recorder(self.world, Weather(self.world, Guard(self.world, self._front)))
         # Bound here, because werkzeug answers a taken port by ending the process.
         with socket.create_server((LOOPBACK, port)) as bound:
             return make_server(
@@ -134,7 +137,7 @@ class Sandbox:
             )
 
     def _repeat(self, entry: Entry) -> None:
-        for _ in self._front(requests.environ_of(entry), requests.ignore_response):
+        for _ in Recorder(self.world, self._front)(requests.environ_of(entry), requests.ignore_response):
             pass
 
     def _notice_metrics(self, scope: CredentialScope, _environ: Environ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 
-from deliverkit.cli import render, sandbox_clock, sandbox_fault, sandbox_instance
+from deliverkit.cli import render, sandbox_clock, sandbox_fault, sandbox_instance, sandbox_load
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
 from deliverkit.cli.sandbox_instances import add_instances_argument, instances
 from deliverkit.errors import ExitCode, UnreachableError
@@ -34,6 +34,8 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     instance = verbs.add_parser("instance", parents=[shared], help="hosts to deploy to")
     sandbox_instance.configure(instance, shared)
     sandbox_clock.configure(verbs.add_parser("clock", parents=[shared], help="its own time"), shared)
+    load = verbs.add_parser("load", parents=[shared], help="requests at a steady rate to a loopback address")
+    sandbox_load.configure(load)
     sandbox_fault.configure(verbs.add_parser("fault", parents=[shared], help="what goes wrong in it"), shared)
 
 
