@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,28 +10,10 @@ import pytest
 from codedeploy_fleet import Fleet, wait_for
 from codedeploy_traffic import BLUE_GREEN, IN_PLACE, Balanced, tagged, targets
 from codepipeline_fixtures import whole_rig
+from written_down import written_down
 
 from deliverkit.sandbox.codedeploy.command_service import _Kept
 from deliverkit.sandbox.codedeploy.state import Store
-from deliverkit.sandbox.kernel.world import World
-
-
-class ByName(pickle.Pickler):
-    """Writes the world down by name, as it is not part of its own state."""
-
-    def persistent_id(self, thing: Any) -> Any:
-        return "world" if isinstance(thing, World) else None
-
-
-class FromName(pickle.Unpickler):
-    def persistent_load(self, name: Any) -> Any:
-        return name
-
-
-def written_down(thing: Any) -> Any:
-    out = io.BytesIO()
-    ByName(out).dump(thing)
-    return FromName(io.BytesIO(out.getvalue())).load()
 
 
 @pytest.fixture(scope="module")
@@ -48,28 +28,14 @@ def test_a_deployment_under_way_can_be_written_down_with_its_commands_and_timers
     group = fleet.group(2, alarmConfiguration=alarms)
     deployment = fleet.deploy(group, f"touch {tmp_path}/on; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
     wait_for((tmp_path / "on").exists)
-    world = fleet.rig.sandbox.world
-    with world.lock:
-        queue = [timer for timer in world.timers._queue if not timer.is_cancelled]
-        (store,) = [store for _, _, store in world.stores(Store)]
-        (kept,) = [kept for _, _, kept in world.stores(_Kept)]
-        kept_store, kept_commands, kept_queue = written_down((store, kept, queue))
+    kept_store, kept_commands, kept_queue = written_down(fleet.rig.sandbox.world, Store, _Kept)
     (running,) = kept_commands.commands._open.values()
     # One graph: the command's completion moves the very deployment that the store holds.
     assert running.completed.func.__self__.deployment is kept_store.deployments[deployment]
-    assert len(kept_queue) == len(queue)
+    moved = {id(each) for timer in kept_queue for each in deployments_in(timer.action)}
+    assert id(kept_store.deployments[deployment]) in moved
     (tmp_path / "go").touch()
     assert fleet.end(deployment)["status"] == "Succeeded"
-
-
-def remembered(fleet: Fleet) -> tuple[Store, list[Any]]:
-    """The store and the timers as another process would find them."""
-    world = fleet.rig.sandbox.world
-    with world.lock:
-        queue = [timer for timer in world.timers._queue if not timer.is_cancelled]
-        (store,) = [store for _, _, store in world.stores(Store)]
-        kept_store, kept_queue = written_down((store, queue))
-    return kept_store, kept_queue
 
 
 def test_waits_for_traffic_for_people_and_for_zones_are_remembered(fleet: Fleet) -> None:
@@ -99,7 +65,7 @@ def test_waits_for_traffic_for_people_and_for_zones_are_remembered(fleet: Fleet)
         balanced.launch_in(zone, 1, fleet=f"{tag}-zones")
     monitored = fleet.redeploy(zones, balanced.revision())
     wait_for(lambda: len(fleet.targets(monitored, "Succeeded")) == 1)
-    store, queue = remembered(fleet)
+    store, queue = written_down(fleet.rig.sandbox.world, Store)
     assert store.deployments[draining].targets[blue[0]].event("BlockTraffic").status == "InProgress"
     assert (store.deployments[ready].status, store.deployments[ready].targets[green[0]].status) == ("Ready", "Ready")
     found = store.deployments[monitored].zones

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from codepipeline_conditions import condition, status_of, window
 from codepipeline_fixtures import Rig, approval, deploy, running_rig, source, stage
+from written_down import written_down
 
 from deliverkit.sandbox.codepipeline.providers.provider import Job
 from deliverkit.sandbox.codepipeline.state import Store
-from deliverkit.sandbox.kernel.clock import Timers
-from deliverkit.sandbox.kernel.world import World
-
-
-class ByName(pickle.Pickler):
-    """Writes the world down by name, as it is not part of its own state."""
-
-    def persistent_id(self, thing: Any) -> Any:
-        return "world" if isinstance(thing, World) else None
-
-
-class FromName(pickle.Unpickler):
-    def persistent_load(self, name: Any) -> Any:
-        return name
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +18,6 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with running_rig(tmp_path_factory.mktemp("sandbox")) as made:
         made.put()
         yield made
-
-
-def written_down(world: World) -> tuple[Store, list[Any]]:
-    with world.lock:
-        out = io.BytesIO()
-        stores = [store for _, _, store in world.stores(Store)]
-        ByName(out).dump((stores[0], pending(world.timers)))
-    kept: tuple[Store, list[Any]] = FromName(io.BytesIO(out.getvalue())).load()
-    return kept
-
-
-def pending(timers: Timers) -> list[Any]:
-    return [timer for timer in timers._queue if not timer.is_cancelled]
 
 
 def test_everything_under_way_can_be_written_down_as_one_graph(rig: Rig) -> None:
@@ -60,7 +31,7 @@ def test_everything_under_way_can_be_written_down_as_one_graph(rig: Rig) -> None
     rig.put(b"PK newer")
     rig.token(name)
     rig.start(name)
-    store, timers = written_down(rig.sandbox.world)
+    store, timers = written_down(rig.sandbox.world, Store)
     kept = store.pipelines[name]
     watched = [
         step.args[0].run
@@ -82,7 +53,7 @@ def test_a_stop_under_way_can_be_written_down(rig: Rig) -> None:
     rig.sandbox.world.clock.set_speed(0)
     try:
         rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id, abandon=True)
-        store, timers = written_down(rig.sandbox.world)
+        store, timers = written_down(rig.sandbox.world, Store)
         (kept,) = [each for each in store.pipelines[name].executions.values() if each.id == execution_id]
         assert kept.status == "Stopping"
         assert any(kept is argument for timer in timers for argument in getattr(timer.action, "args", ()))
@@ -95,7 +66,7 @@ def test_a_condition_under_evaluation_can_be_written_down(rig: Rig) -> None:
     name = rig.create(stage("Deploy", deploy(), beforeEntry=condition("FAIL", window("0 0 0 29 2 ?"))))
     execution_id = rig.first_execution(name)
     rig.until(lambda: status_of(rig, name, "Deploy") == "InProgress")
-    store, timers = written_down(rig.sandbox.world)
+    store, timers = written_down(rig.sandbox.world, Store)
     check = store.pipelines[name].executions[execution_id].stages["Deploy"].check
     assert check is not None
     jobs = [getattr(getattr(timer.action, "func", None), "__self__", None) for timer in timers]
