@@ -113,16 +113,16 @@ def check_batch(items: Sequence[Any], limit: int) -> None:
         raise ApiError("BatchLimitExceededException", f"The maximum number of names or IDs is {limit}.")
 
 
-def page(items: Sequence[T], params: Params, key: str, next_member: str = "nextToken") -> dict[str, Any]:
+def page(items: Sequence[T], params: Params, key: str) -> dict[str, Any]:
     """One page of a list under its answer member, with the token of the next.
 
     Raises:
         ApiError: `InvalidNextTokenException`.
     """
-    start = _offset(params.get(next_member))
+    start = _offset(params.get("nextToken"))
     answer: dict[str, Any] = {key: list(items[start : start + PAGE_SIZE])}
     if start + PAGE_SIZE < len(items):
-        answer[next_member] = base64.urlsafe_b64encode(f"from:{start + PAGE_SIZE}".encode()).decode()
+        answer["nextToken"] = base64.urlsafe_b64encode(f"from:{start + PAGE_SIZE}".encode()).decode()
     return answer
 
 
