@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from deliverkit.sandbox.moto_loading import is_loaded, when_loaded
+
+_MODELS = "moto.elbv2.models"
 Health = tuple[str, str | None, str | None]
 """State, reason code and description, as DescribeTargetHealth has them."""
 Judge = Callable[[Any, str], Health | None]
@@ -81,6 +84,8 @@ class Listener:
 
 def listeners() -> Iterator[Listener]:
     """Every listener of every application load balancer."""
+    if not is_loaded(_MODELS):
+        return
     from moto.backends import get_backend  # noqa: PLC0415
 
     for account, regional in list(get_backend("elbv2").items()):
@@ -159,15 +164,18 @@ def judge_targets(judge: Judge, changed: Changed) -> None:
         judge: `(moto's target group, target id) -> health`, None to leave it to moto.
         changed: `(group's ARN, target id, whether it was registered)`.
     """
-    from moto.elbv2.models import FakeTargetGroup  # noqa: PLC0415
-
     _hooks.update(judge=judge, changed=changed)
+    when_loaded(_MODELS, _hook)
+
+
+def _hook(models: Any) -> None:
+    group = models.FakeTargetGroup
     if "health" not in _hooks:
-        _hooks["health"], _hooks["register"] = FakeTargetGroup.health_for, FakeTargetGroup.register
-        _hooks["deregister"] = FakeTargetGroup.deregister
-        FakeTargetGroup.health_for = _health_for
-        FakeTargetGroup.register = _register
-        FakeTargetGroup.deregister = _deregister
+        _hooks["health"], _hooks["register"] = group.health_for, group.register
+        _hooks["deregister"] = group.deregister
+        group.health_for = _health_for
+        group.register = _register
+        group.deregister = _deregister
 
 
 def _health_for(group: Any, target: Mapping[str, Any], ec2_backend: Any) -> Any:
