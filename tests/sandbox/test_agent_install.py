@@ -124,6 +124,15 @@ def test_a_source_that_is_not_there_fails(bench: Bench) -> None:
         bench.install({"appspec.yml": WHOLE})
 
 
+@pytest.mark.parametrize("entry", [("a\\0b", "/srv"), ("a", "/srv\\0/b")])
+def test_a_name_that_no_file_can_have_fails_this_deployment_alone(bench: Bench, entry: tuple[str, str]) -> None:
+    source, destination = entry
+    files = f'files:\n  - source: "{source}"\n    destination: "{destination}"\n'
+    with pytest.raises(AgentError, match="null byte"):
+        bench.install({"appspec.yml": appspec(files), "a": "1"}, "d-1")
+    bench.install({"appspec.yml": appspec(), "a": "1"}, "d-2")
+
+
 def test_two_sources_for_one_destination_fail_before_anything_is_copied(bench: Bench) -> None:
     spec = with_files("{source: x/a, destination: /srv}", "{source: y/a, destination: /srv}")
     with pytest.raises(AgentError, match=r"two source files named .*/y/a and .*/x/a for the same destination"):
@@ -217,6 +226,14 @@ def test_a_directory_with_somebody_elses_file_stays(bench: Bench) -> None:
     bench.install({"appspec.yml": appspec()}, "d-2")
     assert installed(bench) == {"opt/shop/d/log.txt": "written by the application"}
     assert "opt/shop/e" not in directories(bench)
+
+
+def test_a_file_in_the_place_of_a_directory_that_was_written_is_no_obstacle(bench: Bench) -> None:
+    bench.install({"appspec.yml": WHOLE, "app/lib/a": "1"}, "d-1")
+    shutil.rmtree(bench.root / "opt/shop/lib")
+    (bench.root / "opt/shop/lib").write_text("mine")
+    bench.install({"appspec.yml": appspec()}, "d-2")
+    assert installed(bench) == {}
 
 
 def test_an_install_that_broke_off_is_cleaned_up_by_the_next(bench: Bench) -> None:

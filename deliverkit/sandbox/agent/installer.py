@@ -64,7 +64,8 @@ def _remove(layout: Layout, path: str) -> None:
         with contextlib.suppress(OSError):
             machine.rmdir()
     else:
-        machine.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # somebody put a file in its directory's place
+            machine.unlink()
 
 
 def _carry_out(layout: Layout, item: Step, cleanup: TextIO) -> None:
