@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
+from agent_bench import wait_for
 from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,6 +154,19 @@ def test_a_kill_loses_nothing_that_was_answered(state_dir: Path) -> None:
     assert {each["Key"]: each["VersionId"] for each in listed} == versions
     found = client(after, "codedeploy").get_application(applicationName="shop")["application"]
     assert found["applicationId"] == application
+
+
+def test_an_agent_that_outlives_its_sandbox_is_taken_over_although_nobody_noted_it(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    launched = client(running, "ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
+    note = state_dir / "instances" / launched["Instances"][0]["InstanceId"] / "agent.pid"
+    wait_for(note.exists, "the agent")
+    before = note.read_text()
+    kill(running)
+    note.unlink()
+    launcher.start(state_dir)
+    wait_for(note.exists, "the agent")
+    assert note.read_text() == before
 
 
 def test_two_sandboxes_know_nothing_of_each_other(state_dir: Path, tmp_path: Path) -> None:
