@@ -156,6 +156,17 @@ def test_a_kill_loses_nothing_that_was_answered(state_dir: Path) -> None:
     assert found["applicationId"] == application
 
 
+def test_what_the_first_look_at_a_region_makes_is_the_same_after_a_kill(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    ec2 = client(running, "ec2")
+    network = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=network)["GroupId"]
+    kill(running)
+    after = client(launcher.start(state_dir), "ec2")
+    assert [each["VpcId"] for each in after.describe_vpcs()["Vpcs"]] == [network]
+    assert after.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"] == network
+
+
 def test_an_agent_that_outlives_its_sandbox_is_taken_over_although_nobody_noted_it(state_dir: Path) -> None:
     running = launcher.start(state_dir)
     launched = client(running, "ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
