@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from deliverkit.sandbox.agent.removal import remove_tree
 from deliverkit.sandbox.leftovers import kill_leftovers
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _forget(state_dir: Path) -> None:
     kill_leftovers(state_dir)
     for entry in state_dir.iterdir():
         if entry.is_dir():
-            shutil.rmtree(entry)
+            remove_tree(entry)
 
 
 def _require_moto() -> None:

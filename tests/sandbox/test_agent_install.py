@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,12 @@ from agent_bench import GROUP, Bench, Tree, appspec, make_bench, shell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deliverkit.sandbox.agent.appspec import parse_appspec
 from deliverkit.sandbox.agent.errors import AgentError
+from deliverkit.sandbox.agent.host import MAX_REVISIONS
+from deliverkit.sandbox.agent.removal import remove_tree
 
+NOBODY = 65534
 OTHER_GROUP = "99999999-2222-3333-4444-555555555555"
 WHOLE = appspec("files:\n  - {source: app, destination: /opt/shop}\n")
 
@@ -226,6 +231,31 @@ def test_a_directory_with_somebody_elses_file_stays(bench: Bench) -> None:
     bench.install({"appspec.yml": appspec()}, "d-2")
     assert installed(bench) == {"opt/shop/d/log.txt": "written by the application"}
     assert "opt/shop/e" not in directories(bench)
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Bench]:
+    """A host whose agent is not root, as on a developer's machine."""
+    parse_appspec(appspec())  # loads what another user might not be able to read
+    with tempfile.TemporaryDirectory() as place:
+        if os.geteuid() == 0:
+            os.chown(place, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield make_bench(Path(place))
+        finally:
+            os.seteuid(os.getuid())
+
+
+def test_read_only_directories_are_no_obstacle_for_an_agent_that_is_not_root(unprivileged: Bench) -> None:
+    permissions = "permissions:\n  - {object: /opt/shop, mode: 555}\n"
+    release = {"top/": ("", 0o555), "top/appspec.yml": WHOLE + permissions, "top/app/": ("", 0o555), "top/app/a": "1"}
+    for number in range(MAX_REVISIONS + 2):
+        unprivileged.install(release, f"d-{number}")
+    assert installed(unprivileged) == {"opt/shop/a": "1"}
+    assert not unprivileged.directory("d-0").exists()
+    remove_tree(unprivileged.root)
+    assert not unprivileged.root.exists()
 
 
 def test_a_file_in_the_place_of_a_directory_that_was_written_is_no_obstacle(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deliverkit.sandbox.agent.errors import AgentError
+from deliverkit.sandbox.agent.removal import remove_tree
 from deliverkit.sandbox.agent.room import require_room
 
 COPY_CHUNK = 1 << 20
@@ -86,7 +87,7 @@ def unpack(bundle: Path, bundle_type: str, target: Path) -> None:
         OSError: If the disk is full or not writable.
     """
     if target.exists():
-        shutil.rmtree(target)
+        remove_tree(target)
     extraction = Extraction(target)
     try:
         _check_sizes(bundle, bundle_type, target)
@@ -197,7 +198,10 @@ def _strip_leading_directory(target: Path) -> None:
     if any("appspec" in child.name.lower() for child in entries[0].iterdir()):
         aside = target.with_name(f"{target.name}-temp")
         if aside.exists():
-            shutil.rmtree(aside)
+            remove_tree(aside)
+        mode = stat.S_IMODE(entries[0].stat().st_mode)
+        entries[0].chmod(mode | stat.S_IRWXU)  # a read-only directory cannot be moved
         target.rename(aside)
         (aside / entries[0].name).rename(target)
+        target.chmod(mode)
         aside.rmdir()

@@ -13,6 +13,7 @@ from deliverkit.sandbox.agent.errors import AgentError
 from deliverkit.sandbox.agent.instructions import Copy, Instructions, MakeDirectory, SetPermission
 from deliverkit.sandbox.agent.layout import Layout
 from deliverkit.sandbox.agent.permissions_applied import apply_permission
+from deliverkit.sandbox.agent.removal import remove_file
 from deliverkit.sandbox.agent.room import require_room
 
 Step = MakeDirectory | Copy | SetPermission
@@ -67,7 +68,7 @@ def _remove(layout: Layout, path: str) -> None:
             machine.rmdir()
     else:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # somebody put a file in its directory's place
-            machine.unlink()
+            remove_file(machine)
 
 
 def _carry_out(layout: Layout, item: Step, cleanup: TextIO) -> None:
