@@ -17,7 +17,6 @@ from agent_bench import GROUP, Bench, Tree, appspec, make_bench, shell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliverkit.sandbox.agent.appspec import parse_appspec
 from deliverkit.sandbox.agent.errors import AgentError
 from deliverkit.sandbox.agent.host import MAX_REVISIONS
 from deliverkit.sandbox.agent.removal import remove_tree
@@ -236,13 +235,14 @@ def test_a_directory_with_somebody_elses_file_stays(bench: Bench) -> None:
 @pytest.fixture
 def unprivileged() -> Iterator[Bench]:
     """A host whose agent is not root, as on a developer's machine."""
-    parse_appspec(appspec())  # loads what another user might not be able to read
     with tempfile.TemporaryDirectory() as place:
+        # Once as root: modules that are loaded on the way may lie where another user cannot read.
+        make_bench(Path(place) / "root").install({"appspec.yml": WHOLE, "app/a": "1"})
         if os.geteuid() == 0:
             os.chown(place, NOBODY, NOBODY)
             os.seteuid(NOBODY)
         try:
-            yield make_bench(Path(place))
+            yield make_bench(Path(place) / "nobody")
         finally:
             os.seteuid(os.getuid())
 
