@@ -76,7 +76,8 @@ class Front:
         service = self._service_of(environ, scope)
         # A function that is waited for calls back: it must not run under the lock, nor again after a crash.
         only_reads = requests.only_reads(environ, service) and not self._may_make(service, scope)
-        if only_reads or invocations.is_waited_for(environ):
+        is_refused = service is not None and _is_too_large(environ)  # before anybody reads it, or writes it down
+        if only_reads or is_refused or invocations.is_waited_for(environ):
             return self._answer(service, scope, environ, start_response)
         body = requests.read_body(environ)
         # One writer at a time: moto checks the condition of a conditional PUT and then writes, and the journal's order
@@ -183,11 +184,15 @@ def _query(environ: Environ) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
 
 
-def _json_body(environ: Environ) -> Mapping[str, Any]:
+def _is_too_large(environ: Environ) -> bool:
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > MAX_BODY:
+    return not length.isdigit() or int(length) > MAX_BODY
+
+
+def _json_body(environ: Environ) -> Mapping[str, Any]:
+    if _is_too_large(environ):
         raise ApiError("RequestEntityTooLargeException", f"a request may hold {MAX_BODY} bytes", status=413)
-    raw = environ["wsgi.input"].read(int(length)) or b"{}"
+    raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or "0")) or b"{}"
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:

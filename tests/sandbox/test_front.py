@@ -68,8 +68,9 @@ def test_a_body_that_is_no_object_is_refused(sandbox: Sandbox, body: bytes) -> N
     assert answer["__type"] in {"SerializationException", "ValidationException"}
 
 
-def test_a_body_that_is_too_large_is_refused_unread(sandbox: Sandbox) -> None:
-    status, answer = send(sandbox, "CodePipeline_20150709.GetPipeline", b"", **{"Content-Length": "99999999999"})
+@pytest.mark.parametrize("operation", ["GetPipeline", "CreatePipeline"])
+def test_a_body_that_is_too_large_is_refused_unread(sandbox: Sandbox, operation: str) -> None:
+    status, answer = send(sandbox, f"CodePipeline_20150709.{operation}", b"", **{"Content-Length": "99999999999"})
     assert status == 413
     assert answer["__type"] == "RequestEntityTooLargeException"
 
