@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import signal
 import time
 import zipfile
@@ -228,6 +229,20 @@ def test_a_journal_gives_back_all_but_what_was_cut_off(
     last.write_bytes(whole[: max(0, len(whole) - cut)])
     found = list(Journal(directory).since(0))
     assert found == (written if cut == 0 else written[:-1])
+
+
+def test_a_record_for_which_there_was_no_room_leaves_the_later_ones_readable(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    segment = journal.rotate()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="the journal took 1000 of"):
+            journal.append(Entry(NOW, NOW, 1, {}, b"a" * 2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.append(Entry(NOW, NOW, 2, {}, b"b"))
+    assert [entry.body for entry in journal.since(segment)] == [b"b"]
 
 
 def test_a_journal_forgets_what_an_image_holds(tmp_path: Path) -> None:
