@@ -66,6 +66,7 @@ class Front:
         """Writes requests down that may change something, before they are carried out."""
         self.callers: Callers | None = None
         """Answers those who have no keys, such as the callers of webhooks, below `CALLERS_PREFIX`."""
+        self._looked_at: set[tuple[str, str, str]] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -74,7 +75,9 @@ class Front:
         scope = credential_scope(environ)
         service = self._service_of(environ, scope)
         # A function that is waited for calls back: it must not run under the lock, nor again after a crash.
-        if requests.only_reads(environ, service) or invocations.is_waited_for(environ):
+        only_reads = requests.only_reads(environ, service) and not self._may_make(service, scope)
+        is_refused = service is not None and _is_too_large(environ)  # before anybody reads it, or writes it down
+        if only_reads or is_refused or invocations.is_waited_for(environ):
             return self._answer(service, scope, environ, start_response)
         body = requests.read_body(environ)
         # One writer at a time: moto checks the condition of a conditional PUT and then writes, and the journal's order
@@ -84,11 +87,23 @@ class Front:
                 if self.keeper is not None:
                     self.keeper.record(requests.essence(environ), body)
                 answer = list(self._answer(service, scope, environ, start_response))
+                if service is None and scope is not None:
+                    self._looked_at.add(self._place(scope))
                 if self.keeper is not None and requests.cannot_be_repeated(environ):
                     self.keeper.write_now()
             except OSError as error:
                 return _send_failure(start_response, f"the request cannot be kept: {error}")
             return answer
+
+    def _may_make(self, service: Service | None, scope: CredentialScope | None) -> bool:
+        """True for the first look at a service of moto in a region: it makes what is there from the beginning.
+
+        EC2's default network, for one, whose ids must be the same when later requests are repeated after a crash.
+        """
+        return service is None and scope is not None and self._place(scope) not in self._looked_at
+
+    def _place(self, scope: CredentialScope) -> tuple[str, str, str]:
+        return self._world.moto.account_of(scope.access_key), scope.region, scope.service
 
     def _answer(
         self, service: Service | None, scope: CredentialScope | None, environ: Environ, start_response: StartResponse
@@ -169,11 +184,15 @@ def _query(environ: Environ) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
 
 
-def _json_body(environ: Environ) -> Mapping[str, Any]:
+def _is_too_large(environ: Environ) -> bool:
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > MAX_BODY:
+    return not length.isdigit() or int(length) > MAX_BODY
+
+
+def _json_body(environ: Environ) -> Mapping[str, Any]:
+    if _is_too_large(environ):
         raise ApiError("RequestEntityTooLargeException", f"a request may hold {MAX_BODY} bytes", status=413)
-    raw = environ["wsgi.input"].read(int(length)) or b"{}"
+    raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or "0")) or b"{}"
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:

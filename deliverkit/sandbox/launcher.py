@@ -10,7 +10,7 @@ import fcntl
 import importlib.util
 import json
 import os
-import shutil
+import resource
 import signal
 import subprocess
 import sys
@@ -24,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from deliverkit.sandbox.agent.removal import remove_tree
 from deliverkit.sandbox.leftovers import kill_leftovers
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ PORT = "port"
 START_PATIENCE = 30.0
 STOP_PATIENCE = 10.0
 """Seconds to wait for a process to serve, and to end."""
+MOST_FILES = 65536
+"""Open files and connections of a sandbox, as far as the system allows."""
 _OTHER_PORT = "deliverkit sandbox up --port 0 takes a free port"
 
 
@@ -131,6 +134,7 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
     from deliverkit.sandbox.keeping.image import UnreadableImageError  # noqa: PLC0415  (slow, and not for `find`)
 
     _require_moto()
+    _allow_many_files()
     state_dir.mkdir(parents=True, exist_ok=True)
     sandbox = _make(state_dir, port, region)
     with _until_signal() as wait:
@@ -147,6 +151,15 @@ def serve(state_dir: Path, *, port: int = 0, region: str = "us-east-1", announce
         finally:
             (state_dir / RECORD).unlink(missing_ok=True)
             sandbox.stop()
+
+
+def _allow_many_files() -> None:
+    """Each connection is an open file, and many shells allow no more than 1024 (or 256) unless they are asked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # some systems have a limit of their own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _make(state_dir: Path, port: int, region: str) -> Sandbox:
@@ -167,7 +180,7 @@ def _forget(state_dir: Path) -> None:
     kill_leftovers(state_dir)
     for entry in state_dir.iterdir():
         if entry.is_dir():
-            shutil.rmtree(entry)
+            remove_tree(entry)
 
 
 def _require_moto() -> None:

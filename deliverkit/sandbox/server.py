@@ -36,6 +36,8 @@ from deliverkit.sandbox.trail.recorder import Recorder
 
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
+IDLE_SECONDS = 120.0
+"""How long a connection may say nothing, between requests or within one: half-open ones must not pile up for ever."""
 
 
 class Sandbox:
@@ -125,6 +127,7 @@ class Sandbox:
             """Quiet, and HTTP/1.1 so that boto3 keeps its connection."""
 
             protocol_version = "HTTP/1.1"
+            timeout = IDLE_SECONDS
 
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""

@@ -11,7 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +89,29 @@ def refused(call: Any, **params: Any) -> tuple[str, str]:
     with pytest.raises(ClientError) as caught:
         call(**params)
     return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+
+def poll(sandbox: Sandbox, keys: Mapping[str, str], target: str, signing_name: str) -> str:
+    """The error that a host agent is told when it polls without a name: `ClientException` when it may poll at all."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{target}.PollHostCommand"}
+    request = AWSRequest("POST", f"{sandbox.endpoint}/", headers, "{}")
+    SigV4Auth(Credentials(*keys.values()), signing_name, "us-east-1").add_auth(request)
+    answer = urllib3.request("POST", request.url, headers=dict(request.headers), body="{}")
+    return str(answer.json()["__type"])
+
+
+PLAIN_AGENT = ("CodeDeployCommandService_v20141006", "codedeploy-commands")
+SECURE_AGENT = ("CodeDeployCommandService", "codedeploy-commands-secure")
+
+
+def test_a_host_agent_needs_permission_only_when_it_is_configured_to_ask_for_it(sandbox: Sandbox) -> None:
+    keys = user(sandbox, allow("s3:Get*"))
+    assert poll(sandbox, keys, *PLAIN_AGENT) == "ClientException"
+    assert poll(sandbox, keys, *SECURE_AGENT) == "AccessDeniedException"
+    keys = user(sandbox, allow("codedeploy-commands-secure:PollHostCommand"))
+    assert poll(sandbox, keys, *SECURE_AGENT) == "ClientException"
+    nobody = {"aws_access_key_id": "AKIANOBODY", "aws_secret_access_key": "x"}
+    assert poll(sandbox, nobody, *PLAIN_AGENT) == "UnrecognizedClientException"
 
 
 def create_group(sandbox: Sandbox, keys: Mapping[str, str], role: str = "deploy") -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -194,7 +196,7 @@ def test_a_full_disk_is_named(bench: Bench) -> None:
 
 @pytest.mark.parametrize("bundle_type", ["zip", "tgz"])
 def test_a_bomb_is_refused_before_anything_of_it_is_written(bench: Bench, bundle_type: str) -> None:
-    with pytest.raises(AgentError, match="the bundle unpacks to more than the"):
+    with pytest.raises(AgentError, match=r"The disk is .* full: the files take more than the"):
         fetch(bench, bomb(bundle_type), bundle_type)
     assert list(bench.archive().iterdir()) == []
 
@@ -213,6 +215,40 @@ def bomb(bundle_type: str) -> bytes:
         member.size = huge
         archive.addfile(member)
     return out.getvalue()
+
+
+def test_empty_files_fill_a_disk_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = shutil.disk_usage(bench.root)._replace(free=2 * 100 * 4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
+    fetch(bench, zipped({f"f{n}": "" for n in range(100)}), "zip")
+    with pytest.raises(AgentError, match=r"The disk is .* full"):
+        fetch(bench, zipped({f"f{n}": "" for n in range(101)}), "zip")
+
+
+def test_an_install_that_multiplies_a_file_is_refused_before_anything_is_copied(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = "".join(f"  - {{source: big, destination: /srv/{n}}}\n" for n in range(50))
+    spec = bench.download({"appspec.yml": appspec(f"files:\n{files}"), "big": "0" * 1_000_000})
+    disk = shutil.disk_usage(bench.root)._replace(free=2 * 40_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
+    with pytest.raises(AgentError, match=r"The disk is .* full"):
+        bench.executor.execute("Install", spec)
+    assert not (bench.root / "srv").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_tars_header_that_fills_the_memory_is_refused(bench: Bench, kind: bytes) -> None:
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, 2 << 20
+    member = tarfile.TarInfo("appspec.yml").tobuf()
+    with pytest.raises(AgentError, match="a header of 2,097,152 bytes"):
+        fetch(bench, gzip.compress(header.tobuf() + b"a" * (2 << 20) + member + bytes(1024)), "tgz")
+
+
+def test_a_links_target_that_fills_the_memory_is_refused(bench: Bench) -> None:
+    with pytest.raises(AgentError, match="the target of a symbolic link is too long"):
+        fetch(bench, zipped({"link": ("0" * 5000, stat.S_IFLNK | 0o777)}), "zip")
 
 
 def test_a_zip_of_overlapping_members_is_refused(bench: Bench) -> None:

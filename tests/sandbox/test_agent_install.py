@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliverkit.sandbox.agent.errors import AgentError
+from deliverkit.sandbox.agent.host import MAX_REVISIONS
+from deliverkit.sandbox.agent.removal import remove_tree
 
+NOBODY = 65534
 OTHER_GROUP = "99999999-2222-3333-4444-555555555555"
 WHOLE = appspec("files:\n  - {source: app, destination: /opt/shop}\n")
 
@@ -124,6 +128,15 @@ def test_a_source_that_is_not_there_fails(bench: Bench) -> None:
         bench.install({"appspec.yml": WHOLE})
 
 
+@pytest.mark.parametrize("entry", [("a\\0b", "/srv"), ("a", "/srv\\0/b")])
+def test_a_name_that_no_file_can_have_fails_this_deployment_alone(bench: Bench, entry: tuple[str, str]) -> None:
+    source, destination = entry
+    files = f'files:\n  - source: "{source}"\n    destination: "{destination}"\n'
+    with pytest.raises(AgentError, match="null byte"):
+        bench.install({"appspec.yml": appspec(files), "a": "1"}, "d-1")
+    bench.install({"appspec.yml": appspec(), "a": "1"}, "d-2")
+
+
 def test_two_sources_for_one_destination_fail_before_anything_is_copied(bench: Bench) -> None:
     spec = with_files("{source: x/a, destination: /srv}", "{source: y/a, destination: /srv}")
     with pytest.raises(AgentError, match=r"two source files named .*/y/a and .*/x/a for the same destination"):
@@ -217,6 +230,40 @@ def test_a_directory_with_somebody_elses_file_stays(bench: Bench) -> None:
     bench.install({"appspec.yml": appspec()}, "d-2")
     assert installed(bench) == {"opt/shop/d/log.txt": "written by the application"}
     assert "opt/shop/e" not in directories(bench)
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Bench]:
+    """A host whose agent is not root, as on a developer's machine."""
+    with tempfile.TemporaryDirectory() as place:
+        # Once as root: modules that are loaded on the way may lie where another user cannot read.
+        make_bench(Path(place) / "root").install({"appspec.yml": WHOLE, "app/a": "1"})
+        if os.geteuid() == 0:
+            os.chown(place, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield make_bench(Path(place) / "nobody")
+        finally:
+            os.seteuid(os.getuid())
+
+
+def test_read_only_directories_are_no_obstacle_for_an_agent_that_is_not_root(unprivileged: Bench) -> None:
+    permissions = "permissions:\n  - {object: /opt/shop, mode: 555}\n"
+    release = {"top/": ("", 0o555), "top/appspec.yml": WHOLE + permissions, "top/app/": ("", 0o555), "top/app/a": "1"}
+    for number in range(MAX_REVISIONS + 2):
+        unprivileged.install(release, f"d-{number}")
+    assert installed(unprivileged) == {"opt/shop/a": "1"}
+    assert not unprivileged.directory("d-0").exists()
+    remove_tree(unprivileged.root)
+    assert not unprivileged.root.exists()
+
+
+def test_a_file_in_the_place_of_a_directory_that_was_written_is_no_obstacle(bench: Bench) -> None:
+    bench.install({"appspec.yml": WHOLE, "app/lib/a": "1"}, "d-1")
+    shutil.rmtree(bench.root / "opt/shop/lib")
+    (bench.root / "opt/shop/lib").write_text("mine")
+    bench.install({"appspec.yml": appspec()}, "d-2")
+    assert installed(bench) == {}
 
 
 def test_an_install_that_broke_off_is_cleaned_up_by_the_next(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deliverkit.sandbox import server
 from deliverkit.sandbox.server import Sandbox
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
@@ -66,8 +68,9 @@ def test_a_body_that_is_no_object_is_refused(sandbox: Sandbox, body: bytes) -> N
     assert answer["__type"] in {"SerializationException", "ValidationException"}
 
 
-def test_a_body_that_is_too_large_is_refused_unread(sandbox: Sandbox) -> None:
-    status, answer = send(sandbox, "CodePipeline_20150709.GetPipeline", b"", **{"Content-Length": "99999999999"})
+@pytest.mark.parametrize("operation", ["GetPipeline", "CreatePipeline"])
+def test_a_body_that_is_too_large_is_refused_unread(sandbox: Sandbox, operation: str) -> None:
+    status, answer = send(sandbox, f"CodePipeline_20150709.{operation}", b"", **{"Content-Length": "99999999999"})
     assert status == 413
     assert answer["__type"] == "RequestEntityTooLargeException"
 
@@ -143,3 +146,18 @@ def test_its_own_address_tells_its_state_and_nothing_else(sandbox: Sandbox) -> N
 
 def test_it_listens_on_the_loopback_only(sandbox: Sandbox) -> None:
     assert sandbox._server.socket.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("said", [b"", b"POST / HTTP/1.1\r\nHost:", b"PUT /b HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"])
+def test_a_connection_that_says_no_more_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr(server, "IDLE_SECONDS", 0.2)
+    running = Sandbox(tmp_path)
+    running.start()
+    try:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+            connection.sendall(said)
+            while connection.recv(4096):
+                pass
+        assert send(running, "CodePipeline_20150709.ListPipelines", b"{}")[0] == 200
+    finally:
+        running.stop()

@@ -30,10 +30,14 @@ from deliverkit.sandbox.agent.protocol import Diagnostics
 from deliverkit.sandbox.agent.remote import LONGEST_PAYLOAD, _payload
 from deliverkit.sandbox.agent.signed_data import content_of
 from deliverkit.sandbox.hostcommands.envelope import Sealer
+from deliverkit.sandbox.hostcommands.offers import SEEN_SECONDS, UNSEEN_SECONDS, Offers
 from deliverkit.sandbox.server import Sandbox
 
 SEALER = Sealer(datetime(2026, 1, 1, tzinfo=UTC))
-TARGETS = ("CodeDeployCommandService_v20141006", "CodeDeployCommandService")
+PROTOCOLS = (
+    ("CodeDeployCommandService_v20141006", "codedeploy-commands"),
+    ("CodeDeployCommandService", "codedeploy-commands-secure"),
+)
 EVENTS = [
     "ApplicationStop",
     "DownloadBundle",
@@ -58,19 +62,22 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 class ForeignAgent:
     """Speaks the protocol for one host, step by step."""
 
-    def __init__(self, endpoint: str, host: str, target: str = TARGETS[0]) -> None:
-        self.endpoint, self.host, self.target = endpoint, host, target
+    def __init__(self, endpoint: str, host: str, protocol: tuple[str, str] = PROTOCOLS[0]) -> None:
+        self.endpoint, self.host, self.protocol = endpoint, host, protocol
+        self.keys = Credentials("AKIAEXAMPLE", "secret")
         self.http = urllib3.PoolManager(retries=False)
 
-    def say(self, operation: str, **body: Any) -> tuple[int, dict[str, Any]]:
+    def say(self, operation: str, *, patience: float = 80.0, **body: Any) -> tuple[int, dict[str, Any]]:
+        target, signing_name = self.protocol
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
-            "X-Amz-Target": f"{self.target}.{operation}",
+            "X-Amz-Target": f"{target}.{operation}",
             "X-Amz-CodeDeploy-Agent-Version": "UNKNOWN_VERSION",
         }
         request = AWSRequest("POST", f"{self.endpoint}/", headers, json.dumps(body))
-        SigV4Auth(Credentials("AKIAEXAMPLE", "secret"), "codedeploy-commands", "us-east-1").add_auth(request)
-        answer = self.http.request("POST", f"{self.endpoint}/", headers=dict(request.headers), body=json.dumps(body))
+        SigV4Auth(self.keys, signing_name, "us-east-1").add_auth(request)
+        sent = {"headers": dict(request.headers), "body": json.dumps(body), "timeout": patience}
+        answer = self.http.request("POST", f"{self.endpoint}/", **sent)
         return answer.status, json.loads(answer.data)
 
     def poll(self) -> dict[str, Any]:
@@ -84,7 +91,7 @@ class ForeignAgent:
         _, told = self.say("PutHostCommandAcknowledgement", HostCommandIdentifier=identifier, Diagnostics=envelope)
         return str(told["CommandStatus"])
 
-    def complete(self, command: dict[str, Any], status: str, code: int = 0, log: str = "") -> int:
+    def complete(self, command: dict[str, Any], status: str, code: int | str = 0, log: str = "") -> int:
         payload = json.dumps({"error_code": code, "script_name": "a.sh", "message": "said", "log": log})
         answered, _ = self.say(
             "PutHostCommandComplete",
@@ -106,22 +113,63 @@ def without_agent(fleet: Fleet) -> tuple[str, str, ForeignAgent]:
     )
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_foreign_agent_carries_a_deployment_to_its_end(fleet: Fleet, target: str) -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_foreign_agent_carries_a_deployment_to_its_end(fleet: Fleet, protocol: tuple[str, str]) -> None:
     group, instance, agent = without_agent(fleet)
-    agent.target = target
+    agent.protocol = protocol
     deployment = fleet.deploy(group, "true")
     nonces = []
     for event in EVENTS:
         command = agent.poll()
         assert (command["CommandName"], command["HostIdentifier"]) == (event, agent.host)
         nonces.append(command["Nonce"])
-        assert agent.poll() == command  # until it is acknowledged
         assert agent.acknowledge(command) == "InProgress"
         assert agent.complete(command, "Succeeded") == 200
     assert len(set(nonces)) == len(EVENTS)
     assert fleet.end(deployment)["status"] == "Succeeded"
     assert list(fleet.events(deployment, instance)) == EVENTS
+
+
+def test_a_command_is_not_handed_out_again_while_its_agent_is_about_to_acknowledge_it(fleet: Fleet) -> None:
+    group, _, agent = without_agent(fleet)
+    fleet.deploy(group, "true")
+    command = agent.poll()
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        agent.say("PollHostCommand", patience=0.5, HostIdentifier=agent.host)
+    found: list[dict[str, Any]] = []
+    waiting = threading.Thread(target=lambda: found.append(agent.poll()))
+    waiting.start()
+    agent.acknowledge(command)
+    agent.complete(command, "Succeeded")
+    waiting.join(15)
+    assert [each["CommandName"] for each in found] == ["DownloadBundle"]
+
+
+def test_a_command_that_nobody_takes_is_handed_out_again() -> None:
+    moment = 100.0
+    offers = Offers(lambda: moment)
+    assert offers.take("host", "first") == 0
+    assert offers.take("other", "first") == 0
+    moment += 0.5
+    assert offers.take("host", "first") == UNSEEN_SECONDS - 0.5
+    offers.confirm("host")
+    moment += UNSEEN_SECONDS
+    assert offers.take("host", "first") == SEEN_SECONDS - UNSEEN_SECONDS
+    assert offers.take("host", "second") == 0
+    moment += UNSEEN_SECONDS
+    assert offers.take("host", "second") == 0
+
+
+def test_a_new_poll_ends_the_one_that_its_agent_gave_up(fleet: Fleet) -> None:
+    _, _, agent = without_agent(fleet)
+    answers: list[tuple[int, dict[str, Any]]] = []
+    forgotten = threading.Thread(target=lambda: answers.append(agent.say("PollHostCommand", HostIdentifier=agent.host)))
+    forgotten.start()
+    forgotten.join(0.2)
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        agent.say("PollHostCommand", patience=2.0, HostIdentifier=agent.host)
+    forgotten.join(5)
+    assert answers == [(200, {})]
 
 
 def test_the_first_completion_counts_and_a_second_is_no_error(fleet: Fleet) -> None:
@@ -194,7 +242,17 @@ def test_what_makes_no_sense_is_a_client_error(fleet: Fleet, operation: str, bod
     assert (status, told["__type"]) == (400, code)
 
 
-@pytest.mark.parametrize("payload", ["not json", "[]", '{"error_code": "four"}', "x" * 8193])
+def test_a_failure_whose_output_is_no_text_has_no_number_for_its_code(fleet: Fleet) -> None:
+    group, instance, agent = without_agent(fleet)
+    deployment = fleet.deploy(group, "true")
+    command = agent.poll()
+    agent.acknowledge(command)
+    assert agent.complete(command, "Failed", "Unknown") == 200
+    assert fleet.end(deployment)["status"] == "Failed"
+    assert fleet.events(deployment, instance)["ApplicationStop"]["diagnostics"]["errorCode"] == "UnknownError"
+
+
+@pytest.mark.parametrize("payload", ["not json", "[]", "x" * 8193])
 def test_diagnostics_that_cannot_be_read_are_refused(fleet: Fleet, payload: str) -> None:
     status, told = ForeignAgent(fleet.rig.sandbox.endpoint, "h").say(
         "PutHostCommandComplete",

@@ -278,11 +278,13 @@ def test_stopping_twice_and_asking_afterwards(fleet: Fleet) -> None:
     assert not fleet.has_agent(instance_id)
 
 
-def test_what_a_killed_sandbox_left_behind_ends_when_the_next_one_starts(tmp_path: Path) -> None:
-    def sleeper(root: Path) -> subprocess.Popen[bytes]:
-        marks = {"DELIVERKIT_INSTANCE_ID": "i-1", "DELIVERKIT_INSTANCE_ROOT": str(root)}
-        return subprocess.Popen(["sleep", "600"], env={"PATH": os.defpath, **marks}, start_new_session=True)
+def sleeper(root: Path) -> subprocess.Popen[bytes]:
+    """A process of the instance with that root."""
+    marks = {"DELIVERKIT_INSTANCE_ID": root.parent.name, "DELIVERKIT_INSTANCE_ROOT": str(root)}
+    return subprocess.Popen(["sleep", "600"], env={"PATH": os.defpath, **marks}, start_new_session=True)
 
+
+def test_what_a_killed_sandbox_left_behind_ends_when_the_next_one_starts(tmp_path: Path) -> None:
     left = sleeper(tmp_path / "state/instances/i-1/root")
     other = sleeper(tmp_path / "state/instances-of-another/i-1/root")
     world = World(state_dir=tmp_path / "state", moto=MotoBase())
@@ -294,6 +296,23 @@ def test_what_a_killed_sandbox_left_behind_ends_when_the_next_one_starts(tmp_pat
     finally:
         engine.stop()
         for process in (left, other):
+            process.kill()
+            process.wait()
+
+
+def test_what_a_killed_sandbox_left_on_a_stopped_instance_ends_too(fleet: Fleet) -> None:
+    running, stopped = fleet.launch(), fleet.launch()
+    fleet.engine.stop()
+    fleet.ec2().stop_instances([stopped])
+    left = {each: sleeper(fleet.home(each) / "root") for each in (running, stopped)}
+    engine = Instances(fleet.world, thread_agents(fleet.world, fleet.switchboard))
+    try:
+        engine.start()
+        assert left[stopped].wait(10) == -signal.SIGKILL
+        assert left[running].poll() is None
+    finally:
+        engine.stop()
+        for process in left.values():
             process.kill()
             process.wait()
 

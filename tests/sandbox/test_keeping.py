@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import signal
 import time
 import zipfile
@@ -17,6 +18,7 @@ from typing import Any
 
 import boto3
 import pytest
+from agent_bench import wait_for
 from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,6 +157,30 @@ def test_a_kill_loses_nothing_that_was_answered(state_dir: Path) -> None:
     assert found["applicationId"] == application
 
 
+def test_what_the_first_look_at_a_region_makes_is_the_same_after_a_kill(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    ec2 = client(running, "ec2")
+    network = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=network)["GroupId"]
+    kill(running)
+    after = client(launcher.start(state_dir), "ec2")
+    assert [each["VpcId"] for each in after.describe_vpcs()["Vpcs"]] == [network]
+    assert after.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"] == network
+
+
+def test_an_agent_that_outlives_its_sandbox_is_taken_over_although_nobody_noted_it(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    launched = client(running, "ec2").run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
+    note = state_dir / "instances" / launched["Instances"][0]["InstanceId"] / "agent.pid"
+    wait_for(note.exists, "the agent")
+    before = note.read_text()
+    kill(running)
+    note.unlink()
+    launcher.start(state_dir)
+    wait_for(note.exists, "the agent")
+    assert note.read_text() == before
+
+
 def test_two_sandboxes_know_nothing_of_each_other(state_dir: Path, tmp_path: Path) -> None:
     first, second = launcher.start(state_dir), launcher.start(tmp_path / "other")
     try:
@@ -203,6 +229,20 @@ def test_a_journal_gives_back_all_but_what_was_cut_off(
     last.write_bytes(whole[: max(0, len(whole) - cut)])
     found = list(Journal(directory).since(0))
     assert found == (written if cut == 0 else written[:-1])
+
+
+def test_a_record_for_which_there_was_no_room_leaves_the_later_ones_readable(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    segment = journal.rotate()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="the journal took 1000 of"):
+            journal.append(Entry(NOW, NOW, 1, {}, b"a" * 2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.append(Entry(NOW, NOW, 2, {}, b"b"))
+    assert [entry.body for entry in journal.since(segment)] == [b"b"]
 
 
 def test_a_journal_forgets_what_an_image_holds(tmp_path: Path) -> None:

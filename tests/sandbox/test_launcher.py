@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -31,6 +32,21 @@ def test_up_twice_is_one_and_down_twice_is_harmless(state_dir: Path) -> None:
     assert launcher.stop(state_dir) is True
     assert launcher.stop(state_dir) is False
     assert launcher.find(state_dir) is None
+
+
+def test_it_may_open_as_many_connections_as_the_system_allows(state_dir: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        running = launcher.start(state_dir)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    address = running.endpoint.removeprefix("http://").split(":")
+    held = [socket.create_connection((address[0], int(address[1]))) for _ in range(300)]
+    assert launcher.find(state_dir) == running
+    for connection in held:
+        connection.close()
+    launcher.stop(state_dir)
 
 
 def test_two_callers_at_once_start_one(state_dir: Path) -> None:

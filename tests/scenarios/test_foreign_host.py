@@ -16,6 +16,7 @@ from deliverkit.errors import ExitCode
 from deliverkit.sandbox.agent.configuration import AgentConfiguration
 from deliverkit.sandbox.agent.remote import Endpoint
 
+ROLE = "arn:aws:iam::123456789012:role/deliverkit-sandbox"
 GROUP = ("--application-name", "shop", "--deployment-group-name", "garage")
 APPSPEC = """version: 0.0
 os: linux
@@ -47,13 +48,14 @@ def agent(shop: Shop, told: dict[str, str], root: Path) -> subprocess.Popen[byte
 
 
 def test_a_foreign_host_is_deployed_to_over_the_protocol(shop: Shop, tmp_path: Path) -> None:
+    shop.must("sandbox", "up", "--enforce-iam")
     told = shop.must("sandbox", "instance", "add", "box-1", "--external", "--tag", "place=garage", "--output", "json")
     listed = shop.must("sandbox", "instance", "list", "--output", "json").document
     assert [(each["id"], each["kind"]) for each in listed] == [("box-1", "on-premises")]
 
     shop.aws("s3api", "create-bucket", "--bucket", "bundles")
     shop.aws("deploy", "create-application", "--application-name", "shop")
-    shop.aws("deploy", "create-deployment-group", *GROUP, "--service-role-arn", "arn:aws:iam::123456789012:role/r",
+    shop.aws("deploy", "create-deployment-group", *GROUP, "--service-role-arn", ROLE,
              "--on-premises-instance-tag-filters", "Key=place,Value=garage,Type=KEY_AND_VALUE")  # fmt: skip
     build = tmp_path / "build"
     build.mkdir()
@@ -99,6 +101,30 @@ def test_the_printed_files_are_those_of_the_agent(shop: Shop) -> None:
     assert again.code == ExitCode.FAILED
     assert "box-2" in again.err
     assert "internal error" not in again.err
+
+
+def users(shop: Shop) -> set[str]:
+    return {each["UserName"] for each in shop.aws("iam", "list-users")["Users"]}
+
+
+def test_a_registration_that_fails_leaves_nothing_behind(shop: Shop) -> None:
+    for name, *more in (("i-1",), ("box 1",), ("box-1", "--tag", f"k={'v' * 300}")):
+        refused = shop.run("sandbox", "instance", "add", name, "--external", *more)
+        assert refused.code != 0
+        assert "internal error" not in refused.err
+    shop.must("sandbox", "instance", "add", "box-1", "--external")
+    assert users(shop) & {"i-1", "box 1", "box-1"} == {"box-1"}
+
+
+def test_a_host_that_others_registered_is_removed_without_its_user(shop: Shop) -> None:
+    user = shop.aws("iam", "create-user", "--user-name", "box-1")["User"]["Arn"]
+    shop.aws("deploy", "register-on-premises-instance", "--instance-name", "box-1", "--iam-user-arn", user)
+    session = "arn:aws:sts::123456789012:assumed-role/hosts/box-2"
+    shop.aws("deploy", "register-on-premises-instance", "--instance-name", "box-2", "--iam-session-arn", session)
+    for name in ("box-1", "box-2"):
+        shop.must("sandbox", "instance", "remove", name)
+    assert shop.must("sandbox", "instance", "list", "--output", "json").document == []
+    assert "box-1" in users(shop)
 
 
 def test_an_instance_of_the_sandbox_comes_and_goes(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,14 @@ from deliverkit.adapters.aws.errors import translated
 _IMAGE = "ami-0a11ce0fdeadbeef0"
 _LIVE = ("pending", "running", "stopping", "stopped")
 NAME = "Name"
+USER_PATH = "/deliverkit/hosts/"
+"""Where the users are that `register` makes; those that others made are theirs to remove."""
+POLICY = "codedeploy-agent"
+MAY_READ_BUNDLES = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}],
+}
+"""The policy that `aws deploy register` gives to the user of a host."""
 
 
 class Clients(Protocol):
@@ -110,26 +119,51 @@ class Hosts:
             ConflictError: If there is a user or an instance of that name.
             UsageError: If the name or a tag is none that AWS takes.
         """
-        iam, codedeploy = self._clients.client("iam"), self._client("codedeploy")
         with translated(f"registering {name}"):
-            arn = str(iam.create_user(UserName=name, Path="/deliverkit/hosts/")["User"]["Arn"])
-            key = iam.create_access_key(UserName=name)["AccessKey"]
-            codedeploy.register_on_premises_instance(instanceName=name, iamUserArn=arn)
-            if tags:
-                pairs = [{"Key": tag, "Value": value} for tag, value in tags.items()]
-                codedeploy.add_tags_to_on_premises_instances(tags=pairs, instanceNames=[name])
+            arn = str(self._iam.create_user(UserName=name, Path=USER_PATH)["User"]["Arn"])
+            try:
+                self._register(name, arn, tags)
+            except Exception:
+                self._remove_user(name)  # or the next attempt meets it
+                raise
+            key = self._iam.create_access_key(UserName=name)["AccessKey"]
         return Registration(name, arn, key["AccessKeyId"], key["SecretAccessKey"], self._region, self._endpoint)
 
+    def _register(self, name: str, arn: str, tags: Mapping[str, str]) -> None:
+        codedeploy = self._client("codedeploy")
+        self._iam.put_user_policy(UserName=name, PolicyName=POLICY, PolicyDocument=json.dumps(MAY_READ_BUNDLES))
+        codedeploy.register_on_premises_instance(instanceName=name, iamUserArn=arn)
+        if tags:
+            pairs = [{"Key": tag, "Value": value} for tag, value in tags.items()]
+            try:
+                codedeploy.add_tags_to_on_premises_instances(tags=pairs, instanceNames=[name])
+            except Exception:
+                codedeploy.deregister_on_premises_instance(instanceName=name)
+                raise
+
     def remove(self, host: Host) -> None:
-        """Terminate the instance, or deregister it and take its user away."""
-        if host.kind == "ec2":
-            self._client("ec2").terminate_instances(InstanceIds=[host.id])
-            return
-        iam = self._clients.client("iam")
-        self._client("codedeploy").deregister_on_premises_instance(instanceName=host.id)
-        for key in iam.list_access_keys(UserName=host.id)["AccessKeyMetadata"]:
-            iam.delete_access_key(UserName=host.id, AccessKeyId=key["AccessKeyId"])
-        iam.delete_user(UserName=host.id)
+        """Terminate the instance, or deregister it; a user that was made for it goes too."""
+        with translated(f"removing {host.id}"):
+            if host.kind == "ec2":
+                self._client("ec2").terminate_instances(InstanceIds=[host.id])
+                return
+            codedeploy = self._client("codedeploy")
+            info = codedeploy.get_on_premises_instance(instanceName=host.id)["instanceInfo"]
+            codedeploy.deregister_on_premises_instance(instanceName=host.id)
+            user = str(info.get("iamUserArn", "")).partition(":user")[2]
+            if user.startswith(USER_PATH):
+                self._remove_user(user.removeprefix(USER_PATH))
+
+    def _remove_user(self, name: str) -> None:
+        for key in self._iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+            self._iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        for policy in self._iam.list_user_policies(UserName=name)["PolicyNames"]:
+            self._iam.delete_user_policy(UserName=name, PolicyName=policy)
+        self._iam.delete_user(UserName=name)
+
+    @property
+    def _iam(self) -> Any:
+        return self._clients.client("iam")
 
     def _client(self, service: str) -> Any:
         return self._clients.client(service, self._region)

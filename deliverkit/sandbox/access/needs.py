@@ -27,6 +27,9 @@ _RESOURCES: Mapping[str, Resources] = {"codedeploy": codedeploy_resources, "code
 _INVOKE = {"lambda:Invoke": "lambda:InvokeFunction"}
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 """What needs no permission (STS API reference)."""
+_FREE_SERVICES = frozenset({"codedeploy-commands"})
+"""A host agent needs permissions of S3 alone (user guide, register-on-premises-instance-iam-user-arn), unless it is
+configured to speak to `codedeploy-commands-secure` (user guide, reference-agent-configuration)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Need:
 
 def needs_of(world: World, request: Request) -> list[Need]:
     """Everything that a request needs; empty for what everybody may, or an operation that is not known."""
-    if not request.operation or request.action in _FREE:
+    if not request.operation or request.action in _FREE or request.service in _FREE_SERVICES:
         return []
     if request.service == "s3":
         return [Need(action, resource, s3_needs.keys(request)) for action, resource in s3_needs.needs(request)]

@@ -8,22 +8,32 @@ tools do with links that could lead out, so that no member can be written throug
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from deliverkit.sandbox.agent.errors import AgentError
+from deliverkit.sandbox.agent.removal import remove_tree
+from deliverkit.sandbox.agent.room import require_room
 
 COPY_CHUNK = 1 << 20
-DISK_BYTES = 8 << 30
-"""The root volume of an instance, as EC2 gives it when nobody asks for another size."""
-SHARE_OF_FREE = 2
-"""An instance never takes more than this part of what the machine itself has left: one half."""
+LONGEST_TARGET = 4096
+"""Bytes of a symbolic link's target (PATH_MAX)."""
+HEADERS = frozenset(
+    {
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    }
+)
+LARGEST_HEADER = 1 << 20
+"""Bytes of a tar header that says more about a member; it is read at once, whatever size it says it has."""
 
 
 class Extraction:
@@ -77,41 +87,41 @@ def unpack(bundle: Path, bundle_type: str, target: Path) -> None:
         OSError: If the disk is full or not writable.
     """
     if target.exists():
-        shutil.rmtree(target)
+        remove_tree(target)
     extraction = Extraction(target)
-    room = min(DISK_BYTES, shutil.disk_usage(target).free // SHARE_OF_FREE)
     try:
-        _require_room(bundle, bundle_type, room)
+        _check_sizes(bundle, bundle_type, target)
         if bundle_type == "zip":
             _unzip(bundle, extraction)
         else:
-            _untar(bundle, _how_to_open(bundle_type), extraction)
+            _untar(bundle, bundle_type, extraction)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, NotImplementedError) as error:
         raise AgentError(f"The {bundle_type} bundle cannot be unpacked: {error}") from error
     extraction.finish()
     _strip_leading_directory(target)
 
 
-def _require_room(bundle: Path, bundle_type: str, room: int) -> None:
-    """Refuse, before anything is written, what would fill the disk: a bomb of a few kilobytes, for one."""
+def _check_sizes(bundle: Path, bundle_type: str, target: Path) -> None:
     if bundle_type == "zip":
         with zipfile.ZipFile(bundle) as archive:
-            _add_up((member.file_size for member in archive.infolist()), room)
+            require_room((member.file_size for member in archive.infolist()), target)
     else:
-        with tarfile.open(bundle, _how_to_open(bundle_type)) as archive:  # type: ignore[call-overload]
-            _add_up((member.size for member in archive if member.isfile()), room)
+        with _open_tar(bundle, bundle_type) as archive:
+            require_room((member.size if member.isfile() else 0 for member in archive), target)
 
 
-def _add_up(sizes: Iterable[int], room: int) -> None:
-    total = 0
-    for size in sizes:
-        total += size
-        if total > room:
-            raise OSError(errno.ENOSPC, f"the bundle unpacks to more than the {room:,} bytes that are left")
+class _Member(tarfile.TarInfo):
+    """A member whose headers are none that fill the memory."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in HEADERS and self.size > LARGEST_HEADER:
+            raise AgentError(f"tar: {self.name}: a header of {self.size:,} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
 
 
-def _how_to_open(bundle_type: str) -> str:
-    return "r:gz" if bundle_type == "tgz" else "r:*"
+def _open_tar(bundle: Path, bundle_type: str) -> tarfile.TarFile:
+    # GNU tar finds out by itself whether a `tar` is compressed; `tar -z` insists on gzip.
+    return tarfile.open(bundle, "r:gz" if bundle_type == "tgz" else "r:*", tarinfo=_Member)
 
 
 def _unzip(bundle: Path, extraction: Extraction) -> None:
@@ -128,6 +138,8 @@ def _unzip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, 
     if member.is_dir():
         extraction.add_directory(name, mode or 0o755)
     elif stat.S_ISLNK(attributes):
+        if member.file_size > LONGEST_TARGET:
+            raise AgentError(f"unzip: {member.filename}: the target of a symbolic link is too long")
         extraction.add_link(name, archive.read(member).decode(errors="surrogateescape"))
     else:
 
@@ -142,8 +154,8 @@ def _stripped(name: str) -> str:
     return "/".join(part for part in name.split("/") if part not in {"", ".", ".."})
 
 
-def _untar(bundle: Path, how: str, extraction: Extraction) -> None:
-    with tarfile.open(bundle, how) as archive:  # type: ignore[call-overload]
+def _untar(bundle: Path, bundle_type: str, extraction: Extraction) -> None:
+    with _open_tar(bundle, bundle_type) as archive:
         for member in archive:
             _untar_member(archive, member, _checked(member.name), extraction)
 
@@ -186,7 +198,10 @@ def _strip_leading_directory(target: Path) -> None:
     if any("appspec" in child.name.lower() for child in entries[0].iterdir()):
         aside = target.with_name(f"{target.name}-temp")
         if aside.exists():
-            shutil.rmtree(aside)
+            remove_tree(aside)
+        mode = stat.S_IMODE(entries[0].stat().st_mode)
+        entries[0].chmod(mode | stat.S_IRWXU)  # a read-only directory cannot be moved
         target.rename(aside)
         (aside / entries[0].name).rename(target)
+        target.chmod(mode)
         aside.rmdir()

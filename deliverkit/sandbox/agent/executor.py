@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from pathlib import Path
 
 from deliverkit.sandbox.agent.bundle import unpack
@@ -12,6 +11,7 @@ from deliverkit.sandbox.agent.hooks import SCRIPTABLE, Hook, pointed_directory, 
 from deliverkit.sandbox.agent.host import Fetcher, Host
 from deliverkit.sandbox.agent.installer import install
 from deliverkit.sandbox.agent.layout import ARCHIVE, BUNDLE, deployment_directory, host_path
+from deliverkit.sandbox.agent.removal import remove_tree
 from deliverkit.sandbox.agent.specification import DeploymentSpecification
 from deliverkit.sandbox.agent.troubles import require_space
 
@@ -119,7 +119,7 @@ class Executor:
         if last_successful is not None:  # never removed: the next ApplicationStop needs its scripts
             others = [entry for entry in others if entry != self._host.layout.machine(last_successful)]
         for entry in sorted(others, key=lambda path: path.stat().st_mtime_ns)[: max(0, surplus)]:
-            shutil.rmtree(entry)
+            remove_tree(entry)
 
     def _point(self, pointer: Path, specification: DeploymentSpecification) -> None:
         pointer.parent.mkdir(parents=True, exist_ok=True)

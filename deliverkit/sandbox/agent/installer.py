@@ -13,6 +13,8 @@ from deliverkit.sandbox.agent.errors import AgentError
 from deliverkit.sandbox.agent.instructions import Copy, Instructions, MakeDirectory, SetPermission
 from deliverkit.sandbox.agent.layout import Layout
 from deliverkit.sandbox.agent.permissions_applied import apply_permission
+from deliverkit.sandbox.agent.removal import remove_file
+from deliverkit.sandbox.agent.room import require_room
 
 Step = MakeDirectory | Copy | SetPermission
 
@@ -35,6 +37,7 @@ def install(layout: Layout, group_id: str, archive: str, appspec: AppSpec, behav
     remove_previous(layout, group_id)
     plan = Instructions(layout, archive, appspec.file_exists_behavior or behavior)
     plan.add(appspec)
+    require_room((_size(layout, item.source) for item in plan.items if isinstance(item, Copy)), layout.root)
     layout.install_list(group_id).write_text(json.dumps({"instructions": [item.as_json() for item in plan.items]}))
     with layout.cleanup_list(group_id).open("w", errors="surrogateescape") as cleanup:
         for item in plan.items:
@@ -64,7 +67,8 @@ def _remove(layout: Layout, path: str) -> None:
         with contextlib.suppress(OSError):
             machine.rmdir()
     else:
-        machine.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # somebody put a file in its directory's place
+            remove_file(machine)
 
 
 def _carry_out(layout: Layout, item: Step, cleanup: TextIO) -> None:
@@ -77,6 +81,11 @@ def _carry_out(layout: Layout, item: Step, cleanup: TextIO) -> None:
             _copy(layout, source, destination)
         case SetPermission(file, permission):
             apply_permission(layout.confined(file), file, permission)
+
+
+def _size(layout: Layout, path: str) -> int:
+    machine = layout.machine(path)
+    return machine.stat().st_size if machine.is_file() and not machine.is_symlink() else 0
 
 
 def _note(cleanup: TextIO, path: str) -> None:

@@ -30,7 +30,13 @@ class Layout:
     root: Path
 
     def machine(self, path: str) -> Path:
-        """This machine's path for a path of the instance; `..` ends at the instance's `/`, as it does on a host."""
+        """This machine's path for a path of the instance; `..` ends at the instance's `/`, as it does on a host.
+
+        Raises:
+            AgentError: If no file can have that name.
+        """
+        if "\0" in path:
+            raise AgentError("string contains null byte")
         return self.root / host_path(path).lstrip("/")
 
     def confined(self, path: str) -> Path:

@@ -55,6 +55,14 @@ class Processes:
         """Ids of the marked processes; empty on systems that do not show them."""
         return [pid for pid in _all_processes() if self._is_own(pid)]
 
+    def has(self, pid: int) -> bool:
+        """True while a marked process has the id."""
+        return self._is_own(pid)
+
+    def kill_one(self, pid: int) -> None:
+        """Kill just this one, if it is marked."""
+        _kill(pid, self._is_own)
+
     def kill(self) -> None:
         """Kill them all at once, as a machine that loses power does, and let no more start."""
         self._is_ended = True
@@ -73,7 +81,7 @@ def kill_strangers(homes: Path, own: Collection[Path]) -> None:
 
     Args:
         homes: The directory that holds the instances' homes.
-        own: Homes of instances that still exist; their processes live on.
+        own: Homes of instances that still run; their processes live on.
     """
     mark = f"{INSTANCE_ROOT}={homes}{os.sep}"
     spared = tuple(os.fsencode(f"{INSTANCE_ROOT}={home}{os.sep}") for home in own)
@@ -83,6 +91,14 @@ def kill_strangers(homes: Path, own: Collection[Path]) -> None:
         return any(not root.startswith(spared) for root in roots)
 
     _kill_all(is_strange)
+
+
+def command_line(pid: int) -> list[str]:
+    """The words that a process was started with; empty where the system does not show them."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="surrogateescape").split("\0")[:-1]
+    except OSError:
+        return []
 
 
 def _all_processes() -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.sandbox.hostcommands.endpoint import CommandEndpoint
+from deliverkit.sandbox.hostcommands.endpoint import command_endpoints
 from deliverkit.sandbox.kernel.engine import Engine, Passive
 
 if TYPE_CHECKING:
@@ -13,5 +13,6 @@ if TYPE_CHECKING:
 
 def install(world: World) -> Engine:
     """Let the command service answer in a world that has CodeDeploy."""
-    world.add_service(CommandEndpoint.made_for(world))
+    for endpoint in command_endpoints(world):
+        world.add_service(endpoint)
     return Passive()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from deliverkit.sandbox.agent.protocol import CommandService, CommandStatus, Diagnostics
+from deliverkit.sandbox.agent.errors import Code
+from deliverkit.sandbox.agent.protocol import CommandService, CommandStatus, Diagnostics, HostCommand
 from deliverkit.sandbox.codedeploy.command_service import command_service
 from deliverkit.sandbox.hostcommands.envelope import Sealer
-from deliverkit.sandbox.hostcommands.model import LONGEST_PAYLOAD, NAME, TARGET, command_model
+from deliverkit.sandbox.hostcommands.model import LONGEST_PAYLOAD, PLAIN, SECURE, command_model
+from deliverkit.sandbox.hostcommands.offers import Offers
 from deliverkit.sandbox.kernel import model
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Answer, Context, Params, Service
@@ -22,17 +25,21 @@ LONG_POLL_SECONDS = 20.0  # real time; the agent's own read time-out is 80 s
 ENDED = frozenset({CommandStatus.SUCCEEDED, CommandStatus.FAILED})
 
 
-class CommandEndpoint(Service):
-    """CodeDeployCommandService. Made by `made_for`."""
-
-    @classmethod
-    def made_for(cls, world: World) -> CommandEndpoint:
-        """The endpoint of a world."""
-        endpoint = cls(NAME, TARGET, checks_constraints=False, load_model=command_model)
-        desk = _Desk(world)
+def command_endpoints(world: World) -> Iterator[CommandEndpoint]:
+    """Both versions of the protocol, with one desk behind them."""
+    desk = _Desk(world)
+    for protocol in (PLAIN, SECURE):
+        load_model = partial(command_model, protocol)
+        endpoint = CommandEndpoint(
+            protocol.signing_name, protocol.target, checks_constraints=False, load_model=load_model
+        )
         for name, operation in desk.operations().items():
             endpoint.operation(name)(operation)
-        return endpoint
+        yield endpoint
+
+
+class CommandEndpoint(Service):
+    """CodeDeployCommandService, in one of its versions."""
 
     def only_reads(self, name: str) -> bool:
         """True for an operation that changes nothing; a poll hands out, and takes nothing away."""
@@ -57,6 +64,7 @@ class _Desk:
     def __init__(self, world: World) -> None:
         self._world = world
         self._sealer = Sealer(world.clock.now())
+        self._offers = Offers()
 
     def operations(self) -> dict[str, Any]:
         return {
@@ -73,29 +81,31 @@ class _Desk:
 
     def poll(self, params: Params, _context: Context) -> Answer:
         """The next command of the host, waited for a while; an empty answer when none came."""
-        host, bell = params["HostIdentifier"], self._world.doorbell
-        deadline = time.monotonic() + LONG_POLL_SECONDS
+        host, this = params["HostIdentifier"], object()
+        if self._offers.begin(host, this):
+            self._world.doorbell.ring(host)
+        try:
+            return self._wait_for_command(host, this)
+        finally:
+            self._offers.end(host, this)
+
+    def _wait_for_command(self, host: str, poll: object) -> Answer:
+        bell, deadline = self._world.doorbell, time.monotonic() + LONG_POLL_SECONDS
         while True:
             mark = bell.mark(host)
-            command = self._queues.poll(host)
-            if command is not None:
-                return {
-                    "HostCommand": {
-                        "HostCommandIdentifier": command.identifier,
-                        "HostIdentifier": command.host,
-                        "DeploymentExecutionId": command.execution_id,
-                        "CommandName": command.name,
-                        "Nonce": command.nonce,
-                    }
-                }
             remaining = deadline - time.monotonic()
-            if remaining <= 0 or bell.is_closed:
+            if remaining <= 0 or bell.is_closed or not self._offers.is_newest(host, poll):
                 return {}
-            bell.wait(host, mark, remaining)
+            command = self._queues.poll(host)
+            kept_back = self._offers.take(host, command.identifier) if command is not None else remaining
+            if command is not None and not kept_back:
+                return {"HostCommand": _answer(command)}
+            bell.wait(host, mark, min(remaining, kept_back))
 
     def specification(self, params: Params, _context: Context) -> Answer:
         """The sealed specification of a deployment execution."""
         found = self._queues.specification(params["DeploymentExecutionId"], params["HostIdentifier"])
+        self._offers.confirm(params["HostIdentifier"])
         return {
             "DeploymentSystem": "CodeDeploy",
             "DeploymentSpecification": {"GenericEnvelope": self._sealer.seal(found)},
@@ -119,6 +129,16 @@ class _Desk:
         return {"CommandStatus": str(self._queues.acknowledge(params["HostCommandIdentifier"], is_noop=False))}
 
 
+def _answer(command: HostCommand) -> Answer:
+    return {
+        "HostCommandIdentifier": command.identifier,
+        "HostIdentifier": command.host,
+        "DeploymentExecutionId": command.execution_id,
+        "CommandName": command.name,
+        "Nonce": command.nonce,
+    }
+
+
 def _payload(params: Params) -> Mapping[str, Any]:
     text = params.get("Diagnostics", {}).get("Payload") or "{}"
     if len(text) > LONGEST_PAYLOAD:
@@ -133,9 +153,9 @@ def _payload(params: Params) -> Mapping[str, Any]:
 
 
 def _diagnostics(told: Mapping[str, Any]) -> Diagnostics:
-    code = told.get("error_code", 0)
-    if not isinstance(code, int):
-        raise ApiError("ClientException", f"error_code is not a number: {code!r}")
+    # An agent that cannot put a script's output into JSON, because it is no text, says `Unknown` in the code's place.
+    code = told.get("error_code", Code.SUCCESS)
+    code = code if isinstance(code, int) else Code.UNKNOWN_ERROR
     return Diagnostics(
         code, str(told.get("script_name") or ""), str(told.get("message") or ""), str(told.get("log") or "")
     )

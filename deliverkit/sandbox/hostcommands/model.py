@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import botocore.model
 
-NAME = "codedeploy-commands"
-"""The service's signing name."""
-TARGET = "CodeDeployCommandService_v20141006"
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One of the two versions, which differ in nothing but these names.
+
+    Attributes:
+        signing_name: The service's name in a credential scope and in IAM's actions.
+        target: Prefix of `X-Amz-Target`.
+        api_version: Of the API.
+    """
+
+    signing_name: str
+    target: str
+    api_version: str
+
+
+PLAIN = Protocol("codedeploy-commands", "CodeDeployCommandService_v20141006", "2014-10-06")
+SECURE = Protocol("codedeploy-commands-secure", "CodeDeployCommandService", "2019-11-11")
+"""What an agent speaks whose configuration has `enable_auth_policy` (user guide, reference-agent-configuration)."""
 LONGEST_EXECUTION_ID = 129
 LONGEST_PAYLOAD = 8192
 
@@ -49,23 +66,23 @@ _OPERATIONS: Mapping[str, tuple[dict[str, str], tuple[str, ...], dict[str, str] 
 
 
 @cache
-def command_model() -> botocore.model.ServiceModel:
+def command_model(protocol: Protocol) -> botocore.model.ServiceModel:
     """The model: five operations, JSON 1.1."""
     return botocore.model.ServiceModel(
         {
             "version": "2.0",
             "metadata": {
-                "apiVersion": "2014-10-06",
+                "apiVersion": protocol.api_version,
                 "protocol": "json",
                 "jsonVersion": "1.1",
-                "targetPrefix": TARGET,
-                "signingName": NAME,
+                "targetPrefix": protocol.target,
+                "signingName": protocol.signing_name,
                 "serviceId": "CodeDeployCommandService",
             },
             "operations": {name: _operation(name, output is not None) for name, (_, _, output) in _OPERATIONS.items()},
             "shapes": _shapes(),
         },
-        NAME,
+        protocol.signing_name,
     )
 
 

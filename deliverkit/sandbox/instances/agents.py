@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deliverkit.sandbox.agent.configuration import AgentConfiguration
-from deliverkit.sandbox.agent.processes import INSTANCE_ADDRESS, INSTANCE_ID, INSTANCE_ROOT, Processes
+from deliverkit.sandbox.agent.processes import INSTANCE_ADDRESS, INSTANCE_ID, INSTANCE_ROOT, Processes, command_line
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +68,23 @@ class ProcessAgent:
         """True while its process runs."""
         if self._child is not None:
             return self._child.poll() is None
-        return self._adopted is not None and self._adopted in self._living()
+        return self._adopted is not None and self._processes.has(self._adopted)
 
     def start(self) -> None:
         """Take over the agent that runs already, or start one."""
         Path(self.configuration.root).mkdir(parents=True, exist_ok=True)
-        if self._adopt():
-            return
-        self.configuration.write(self.home / CONFIGURATION)
+        if not self._adopt():
+            self.configuration.write(self.home / CONFIGURATION)
+            self._launch()
+        draft = self.home / f"{PID}.draft"
+        draft.write_text(str(self._adopted if self._child is None else self._child.pid))
+        draft.replace(self.home / PID)
+
+    def _launch(self) -> None:
         marks = {**self._marks, INSTANCE_ADDRESS: self.configuration.address}
         with (self.home / LOG).open("ab") as out:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "deliverkit.sandbox.agent", str(self.home / CONFIGURATION)],
+                [sys.executable, *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -87,11 +92,10 @@ class ProcessAgent:
                 start_new_session=True,
                 close_fds=True,
             )
-        (self.home / PID).write_text(str(self._child.pid))
 
     def kill(self) -> None:
         """End the agent and whatever its hooks started."""
-        Processes(self._marks).kill()
+        self._processes.kill()
         if self._child is not None:
             self._child.kill()
 
@@ -103,23 +107,38 @@ class ProcessAgent:
             except subprocess.TimeoutExpired:
                 return False
         # A hook may have been about to start while the others were killed.
-        Processes(self._marks).kill()
+        self._processes.kill()
         return not self.is_alive
 
     def _adopt(self) -> bool:
-        """True when an agent with this configuration runs."""
-        try:
-            pid = int((self.home / PID).read_text())
-            is_same = AgentConfiguration.read(self.home / CONFIGURATION).is_like(self.configuration)
-        except (OSError, ValueError, TypeError):
+        """True when an agent with this configuration runs; one with another is ended.
+
+        It is found among the instance's processes and not by a note of its id: a sandbox that is killed may have
+        started an agent and not noted it, and a host with two agents runs its hooks twice.
+        """
+        if not (self.home / CONFIGURATION).exists():  # its first agent
             return False
-        if is_same and pid in self._living():
-            self._adopted = pid
-            return True
+        for pid in self._processes.living():
+            if command_line(pid)[1:] == self._arguments:
+                if self._is_configured():
+                    self._adopted = pid
+                    return True
+                self._processes.kill_one(pid)
         return False
 
-    def _living(self) -> list[int]:
-        return Processes(self._marks).living()
+    def _is_configured(self) -> bool:
+        try:
+            return AgentConfiguration.read(self.home / CONFIGURATION).is_like(self.configuration)
+        except (OSError, ValueError, TypeError):
+            return False
+
+    @property
+    def _arguments(self) -> list[str]:
+        return ["-m", "deliverkit.sandbox.agent", str(self.home / CONFIGURATION)]
+
+    @property
+    def _processes(self) -> Processes:
+        return Processes(self._marks)
 
 
 @dataclass

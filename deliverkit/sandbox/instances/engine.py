@@ -80,8 +80,7 @@ class Instances:
 
     def start(self) -> None:
         """Begin to watch, once what an earlier sandbox in the same directory left behind and nobody owns is gone."""
-        own = {self._homes / machine.instance_id for machine in self._machines()}
-        kill_strangers(self._homes, own)
+        kill_strangers(self._homes, {self._homes / machine.instance_id for machine in self._running()})
         self._addresses = Addresses(self._world.address_base)  # the server knows its own only after it was made
         if self._memory_agents is not None:
             self._memory_agents.start()
@@ -144,6 +143,14 @@ class Instances:
         # the sandbox's start.
         return list(self._world.moto.machines()) if "moto.ec2.models" in sys.modules else []
 
+    def _running(self) -> list[Machine]:
+        """Instances on which an agent is to run."""
+        return [
+            machine
+            for machine in self._machines()
+            if machine.state == "running" and machine.tags.get(TAG) != NONE and _key(machine) not in self._crashed
+        ]
+
     @property
     def _crashed(self) -> set[Key]:
         return self._world.store(Conditions, "", "").crashed
@@ -153,10 +160,8 @@ class Instances:
     def _start_running(self) -> None:
         if self._is_stopped.is_set():
             return
-        for machine in self._machines():
-            key = (machine.account, machine.region, machine.instance_id)
-            if machine.state != "running" or machine.tags.get(TAG) == NONE or key in self._crashed:
-                continue
+        for machine in self._running():
+            key = _key(machine)
             if machine.tags.get(TAG) == MEMORY and self._memory_agents is not None:
                 if key not in self._simulated:
                     self._simulated[key] = identifier_of(machine)
@@ -196,7 +201,7 @@ class Instances:
 
     def _take_ended(self) -> list[InstanceAgent]:
         """Agents of instances that run no longer; their instances forget them."""
-        states = {(machine.account, machine.region, machine.instance_id): machine.state for machine in self._machines()}
+        states = {_key(machine): machine.state for machine in self._machines()}
         self._forget_simulated(states)
         ended = []
         for key, instance in list(self._instances.items()):
@@ -216,6 +221,10 @@ class Instances:
             if is_down and self._memory_agents is not None:
                 self._memory_agents.remove(identifier)
                 del self._simulated[key]
+
+
+def _key(machine: Machine) -> Key:
+    return machine.account, machine.region, machine.instance_id
 
 
 def identifier_of(machine: Machine) -> str:

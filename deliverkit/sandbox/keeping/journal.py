@@ -62,8 +62,10 @@ class Journal:
         assert self._descriptor is not None, "rotate comes first"
         record = pickle.dumps(entry, protocol=5)
         whole = _LENGTH.pack(len(record)) + record
+        before = os.fstat(self._descriptor).st_size
         written = os.write(self._descriptor, whole)
         if written != len(whole):
+            os.ftruncate(self._descriptor, before)  # what comes after half a record could not be read again
             raise OSError(f"the journal took {written} of {len(whole)} bytes")
 
     def since(self, segment: int) -> Iterator[Entry]:
