@@ -120,8 +120,7 @@ class Balanced:
 
     def by_hand(self, instance: str, *, up_to: str) -> None:
         """Play the agent of an instance that has none: every command succeeds, until the named one has."""
-        host = f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{instance}"
-        remote = Remote(Endpoint(self.fleet.rig.sandbox.endpoint, "us-east-1", "key", "secret"))
+        host, remote = self._agent(instance)
         name = ""
         while name != up_to:
             command = remote.poll(host)
@@ -129,6 +128,16 @@ class Balanced:
             name = command.name
             remote.acknowledge(command.identifier, is_noop=False)
             remote.complete(command.identifier, CommandStatus.SUCCEEDED, Diagnostics(0, "", "Succeeded", ""))
+
+    def told(self, instance: str) -> Any:
+        """The specification that an agent gets with its next command."""
+        host, remote = self._agent(instance)
+        command = remote.poll(host)
+        return remote.specification(command.execution_id, host) if command else {}
+
+    def _agent(self, instance: str) -> tuple[str, Remote]:
+        endpoint = Endpoint(self.fleet.rig.sandbox.endpoint, "us-east-1", "key", "secret")
+        return f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{instance}", Remote(endpoint)
 
     def advance(self, **by: float) -> None:
         self.fleet.rig.sandbox.world.clock.advance(timedelta(**by))

@@ -356,6 +356,12 @@ def test_a_blue_green_deployment_that_reached_nothing_has_nothing_to_take_back(b
     assert set(info["rollbackInfo"]) == {"rollbackMessage"}
 
 
+def test_only_deployments_in_place_restart(balanced: Balanced) -> None:
+    group = balanced.group(deploymentStyle=BLUE_GREEN, **targets(balanced.target_group()))
+    with refused("InvalidInputException", "in-place"):
+        balanced.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
+
+
 def test_copying_names_its_auto_scaling_group_in_every_request(balanced: Balanced) -> None:
     source, behind = balanced.scaling_group(1), balanced.target_group()
     options = {"greenFleetProvisioningOption": COPY}

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from agent_bench import appspec, hook
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_fleet import Fleet, s3, wait_for
+from codedeploy_traffic import Balanced
 from codepipeline_fixtures import ROLE, refused, whole_rig
 
 
@@ -309,3 +310,60 @@ def test_a_configuration_of_a_live_deployment_is_in_use(fleet: Fleet, tmp_path: 
 def instance_root(fleet: Fleet, instance: str) -> Path:
     """Where an instance sees its own file system."""
     return fleet.rig.sandbox.state_dir / "instances" / instance / "root"
+
+
+# --- restarts --------------------------------------------------------------------------------------
+
+
+def test_a_restart_runs_every_event_with_the_last_good_revision(fleet: Fleet) -> None:
+    group = fleet.group(1)
+    good = fleet.end(fleet.deploy(group, "exit 0"))
+    fleet.end(fleet.deploy(group, "exit 1"))
+    again = fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
+    info = fleet.end(again["deploymentId"])
+    assert (info["status"], info["deploymentMode"], info["revision"]) == ("Succeeded", "RESTART", good["revision"])
+    assert "deploymentMode" not in good
+    (target,) = fleet.targets(again["deploymentId"])
+    assert {each["status"] for each in fleet.events(again["deploymentId"], target).values()} == {"Succeeded"}
+    # One of a chain: it is what the next restart starts from.
+    assert fleet.shown(group)["lastSuccessfulDeployment"]["deploymentId"] == again["deploymentId"]
+
+
+def test_agents_are_told_whose_copy_a_restart_starts_from(fleet: Fleet) -> None:
+    group = fleet.name()
+    (instance,) = fleet.launch(1, serves=group, **{"deliverkit:agent": "none"})
+    fleet.api.create_deployment_group(
+        applicationName="shop",
+        deploymentGroupName=group,
+        serviceRoleArn=ROLE,
+        ec2TagFilters=[{"Key": "serves", "Value": group, "Type": "KEY_AND_VALUE"}],
+    )
+    agent = Balanced(fleet)
+    first = fleet.deploy(group, "exit 0")
+    wait_for(lambda: fleet.get(first)["status"] == "InProgress")
+    agent.by_hand(instance, up_to="ValidateService")
+    assert fleet.end(first)["status"] == "Succeeded"
+    again = fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
+    wait_for(lambda: fleet.get(again["deploymentId"])["status"] == "InProgress")
+    told = agent.told(instance)
+    assert (told["DeploymentId"], told["ReuseArchiveFromDeploymentId"]) == (again["deploymentId"], first)
+    agent.by_hand(instance, up_to="ValidateService")
+    assert fleet.end(again["deploymentId"])["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"deploymentMode": "BOUNCE"}, "InvalidInputException"),
+        ({"deploymentMode": "RESTART", "revision": s3("key")}, "InvalidRevisionException"),
+        (
+            {"deploymentMode": "RESTART", "updateOutdatedInstancesOnly": True},
+            "InvalidUpdateOutdatedInstancesOnlyValueException",
+        ),
+        ({"deploymentMode": "RESTART"}, "RevisionDoesNotExistException"),
+    ],
+)
+def test_restarts_that_cannot_be_are_refused(fleet: Fleet, more: Any, code: str) -> None:
+    group = fleet.group(0)
+    with refused(code):
+        fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, **more)

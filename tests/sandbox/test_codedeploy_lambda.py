@@ -304,6 +304,7 @@ def test_a_group_needs_its_style(shop: Serverless) -> None:
         ({"updateOutdatedInstancesOnly": True}, "InvalidUpdateOutdatedInstancesOnlyValue"),
         ({"ignoreApplicationStopFailures": True}, "InvalidIgnoreApplicationStopFailuresValue"),
         ({"targetInstances": {"autoScalingGroups": ["web"]}}, "InvalidTargetInstances"),
+        ({"deploymentMode": "RESTART"}, "InvalidComputePlatform"),
         ({"deploymentConfigName": "CodeDeployDefault.OneAtATime"}, "InvalidDeploymentConfigName"),
     ],
 )

@@ -135,7 +135,10 @@ class Group:
 
 @dataclass(eq=False)
 class Deployment:
-    """One deployment; `options` holds the request members that matter to it, the group's already filled in."""
+    """One deployment; `options` holds the request members that matter to it, the group's already filled in.
+
+    `restarts` is the id of the deployment whose revision it restarts, None for one that brings a revision.
+    """
 
     deployment_id: str
     application: str
@@ -165,6 +168,7 @@ class Deployment:
     platform: str = "Server"
     serverless: Serverless | None = None
     suspended: dict[str, list[str]] = field(default_factory=dict)
+    restarts: str | None = None
 
     @property
     def is_live(self) -> bool:
