@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from agent_bench import appspec, hook
 from codedeploy_fleet import Fleet, s3, wait_for
-from codedeploy_traffic import Balanced
+from codedeploy_traffic import Balanced, tagged
 from codepipeline_fixtures import ROLE, refused, whole_rig
 
 
@@ -329,20 +329,44 @@ def test_a_restart_runs_every_event_with_the_last_good_revision(fleet: Fleet) ->
     assert fleet.shown(group)["lastSuccessfulDeployment"]["deploymentId"] == again["deploymentId"]
 
 
-def test_agents_are_told_whose_copy_a_restart_starts_from(fleet: Fleet) -> None:
-    group = fleet.name()
-    (instance,) = fleet.launch(1, serves=group, **{"deliverkit:agent": "none"})
-    fleet.api.create_deployment_group(
-        applicationName="shop",
-        deploymentGroupName=group,
-        serviceRoleArn=ROLE,
-        ec2TagFilters=[{"Key": "serves", "Value": group, "Type": "KEY_AND_VALUE"}],
-    )
-    agent = Balanced(fleet)
+@pytest.fixture(scope="module")
+def agent(fleet: Fleet) -> Balanced:
+    return Balanced(fleet)
+
+
+def of_one_mute(fleet: Fleet, agent: Balanced) -> tuple[str, str]:
+    """A group of one instance that has no agent, with one successful deployment."""
+    tag = fleet.name()
+    (instance,) = fleet.launch(1, serves=tag, **{"deliverkit:agent": "none"})
+    group = agent.group(ec2TagFilters=tagged(tag, key="serves"))
     first = fleet.deploy(group, "exit 0")
     wait_for(lambda: fleet.get(first)["status"] == "InProgress")
     agent.by_hand(instance, up_to="ValidateService")
     assert fleet.end(first)["status"] == "Succeeded"
+    return group, instance
+
+
+def test_both_sides_of_a_rollback_name_the_other_while_it_runs(fleet: Fleet, agent: Balanced) -> None:
+    group, instance = of_one_mute(fleet, agent)
+    stopped = fleet.deploy(group, "exit 0")
+    wait_for(lambda: fleet.get(stopped)["status"] == "InProgress")
+    fleet.api.stop_deployment(deploymentId=stopped, autoRollbackEnabled=True)
+    told = fleet.end(stopped)["rollbackInfo"]
+    back = told["rollbackDeploymentId"]
+    assert told["rollbackMessage"] == (
+        f"Deployment {stopped} terminated. Automatic rollback is triggered with a DeploymentId {back}."
+    )
+    message = f"Deployment {back} is triggered to roll back deployment {stopped}."
+    wanted = {"rollbackTriggeringDeploymentId": stopped, "rollbackMessage": message}
+    assert fleet.get(back)["rollbackInfo"] == wanted
+    wait_for(lambda: fleet.get(back)["status"] == "InProgress")
+    agent.by_hand(instance, up_to="ValidateService")
+    assert fleet.end(back)["rollbackInfo"] == wanted
+
+
+def test_agents_are_told_whose_copy_a_restart_starts_from(fleet: Fleet, agent: Balanced) -> None:
+    group, instance = of_one_mute(fleet, agent)
+    first = fleet.shown(group)["lastSuccessfulDeployment"]["deploymentId"]
     again = fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
     wait_for(lambda: fleet.get(again["deploymentId"])["status"] == "InProgress")
     told = agent.told(instance)

@@ -188,13 +188,23 @@ def test_a_blue_task_set_can_be_kept(shop: Containers) -> None:
 
 def test_a_stop_in_the_termination_wait_goes_back_to_the_original_task_set(shop: Containers) -> None:
     service = shop.service()
-    deployment = shop.deploy(service.group(keep=60))
+    deployment = shop.deploy(service.group(keep=60, deploymentConfigName=CANARY))
+    wait_for(lambda: service.weights(service.prod) == {"one": 90, "two": 10})
+    shop.advance(minutes=5)
     wait_for(lambda: shop.get(deployment)["instanceTerminationWaitTimeStarted"])
+    assert "deploymentOverview" not in shop.get(deployment)
     shop.api.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
     info = shop.end(deployment)
-    assert info["status"] == "Stopped"
+    assert (info["status"], info["deploymentOverview"]["Succeeded"]) == ("Stopped", 1)
     rollback = info["rollbackInfo"]["rollbackDeploymentId"]
-    assert (shop.end(rollback)["status"], shop.get(rollback)["creator"]) == ("Succeeded", "codeDeployRollback")
+    back = shop.end(rollback)
+    assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback")
+    # Whatever the group's configuration is.
+    assert back["deploymentConfigName"] == "CodeDeployDefault.ECSAllAtOnce"
+    assert back["rollbackInfo"] == {
+        "rollbackTriggeringDeploymentId": deployment,
+        "rollbackMessage": f"Deployment {rollback} is triggered to roll back deployment {deployment}.",
+    }
     assert set(service.weights(service.prod)) == set(service.weights(service.test)) == {"one"}
     assert service.task_sets() == {"1": "PRIMARY"}
     assert shop.sets(rollback) == {"Blue": ("PRIMARY", 100.0), "Green": ("DRAINING", 0.0)}

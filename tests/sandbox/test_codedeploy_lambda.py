@@ -164,7 +164,9 @@ def test_an_alarm_stops_the_shift_and_rolls_it_back(shop: Serverless) -> None:
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
     info = shop.end(deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
-    assert shop.end(info["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"
+    assert info["errorInformation"]["message"].endswith("have been stopped. Activated alarms: <errors>")
+    rollback = shop.end(info["rollbackInfo"]["rollbackDeploymentId"])
+    assert (rollback["status"], rollback["deploymentConfigName"]) == ("Succeeded", ALL_AT_ONCE)
     assert shop.alias(name) == ("1", {})
 
 

@@ -13,6 +13,11 @@ from deliverkit.sandbox.kernel.world import World
 
 INTERVAL = timedelta(seconds=1)
 """How often CodeDeploy looks is not documented."""
+ACTIVE = (
+    "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected "
+    "deployments have been stopped. Activated alarms: "
+)
+"""As observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class AlarmWatch:
         names = [alarm["name"] for alarm in configuration["alarms"]]
         active = [name for name in names if states.get(name) == "ALARM"]
         if active:
-            return f"One or more alarms have been activated according to the Amazon CloudWatch metrics: {active}"
+            return ACTIVE + " ".join(f"<{name}>" for name in active)
         unread = [name for name in names if name not in states]
         if unread and not configuration.get("ignorePollAlarmFailure"):
             return f"The state of one or more alarms could not be read: {unread}"

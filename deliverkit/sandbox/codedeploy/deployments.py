@@ -129,7 +129,7 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "createTime": deployment.created_at,
         "startTime": deployment.started_at,
         "completeTime": deployment.ended_at,
-        "deploymentOverview": _overview(deployment) if deployment.started_at else None,
+        "deploymentOverview": _overview(deployment),
         "description": options.get("description"),
         "creator": deployment.creator,
         "ignoreApplicationStopFailures": options.get("ignoreApplicationStopFailures", False),
@@ -151,7 +151,10 @@ def _info(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _overview(deployment: Deployment) -> dict[str, int]:
+def _overview(deployment: Deployment) -> dict[str, int] | None:
+    """How many targets stand where; on ECS nothing before the end (observed; Lambda is taken to be alike)."""
+    if deployment.started_at is None or (deployment.serverless is not None and deployment.is_live):
+        return None
     counts = Counter(target.status for target in deployment.targets.values())
     return {status: counts[status] for status in ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")}
 

@@ -172,8 +172,7 @@ class ServerlessRollout(Rollout):
     def _shift(self, event: Event, index: int) -> None:
         if event.status != "InProgress":
             return None
-        # A rollback does not go by its configuration: all traffic returns at once.
-        plan = steps({} if self.deployment.creator == ROLLBACK else self.carried.traffic)
+        plan = steps(self.carried.traffic)
         try:
             self.route(plan[index].percent)
         except RoutingError as error:
