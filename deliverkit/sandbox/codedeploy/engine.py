@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from deliverkit.sandbox.codedeploy import scale_out
+from deliverkit.sandbox.codedeploy import notices, scale_out
 from deliverkit.sandbox.codedeploy.blue_green import BlueGreenRollout, TrafficBack
 from deliverkit.sandbox.codedeploy.in_place import InPlace
 from deliverkit.sandbox.codedeploy.outdated import update_outdated
@@ -29,7 +29,8 @@ def rollout_of(world: World, deployment: Deployment) -> Rollout:
 
 
 def launch(world: World, deployment: Deployment) -> None:
-    """Start a created deployment, on the timers' thread so that its creator gets the id first."""
+    """Tell of a created deployment and start it, on the timers' thread so that its creator gets the id first."""
+    notices.deployment_changed(world, deployment)
     world.timers.soon(partial(_start, world, deployment))
 
 
