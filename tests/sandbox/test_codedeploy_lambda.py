@@ -56,6 +56,8 @@ def test_all_at_once_moves_the_alias(shop: Serverless) -> None:
     }
     (batch,) = shop.api.batch_get_deployment_targets(deploymentId=deployment, targetIds=[name])["deploymentTargets"]
     assert batch["lambdaTarget"] == target
+    with refused("DeploymentTargetListSizeExceededException"):
+        shop.api.batch_get_deployment_targets(deploymentId=deployment, targetIds=[name, name])
 
 
 def test_a_canary_waits_between_its_two_shifts(shop: Serverless) -> None:

@@ -27,7 +27,6 @@ from deliverkit.sandbox.codedeploy.validation import (
     find_group,
     one_of,
     page,
-    required_name,
     store_of,
 )
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -62,7 +61,6 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
     application = find_application(params, context)
     group = find_group(application, params)
     if "deploymentConfigName" in params:
-        required_name(params, "deploymentConfigName", "DeploymentConfig")
         find_config(store_of(context), params["deploymentConfigName"])
     check_description(params)
     check_rollback(params.get("autoRollbackConfiguration"))
