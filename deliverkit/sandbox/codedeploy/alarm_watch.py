@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.service_role import may
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
 from deliverkit.sandbox.kernel.world import World
 
@@ -46,7 +47,8 @@ class AlarmWatch:
     def _reason(self, configuration: dict[str, Any]) -> str | None:
         """Why the deployment must stop; an alarm that cannot be read stops it too, unless told otherwise."""
         group = self.deployment.group
-        states = self.world.moto.alarm_states(group.account, group.region)
+        is_allowed = may(self.world, self.deployment, "cloudwatch:DescribeAlarms")
+        states = self.world.moto.alarm_states(group.account, group.region) if is_allowed else {}
         names = [alarm["name"] for alarm in configuration["alarms"]]
         active = [name for name in names if states.get(name) == "ALARM"]
         if active:
