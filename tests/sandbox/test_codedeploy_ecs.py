@@ -55,7 +55,7 @@ def test_a_green_task_set_takes_over_from_the_blue_one(shop: Containers) -> None
     green = next(each for each in target["taskSetsInfo"] if each["taskSetLabel"] == "Green")
     assert (green["desiredCount"], green["runningCount"], green["pendingCount"]) == (3, 3, 0)
     assert green["targetGroup"] == {"name": f"{service.name}-two"}
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
     assert set(service.weights(service.test)) == {"two"}
     assert service.task_sets() == {"2": "PRIMARY"}
 
@@ -63,9 +63,9 @@ def test_a_green_task_set_takes_over_from_the_blue_one(shop: Containers) -> None
 def test_the_target_groups_swap_with_each_deployment(shop: Containers) -> None:
     service = shop.service()
     group = service.group()
-    for definition, served in (("web:2", "two"), ("web:3", "one")):
+    for definition, weights in (("web:2", {"one": 0, "two": 100}), ("web:3", {"one": 100, "two": 0})):
         assert shop.end(shop.deploy(group, appspec(definition)))["status"] == "Succeeded"
-        assert set(service.weights(service.prod)) == {served}
+        assert service.weights(service.prod) == weights
         assert service.task_sets() == {definition[-1]: "PRIMARY"}
 
 
@@ -85,7 +85,7 @@ def test_a_canary_sets_the_listeners_weights(shop: Containers) -> None:
     assert shop.sets(deployment) == {"Blue": ("PRIMARY", 90.0), "Green": ("ACTIVE", 10.0)}
     shop.advance(minutes=5)
     assert shop.end(deployment)["status"] == "Succeeded"
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
 
 
 def test_a_linear_shift_takes_ten_steps(shop: Containers) -> None:
@@ -113,7 +113,8 @@ def test_rules_that_forward_to_the_pair_move_and_others_stay(shop: Containers) -
     assert shop.end(shop.deploy(service.group()))["status"] == "Succeeded"
     rules = {each["Priority"]: each for each in shop.elbv2.describe_rules(ListenerArn=service.prod)["Rules"]}
     (moved,) = rules["1"]["Actions"]
-    assert [each["TargetGroupArn"] for each in moved["ForwardConfig"]["TargetGroups"]] == [service.green]
+    weights = {each["TargetGroupArn"]: each["Weight"] for each in moved["ForwardConfig"]["TargetGroups"]}
+    assert weights == {service.blue: 0, service.green: 100}
     assert rules["1"]["Conditions"][0]["Values"] == ["/shop"]
     assert rules["2"]["Actions"][0]["Type"] == "fixed-response"
 
@@ -177,10 +178,13 @@ def test_the_termination_wait_can_be_ended(shop: Containers, way: str) -> None:
     assert service.task_sets() == {"2": "PRIMARY"}
 
 
-def test_a_blue_task_set_can_be_kept(shop: Containers) -> None:
-    service = shop.service()
-    assert shop.end(shop.deploy(service.group(keep=None)))["status"] == "Succeeded"
-    assert service.task_sets() == {"1": "ACTIVE", "2": "PRIMARY"}
+def test_a_blue_task_set_cannot_be_kept(shop: Containers) -> None:
+    settings = shop.service().settings()
+    settings["blueGreenDeploymentConfiguration"]["terminateBlueInstancesOnDeploymentSuccess"] = {"action": "KEEP_ALIVE"}
+    with refused("InvalidBlueGreenDeploymentConfigurationException", "TERMINATE"):
+        shop.api.create_deployment_group(
+            applicationName="shop", deploymentGroupName="keeping", serviceRoleArn=ROLE, **settings
+        )
 
 
 # --- rollbacks ------------------------------------------------------------------------------------
@@ -205,7 +209,7 @@ def test_a_stop_in_the_termination_wait_goes_back_to_the_original_task_set(shop:
         "rollbackTriggeringDeploymentId": deployment,
         "rollbackMessage": f"Deployment {rollback} is triggered to roll back deployment {deployment}.",
     }
-    assert set(service.weights(service.prod)) == set(service.weights(service.test)) == {"one"}
+    assert service.weights(service.prod) == service.weights(service.test) == {"one": 100, "two": 0}
     assert service.task_sets() == {"1": "PRIMARY"}
     assert shop.sets(rollback) == {"Blue": ("PRIMARY", 100.0), "Green": ("DRAINING", 0.0)}
     shop.advance(minutes=61)
@@ -223,7 +227,7 @@ def test_a_canary_that_is_stopped_without_rollback_stays_where_it_is(shop: Conta
     # The next deployment begins at the task set that is still the primary one.
     again = shop.deploy(group, appspec("web:3"), deploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
     assert shop.end(again)["status"] == "Succeeded"
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
     assert service.task_sets() == {"3": "PRIMARY"}
 
 
@@ -233,7 +237,7 @@ def test_a_failed_test_of_the_new_task_set_restores_the_beginning(shop: Containe
     info = shop.end(deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
     assert shop.end(info["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"
-    assert set(service.weights(service.test)) == {"one"}
+    assert service.weights(service.test) == {"one": 100, "two": 0}
     assert service.task_sets() == {"1": "PRIMARY"}
 
 
