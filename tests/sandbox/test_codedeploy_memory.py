@@ -50,7 +50,7 @@ def test_a_deployment_under_way_can_be_written_down_with_its_commands_and_timers
     wait_for((tmp_path / "on").exists)
     world = fleet.rig.sandbox.world
     with world.lock:
-        queue = [timer for timer in world.timers._queue if not timer.is_cancelled]
+        queue = world.timers.kept()
         (store,) = [store for _, _, store in world.stores(Store)]
         (kept,) = [kept for _, _, kept in world.stores(_Kept)]
         kept_store, kept_commands, kept_queue = written_down((store, kept, queue))
@@ -66,7 +66,7 @@ def remembered(fleet: Fleet) -> tuple[Store, list[Any]]:
     """The store and the timers as another process would find them."""
     world = fleet.rig.sandbox.world
     with world.lock:
-        queue = [timer for timer in world.timers._queue if not timer.is_cancelled]
+        queue = world.timers.kept()
         (store,) = [store for _, _, store in world.stores(Store)]
         kept_store, kept_queue = written_down((store, queue))
     return kept_store, kept_queue
