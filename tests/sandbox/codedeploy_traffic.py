@@ -15,7 +15,8 @@ from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
 from deliverkit.sandbox.agent.remote import Endpoint, Remote
 
 ACCOUNT = "123456789012"
-MEMORY = {"deliverkit:agent": "memory"}
+TAG = "deliverkit:agent"
+MEMORY = {TAG: "memory"}
 ALL_AT_ONCE = "CodeDeployDefault.AllAtOnce"
 IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 BLUE_GREEN = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
@@ -94,12 +95,12 @@ class Balanced:
         )
         return name
 
-    def scaling_group(self, size: int, *, largest: int = 9) -> str:
+    def scaling_group(self, size: int, *, largest: int = 9, agent: str = "memory") -> str:
         name = self.name("asg")
         self.scaling.create_launch_configuration(
             LaunchConfigurationName=name, ImageId="ami-12c6146b", InstanceType="t3.micro"
         )
-        tags = [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in MEMORY.items()]
+        tags = [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in {TAG: agent}.items()]
         self.scaling.create_auto_scaling_group(
             AutoScalingGroupName=name,
             LaunchConfigurationName=name,

@@ -104,11 +104,13 @@ class ScalingHooks:
         launch: Name of the hook for launches.
         termination: Name of the hook for terminations; None without one.
         seen: Ids of the instances that need no launch deployment any more.
+        leaving: Ids of the instances that have a termination deployment.
     """
 
     launch: str
     termination: str | None = None
     seen: set[str] = field(default_factory=set)
+    leaving: set[str] = field(default_factory=set)
 
 
 @dataclass(eq=False)
