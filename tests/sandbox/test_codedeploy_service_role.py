@@ -121,6 +121,17 @@ def test_rights_of_auto_scaling_have_a_code_of_their_own(balanced: Balanced) -> 
     assert "autoscaling:DescribeAutoScalingGroups" in info["errorInformation"]["message"]
 
 
+def test_processes_rest_by_the_rights_of_the_role(balanced: Balanced) -> None:
+    scaling = ("autoscaling:Describe*", "autoscaling:PutLifecycleHook")
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate"]}
+    name = balanced.scaling_group(1)
+    info = deployed(balanced, role(balanced, EC2, *scaling), autoScalingGroups=[name], ec2DeploymentOptions=options)
+    assert info["errorInformation"]["code"] == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
+    assert "autoscaling:SuspendProcesses" in info["errorInformation"]["message"]
+    allowed = role(balanced, EC2, *scaling, "autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses")
+    assert deployed(balanced, allowed, autoScalingGroups=[name], ec2DeploymentOptions=options)["status"] == "Succeeded"
+
+
 # --- alarms and functions -------------------------------------------------------------------------
 
 

@@ -83,6 +83,8 @@ def _needed(deployment: Deployment) -> Iterator[str]:
     if deployment.group.settings.get("autoScalingGroups"):
         yield "autoscaling:DescribeAutoScalingGroups"
         yield "autoscaling:PutLifecycleHook"
+        if (deployment.options.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend"):
+            yield from ("autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses")
     options = deployment.blue_green.options if deployment.blue_green and deployment.is_blue_green else {}
     if (options.get("greenFleetProvisioningOption") or {}).get("action") == "COPY_AUTO_SCALING_GROUP":
         yield "autoscaling:CreateAutoScalingGroup"
