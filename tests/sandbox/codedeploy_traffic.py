@@ -15,7 +15,8 @@ from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
 from deliverkit.sandbox.agent.remote import Endpoint, Remote
 
 ACCOUNT = "123456789012"
-MEMORY = {"deliverkit:agent": "memory"}
+TAG = "deliverkit:agent"
+MEMORY = {TAG: "memory"}
 ALL_AT_ONCE = "CodeDeployDefault.AllAtOnce"
 IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 BLUE_GREEN = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
@@ -94,12 +95,12 @@ class Balanced:
         )
         return name
 
-    def scaling_group(self, size: int, *, largest: int = 9) -> str:
+    def scaling_group(self, size: int, *, largest: int = 9, agent: str = "memory") -> str:
         name = self.name("asg")
         self.scaling.create_launch_configuration(
             LaunchConfigurationName=name, ImageId="ami-12c6146b", InstanceType="t3.micro"
         )
-        tags = [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in MEMORY.items()]
+        tags = [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in {TAG: agent}.items()]
         self.scaling.create_auto_scaling_group(
             AutoScalingGroupName=name,
             LaunchConfigurationName=name,
@@ -120,8 +121,7 @@ class Balanced:
 
     def by_hand(self, instance: str, *, up_to: str) -> None:
         """Play the agent of an instance that has none: every command succeeds, until the named one has."""
-        host = f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{instance}"
-        remote = Remote(Endpoint(self.fleet.rig.sandbox.endpoint, "us-east-1", "key", "secret"))
+        host, remote = self._agent(instance)
         name = ""
         while name != up_to:
             command = remote.poll(host)
@@ -129,6 +129,16 @@ class Balanced:
             name = command.name
             remote.acknowledge(command.identifier, is_noop=False)
             remote.complete(command.identifier, CommandStatus.SUCCEEDED, Diagnostics(0, "", "Succeeded", ""))
+
+    def told(self, instance: str) -> Any:
+        """The specification that an agent gets with its next command."""
+        host, remote = self._agent(instance)
+        command = remote.poll(host)
+        return remote.specification(command.execution_id, host) if command else {}
+
+    def _agent(self, instance: str) -> tuple[str, Remote]:
+        endpoint = Endpoint(self.fleet.rig.sandbox.endpoint, "us-east-1", "key", "secret")
+        return f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{instance}", Remote(endpoint)
 
     def advance(self, **by: float) -> None:
         self.fleet.rig.sandbox.world.clock.advance(timedelta(**by))

@@ -41,7 +41,7 @@ class Service:
             loadBalancers=[{"targetGroupArn": self.blue, "containerName": "web", "containerPort": 80}],
         )
 
-    def settings(self, *, tested: bool = True, wait: int | None = None, keep: int | None = 0) -> dict[str, Any]:
+    def settings(self, *, tested: bool = True, wait: int | None = None, keep: int = 0) -> dict[str, Any]:
         """Of a deployment group: minutes to wait for a person, and minutes that the blue task set is kept."""
         pair: dict[str, Any] = {
             "targetGroups": [{"name": f"{self.name}-one"}, {"name": f"{self.name}-two"}],
@@ -52,9 +52,6 @@ class Service:
         ready: dict[str, Any] = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
         if wait is not None:
             ready = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": wait}
-        blue: dict[str, Any] = {"action": "KEEP_ALIVE"}
-        if keep is not None:
-            blue = {"action": "TERMINATE", "terminationWaitTimeInMinutes": keep}
         return {
             "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce",
             "deploymentStyle": STYLE,
@@ -62,11 +59,14 @@ class Service:
             "loadBalancerInfo": {"targetGroupPairInfoList": [pair]},
             "blueGreenDeploymentConfiguration": {
                 "deploymentReadyOption": ready,
-                "terminateBlueInstancesOnDeploymentSuccess": blue,
+                "terminateBlueInstancesOnDeploymentSuccess": {
+                    "action": "TERMINATE",
+                    "terminationWaitTimeInMinutes": keep,
+                },
             },
         }
 
-    def group(self, *, tested: bool = True, wait: int | None = None, keep: int | None = 0, **more: Any) -> str:
+    def group(self, *, tested: bool = True, wait: int | None = None, keep: int = 0, **more: Any) -> str:
         settings = {**self.settings(tested=tested, wait=wait, keep=keep), **more}
         self.containers.api.create_deployment_group(
             applicationName="shop", deploymentGroupName=self.name, serviceRoleArn=ROLE, **settings

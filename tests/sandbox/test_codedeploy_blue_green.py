@@ -356,6 +356,23 @@ def test_a_blue_green_deployment_that_reached_nothing_has_nothing_to_take_back(b
     assert set(info["rollbackInfo"]) == {"rollbackMessage"}
 
 
+def test_an_auto_scaling_group_that_is_gone_cannot_be_copied(balanced: Balanced) -> None:
+    source, behind = balanced.scaling_group(0), balanced.target_group()
+    options = {"greenFleetProvisioningOption": COPY}
+    settings = {"deploymentStyle": BLUE_GREEN, "blueGreenDeploymentConfiguration": options, **targets(behind)}
+    group = balanced.group(autoScalingGroups=[source], **settings)
+    balanced.scaling.delete_auto_scaling_group(AutoScalingGroupName=source)
+    info = balanced.fleet.end(balanced.fleet.redeploy(group, balanced.revision()))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "AUTO_SCALING_CONFIGURATION")
+    assert source in info["errorInformation"]["message"]
+
+
+def test_only_deployments_in_place_restart(balanced: Balanced) -> None:
+    group = balanced.group(deploymentStyle=BLUE_GREEN, **targets(balanced.target_group()))
+    with refused("InvalidInputException", "in-place"):
+        balanced.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
+
+
 def test_copying_names_its_auto_scaling_group_in_every_request(balanced: Balanced) -> None:
     source, behind = balanced.scaling_group(1), balanced.target_group()
     options = {"greenFleetProvisioningOption": COPY}

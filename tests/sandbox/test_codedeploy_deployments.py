@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from agent_bench import appspec, hook
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_fleet import Fleet, s3, wait_for
+from codedeploy_traffic import Balanced, tagged
 from codepipeline_fixtures import ROLE, refused, whole_rig
 
 
@@ -309,3 +310,84 @@ def test_a_configuration_of_a_live_deployment_is_in_use(fleet: Fleet, tmp_path: 
 def instance_root(fleet: Fleet, instance: str) -> Path:
     """Where an instance sees its own file system."""
     return fleet.rig.sandbox.state_dir / "instances" / instance / "root"
+
+
+# --- restarts --------------------------------------------------------------------------------------
+
+
+def test_a_restart_runs_every_event_with_the_last_good_revision(fleet: Fleet) -> None:
+    group = fleet.group(1)
+    good = fleet.end(fleet.deploy(group, "exit 0"))
+    fleet.end(fleet.deploy(group, "exit 1"))
+    again = fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
+    info = fleet.end(again["deploymentId"])
+    assert (info["status"], info["deploymentMode"], info["revision"]) == ("Succeeded", "RESTART", good["revision"])
+    assert "deploymentMode" not in good
+    (target,) = fleet.targets(again["deploymentId"])
+    assert {each["status"] for each in fleet.events(again["deploymentId"], target).values()} == {"Succeeded"}
+    # One of a chain: it is what the next restart starts from.
+    assert fleet.shown(group)["lastSuccessfulDeployment"]["deploymentId"] == again["deploymentId"]
+
+
+@pytest.fixture(scope="module")
+def agent(fleet: Fleet) -> Balanced:
+    return Balanced(fleet)
+
+
+def of_one_mute(fleet: Fleet, agent: Balanced) -> tuple[str, str]:
+    """A group of one instance that has no agent, with one successful deployment."""
+    tag = fleet.name()
+    (instance,) = fleet.launch(1, serves=tag, **{"deliverkit:agent": "none"})
+    group = agent.group(ec2TagFilters=tagged(tag, key="serves"))
+    first = fleet.deploy(group, "exit 0")
+    wait_for(lambda: fleet.get(first)["status"] == "InProgress")
+    agent.by_hand(instance, up_to="ValidateService")
+    assert fleet.end(first)["status"] == "Succeeded"
+    return group, instance
+
+
+def test_both_sides_of_a_rollback_name_the_other_while_it_runs(fleet: Fleet, agent: Balanced) -> None:
+    group, instance = of_one_mute(fleet, agent)
+    stopped = fleet.deploy(group, "exit 0")
+    wait_for(lambda: fleet.get(stopped)["status"] == "InProgress")
+    fleet.api.stop_deployment(deploymentId=stopped, autoRollbackEnabled=True)
+    told = fleet.end(stopped)["rollbackInfo"]
+    back = told["rollbackDeploymentId"]
+    assert told["rollbackMessage"] == (
+        f"Deployment {stopped} terminated. Automatic rollback is triggered with a DeploymentId {back}."
+    )
+    message = f"Deployment {back} is triggered to roll back deployment {stopped}."
+    wanted = {"rollbackTriggeringDeploymentId": stopped, "rollbackMessage": message}
+    assert fleet.get(back)["rollbackInfo"] == wanted
+    wait_for(lambda: fleet.get(back)["status"] == "InProgress")
+    agent.by_hand(instance, up_to="ValidateService")
+    assert fleet.end(back)["rollbackInfo"] == wanted
+
+
+def test_agents_are_told_whose_copy_a_restart_starts_from(fleet: Fleet, agent: Balanced) -> None:
+    group, instance = of_one_mute(fleet, agent)
+    first = fleet.shown(group)["lastSuccessfulDeployment"]["deploymentId"]
+    again = fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
+    wait_for(lambda: fleet.get(again["deploymentId"])["status"] == "InProgress")
+    told = agent.told(instance)
+    assert (told["DeploymentId"], told["ReuseArchiveFromDeploymentId"]) == (again["deploymentId"], first)
+    agent.by_hand(instance, up_to="ValidateService")
+    assert fleet.end(again["deploymentId"])["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"deploymentMode": "BOUNCE"}, "InvalidInputException"),
+        ({"deploymentMode": "RESTART", "revision": s3("key")}, "InvalidRevisionException"),
+        (
+            {"deploymentMode": "RESTART", "updateOutdatedInstancesOnly": True},
+            "InvalidUpdateOutdatedInstancesOnlyValueException",
+        ),
+        ({"deploymentMode": "RESTART"}, "RevisionDoesNotExistException"),
+    ],
+)
+def test_restarts_that_cannot_be_are_refused(fleet: Fleet, more: Any, code: str) -> None:
+    group = fleet.group(0)
+    with refused(code):
+        fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, **more)

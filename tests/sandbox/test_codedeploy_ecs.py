@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
-from codepipeline_fixtures import ROLE, refused, whole_rig
+from codepipeline_fixtures import refused, whole_rig
 from ecs_deployments import CLUSTER, Containers, Service, appspec
-from lambda_deployments import STYLE, wait_for
+from lambda_deployments import wait_for
 
 from deliverkit.sandbox.codedeploy.serverless.ecs_rollout import EcsRollout
 from deliverkit.sandbox.codedeploy.state import Store
@@ -55,7 +54,7 @@ def test_a_green_task_set_takes_over_from_the_blue_one(shop: Containers) -> None
     green = next(each for each in target["taskSetsInfo"] if each["taskSetLabel"] == "Green")
     assert (green["desiredCount"], green["runningCount"], green["pendingCount"]) == (3, 3, 0)
     assert green["targetGroup"] == {"name": f"{service.name}-two"}
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
     assert set(service.weights(service.test)) == {"two"}
     assert service.task_sets() == {"2": "PRIMARY"}
 
@@ -63,9 +62,9 @@ def test_a_green_task_set_takes_over_from_the_blue_one(shop: Containers) -> None
 def test_the_target_groups_swap_with_each_deployment(shop: Containers) -> None:
     service = shop.service()
     group = service.group()
-    for definition, served in (("web:2", "two"), ("web:3", "one")):
+    for definition, weights in (("web:2", {"one": 0, "two": 100}), ("web:3", {"one": 100, "two": 0})):
         assert shop.end(shop.deploy(group, appspec(definition)))["status"] == "Succeeded"
-        assert set(service.weights(service.prod)) == {served}
+        assert service.weights(service.prod) == weights
         assert service.task_sets() == {definition[-1]: "PRIMARY"}
 
 
@@ -85,7 +84,7 @@ def test_a_canary_sets_the_listeners_weights(shop: Containers) -> None:
     assert shop.sets(deployment) == {"Blue": ("PRIMARY", 90.0), "Green": ("ACTIVE", 10.0)}
     shop.advance(minutes=5)
     assert shop.end(deployment)["status"] == "Succeeded"
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
 
 
 def test_a_linear_shift_takes_ten_steps(shop: Containers) -> None:
@@ -113,7 +112,8 @@ def test_rules_that_forward_to_the_pair_move_and_others_stay(shop: Containers) -
     assert shop.end(shop.deploy(service.group()))["status"] == "Succeeded"
     rules = {each["Priority"]: each for each in shop.elbv2.describe_rules(ListenerArn=service.prod)["Rules"]}
     (moved,) = rules["1"]["Actions"]
-    assert [each["TargetGroupArn"] for each in moved["ForwardConfig"]["TargetGroups"]] == [service.green]
+    weights = {each["TargetGroupArn"]: each["Weight"] for each in moved["ForwardConfig"]["TargetGroups"]}
+    assert weights == {service.blue: 0, service.green: 100}
     assert rules["1"]["Conditions"][0]["Values"] == ["/shop"]
     assert rules["2"]["Actions"][0]["Type"] == "fixed-response"
 
@@ -177,25 +177,29 @@ def test_the_termination_wait_can_be_ended(shop: Containers, way: str) -> None:
     assert service.task_sets() == {"2": "PRIMARY"}
 
 
-def test_a_blue_task_set_can_be_kept(shop: Containers) -> None:
-    service = shop.service()
-    assert shop.end(shop.deploy(service.group(keep=None)))["status"] == "Succeeded"
-    assert service.task_sets() == {"1": "ACTIVE", "2": "PRIMARY"}
-
-
 # --- rollbacks ------------------------------------------------------------------------------------
 
 
 def test_a_stop_in_the_termination_wait_goes_back_to_the_original_task_set(shop: Containers) -> None:
     service = shop.service()
-    deployment = shop.deploy(service.group(keep=60))
+    deployment = shop.deploy(service.group(keep=60, deploymentConfigName=CANARY))
+    wait_for(lambda: service.weights(service.prod) == {"one": 90, "two": 10})
+    shop.advance(minutes=5)
     wait_for(lambda: shop.get(deployment)["instanceTerminationWaitTimeStarted"])
+    assert "deploymentOverview" not in shop.get(deployment)
     shop.api.stop_deployment(deploymentId=deployment, autoRollbackEnabled=True)
     info = shop.end(deployment)
-    assert info["status"] == "Stopped"
+    assert (info["status"], info["deploymentOverview"]["Succeeded"]) == ("Stopped", 1)
     rollback = info["rollbackInfo"]["rollbackDeploymentId"]
-    assert (shop.end(rollback)["status"], shop.get(rollback)["creator"]) == ("Succeeded", "codeDeployRollback")
-    assert set(service.weights(service.prod)) == set(service.weights(service.test)) == {"one"}
+    back = shop.end(rollback)
+    assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback")
+    # Whatever the group's configuration is.
+    assert back["deploymentConfigName"] == "CodeDeployDefault.ECSAllAtOnce"
+    assert back["rollbackInfo"] == {
+        "rollbackTriggeringDeploymentId": deployment,
+        "rollbackMessage": f"Deployment {rollback} is triggered to roll back deployment {deployment}.",
+    }
+    assert service.weights(service.prod) == service.weights(service.test) == {"one": 100, "two": 0}
     assert service.task_sets() == {"1": "PRIMARY"}
     assert shop.sets(rollback) == {"Blue": ("PRIMARY", 100.0), "Green": ("DRAINING", 0.0)}
     shop.advance(minutes=61)
@@ -213,7 +217,7 @@ def test_a_canary_that_is_stopped_without_rollback_stays_where_it_is(shop: Conta
     # The next deployment begins at the task set that is still the primary one.
     again = shop.deploy(group, appspec("web:3"), deploymentConfigName="CodeDeployDefault.ECSAllAtOnce")
     assert shop.end(again)["status"] == "Succeeded"
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
     assert service.task_sets() == {"3": "PRIMARY"}
 
 
@@ -223,7 +227,7 @@ def test_a_failed_test_of_the_new_task_set_restores_the_beginning(shop: Containe
     info = shop.end(deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")
     assert shop.end(info["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"
-    assert set(service.weights(service.test)) == {"one"}
+    assert service.weights(service.test) == {"one": 100, "two": 0}
     assert service.task_sets() == {"1": "PRIMARY"}
 
 
@@ -316,88 +320,3 @@ def test_operations_for_instances_refuse_the_platform(shop: Containers) -> None:
         shop.api.get_deployment_instance(deploymentId=deployment, instanceId="i-1")
     with refused("InvalidComputePlatformException"):
         shop.api.batch_get_deployment_instances(deploymentId=deployment, instanceIds=["i-1"])
-
-
-def without(settings: dict[str, Any], *path: Any) -> dict[str, Any]:
-    """The settings without the member at that path."""
-    inner: Any = settings
-    for each in path[:-1]:
-        inner = inner[each]
-    del inner[path[-1]]
-    return settings
-
-
-PAIR = ("loadBalancerInfo", "targetGroupPairInfoList", 0)
-
-
-@pytest.mark.parametrize(
-    ("path", "code"),
-    [
-        (("deploymentStyle",), "InvalidDeploymentStyle"),
-        (("ecsServices",), "InvalidECSService"),
-        (("ecsServices", 0, "clusterName"), "InvalidECSService"),
-        (("loadBalancerInfo",), "InvalidLoadBalancerInfo"),
-        ((*PAIR, "targetGroups", 0), "InvalidTargetGroupPair"),
-        ((*PAIR, "prodTrafficRoute"), "InvalidTargetGroupPair"),
-        (("blueGreenDeploymentConfiguration",), "InvalidBlueGreenDeploymentConfiguration"),
-        (("blueGreenDeploymentConfiguration", "deploymentReadyOption"), "InvalidBlueGreenDeploymentConfiguration"),
-    ],
-)
-def test_a_group_needs_its_settings(shop: Containers, path: tuple[Any, ...], code: str) -> None:
-    settings = without(shop.service().settings(), *path)
-    with refused(f"{code}Exception"):
-        shop.api.create_deployment_group(
-            applicationName="shop", deploymentGroupName="incomplete", serviceRoleArn=ROLE, **settings
-        )
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"autoScalingGroups": ["web"]}, "InvalidAutoScalingGroup"),
-        ({"ecsServices": [{"clusterName": CLUSTER, "serviceName": "nothing"}]}, "InvalidECSService"),
-        ({"ecsServices": [{"clusterName": CLUSTER, "serviceName": "x"}] * 2}, "ECSServiceMappingLimitExceeded"),
-        ({"deploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce"}, "InvalidDeploymentConfigName"),
-        ({"deploymentStyle": {**STYLE, "deploymentType": "IN_PLACE"}}, "InvalidDeploymentStyle"),
-    ],
-)
-def test_a_group_refuses_settings_that_do_not_fit(shop: Containers, changes: dict[str, Any], code: str) -> None:
-    settings = {**shop.service().settings(), **changes}
-    with refused(f"{code}Exception"):
-        shop.api.create_deployment_group(
-            applicationName="shop", deploymentGroupName="odd", serviceRoleArn=ROLE, **settings
-        )
-
-
-@pytest.mark.parametrize(("wait", "keep"), [(7201, 0), (None, 2881)])
-def test_waits_have_their_limits(shop: Containers, wait: int | None, keep: int) -> None:
-    with refused("InvalidBlueGreenDeploymentConfigurationException"):
-        shop.service().group(wait=wait, keep=keep)
-
-
-def test_a_service_belongs_to_one_group(shop: Containers) -> None:
-    service = shop.service()
-    service.group()
-    with refused("ECSServiceMappingLimitExceededException"):
-        shop.api.create_deployment_group(
-            applicationName="shop", deploymentGroupName="second", serviceRoleArn=ROLE, **service.settings()
-        )
-    # Its own group may be updated.
-    shop.api.update_deployment_group(
-        applicationName="shop", currentDeploymentGroupName=service.name, deploymentConfigName=CANARY
-    )
-
-
-def test_a_service_under_another_controller_is_refused(shop: Containers) -> None:
-    shop.ecs.create_service(cluster=CLUSTER, serviceName="rolling", taskDefinition="web:1", desiredCount=1)
-    settings = {**shop.service().settings(), "ecsServices": [{"clusterName": CLUSTER, "serviceName": "rolling"}]}
-    with refused("InvalidECSServiceException", "CODE_DEPLOY deployment controller"):
-        shop.api.create_deployment_group(
-            applicationName="shop", deploymentGroupName="rolling", serviceRoleArn=ROLE, **settings
-        )
-
-
-@pytest.mark.parametrize("kind", ["String", "GitHub"])
-def test_revisions_of_other_platforms_are_refused(shop: Containers, kind: str) -> None:
-    with refused("InvalidRevisionException"):
-        shop.deploy(shop.service().group(), appspec(kind=kind))

@@ -11,7 +11,16 @@ import pytest
 from codedeploy_fleet import Fleet, wait_for
 from codepipeline_fixtures import ROLE, refused, whole_rig
 
+from deliverkit.sandbox.kernel.errors import ApiError
+
 ALL_AT_ONCE = "CodeDeployDefault.AllAtOnce"
+NEEDS_A_START = (
+    "ListDeploymentTargets",
+    "GetDeploymentTarget",
+    "BatchGetDeploymentTargets",
+    "ListDeploymentInstances",
+    "SkipWaitTimeForInstanceTermination",
+)
 SKIPPED = {"lifecycleEventName", "status", "endTime"}
 EVERY_EVENT = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
 
@@ -230,8 +239,10 @@ def test_a_deployment_stopped_before_its_start_never_begins(fleet: Fleet) -> Non
     # Under the lock nothing starts in between.
     with world.lock:
         names = {"deploymentId": world.call("codedeploy", "CreateDeployment", request, scope)["deploymentId"]}
-        with pytest.raises(Exception, match="has not started"):
-            world.call("codedeploy", "ListDeploymentTargets", names, scope)
+        for operation in NEEDS_A_START:
+            with pytest.raises(ApiError) as raised:
+                world.call("codedeploy", operation, {**names, "targetId": "i-1", "targetIds": ["i-1"]}, scope)
+            assert raised.value.code == "DeploymentNotStartedException"
         assert world.call("codedeploy", "StopDeployment", names, scope)["status"] == "Succeeded"
     info = fleet.get(names["deploymentId"])
     assert (info["status"], "startTime" in info, "deploymentOverview" in info) == ("Stopped", False, False)

@@ -76,6 +76,7 @@ REFUSED_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"deploymentConfigName": "Unknown"}, "DeploymentConfigDoesNotExistException"),
     ({"deploymentConfigName": "CodeDeployDefault.LambdaAllAtOnce"}, "InvalidDeploymentConfigNameException"),
     ({"serviceRoleArn": "delivery"}, "InvalidRoleException"),
+    ({"serviceRoleArn": "arn:aws:iam::123456789012:user/delivery"}, "InvalidRoleException"),
     ({"ec2TagFilters": [{"Key": "k", "Type": "SOMETHING"}]}, "InvalidEC2TagException"),
     ({"ec2TagFilters": [{"Type": "KEY_ONLY"}]}, "InvalidEC2TagException"),
     ({"ec2TagFilters": [{"Value": "v", "Type": "KEY_AND_VALUE"}]}, "InvalidEC2TagException"),

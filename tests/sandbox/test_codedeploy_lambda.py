@@ -56,6 +56,8 @@ def test_all_at_once_moves_the_alias(shop: Serverless) -> None:
     }
     (batch,) = shop.api.batch_get_deployment_targets(deploymentId=deployment, targetIds=[name])["deploymentTargets"]
     assert batch["lambdaTarget"] == target
+    with refused("DeploymentTargetListSizeExceededException"):
+        shop.api.batch_get_deployment_targets(deploymentId=deployment, targetIds=[name, name])
 
 
 def test_a_canary_waits_between_its_two_shifts(shop: Serverless) -> None:
@@ -164,7 +166,9 @@ def test_an_alarm_stops_the_shift_and_rolls_it_back(shop: Serverless) -> None:
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
     info = shop.end(deployment)
     assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
-    assert shop.end(info["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"
+    assert info["errorInformation"]["message"].endswith("have been stopped. Activated alarms: <errors>")
+    rollback = shop.end(info["rollbackInfo"]["rollbackDeploymentId"])
+    assert (rollback["status"], rollback["deploymentConfigName"]) == ("Succeeded", ALL_AT_ONCE)
     assert shop.alias(name) == ("1", {})
 
 
@@ -304,6 +308,7 @@ def test_a_group_needs_its_style(shop: Serverless) -> None:
         ({"updateOutdatedInstancesOnly": True}, "InvalidUpdateOutdatedInstancesOnlyValue"),
         ({"ignoreApplicationStopFailures": True}, "InvalidIgnoreApplicationStopFailuresValue"),
         ({"targetInstances": {"autoScalingGroups": ["web"]}}, "InvalidTargetInstances"),
+        ({"deploymentMode": "RESTART"}, "InvalidComputePlatform"),
         ({"deploymentConfigName": "CodeDeployDefault.OneAtATime"}, "InvalidDeploymentConfigName"),
     ],
 )

@@ -235,6 +235,20 @@ def test_configurations_that_cannot_be_are_refused(api: Any, request_: dict[str,
         api.get_deployment_config(deploymentConfigName="mine")
 
 
+def test_configurations_need_their_names(fleet: Fleet, app: str) -> None:
+    api = fleet.rig.client("codedeploy", parameter_validation=False)
+    for call in (api.create_deployment_config, api.get_deployment_config, api.delete_deployment_config):
+        for given in ({}, {"deploymentConfigName": ""}):
+            with refused("DeploymentConfigNameRequiredException"):
+                call(**given)
+        with refused("InvalidDeploymentConfigNameException"):
+            call(deploymentConfigName="two words")
+    # Where a name is an option, an empty one is no name.
+    for name in ("", "two words"):
+        with refused("InvalidDeploymentConfigNameException"):
+            group(api, app, deploymentConfigName=name)
+
+
 def test_a_custom_configuration_lives_until_nobody_uses_it(api: Any, app: str) -> None:
     made = api.create_deployment_config(deploymentConfigName="slow", minimumHealthyHosts=HOSTS)
     with refused("DeploymentConfigAlreadyExistsException"):
@@ -304,12 +318,37 @@ def test_tags_must_be_given_and_whole(api: Any, app: str) -> None:
         api.tag_resource(ResourceArn=arn, Tags=[])
     with refused("TagRequiredException"):
         api.untag_resource(ResourceArn=arn, TagKeys=[])
-    with refused("InvalidTagsToAddException"):
-        api.tag_resource(ResourceArn=arn, Tags=[{"Value": "v"}])
+    for key, value in ((None, "v"), ("", "v"), ("k" * 129, "v"), ("k", "v" * 257), ("aws:k", "v")):
+        with refused("InvalidTagsToAddException"):
+            api.tag_resource(
+                ResourceArn=arn, Tags=[{"Key": key, "Value": value} if key is not None else {"Value": value}]
+            )
     with refused("DeploymentGroupDoesNotExistException"):
         api.untag_resource(ResourceArn=f"{GROUP_ARN}{app}/ghost", TagKeys=["k"])
     with refused("InvalidArnException", "ghost"):
         api.list_tags_for_resource(ResourceArn=f"{GROUP_ARN}{app}/ghost")
+
+
+def test_fifty_tags_are_the_limit_of_a_resource(api: Any, app: str) -> None:
+    arn = APP_ARN + app
+    api.tag_resource(ResourceArn=arn, Tags=[{"Key": f"k{number}", "Value": "v"} for number in range(50)])
+    api.tag_resource(ResourceArn=arn, Tags=[{"Key": "k0", "Value": "w"}])
+    with refused("InvalidTagsToAddException", "50"):
+        api.tag_resource(ResourceArn=arn, Tags=[{"Key": "k50", "Value": "v"}])
+    assert len(api.list_tags_for_resource(ResourceArn=arn)["Tags"]) == 50
+
+
+def test_tags_need_the_arn_of_a_resource_of_here(fleet: Fleet, app: str) -> None:
+    api = fleet.rig.client("codedeploy", parameter_validation=False)
+    for call in (api.list_tags_for_resource, api.tag_resource, api.untag_resource):
+        for given in ({}, {"ResourceArn": ""}):
+            with refused("ResourceArnRequiredException"):
+                call(**given)
+    for elsewhere in ("eu-west-1:123456789012", "us-east-1:210987654321"):
+        with refused("ApplicationDoesNotExistException"):
+            api.tag_resource(
+                ResourceArn=f"arn:aws:codedeploy:{elsewhere}:application:{app}", Tags=[{"Key": "k", "Value": "v"}]
+            )
 
 
 def test_stores_of_regions_are_apart(fleet: Fleet, app: str) -> None:

@@ -286,3 +286,76 @@ def test_an_auto_scaling_group_without_room_for_a_hook_is_refused(balanced: Bala
         )
     with refused("LifecycleHookLimitExceededException"):
         balanced.group(autoScalingGroups=[name])
+
+
+# --- termination deployments ----------------------------------------------------------------------
+
+
+def lifecycle_states(balanced: Balanced, name: str) -> dict[str, str]:
+    told = balanced.scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    return {each["InstanceId"]: each["LifecycleState"] for one in told for each in one["Instances"]}
+
+
+def running(balanced: Balanced, instance: str) -> bool:
+    told = balanced.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return bool(told["State"]["Name"] == "running")
+
+
+def test_the_application_stops_before_auto_scaling_ends_its_instance(balanced: Balanced) -> None:
+    name, behind = balanced.scaling_group(2), balanced.target_group()
+    settings = {"deploymentStyle": IN_PLACE, **targets(behind)}
+    group = balanced.group(autoScalingGroups=[name], terminationHookEnabled=True, **settings)
+    good = deployed(balanced, group)
+    before = balanced.in_scaling_group(name)
+    assert balanced.behind(behind) == before
+    balanced.scale(name, 1)
+    wait_for(lambda: len(balanced.in_scaling_group(name)) == 1)
+    (gone,) = before - balanced.in_scaling_group(name)
+    leaving = deployments(balanced, group)[-1]
+    assert (leaving["creator"], leaving["status"], leaving["revision"]) == (
+        "autoscalingTermination",
+        "Succeeded",
+        good["revision"],
+    )
+    assert balanced.fleet.targets(leaving["deploymentId"]) == [gone]
+    events = balanced.fleet.events(leaving["deploymentId"], gone)
+    assert list(events) == ["BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic", "ApplicationStop"]
+    assert not running(balanced, gone)
+    assert balanced.behind(behind) == balanced.in_scaling_group(name)
+    # It is for one instance: the group remembers its own deployments alone.
+    assert balanced.fleet.shown(group)["lastAttemptedDeployment"]["deploymentId"] == good["deploymentId"]
+
+
+def test_an_instance_waits_for_its_termination_deployment_and_goes_when_that_fails(balanced: Balanced) -> None:
+    name = balanced.scaling_group(1, agent="none")
+    group = balanced.group(autoScalingGroups=[name], terminationHookEnabled=True)
+    (instance,) = balanced.in_scaling_group(name)
+    first = balanced.fleet.redeploy(group, balanced.revision())
+    wait_for(lambda: balanced.fleet.get(first)["status"] == "InProgress")
+    balanced.by_hand(instance, up_to="ValidateService")
+    assert balanced.fleet.end(first)["status"] == "Succeeded"
+    balanced.scale(name, 0)
+    wait_for(lambda: deployments(balanced, group)[-1]["creator"] == "autoscalingTermination")
+    assert lifecycle_states(balanced, name) == {instance: "Terminating:Wait"}
+    assert running(balanced, instance)
+    # On its way out it is no member any more.
+    assert balanced.fleet.end(balanced.fleet.redeploy(group, balanced.revision()))["errorInformation"]["code"] == (
+        "NO_INSTANCES"
+    )
+    (leaving,) = (each for each in deployments(balanced, group) if each["creator"] == "autoscalingTermination")
+    wait_for(lambda: balanced.fleet.get(leaving["deploymentId"])["status"] == "InProgress")
+    # No agent takes the event within five minutes.
+    balanced.advance(minutes=5)
+    assert balanced.fleet.end(leaving["deploymentId"])["status"] == "Failed"
+    wait_for(lambda: not running(balanced, instance))
+    assert lifecycle_states(balanced, name) == {}
+
+
+@pytest.mark.parametrize("is_hooked", [False, True])
+def test_without_the_hook_or_a_good_revision_an_instance_goes_at_once(balanced: Balanced, is_hooked: bool) -> None:
+    name = balanced.scaling_group(1)
+    group = balanced.group(autoScalingGroups=[name], terminationHookEnabled=is_hooked)
+    (instance,) = balanced.in_scaling_group(name)
+    balanced.scale(name, 0)
+    wait_for(lambda: not running(balanced, instance))
+    assert deployments(balanced, group) == []

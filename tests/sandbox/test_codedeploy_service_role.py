@@ -13,6 +13,7 @@ from botocore.config import Config
 from codedeploy_fleet import Fleet
 from codedeploy_traffic import IN_PLACE, Balanced, tagged, targets
 from codepipeline_fixtures import Rig, whole_rig
+from lambda_deployments import STYLE, Serverless, appspec
 
 
 def trust(service: str) -> dict[str, Any]:
@@ -27,10 +28,23 @@ def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
     with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
         as_root(rig)
         made = Balanced(Fleet(rig))
-        body = json.dumps({"is_enforced": True}).encode()
-        with urllib.request.urlopen(f"{rig.sandbox.endpoint}/_sandbox/access", body, timeout=10) as answer:
-            assert answer.status == 200
+        enforce(rig)
         yield made
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serverless]:
+    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
+        as_root(rig)
+        made = Serverless(rig)
+        enforce(rig)
+        yield made
+
+
+def enforce(rig: Rig) -> None:
+    body = json.dumps({"is_enforced": True}).encode()
+    with urllib.request.urlopen(f"{rig.sandbox.endpoint}/_sandbox/access", body, timeout=10) as answer:
+        assert answer.status == 200
 
 
 def as_root(rig: Rig) -> None:
@@ -50,8 +64,9 @@ def as_root(rig: Rig) -> None:
     rig.s3 = client("s3")
 
 
-def role(balanced: Balanced, *actions: str, principal: Any = CODEDEPLOY) -> str:
-    iam, name = balanced.fleet.rig.client("iam"), balanced.name("role")
+def role(owner: Balanced | Serverless, *actions: str, principal: Any = CODEDEPLOY) -> str:
+    rig = owner.rig if isinstance(owner, Serverless) else owner.fleet.rig
+    iam, name = rig.client("iam"), owner.name("role")
     arn = iam.create_role(RoleName=name, Path="/service/", AssumeRolePolicyDocument=json.dumps(principal))["Role"][
         "Arn"
     ]
@@ -104,3 +119,67 @@ def test_rights_of_auto_scaling_have_a_code_of_their_own(balanced: Balanced) -> 
     info = deployed(balanced, arn, autoScalingGroups=[balanced.scaling_group(1)])
     assert info["errorInformation"]["code"] == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
     assert "autoscaling:DescribeAutoScalingGroups" in info["errorInformation"]["message"]
+
+
+def test_processes_rest_by_the_rights_of_the_role(balanced: Balanced) -> None:
+    scaling = ("autoscaling:Describe*", "autoscaling:PutLifecycleHook")
+    options = {"autoScalingGroupProcessesToSuspend": ["Terminate"]}
+    name = balanced.scaling_group(1)
+    info = deployed(balanced, role(balanced, EC2, *scaling), autoScalingGroups=[name], ec2DeploymentOptions=options)
+    assert info["errorInformation"]["code"] == "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
+    assert "autoscaling:SuspendProcesses" in info["errorInformation"]["message"]
+    allowed = role(balanced, EC2, *scaling, "autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses")
+    assert deployed(balanced, allowed, autoScalingGroups=[name], ec2DeploymentOptions=options)["status"] == "Succeeded"
+
+
+# --- alarms and functions -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ignores", "status"), [(False, "Stopped"), (True, "Succeeded")])
+def test_alarms_that_the_role_may_not_read_stop_the_deployment_unless_that_is_ignored(
+    balanced: Balanced, ignores: bool, status: str
+) -> None:
+    balanced.fleet.alarm("quiet")
+    alarms = {"enabled": True, "alarms": [{"name": "quiet"}], "ignorePollAlarmFailure": ignores}
+    assert deployed(balanced, role(balanced, EC2), alarmConfiguration=alarms)["status"] == status
+    assert deployed(balanced, role(balanced, EC2, "cloudwatch:DescribeAlarms"))["status"] == "Succeeded"
+
+
+ALIAS, ALL_AT_ONCE = ("lambda:GetAlias", "lambda:UpdateAlias"), "CodeDeployDefault.LambdaAllAtOnce"
+
+
+def shifted(shop: Serverless, arn: str, **more: Any) -> Any:
+    name = shop.name("group")
+    shop.api.create_deployment_group(
+        applicationName="shop",
+        deploymentGroupName=name,
+        serviceRoleArn=arn,
+        deploymentStyle=STYLE,
+        deploymentConfigName=ALL_AT_ONCE,
+    )
+    return shop.end(shop.deploy(name, appspec(shop.function(), **more)))
+
+
+def test_aliases_move_by_the_rights_of_the_role(shop: Serverless) -> None:
+    assert shifted(shop, role(shop, *ALIAS))["status"] == "Succeeded"
+    assert shifted(shop, f"{role(shop)}-gone")["errorInformation"]["code"] == "IAM_ROLE_MISSING"
+    info = shifted(shop, role(shop, "lambda:GetAlias"))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "IAM_ROLE_PERMISSIONS")
+    assert "lambda:UpdateAlias" in info["errorInformation"]["message"]
+
+
+def test_a_hook_that_the_role_may_not_invoke_fails_the_deployment(shop: Serverless) -> None:
+    # The managed policies know functions by the beginning of their names.
+    iam, arn = shop.rig.client("iam"), role(shop, *ALIAS)
+    statement = {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": "arn:aws:lambda:*:*:function:CodeDeployHook_*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=arn.rsplit("/", 1)[-1], PolicyName="hooks", PolicyDocument=policy)
+    info = shifted(shop, arn, hooks={"BeforeAllowTraffic": shop.hook("Succeeded")})
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "IAM_ROLE_PERMISSIONS")
+    # One that may be invoked does not exist.
+    info = shifted(shop, arn, hooks={"BeforeAllowTraffic": "CodeDeployHook_nobody"})
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HOOK_EXECUTION_FAILURE")

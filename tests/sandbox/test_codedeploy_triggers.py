@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from codedeploy_fleet import Fleet, wait_for
 from codedeploy_traffic import BLUE_GREEN, Balanced, tagged, targets
 from codepipeline_fixtures import whole_rig
 
+IN_WORDS = "%a %b %d %H:%M:%S UTC %Y"
 EVENTS = [
     "DeploymentStart",
     "DeploymentSuccess",
@@ -69,7 +71,7 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def test_every_event_of_a_deployment_reaches_the_topic_as_strings(balanced: Balanced) -> None:
+def test_every_event_of_a_deployment_reaches_the_topic_in_its_form(balanced: Balanced) -> None:
     inbox, fleet = Inbox(balanced), balanced.name("fleet")
     (instance,) = balanced.launch(1, fleet=fleet)
     group = balanced.group(ec2TagFilters=tagged(fleet), triggerConfigurations=[inbox.trigger(*EVENTS)])
@@ -78,23 +80,23 @@ def test_every_event_of_a_deployment_reaches_the_topic_as_strings(balanced: Bala
     deployment = balanced.fleet.redeploy(group, balanced.revision())
     balanced.fleet.end(deployment)
     _, start, instance_start, instance_end, end = inbox.wait(5)
-    assert {type(each) for message in inbox.messages for each in leaves(message)} == {str}
-    assert {key: start[key] for key in ("status", "deploymentId", "applicationName", "region", "accountId")} == {
-        "status": "InProgress",
-        "deploymentId": deployment,
-        "applicationName": "shop",
+    told = {
         "region": "us-east-1",
         "accountId": "123456789012",
+        "eventTriggerName": "watch",
+        "applicationName": "shop",
+        "deploymentId": deployment,
+        "deploymentGroupName": group,
+        "createTime": f"{balanced.fleet.get(deployment)['createTime'].astimezone(UTC):{IN_WORDS}}",
     }
-    assert "completeTime" not in start
-    assert (end["status"], float(end["completeTime"]) >= float(end["createTime"])) == ("Succeeded", True)
-    assert end["deploymentOverview"] == {
-        "Failed": "0",
-        "InProgress": "0",
-        "Pending": "0",
-        "Skipped": "0",
-        "Succeeded": "1",
-    }
+    assert start == {**told, "completeTime": None, "status": "CREATED"}
+    overview = '{"Succeeded":1,"Failed":0,"Skipped":0,"InProgress":0,"Pending":0}'
+    complete = f"{balanced.fleet.get(deployment)['completeTime'].astimezone(UTC):{IN_WORDS}}"
+    assert end == {**told, "completeTime": complete, "deploymentOverview": overview, "status": "SUCCEEDED"}
+    assert inbox.subjects[1] == f"CREATED: AWS CodeDeploy {deployment} in us-east-1 to shop"
+    assert inbox.subjects[4] == f"SUCCEEDED: AWS CodeDeploy {deployment} in us-east-1 to shop"
+    # The guide's form, of which nothing else was seen.
+    assert {type(each) for each in leaves(instance_end)} == {str}
     assert (instance_start["instanceStatus"], instance_end["instanceStatus"]) == ("InProgress", "Succeeded")
     assert instance_end["instanceId"] == f"arn:aws:ec2:us-east-1:123456789012:instance/{instance}"
     last = instance_end["lifecycleEvents"][-1]
@@ -120,9 +122,16 @@ def test_triggers_hear_only_what_they_ask_for(balanced: Balanced) -> None:
     back = balanced.fleet.end(bad["rollbackInfo"]["rollbackDeploymentId"])
     assert back["status"] == "Succeeded"
     _, instance, deployment = failures.wait(3)
-    assert (instance["instanceStatus"], deployment["status"]) == ("Failed", "Failed")
-    assert deployment["errorInformation"]["ErrorCode"] == "HEALTH_CONSTRAINTS"
-    assert rollbacks.wait(2)[1]["deploymentId"] == back["deploymentId"]
+    assert (instance["instanceStatus"], deployment["status"]) == ("Failed", "FAILED")
+    assert json.loads(deployment["errorInformation"])["ErrorCode"] == "HEALTH_CONSTRAINTS"
+    # The failure is told of before its rollback exists.
+    assert deployment["rollbackInformation"] == "{}"
+    told = rollbacks.wait(2)[1]
+    assert (told["deploymentId"], told["status"]) == (back["deploymentId"], "IN_PROGRESS")
+    assert json.loads(told["rollbackInformation"]) == {
+        "RollbackMessage": back["rollbackInfo"]["rollbackMessage"],
+        "RollbackTriggeringDeploymentId": bad["deploymentId"],
+    }
     # What comes after all of this shows that nothing else was said.
     balanced.api.update_deployment_group(
         applicationName="shop",
@@ -150,12 +159,12 @@ def test_blue_green_deployments_tell_that_they_are_ready(balanced: Balanced) -> 
     deployment = balanced.fleet.redeploy(group, balanced.revision(), targetInstances={"tagFilters": tagged(fleet)})
     _, instance, ready = inbox.wait(3)
     assert (instance["instanceStatus"], instance["instanceId"].endswith(green)) == ("Ready", True)
-    assert ready["status"] == "Ready"
+    assert ready["status"] == "READY"
     # The overview of messages has no count of instances that are ready.
-    assert "Ready" not in ready["deploymentOverview"]
+    assert "Ready" not in json.loads(ready["deploymentOverview"])
     balanced.api.stop_deployment(deploymentId=deployment)
     stop = inbox.wait(4)[3]
-    assert (stop["status"], stop["errorInformation"]["ErrorCode"]) == ("Stopped", "MANUAL_STOP")
+    assert (stop["status"], json.loads(stop["errorInformation"])["ErrorCode"]) == ("STOPPED", "MANUAL_STOP")
 
 
 def test_a_topic_that_is_gone_fails_no_deployment(balanced: Balanced) -> None:

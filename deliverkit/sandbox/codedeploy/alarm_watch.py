@@ -8,11 +8,17 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.service_role import may
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
 from deliverkit.sandbox.kernel.world import World
 
 INTERVAL = timedelta(seconds=1)
 """How often CodeDeploy looks is not documented."""
+ACTIVE = (
+    "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected "
+    "deployments have been stopped. Activated alarms: "
+)
+"""As observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,12 @@ class AlarmWatch:
     def _reason(self, configuration: dict[str, Any]) -> str | None:
         """Why the deployment must stop; an alarm that cannot be read stops it too, unless told otherwise."""
         group = self.deployment.group
-        states = self.world.moto.alarm_states(group.account, group.region)
+        is_allowed = may(self.world, self.deployment, "cloudwatch:DescribeAlarms")
+        states = self.world.moto.alarm_states(group.account, group.region) if is_allowed else {}
         names = [alarm["name"] for alarm in configuration["alarms"]]
         active = [name for name in names if states.get(name) == "ALARM"]
         if active:
-            return f"One or more alarms have been activated according to the Amazon CloudWatch metrics: {active}"
+            return ACTIVE + " ".join(f"<{name}>" for name in active)
         unread = [name for name in names if name not in states]
         if unread and not configuration.get("ignorePollAlarmFailure"):
             return f"The state of one or more alarms could not be read: {unread}"

@@ -10,10 +10,10 @@ import botocore.exceptions
 from deliverkit.sandbox.codedeploy.state import Group
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.moto_scaling import HELD
 
 LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
 LAUNCH_HOOK = "CodeDeploy-managed-automatic-launch-deployment-hook"
-TERMINATION_HOOK = "CodeDeploy-managed-automatic-termination-deployment-hook"
 HEARTBEAT_SECONDS = 600
 """Undocumented; CodeDeploy renews the heartbeat every five minutes."""
 _COPIED = (
@@ -57,6 +57,23 @@ def instances_of(world: World, group: Group, names: Iterable[str]) -> set[str]:
         for instance in one["Instances"]
         if not str(instance["LifecycleState"]).startswith("Terminat")
     }
+
+
+def held(world: World, group: Group, names: Iterable[str]) -> set[str]:
+    """Ids of the instances that wait for the hook on their way out."""
+    return {
+        str(instance["InstanceId"])
+        for one in described(world, group, names)
+        for instance in one["Instances"]
+        if instance["LifecycleState"] == HELD
+    }
+
+
+def end_held(world: World, group: Group, instance_id: str) -> None:
+    """End an instance that waited; the group's capacity was lowered before."""
+    client(world, group).terminate_instance_in_auto_scaling_group(
+        InstanceId=instance_id, ShouldDecrementDesiredCapacity=False
+    )
 
 
 def healthy_count(source: dict[str, Any]) -> int:

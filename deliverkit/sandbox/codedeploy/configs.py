@@ -7,7 +7,7 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.serverless.routing import check_traffic
 from deliverkit.sandbox.codedeploy.state import Config, Json, Store
-from deliverkit.sandbox.codedeploy.validation import one_of, page, required_name, store_of
+from deliverkit.sandbox.codedeploy.validation import check_name, one_of, page, required_name, store_of
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
@@ -67,8 +67,9 @@ def find_config(store: Store, name: str) -> Config:
     """A configuration by name.
 
     Raises:
-        ApiError: `DeploymentConfigDoesNotExistException`.
+        ApiError: `InvalidDeploymentConfigName-`, `DeploymentConfigDoesNotExistException`.
     """
+    check_name(name, "deploymentConfigName", "DeploymentConfig")
     config = PREDEFINED.get(name) or store.configs.get(name)
     if config is None:
         raise ApiError("DeploymentConfigDoesNotExistException", f"No deployment configuration found for name: {name}")

@@ -38,12 +38,14 @@ class Wish:
         creator: DeploymentCreator of the API.
         options: Request members: description, fileExistsBehavior, ...
         rollback: RollbackInfo to begin with.
+        restarts: Id of the deployment whose revision is restarted.
     """
 
     revision: Json
     creator: str = "user"
     options: Mapping[str, Any] = field(default_factory=dict)
     rollback: Mapping[str, str] = field(default_factory=dict)
+    restarts: str | None = None
 
 
 def create(world: World, application: Application, group: Group, wish: Wish) -> Deployment:
@@ -85,6 +87,7 @@ def create(world: World, application: Application, group: Group, wish: Wish) -> 
         blue_green=_blue_green(group),
         platform=application.compute_platform,
         serverless=Serverless(config.traffic) if config.traffic is not None else None,
+        restarts=wish.restarts,
     )
     store.deployments[deployment.deployment_id] = deployment
     use_revision(application, wish.revision, deployment.deployment_id, now)

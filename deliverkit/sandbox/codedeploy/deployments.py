@@ -10,6 +10,7 @@ from deliverkit.sandbox.codedeploy.configs import find_config
 from deliverkit.sandbox.codedeploy.creation import Wish, create
 from deliverkit.sandbox.codedeploy.engine import launch, rollout_of
 from deliverkit.sandbox.codedeploy.group_settings import check_alarms, check_rollback
+from deliverkit.sandbox.codedeploy.restarts import RESTART, restarted
 from deliverkit.sandbox.codedeploy.revisions import checked_location, identity
 from deliverkit.sandbox.codedeploy.rollout import NO_MORE_COMMANDS
 from deliverkit.sandbox.codedeploy.serverless import revision as inline
@@ -26,7 +27,6 @@ from deliverkit.sandbox.codedeploy.validation import (
     find_group,
     one_of,
     page,
-    required_name,
     store_of,
 )
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -61,7 +61,6 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
     application = find_application(params, context)
     group = find_group(application, params)
     if "deploymentConfigName" in params:
-        required_name(params, "deploymentConfigName", "DeploymentConfig")
         find_config(store_of(context), params["deploymentConfigName"])
     check_description(params)
     check_rollback(params.get("autoRollbackConfiguration"))
@@ -73,13 +72,15 @@ def create_deployment(params: Params, context: Context) -> dict[str, Any]:
         "InvalidFileExistsBehaviorException",
         "The file exists behavior",
     )
+    good = restarted(params, application, group)
     if application.compute_platform != "Server":
         check_request(params, application.compute_platform)
     else:
         check_target_instances(params.get("targetInstances"), group, context)
-    revision = _revision(application, params)
+    revision = _revision(application, params) if good is None else good.revision
     options = {name: params[name] for name in _OPTIONS if name in params}
-    deployment = create(context.world, application, group, Wish(revision, options=options))
+    wish = Wish(revision, options=options, restarts=good.deployment_id if good else None)
+    deployment = create(context.world, application, group, wish)
     launch(context.world, deployment)
     return {"deploymentId": deployment.deployment_id}
 
@@ -126,7 +127,7 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "createTime": deployment.created_at,
         "startTime": deployment.started_at,
         "completeTime": deployment.ended_at,
-        "deploymentOverview": _overview(deployment) if deployment.started_at else None,
+        "deploymentOverview": _overview(deployment),
         "description": options.get("description"),
         "creator": deployment.creator,
         "ignoreApplicationStopFailures": options.get("ignoreApplicationStopFailures", False),
@@ -141,13 +142,17 @@ def _info(deployment: Deployment) -> dict[str, Any]:
         "relatedDeployments": deployment.related or None,
         "instanceTerminationWaitTimeStarted": bool(deployment.blue_green and deployment.blue_green.termination_began),
         "fileExistsBehavior": options.get("fileExistsBehavior") or "DISALLOW",
+        "deploymentMode": RESTART if deployment.restarts else None,
         "deploymentStatusMessages": deployment.messages,
         "computePlatform": deployment.platform,
         "overrideAlarmConfiguration": options.get("overrideAlarmConfiguration"),
     }
 
 
-def _overview(deployment: Deployment) -> dict[str, int]:
+def _overview(deployment: Deployment) -> dict[str, int] | None:
+    """How many targets stand where; on ECS nothing before the end (observed; Lambda is taken to be alike)."""
+    if deployment.started_at is None or (deployment.serverless is not None and deployment.is_live):
+        return None
     counts = Counter(target.status for target in deployment.targets.values())
     return {status: counts[status] for status in ("Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Ready")}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from deliverkit.sandbox.codedeploy import scale_out
+from deliverkit.sandbox.codedeploy import notices, scale_in, scale_out
 from deliverkit.sandbox.codedeploy.blue_green import BlueGreenRollout, TrafficBack
 from deliverkit.sandbox.codedeploy.in_place import InPlace
 from deliverkit.sandbox.codedeploy.outdated import update_outdated
@@ -23,13 +23,16 @@ def rollout_of(world: World, deployment: Deployment) -> Rollout:
     kind: type[Rollout] = InPlace
     if deployment.creator == scale_out.CREATOR:
         kind = scale_out.ScaleOut
+    elif deployment.creator == scale_in.CREATOR:
+        kind = scale_in.ScaleIn
     elif deployment.is_blue_green:
         kind = TrafficBack if deployment.creator == ROLLBACK else BlueGreenRollout
     return kind(world, deployment)
 
 
 def launch(world: World, deployment: Deployment) -> None:
-    """Start a created deployment, on the timers' thread so that its creator gets the id first."""
+    """Tell of a created deployment and start it, on the timers' thread so that its creator gets the id first."""
+    notices.deployment_changed(world, deployment)
     world.timers.soon(partial(_start, world, deployment))
 
 
@@ -41,6 +44,8 @@ def after_end(world: World, deployment: Deployment, ending: Ending) -> None:
     """Roll an ended deployment back, or bring instances along that were launched meanwhile."""
     if deployment.creator == scale_out.CREATOR and ending.status != "Succeeded":
         world.timers.after(scale_out.ABANDON_AFTER, partial(scale_out.abandon, world, deployment))
+    if deployment.creator == scale_in.CREATOR:
+        scale_in.complete(world, deployment)
     following = roll_back(world, deployment, ending)
     if (
         following is None

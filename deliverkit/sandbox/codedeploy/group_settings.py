@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params
 
 ROLLBACK_EVENTS = frozenset({"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"})
+_ROLE = re.compile(r"arn:aws:iam::\d{12}:role/\S+")
 ALARM_LIMIT = 10
 SCALING_LIMIT = 10
 """Auto Scaling groups per deployment group (CodeDeploy user guide, limits)."""
@@ -37,7 +39,7 @@ def check_settings(params: Params, settings: Params, context: Context, platform:
     """
     if "deploymentConfigName" in settings:
         config_for(store_of(context), settings["deploymentConfigName"], platform)
-    if "serviceRoleArn" in settings and not str(settings["serviceRoleArn"]).startswith("arn:aws:iam::"):
+    if "serviceRoleArn" in settings and not _ROLE.fullmatch(str(settings["serviceRoleArn"])):
         raise ApiError("InvalidRoleException", f"The service role {settings['serviceRoleArn']!r} is not a role ARN.")
     check_tags(params)
     check_rollback(settings.get("autoRollbackConfiguration"))

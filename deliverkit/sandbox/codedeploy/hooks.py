@@ -1,6 +1,7 @@
 """CodeDeploy's lifecycle hooks on Auto Scaling groups (user guide, integrations-aws-auto-scaling).
 
-moto's Auto Scaling keeps hooks but runs none: instances are in service at once. New ones are noticed by looking.
+moto's Auto Scaling keeps hooks but runs none: instances are in service at once. New ones are noticed by looking, and
+those on their way out are held back (`moto_scaling`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from deliverkit.sandbox.codedeploy import auto_scaling
 from deliverkit.sandbox.codedeploy.state import Group, ScalingHooks
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.moto_scaling import TERMINATION_HOOK
 
 
 def install_hooks(world: World, group: Group) -> None:
@@ -23,7 +25,7 @@ def install_hooks(world: World, group: Group) -> None:
             hooks = group.scaling[name] = ScalingHooks(launch, seen=seen)
         if wants_termination and hooks.termination is None:
             hooks.termination = auto_scaling.install_hook(
-                world, group, name, auto_scaling.TERMINATION_HOOK, auto_scaling.TERMINATING
+                world, group, name, TERMINATION_HOOK, auto_scaling.TERMINATING
             )
         if not wants_termination and hooks.termination is not None:
             auto_scaling.remove_hook(world, group, name, hooks.termination)

@@ -39,7 +39,7 @@ def execution_id(deployment: Deployment) -> str:
 
 def specification(deployment: Deployment) -> dict[str, Any]:
     """What an agent is told about the deployment; AllPossibleLifecycleEvents stays away, as in AWS."""
-    return {
+    told = {
         "DeploymentId": deployment.deployment_id,
         "DeploymentGroupId": deployment.group.group_id,
         "DeploymentGroupName": deployment.group_name,
@@ -52,6 +52,8 @@ def specification(deployment: Deployment) -> dict[str, Any]:
         },
         "Revision": _revision(deployment),
     }
+    # The host agent's name for what a restart starts from (its source, archive_reuse).
+    return {**told, "ReuseArchiveFromDeploymentId": deployment.restarts} if deployment.restarts else told
 
 
 def _revision(deployment: Deployment) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deliverkit.sandbox.codedeploy.configs import default_config
 from deliverkit.sandbox.codedeploy.creation import Wish, create
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Store
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -11,6 +12,9 @@ from deliverkit.sandbox.kernel.world import World
 
 CREATOR = "codeDeployRollback"
 AUTO_UPDATE = "CodeDeployAutoUpdate"
+# Both as observed of deployments to ECS and Lambda that an alarm stopped; AWS documents neither.
+TRIGGERED = "Deployment {triggering} terminated. Automatic rollback is triggered with a DeploymentId {rollback}."
+ROLLS_BACK = "Deployment {rollback} is triggered to roll back deployment {triggering}."
 _EVENTS = {"ALARM_ACTIVE": "DEPLOYMENT_STOP_ON_ALARM", "MANUAL_STOP": "DEPLOYMENT_STOP_ON_REQUEST"}
 
 
@@ -55,22 +59,30 @@ def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deploymen
         return None
     # Where traffic went, it comes back from, whatever became of the group's settings meanwhile.
     rollback.style, rollback.balancers = deployment.style, deployment.balancers
+    named = {"triggering": deployment.deployment_id, "rollback": rollback.deployment_id}
+    rollback.rollback["rollbackMessage"] = ROLLS_BACK.format(**named)
     deployment.rollback["rollbackDeploymentId"] = rollback.deployment_id
-    deployment.rollback["rollbackMessage"] = f"Rollback deployment {rollback.deployment_id} is in progress."
+    deployment.rollback["rollbackMessage"] = TRIGGERED.format(**named)
     return rollback
 
 
 def _wish(deployment: Deployment, good: Deployment) -> Wish:
     options: dict[str, Any] = {
         "description": f"Automatic rollback of deployment {deployment.deployment_id}",
-        "deploymentConfigName": deployment.config_name,
+        "deploymentConfigName": _config_name(deployment),
         "ignoreApplicationStopFailures": good.options.get("ignoreApplicationStopFailures", False),
     }
     if "fileExistsBehavior" in good.options:
         options["fileExistsBehavior"] = good.options["fileExistsBehavior"]
-    message = f"Rollback to the revision of deployment {good.deployment_id}."
-    info = {"rollbackTriggeringDeploymentId": deployment.deployment_id, "rollbackMessage": message}
-    return Wish(good.revision, CREATOR, options, info)
+    return Wish(good.revision, CREATOR, options, {"rollbackTriggeringDeploymentId": deployment.deployment_id})
+
+
+def _config_name(deployment: Deployment) -> str:
+    """A rollback on ECS has CodeDeployDefault.ECSAllAtOnce, whatever the deployment's configuration (observed).
+
+    Lambda is taken to be alike; on servers the deployment's own configuration paces its rollback.
+    """
+    return deployment.config_name if deployment.platform == "Server" else default_config(deployment.platform)
 
 
 def _tell_outcome(world: World, rollback: Deployment) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from deliverkit.sandbox.codedeploy import auto_scaling, lifecycle
-from deliverkit.sandbox.codedeploy.membership import GONE, ec2_host
+from deliverkit.sandbox.codedeploy.membership import GONE, Host, ec2_host
 from deliverkit.sandbox.codedeploy.obstacles import NO_INSTANCES, failed
 from deliverkit.sandbox.codedeploy.rollout import HEALTH_CONSTRAINTS, SUCCEEDED, Rollout
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending
@@ -25,13 +25,16 @@ class ScaleOut(Rollout):
     cap: ClassVar[timedelta] = timedelta(hours=12)
 
     def choose_targets(self) -> None:
-        """The new instance alone; it enters service, so nothing is blocked before."""
+        """The one instance alone."""
         group, wanted = self.deployment.group, self.deployment.options["instanceId"]
         for machine in self.world.moto.machines(group.account, group.region):
             if machine.instance_id == wanted and machine.state not in GONE:
-                self.add_target(
-                    ec2_host(machine), lifecycle.GREEN if self.deployment.controls_traffic else lifecycle.EVENTS
-                )
+                host = ec2_host(machine)
+                self.add_target(host, self.events_of(host))
+
+    def events_of(self, _host: Host) -> tuple[str, ...]:
+        """The instance enters service, so nothing is blocked before."""
+        return lifecycle.GREEN if self.deployment.controls_traffic else lifecycle.EVENTS
 
     def obstacle(self) -> Ending | None:
         """The instance may be gone again."""

@@ -1,6 +1,7 @@
 """Whether the group's service role lets CodeDeploy do its work, when policies are enforced (user guide, error-codes).
 
-Asked for once, at a deployment's start: the rights without which it cannot find or move its instances.
+Asked for once, at a deployment's start: the rights without which it cannot find or move what it deploys to. The rights
+to read alarms and to invoke hook functions are asked for when they are used.
 """
 
 from __future__ import annotations
@@ -10,10 +11,23 @@ from collections.abc import Iterator
 from deliverkit.sandbox.access.callers import Caller, role_caller, role_trust
 from deliverkit.sandbox.access.enforcement import is_enforced
 from deliverkit.sandbox.access.policy import Decision, decide, trusts
-from deliverkit.sandbox.codedeploy.state import Deployment, Ending
+from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Group
 from deliverkit.sandbox.kernel.world import World
 
 PRINCIPAL = "codedeploy.amazonaws.com"
+_LAMBDA = ("lambda:GetAlias", "lambda:UpdateAlias")
+_ECS = (
+    "ecs:DescribeServices",
+    "ecs:CreateTaskSet",
+    "ecs:UpdateServicePrimaryTaskSet",
+    "ecs:DeleteTaskSet",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeRules",
+    "elasticloadbalancing:ModifyListener",
+    "elasticloadbalancing:ModifyRule",
+)
+"""What the managed policies AWSCodeDeployRoleForLambda and AWSCodeDeployRoleForECS give for the deployment itself."""
 _TARGET_GROUPS = ("DescribeTargetGroups", "DescribeTargetHealth", "RegisterTargets", "DeregisterTargets")
 _CLASSIC = (
     "DescribeInstanceHealth",
@@ -26,10 +40,8 @@ def role_obstacle(world: World, deployment: Deployment) -> Ending | None:
     """A failure when the role does not exist, does not trust CodeDeploy, or lacks a right."""
     if not is_enforced(world):
         return None
-    group = deployment.group
-    role_arn = str(group.settings["serviceRoleArn"])
-    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    caller = role_caller(world.moto, account, name, f"arn:aws:sts::{account}:assumed-role/{name}/codedeploy")
+    group, caller = deployment.group, _caller(world, deployment.group)
+    role_arn = group.settings["serviceRoleArn"]
     if caller is None:
         return _failed("IAM_ROLE_MISSING", f"The IAM role {role_arn} of the deployment group does not exist.")
     trust = role_trust(world.moto, caller.role_arn) or {}
@@ -37,11 +49,25 @@ def role_obstacle(world: World, deployment: Deployment) -> Ending | None:
         Decision.ALLOWED
     ):
         return _failed("IAM_ROLE_PERMISSIONS", f"CodeDeploy may not assume the IAM role {role_arn}.")
-    missing = next((action for action in _needed(deployment) if not _may(caller, action, group.region)), None)
+    missing = next((action for action in _needed(deployment) if not _may(caller, action, "*", group.region)), None)
     if missing is None:
         return None
     code = "AUTO_SCALING_IAM_ROLE_PERMISSIONS" if missing.startswith("autoscaling:") else "IAM_ROLE_PERMISSIONS"
     return _failed(code, f"The IAM role {role_arn} does not give CodeDeploy permission to perform {missing}.")
+
+
+def may(world: World, deployment: Deployment, action: str, resource: str = "*") -> bool:
+    """Whether the group's service role has a right; while policies are not enforced, it has every one."""
+    if not is_enforced(world):
+        return True
+    caller = _caller(world, deployment.group)
+    return caller is not None and _may(caller, action, resource, deployment.group.region)
+
+
+def _caller(world: World, group: Group) -> Caller | None:
+    role_arn = str(group.settings["serviceRoleArn"])
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    return role_caller(world.moto, account, name, f"arn:aws:sts::{account}:assumed-role/{name}/codedeploy")
 
 
 def _failed(code: str, message: str) -> Ending:
@@ -50,10 +76,15 @@ def _failed(code: str, message: str) -> Ending:
 
 def _needed(deployment: Deployment) -> Iterator[str]:
     """The actions of the deployment, those of instances first."""
+    if deployment.platform != "Server":
+        yield from _LAMBDA if deployment.platform == "Lambda" else _ECS
+        return
     yield "ec2:DescribeInstances"
     if deployment.group.settings.get("autoScalingGroups"):
         yield "autoscaling:DescribeAutoScalingGroups"
         yield "autoscaling:PutLifecycleHook"
+        if (deployment.options.get("ec2DeploymentOptions") or {}).get("autoScalingGroupProcessesToSuspend"):
+            yield from ("autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses")
     options = deployment.blue_green.options if deployment.blue_green and deployment.is_blue_green else {}
     if (options.get("greenFleetProvisioningOption") or {}).get("action") == "COPY_AUTO_SCALING_GROUP":
         yield "autoscaling:CreateAutoScalingGroup"
@@ -64,6 +95,6 @@ def _needed(deployment: Deployment) -> Iterator[str]:
             yield from (f"elasticloadbalancing:{action}" for action in actions)
 
 
-def _may(caller: Caller, action: str, region: str) -> bool:
+def _may(caller: Caller, action: str, resource: str, region: str) -> bool:
     keys = {"aws:requestedregion": [region], "aws:principalarn": [caller.role_arn]}
-    return all(decide(each, action, "*", keys) is Decision.ALLOWED for each in (caller.policies, *caller.limits))
+    return all(decide(each, action, resource, keys) is Decision.ALLOWED for each in (caller.policies, *caller.limits))

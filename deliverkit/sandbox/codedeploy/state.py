@@ -104,11 +104,13 @@ class ScalingHooks:
         launch: Name of the hook for launches.
         termination: Name of the hook for terminations; None without one.
         seen: Ids of the instances that need no launch deployment any more.
+        leaving: Ids of the instances that have a termination deployment.
     """
 
     launch: str
     termination: str | None = None
     seen: set[str] = field(default_factory=set)
+    leaving: set[str] = field(default_factory=set)
 
 
 @dataclass(eq=False)
@@ -135,7 +137,10 @@ class Group:
 
 @dataclass(eq=False)
 class Deployment:
-    """One deployment; `options` holds the request members that matter to it, the group's already filled in."""
+    """One deployment; `options` holds the request members that matter to it, the group's already filled in.
+
+    `restarts` is the id of the deployment whose revision it restarts, None for one that brings a revision.
+    """
 
     deployment_id: str
     application: str
@@ -165,6 +170,7 @@ class Deployment:
     platform: str = "Server"
     serverless: Serverless | None = None
     suspended: dict[str, list[str]] = field(default_factory=dict)
+    restarts: str | None = None
 
     @property
     def is_live(self) -> bool:

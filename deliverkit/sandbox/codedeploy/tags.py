@@ -9,7 +9,7 @@ from deliverkit.sandbox.codedeploy.validation import find_application, find_grou
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 
-_ARN = re.compile(r"arn:aws:codedeploy:[a-z0-9-]+:\d{12}:([a-z]+)[:/](.+)")
+_ARN = re.compile(r"arn:aws:codedeploy:([a-z0-9-]+):(\d{12}):([a-z]+)[:/](.+)")
 
 
 def register(service: Service) -> None:
@@ -27,9 +27,11 @@ def _resource(params: Params, context: Context) -> str:
     found = _ARN.fullmatch(arn)
     if found is None:
         raise ApiError("InvalidArnException", f"{arn!r} is not the ARN of a CodeDeploy resource.")
-    kind, name = found.groups()
+    region, account, kind, name = found.groups()
     if kind not in {"application", "deploymentgroup"}:
         raise ApiError("ArnNotSupportedException", f"A resource of the kind {kind} cannot be tagged.")
+    if (region, account) != (context.region, context.account):
+        raise ApiError("ApplicationDoesNotExistException", f"{arn} is not of this account and Region.")
     application_name, _, group = name.partition("/")
     application = find_application({"applicationName": application_name}, context)
     if kind == "deploymentgroup":
@@ -42,7 +44,8 @@ def tag_resource(params: Params, context: Context) -> dict[str, Any]:
     arn = _resource(params, context)
     if not params.get("Tags"):
         raise ApiError("TagRequiredException", "The Tags are required but were not specified.")
-    store_of(context).tags.setdefault(arn, {}).update(tag_map(params["Tags"]))
+    tags = store_of(context).tags
+    tags[arn] = tag_map(params["Tags"], tags.get(arn, {}))
     return {}
 
 

@@ -92,8 +92,10 @@ def batch_get_deployment_targets(params: Params, context: Context) -> dict[str, 
     identifiers = params.get("targetIds")
     if not identifiers:
         raise ApiError("DeploymentTargetIdRequiredException", "The targetIds are required but were not specified.")
-    if len(identifiers) > BATCH_LIMIT:
-        raise ApiError("DeploymentTargetListSizeExceededException", f"The maximum number of targets is {BATCH_LIMIT}.")
+    # A deployment to Lambda or ECS has exactly one (API reference, DeploymentTargetListSizeExceededException).
+    limit = BATCH_LIMIT if deployment.serverless is None else 1
+    if len(identifiers) > limit:
+        raise ApiError("DeploymentTargetListSizeExceededException", f"The maximum number of targets is {limit}.")
     found = [_find_target(deployment, identifier) for identifier in identifiers]
     return {"deploymentTargets": [_target_answer(deployment, target) for target in found]}
 

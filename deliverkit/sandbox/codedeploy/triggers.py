@@ -1,5 +1,10 @@
 """Tells SNS topics what happens to deployments and instances (user guide, monitoring-sns-event-notifications).
 
+Messages about deployments are as they were seen from 2016 to 2022, which is what their consumers are written for: an
+overview and errors as JSON within a string, statuses in capitals, times in words. The guide shows them otherwise: as
+objects, with statuses as in the API and times in epoch seconds. No message about an instance was found: they are as the
+guide shows them.
+
 Messages wait in the state until the messenger publishes them: a topic may have subscribers over HTTP, which take time.
 """
 
@@ -9,7 +14,7 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.exceptions
@@ -18,8 +23,8 @@ from deliverkit.sandbox.codedeploy.state import Deployment, Event, Group, Json, 
 from deliverkit.sandbox.kernel.world import World
 
 log = logging.getLogger(__name__)
-_EVENTS = {"InProgress": "Start", "Succeeded": "Success", "Failed": "Failure", "Stopped": "Stop", "Ready": "Ready"}
-_COUNTED = ("Failed", "InProgress", "Pending", "Skipped", "Succeeded")
+_ENDS = {"Succeeded": "Success", "Failed": "Failure", "Stopped": "Stop", "Ready": "Ready"}
+_COUNTED = ("Succeeded", "Failed", "Skipped", "InProgress", "Pending")
 LONGEST_SUBJECT = 100
 """Characters of a subject (SNS API reference, Publish)."""
 
@@ -43,16 +48,23 @@ class Outbox:
 
 
 def deployment_changed(world: World, deployment: Deployment) -> None:
-    """Tell the topics of triggers for the deployment's present status."""
-    event = f"Deployment{_EVENTS.get(deployment.status, '')}"
-    _tell(world, deployment, event, _about_deployment(deployment))
-    if event == "DeploymentStart" and deployment.creator == "codeDeployRollback":
-        _tell(world, deployment, "DeploymentRollback", _about_deployment(deployment))
+    """Tell the topics of triggers for the deployment's present status.
+
+    It starts when it is created; a rollback is told of once more when it is in progress.
+    """
+    events = {"Created": "Start", **_ENDS}
+    if deployment.creator == "codeDeployRollback":
+        events["InProgress"] = "Rollback"
+    event = events.get(deployment.status)
+    if event is not None:
+        _tell(world, deployment, f"Deployment{event}", deployment.status, _about_deployment(deployment))
 
 
 def instance_changed(world: World, deployment: Deployment, target: Target) -> None:
     """Tell the topics of triggers for an instance's present status."""
-    _tell(world, deployment, f"Instance{_EVENTS.get(target.status, '')}", _about_instance(deployment, target))
+    event = {"InProgress": "Start", **_ENDS}.get(target.status)
+    if event is not None:
+        _tell(world, deployment, f"Instance{event}", target.status, _about_instance(deployment, target))
 
 
 def announce_new(world: World, group: Group, known: Iterable[Json]) -> None:
@@ -71,11 +83,13 @@ def announce_new(world: World, group: Group, known: Iterable[Json]) -> None:
             _send(world, trigger, f"AWS CodeDeploy trigger {trigger['triggerName']} was set up", body)
 
 
-def _tell(world: World, deployment: Deployment, event: str, body: dict[str, Any]) -> None:
+def _tell(world: World, deployment: Deployment, event: str, status: str, body: dict[str, Any]) -> None:
+    region, identifier = deployment.group.region, deployment.deployment_id
+    subject = f"{_in_capitals(status)}: AWS CodeDeploy {identifier} in {region} to {deployment.application}"
     for trigger in deployment.group.settings.get("triggerConfigurations") or ():
         if event in trigger["triggerEvents"]:
             told = {**body, "eventTriggerName": trigger["triggerName"]}
-            _send(world, trigger, f"{event}: AWS CodeDeploy {deployment.deployment_id}", told)
+            _send(world, trigger, subject, told)
 
 
 def _send(world: World, trigger: Json, subject: str, body: dict[str, Any]) -> None:
@@ -86,21 +100,39 @@ def _send(world: World, trigger: Json, subject: str, body: dict[str, Any]) -> No
 
 
 def _about_deployment(deployment: Deployment) -> dict[str, Any]:
-    error = deployment.error or {}
-    statuses = [target.status for target in deployment.targets.values()]
-    told = {
+    told: dict[str, Any] = {
         "region": deployment.group.region,
         "accountId": deployment.group.account,
         "applicationName": deployment.application,
         "deploymentId": deployment.deployment_id,
         "deploymentGroupName": deployment.group_name,
-        "createTime": _moment(deployment.created_at),
-        "completeTime": _moment(deployment.ended_at),
-        "deploymentOverview": {status: str(statuses.count(status)) for status in _COUNTED},
-        "status": deployment.status,
-        "errorInformation": {"ErrorCode": error["code"], "ErrorMessage": error["message"]} if error else None,
+        "createTime": _in_words(deployment.created_at),
+        "completeTime": _in_words(deployment.ended_at),
+        "status": _in_capitals(deployment.status),
     }
-    return {name: value for name, value in told.items() if value is not None}
+    if deployment.status in _ENDS:
+        statuses = [target.status for target in deployment.targets.values()]
+        told["deploymentOverview"] = _text({status: statuses.count(status) for status in _COUNTED})
+    if deployment.error:
+        told["errorInformation"] = _text({f"Error{key.capitalize()}": each for key, each in deployment.error.items()})
+    if deployment.rollback or deployment.status in {"Failed", "Stopped"}:
+        told["rollbackInformation"] = _text(
+            {f"{key[0].upper()}{key[1:]}": each for key, each in deployment.rollback.items()}
+        )
+    return told
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _in_capitals(status: str) -> str:
+    """`IN_PROGRESS` for InProgress; STOPPED and READY are inferred, the others were seen."""
+    return "IN_PROGRESS" if status == "InProgress" else status.upper()
+
+
+def _in_words(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.astimezone(UTC):%a %b %d %H:%M:%S UTC %Y}"
 
 
 def _about_instance(deployment: Deployment, target: Target) -> dict[str, Any]:

@@ -16,6 +16,8 @@ T = TypeVar("T")
 PAGE_SIZE = 100
 """Undocumented; ListDeployments and the others take no page size (CodeDeploy API reference)."""
 DESCRIPTION_LIMIT = 256
+TAG_LIMIT = 50
+"""Tags of a resource (AWS General Reference, tagging)."""
 _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
 _DEPLOYMENT_ID = re.compile(r"d-[A-Z0-9]{9}")
 
@@ -34,9 +36,18 @@ def required_name(params: Params, member: str, subject: str) -> str:
     name = params.get(member)
     if not name:
         raise ApiError(f"{subject}NameRequiredException", f"The {member} is required but was not specified.")
+    check_name(name, member, subject)
+    return str(name)
+
+
+def check_name(name: str, member: str, subject: str) -> None:
+    """Refuse what cannot be a name, an empty one too.
+
+    Raises:
+        ApiError: `Invalid<subject>NameException`.
+    """
     if not _NAME.fullmatch(name):
         raise ApiError(f"Invalid{subject}NameException", f"The {member} {name!r} is not valid.")
-    return str(name)
 
 
 def find_application(params: Params, context: Context) -> Application:
@@ -148,12 +159,17 @@ def one_of(value: str | None, allowed: Sequence[str] | frozenset[str], code: str
         raise ApiError(code, f"{what} {value!r} is not one of {', '.join(sorted(allowed))}.")
 
 
-def tag_map(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    """Resource tags as a mapping.
+def tag_map(tags: Sequence[Mapping[str, str]] | None, before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Resource tags as a mapping, together with those that the resource has already.
 
     Raises:
-        ApiError: `InvalidTagsToAddException` for a tag without a key.
+        ApiError: `InvalidTagsToAddException` for what no service takes (AWS General Reference, tagging).
     """
-    if any(not tag.get("Key") for tag in tags or ()):
-        raise ApiError("InvalidTagsToAddException", "A tag needs a Key.")
-    return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
+    for tag in tags or ():
+        key, value = tag.get("Key") or "", tag.get("Value", "")
+        if not 0 < len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
+            raise ApiError("InvalidTagsToAddException", f"The tag {dict(tag)} is not valid.")
+    found = {**(before or {}), **{tag["Key"]: tag.get("Value", "") for tag in tags or ()}}
+    if len(found) > TAG_LIMIT:
+        raise ApiError("InvalidTagsToAddException", f"The maximum number of tags of a resource is {TAG_LIMIT}.")
+    return found

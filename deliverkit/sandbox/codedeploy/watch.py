@@ -1,11 +1,12 @@
-"""What CodeDeploy does of its own accord: it publishes messages and notices what Auto Scaling launched."""
+"""What CodeDeploy does of its own accord: it publishes messages and notices what Auto Scaling launches and ends."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 
-from deliverkit.sandbox.codedeploy import auto_scaling, scale_out, triggers
+from deliverkit.sandbox.codedeploy import auto_scaling, scale_in, scale_out, triggers
 from deliverkit.sandbox.codedeploy.creation import Wish, create
 from deliverkit.sandbox.codedeploy.engine import launch
 from deliverkit.sandbox.codedeploy.state import Application, Group, Store
@@ -40,6 +41,7 @@ class Watch:
             try:
                 with self._world.lock:
                     notice_launches(self._world)
+                    notice_terminations(self._world)
                 triggers.deliver(self._world)
             except Exception:
                 log.exception("CodeDeploy's watch failed")
@@ -47,11 +49,28 @@ class Watch:
 
 def notice_launches(world: World) -> None:
     """Deploy the last successful revision to every instance that Auto Scaling launched since the last look."""
+    for store, application, group, name in _scaled(world):
+        _notice_in(world, store, application, group, name)
+
+
+def notice_terminations(world: World) -> None:
+    """Deploy to every instance that Auto Scaling is about to end; without a good revision there is nothing to run."""
+    for _, application, group, name in _scaled(world):
+        leaving, good = group.scaling[name].leaving, group.last_successful
+        for instance_id in sorted(auto_scaling.held(world, group, [name]) - leaving):
+            leaving.add(instance_id)
+            wish = Wish(good.revision, scale_in.CREATOR, {"instanceId": instance_id}) if good else None
+            if wish is None or not _bring_in(world, application, group, wish):
+                scale_in.let_go(world, group, instance_id)
+
+
+def _scaled(world: World) -> Iterator[tuple[Store, Application, Group, str]]:
+    """The Auto Scaling groups of all deployment groups, by name."""
     for _, _, store in world.stores(Store):
         for application in store.applications.values():
             for group in application.groups.values():
                 for name in list(group.scaling):
-                    _notice_in(world, store, application, group, name)
+                    yield store, application, group, name
 
 
 def _notice_in(world: World, store: Store, application: Application, group: Group, name: str) -> None:
@@ -71,8 +90,10 @@ def _is_served(store: Store, group: Group, instance_id: str) -> bool:
     return instance_id in group.health or any(instance_id in one.targets for one in live)
 
 
-def _bring_in(world: World, application: Application, group: Group, wish: Wish) -> None:
+def _bring_in(world: World, application: Application, group: Group, wish: Wish) -> bool:
     try:
         launch(world, create(world, application, group, wish))
     except ApiError as error:
-        log.warning("no deployment for a new instance of %s: %s", group.name, error)
+        log.warning("no deployment for an instance of %s: %s", group.name, error)
+        return False
+    return True

@@ -210,12 +210,11 @@ class EcsRollout(EcsTraffic):
     def _wait_for_termination(self) -> None:
         option, state = self._options.get("terminateBlueInstancesOnDeploymentSuccess") or {}, self.deployment.blue_green
         self.shift.phase = "termination"
-        if option.get("action") != "TERMINATE" or state is None:
-            return self._done()
+        if state is None:
+            raise LookupError(f"{self.deployment.deployment_id} has no blue/green configuration")
         state.termination_began = True
         minutes = option.get("terminationWaitTimeInMinutes") or 0
         self.world.timers.after(timedelta(minutes=minutes), self.terminate)
-        return None
 
     @property
     def waits_for_termination(self) -> bool:
@@ -268,7 +267,7 @@ class EcsBack(EcsTraffic):
         if blue is None or green is None:
             raise RoutingError("INVALID_ECS_SERVICE", "The original task set is not there any more.")
         for route in ("prodTrafficRoute", "testTrafficRoute"):
-            self.forward(route, {blue.target_group: 100})
+            self.forward(route, {blue.target_group: 100, green.target_group: 0})
         blue.weight, green.weight = percent, 0.0
         self.make_primary(blue, green)
         self.end_task_set(green)

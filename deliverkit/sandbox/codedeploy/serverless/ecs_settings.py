@@ -92,8 +92,9 @@ def _check_options(options: Mapping[str, Any]) -> None:
         raise ApiError(_BLUE_GREEN, "actionOnTimeout must be CONTINUE_DEPLOYMENT or STOP_DEPLOYMENT.")
     if wait and ready["actionOnTimeout"] != "STOP_DEPLOYMENT":
         raise ApiError(_BLUE_GREEN, "A wait time is for STOP_DEPLOYMENT only.")
-    if blue.get("action") not in {"TERMINATE", "KEEP_ALIVE"}:
-        raise ApiError(_BLUE_GREEN, "The action for the blue task set must be TERMINATE or KEEP_ALIVE.")
+    # KEEP_ALIVE is for instances: ECS refuses it (observed), and the guide's ECS pages know only a time.
+    if blue.get("action") != "TERMINATE":
+        raise ApiError(_BLUE_GREEN, "The action for the blue task set must be TERMINATE.")
     _check_minutes(wait, LONGEST_READY_MINUTES)
     _check_minutes(blue.get("terminationWaitTimeInMinutes") or 0, LONGEST_TERMINATION_MINUTES)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from deliverkit.sandbox import functions
+from deliverkit.sandbox.codedeploy.service_role import may
 from deliverkit.sandbox.codedeploy.state import Deployment
 from deliverkit.sandbox.codedeploy.validation import find_deployment
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params, Service
 from deliverkit.sandbox.kernel.world import World
+
+DENIED = "AccessDeniedException"
 
 
 def register(service: Service) -> None:
@@ -22,13 +25,21 @@ def call(world: World, deployment: Deployment, event: str, function: str) -> Non
     """Invoke an event's function; it reports with the id that it is given.
 
     Raises:
-        ApiError: When there is no such function.
+        ApiError: When there is no such function, or the service role may not invoke it (`AccessDeniedException`).
     """
+    if not may(world, deployment, "lambda:InvokeFunction", _arn(deployment, function)):
+        raise ApiError(DENIED, f"The service role may not perform lambda:InvokeFunction on {function}.")
     identifier = chance.uuid4()
     if deployment.serverless is not None:
         deployment.serverless.executions[identifier] = event
     told = {"DeploymentId": deployment.deployment_id, "LifecycleEventHookExecutionId": identifier}
     functions.invoke(world, deployment.group.account, deployment.group.region, function, told)
+
+
+def _arn(deployment: Deployment, function: str) -> str:
+    group = deployment.group
+    named = f"arn:aws:lambda:{group.region}:{group.account}:function:{function}"
+    return function if function.startswith("arn:") else named
 
 
 def put_hook_status(params: Params, context: Context) -> dict[str, Any]:

@@ -19,7 +19,7 @@ INVALID = "ELASTIC_LOAD_BALANCING_INVALID"
 
 
 def forward(world: World, group: Group, listener: str, pair: Sequence[str], weights: Mapping[str, float]) -> None:
-    """Let a listener forward to the target groups of a pair by their weights; a weight of 0 is none.
+    """Let a listener forward to the target groups of a pair by their weights, one of 0 included (observed).
 
     Raises:
         RoutingError: If the listener is gone, or forwards to neither of them.
@@ -67,6 +67,6 @@ def _weights(action: Mapping[str, Any]) -> dict[str, float]:
 def _changed(action: Mapping[str, Any], pair: Sequence[str], weights: Mapping[str, float]) -> Mapping[str, Any]:
     if not _serves([action], pair):
         return action
-    groups = [{"TargetGroupArn": arn, "Weight": int(weight)} for arn, weight in weights.items() if weight]
+    groups = [{"TargetGroupArn": arn, "Weight": int(weight)} for arn, weight in weights.items()]
     order = {"Order": action["Order"]} if "Order" in action else {}
     return {"Type": "forward", **order, "ForwardConfig": {"TargetGroups": groups}}

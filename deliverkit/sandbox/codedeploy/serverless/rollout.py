@@ -19,6 +19,7 @@ from deliverkit.sandbox.codedeploy.serverless import hook
 from deliverkit.sandbox.codedeploy.serverless.appspec import Appspec, AppspecError, load
 from deliverkit.sandbox.codedeploy.serverless.routing import steps
 from deliverkit.sandbox.codedeploy.serverless.state import Serverless
+from deliverkit.sandbox.codedeploy.service_role import role_obstacle
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Event, Store, Target
 from deliverkit.sandbox.codedeploy.walk import Walk, failure, success
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -95,7 +96,8 @@ class ServerlessRollout(Rollout):
         deployment.started_at = self.world.clock.now()
         deployment.status = "InProgress"
         notices.deployment_changed(self.world, deployment)
-        deployment.ending = missing_part(self.world, deployment) or self._prepared()
+        problem = missing_part(self.world, deployment) or role_obstacle(self.world, deployment)
+        deployment.ending = problem or self._prepared()
         # A rollback does not obey alarms: the alarm that caused it would stop it at once.
         if deployment.creator != ROLLBACK:
             AlarmWatch(self.world, deployment, self.end).begin()
@@ -172,8 +174,7 @@ class ServerlessRollout(Rollout):
     def _shift(self, event: Event, index: int) -> None:
         if event.status != "InProgress":
             return None
-        # A rollback does not go by its configuration: all traffic returns at once.
-        plan = steps({} if self.deployment.creator == ROLLBACK else self.carried.traffic)
+        plan = steps(self.carried.traffic)
         try:
             self.route(plan[index].percent)
         except RoutingError as error:
@@ -193,7 +194,8 @@ class ServerlessRollout(Rollout):
             hook.call(self.world, self.deployment, event.name, function)
         except ApiError as error:
             message = HOOK_MISSING.format(function=function, event=event.name, reason=error.message)
-            return self.fail(event, "HOOK_EXECUTION_FAILURE", message)
+            is_denied = error.code == hook.DENIED
+            return self.fail(event, "IAM_ROLE_PERMISSIONS" if is_denied else "HOOK_EXECUTION_FAILURE", message)
         self.world.timers.after(HOOK_PATIENCE, partial(self._miss_report, event))
         return None
 

@@ -1,0 +1,42 @@
+"""Auto Scaling lets an instance wait whose end a lifecycle hook wants to attend; moto ends it at once.
+
+Only the hook for CodeDeploy's termination deployments is kept to: nobody here would complete another one. Groups of
+mixed instances, whose capacity is no number of instances, scale in at once all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+HELD = "Terminating:Wait"
+"""The lifecycle state of an instance that waits for its hook (Auto Scaling user guide, lifecycle-hooks-overview)."""
+TERMINATION_HOOK = "CodeDeploy-managed-automatic-termination-deployment-hook"
+
+
+def hold_terminations() -> None:
+    """Mend moto; repeating it changes nothing."""
+    from moto.autoscaling.models import FakeAutoScalingGroup  # noqa: PLC0415
+
+    scale = FakeAutoScalingGroup.set_desired_capacity
+    if hasattr(scale, "is_mended"):
+        return
+
+    def mended(group: Any, new_capacity: int | None) -> None:
+        _hold_surplus(group, group.min_size if new_capacity is None else new_capacity)
+        scale(group, new_capacity)
+
+    mended.is_mended = True  # type: ignore[attr-defined]
+    FakeAutoScalingGroup.set_desired_capacity = mended
+
+
+def _hold_surplus(group: Any, wanted: int) -> None:
+    hooks = group.autoscaling_backend.lifecycle_hooks.values()
+    is_hooked = any(
+        hook.auto_scaling_group_name == group.name and hook.name.startswith(TERMINATION_HOOK) for hook in hooks
+    )
+    if not is_hooked or group.mixed_instances_policy:
+        return
+    running = group.active_instances()
+    surplus = [state for state in running if not state.protected_from_scale_in][: max(0, len(running) - wanted)]
+    for state in surplus:
+        state.lifecycle_state = HELD
