@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.providers import source_s3
-from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, ConnectionSource
+from deliverkit.sandbox.codepipeline.providers.source_git import (
+    CodeCommitSource,
+    ConnectionSource,
+    GitHubSource,
+    GitSource,
+)
 from deliverkit.sandbox.codepipeline.state import Pipeline, Trigger
 from deliverkit.sandbox.kernel.world import World
 
@@ -12,8 +19,16 @@ _SWITCHES = {
     "S3": "PollForSourceChanges",
     "CodeCommit": "PollForSourceChanges",
     "CodeStarSourceConnection": "DetectChanges",
+    "GitHub": "PollForSourceChanges",
 }
 """The configuration key of each source that switches detection off; it is on when the key is absent."""
+
+
+_REPOSITORIES: Mapping[str, GitSource] = {
+    "CodeCommit": CodeCommitSource(),
+    "CodeStarSourceConnection": ConnectionSource(),
+    "GitHub": GitHubSource(),
+}
 
 
 def detects(action: Action) -> bool:
@@ -24,13 +39,11 @@ def detects(action: Action) -> bool:
 
 def newest(world: World, pipeline: Pipeline, action: Action) -> str | None:
     """The revision that the source stands at now; None when there is nothing to read."""
-    match action.type.provider:
-        case "CodeCommit":
-            return CodeCommitSource().newest(world, pipeline.account, pipeline.region, action)
-        case "CodeStarSourceConnection":
-            return ConnectionSource().newest(world, pipeline.account, pipeline.region, action)
-        case _:
-            return source_s3.newest_version(world, pipeline.account, action)
+    account = action.account(pipeline.account)
+    repositories = _REPOSITORIES.get(action.type.provider)
+    if repositories is not None:
+        return repositories.newest(world, account, pipeline.region, action)
+    return source_s3.newest_version(world, account, action)
 
 
 def trigger(action: Action) -> Trigger:

@@ -18,6 +18,7 @@ _REVISION_TYPES: Mapping[str, tuple[str, ...]] = {
     "S3": (source_s3.KEY, source_s3.VERSION),
     "CodeCommit": ("COMMIT_ID",),
     "CodeStarSourceConnection": ("COMMIT_ID",),
+    "GitHub": ("COMMIT_ID",),
     "ECR": ("IMAGE_DIGEST",),
 }
 """By source provider (CodePipeline user guide, start a pipeline with a source revision override)."""

@@ -63,6 +63,12 @@ class Build:
         return f"{self.project}:{self.id}" if self.project else self.id
 
     @property
+    def url(self) -> str:
+        """The console's page of a project's build, as seen on AWS; plain commands have none."""
+        page = f"https://console.aws.amazon.com/codebuild/home?region={self.region}#/builds/{self.shown_id}/view/new"
+        return page if self.project else ""
+
+    @property
     def account(self) -> str:
         """Whose build it is."""
         return self.job.account

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mimetypes
 import posixpath
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from deliverkit.sandbox.codepipeline import errors
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
-from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
+from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind, new_id
 from deliverkit.sandbox.codepipeline.providers.source_s3 import console_url
 from deliverkit.sandbox.codepipeline.state import Outcome
 
@@ -43,7 +44,7 @@ class S3Deploy:
     def start(self, job: Job) -> None:
         """Write the objects."""
         configuration = job.configuration
-        bucket, key = configuration["BucketName"], configuration.get("ObjectKey", "")
+        bucket, key = configuration["BucketName"], _with_placeholders(job, configuration.get("ObjectKey", ""))
         if configuration["Extract"] not in {"true", "false"}:
             text = f"Extract must be true or false, not {configuration['Extract']!r}"
             return job.fail("ConfigurationError", text)
@@ -64,9 +65,16 @@ class S3Deploy:
         return job.succeed(Outcome(summary="Deployment Succeeded"))
 
     def _write(self, job: Job, bucket: str, objects: list[tuple[str, bytes]]) -> None:
-        s3 = job.world.moto.client("s3", job.pipeline.account, job.run.region)
+        s3 = job.world.moto.client("s3", job.account, job.run.region)
         for key, body in objects:
-            s3.put_object(Bucket=bucket, Key=key, Body=body, **_options(job))
+            # A website needs the types of its files; AWS tells nowhere how it finds them.
+            kind = {"ContentType": guessed} if (guessed := mimetypes.guess_type(key)[0]) else {}
+            s3.put_object(Bucket=bucket, Key=key, Body=body, **kind, **_options(job))
+
+
+def _with_placeholders(job: Job, key: str) -> str:
+    """`{datetime}` and `{uuid}` in object keys (user guide, using variables in Amazon S3 object keys)."""
+    return key.replace("{datetime}", f"{job.world.clock.now():%Y-%m-%d_%H-%M-%S}").replace("{uuid}", new_id())
 
 
 def _options(job: Job) -> dict[str, Any]:

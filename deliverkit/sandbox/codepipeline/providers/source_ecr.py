@@ -41,7 +41,7 @@ class EcrSource:
         name, tag = job.configuration["RepositoryName"], job.configuration.get("ImageTag") or LATEST
         named = {each.type: each.value for each in job.execution.overrides if each.action == job.run.action.name}
         wanted = {"imageDigest": named[DIGEST]} if DIGEST in named else {"imageTag": tag}
-        client = job.world.moto.client("ecr", job.pipeline.account, job.run.region)
+        client = job.world.moto.client("ecr", job.account, job.run.region)
         try:
             repository = client.describe_repositories(repositoryNames=[name])["repositories"][0]
             image = client.describe_images(repositoryName=name, imageIds=[wanted])["imageDetails"][0]

@@ -39,12 +39,12 @@ class S3Source:
         named = {each.type: each.value for each in job.execution.overrides if each.action == job.run.action.name}
         key = named.get(KEY, key)
         try:
-            if not job.world.moto.bucket_is_versioned(job.pipeline.account, bucket):
+            if not job.world.moto.bucket_is_versioned(job.account, bucket):
                 text = (
                     f"The Amazon S3 bucket {bucket} is not versioned. Enable versioning on the bucket, and try again."
                 )
                 return job.fail("ConfigurationError", text)
-            found = job.world.moto.read_object(job.pipeline.account, bucket, key, named.get(VERSION))
+            found = job.world.moto.read_object(job.account, bucket, key, named.get(VERSION))
         except ApiError as error:
             return job.fail("ConfigurationError", _unreadable(error, bucket, key))
         version = found.version_id or ""
@@ -58,11 +58,6 @@ class S3Source:
         except ApiError as error:
             return job.fail("ConfigurationError", artifacts.unusable(job, error))
         return job.succeed(Outcome(summary=summary, variables=variables, revision=revision, artifacts=(artifact,)))
-
-
-def polls(action: Action) -> bool:
-    """True when the source looks for new versions by itself: the default, switched off by PollForSourceChanges."""
-    return action.type.provider == "S3" and action.configuration.get("PollForSourceChanges", "true").lower() != "false"
 
 
 def allows_key_override(action: Action) -> bool:
