@@ -1,4 +1,4 @@
-"""Which sources look for changes by themselves, what they look at, and what started an execution then."""
+"""Which sources poll, what they look at, and what started an execution then."""
 
 from __future__ import annotations
 
@@ -6,35 +6,18 @@ from collections.abc import Mapping
 
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.providers import source_s3
-from deliverkit.sandbox.codepipeline.providers.source_git import (
-    CodeCommitSource,
-    ConnectionSource,
-    GitHubSource,
-    GitSource,
-)
+from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, GitHubSource, GitSource
 from deliverkit.sandbox.codepipeline.state import Pipeline, Trigger
 from deliverkit.sandbox.kernel.world import World
 
-_SWITCHES = {
-    "S3": "PollForSourceChanges",
-    "CodeCommit": "PollForSourceChanges",
-    "CodeStarSourceConnection": "DetectChanges",
-    "GitHub": "PollForSourceChanges",
-}
-"""The configuration key of each source that switches detection off; it is on when the key is absent."""
+_REPOSITORIES: Mapping[str, GitSource] = {"CodeCommit": CodeCommitSource(), "GitHub": GitHubSource()}
+_POLLING = frozenset({"S3", *_REPOSITORIES})
 
 
-_REPOSITORIES: Mapping[str, GitSource] = {
-    "CodeCommit": CodeCommitSource(),
-    "CodeStarSourceConnection": ConnectionSource(),
-    "GitHub": GitHubSource(),
-}
-
-
-def detects(action: Action) -> bool:
-    """True when the source starts executions by itself."""
-    switch = _SWITCHES.get(action.type.provider) if action.type.category == "Source" else None
-    return switch is not None and action.configuration.get(switch, "true").lower() != "false"
+def polls(action: Action) -> bool:
+    """True when the source looks for new revisions itself: the default, switched off by PollForSourceChanges."""
+    is_able = action.type.category == "Source" and action.type.provider in _POLLING
+    return is_able and action.configuration.get("PollForSourceChanges", "true").lower() != "false"
 
 
 def newest(world: World, pipeline: Pipeline, action: Action) -> str | None:
@@ -47,7 +30,5 @@ def newest(world: World, pipeline: Pipeline, action: Action) -> str | None:
 
 
 def trigger(action: Action) -> Trigger:
-    """Polling names the source action; a connection's push arrives as a webhook (API reference, ExecutionTrigger)."""
-    if action.type.provider == "CodeStarSourceConnection":
-        return Trigger("WebhookV2", action.configuration["ConnectionArn"])
+    """Polling names the source action (API reference, ExecutionTrigger)."""
     return Trigger("PollForSourceChanges", action.name)

@@ -295,6 +295,7 @@ class Pipeline:
         tags: Tags of the pipeline.
         tokens: Execution ids by client request token.
         seen: The newest revision each polling source action has started an execution for.
+        references: What the branches and tags of each source action's repository stood at when last looked at.
         reported: Execution ids by the source action and revision that PutActionRevision named.
         is_watched: True while a timer looks for changes of its polling sources.
         polling_disabled_at: When polling ended because nothing had run for long; None while it goes on.
@@ -314,6 +315,7 @@ class Pipeline:
     tags: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    references: dict[str, dict[str, str]] = field(default_factory=dict)
     is_watched: bool = False
     reported: dict[tuple[str, str], str] = field(default_factory=dict)
     polling_disabled_at: datetime | None = None

@@ -36,9 +36,8 @@ def create_pipeline(params: Params, context: Context) -> Answer:
     pipeline = Pipeline(context.account, context.region, [definition], context.now, context.now, tags=given_tags)
     _require_room_to_poll(store, pipeline)
     store.pipelines[definition.name] = pipeline
-    if polling.polling_sources(pipeline):
-        polling.watch(context.world, pipeline)
-    else:
+    polling.watch(context.world, pipeline)
+    if not polling.polling_sources(pipeline):
         starts.begin(context.world, pipeline, Trigger("CreatePipeline", context.principal_arn))
     return {"pipeline": secrets.mask_structure(catalogue, definition.structure), "tags": tags.as_json(given_tags)}
 

@@ -15,6 +15,8 @@ from deliverkit.sandbox.repositories import git
 from deliverkit.sandbox.repositories.git import Commit, GitError
 
 COMMIT = "COMMIT_ID"
+BRANCH = "BRANCH_NAME"
+"""Beside a commit, the branch that it was pushed to; not of the API."""
 
 
 class GitSource:
@@ -61,8 +63,8 @@ class GitSource:
 
     def start(self, job: Job) -> None:
         """Read the commit."""
-        action, branch = job.run.action, job.configuration[self.branch_key]
-        named = {each.type: each.value for each in job.execution.overrides if each.action == action.name}
+        action, named = job.run.action, _named(job)
+        branch = job.configuration[self.branch_key]
         try:
             place = self.place(job.world, job.account, job.run.region, action)
             commit = git.commit_of(place, named[COMMIT]) if COMMIT in named else git.head_of(place, branch)
@@ -86,7 +88,7 @@ class GitSource:
             "CommitId": commit.id,
             "CommitMessage": commit.message,
             "AuthorDate": commit.author_date,
-            "BranchName": job.configuration[self.branch_key],
+            "BranchName": _named(job).get(BRANCH, job.configuration[self.branch_key]),
             **self.about(action, commit),
         }
         job.succeed(Outcome(summary=summary, variables=variables, revision=revision, artifacts=(artifact,)))
@@ -223,6 +225,11 @@ class GitHubSource(HostedSource):
             "CommitUrl": self.commit_url(action, "", commit),
             "CommitterDate": commit.committer_date,
         }
+
+
+def _named(job: Job) -> dict[str, str]:
+    """The revision that the start named, by its type."""
+    return {each.type: each.value for each in job.execution.overrides if each.action == job.run.action.name}
 
 
 def _name(action: Action) -> str:
