@@ -46,7 +46,7 @@ def written_down(world: World) -> tuple[Store, list[Any]]:
 
 
 def pending(timers: Timers) -> list[Any]:
-    return [timer for timer in timers._queue if not timer.is_cancelled]
+    return [timer for timer in timers._queue if timer.is_kept and not timer.is_cancelled]
 
 
 def test_everything_under_way_can_be_written_down_as_one_graph(rig: Rig) -> None:
