@@ -73,6 +73,7 @@ def test_the_action_tells_where_its_log_is(rig: Rig) -> None:
     assert status == "Failed"
     latest = rig.action(name, "Work", "Run")["latestExecution"]
     assert latest["errorDetails"] == {"code": "JobFailed", "message": "A command ended with exit status 3. hello"}
+    assert done(rig, name, execution_id, "Run")["output"]["executionResult"]["logStreamARN"] == latest["logStreamARN"]
     group, stream = latest["logStreamARN"].split(":log-group:")[1].split(":log-stream:")
     assert (group, stream) == (f"/aws/codepipeline/{name}", latest["externalExecutionId"])
     told = rig.client("logs").get_log_events(logGroupName=group, logStreamName=stream)["events"]

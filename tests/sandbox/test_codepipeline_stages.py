@@ -350,7 +350,7 @@ def test_without_an_earlier_success_nothing_is_rolled_back(rig: Rig) -> None:
     assert len(executions(rig, name)) == 1
 
 
-def test_on_failure_retry_runs_the_failed_actions_once_more(rig: Rig) -> None:
+def test_on_failure_retry_runs_the_stage_once_more(rig: Rig) -> None:
     name, _, bad = failing_after_success(rig, "auto-retries", result="RETRY")
     assert rig.ends(name, bad) == "Failed"
     assert ran(rig, name, bad) == ["Deploy", "Deploy"], "one attempt only"
@@ -367,12 +367,20 @@ def test_on_failure_retry_that_mends_it_succeeds(rig: Rig) -> None:
     assert "FAILED" not in rig.events(mended, "Pipeline")
 
 
-def test_on_failure_retry_in_all_actions_mode_runs_all(rig: Rig) -> None:
-    policy = {"result": "RETRY", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}}
+@pytest.mark.parametrize(
+    ("more", "again"),
+    [
+        ({}, ["A", "B"]),
+        ({"retryConfiguration": {"retryMode": "ALL_ACTIONS"}}, ["A", "B"]),
+        ({"retryConfiguration": {"retryMode": "FAILED_ACTIONS"}}, ["B"]),
+    ],
+)
+def test_on_failure_retry_runs_the_actions_of_its_mode(rig: Rig, more: dict[str, Any], again: list[str]) -> None:
+    policy = {"result": "RETRY", **more}
     name = rig.create(stage("Deploy", deploy("ok", "A"), deploy("bad", "B", runOrder=2), onFailure=policy))
     execution_id = rig.first_execution(name)
     assert rig.ends(name, execution_id) == "Failed"
-    assert ran(rig, name, execution_id) == ["A", "B", "A", "B"]
+    assert ran(rig, name, execution_id) == ["A", "B", *again]
 
 
 def test_on_failure_fail_fails(rig: Rig) -> None:

@@ -272,8 +272,8 @@ def _stage(stage: Mapping[str, Any]) -> Stage:
         name=stage["name"],
         actions=tuple(_action(stage["name"], action) for action in stage["actions"]),
         failure_result=failure.get("result", ""),
-        # No source states the mode when it is omitted; failed actions is what a person retries by default.
-        retry_mode=failure.get("retryConfiguration", {}).get("retryMode", "FAILED_ACTIONS"),
+        # The user guide and the API reference give no mode for when none is declared, the CDK's reference does.
+        retry_mode=failure.get("retryConfiguration", {}).get("retryMode", "ALL_ACTIONS"),
         conditions={
             kind: _condition(stage["name"], condition)
             for member, kind in CONDITIONS.items()

@@ -67,10 +67,11 @@ class Revision:
     Attributes:
         action: Name of the source action.
         artifact: Name of its output artifact.
-        revision_id: S3 object version id.
+        revision_id: S3 object version id, commit, image digest, or what the worker of a custom source says.
         summary: One line about it.
         url: Page in the console.
         created_at: When it was read.
+        change_id: The worker's id of the change that led to it; empty for AWS's own sources.
     """
 
     action: str
@@ -79,6 +80,7 @@ class Revision:
     summary: str
     url: str
     created_at: datetime
+    change_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.codepipeline import errors
 from deliverkit.sandbox.codepipeline.jobs import queue
 from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, WorkerJob
 from deliverkit.sandbox.codepipeline.state import Failure, Outcome, Revision
 from deliverkit.sandbox.kernel.errors import ApiError
+
+if TYPE_CHECKING:
+    from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
 
 MAX_VARIABLES = 122880
 """Bytes of an action's output variables (CodePipeline user guide, quotas)."""
@@ -94,11 +97,15 @@ def _show(job: WorkerJob, details: Mapping[str, Any]) -> None:
 
 
 def _execution_url(job: WorkerJob) -> str:
+    attempt = job.attempt
+    return _catalogue(job).execution_url(job.type, attempt.configuration, attempt.run.external_id)
+
+
+def _catalogue(job: WorkerJob) -> Catalogue:
     from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue  # noqa: PLC0415  (it makes jobs)
 
     attempt = job.attempt
-    catalogue = Catalogue(attempt.world, attempt.pipeline.account, attempt.run.region)
-    return catalogue.execution_url(job.type, attempt.configuration, attempt.run.external_id)
+    return Catalogue(attempt.world, attempt.pipeline.account, attempt.run.region)
 
 
 def _summary(job: WorkerJob) -> str:
@@ -113,7 +120,7 @@ def _succeed_action(job: WorkerJob, report: Mapping[str, Any], variables: Mappin
 
 
 def _revision(job: WorkerJob, report: Mapping[str, Any]) -> Revision | None:
-    """What a source action's worker read (CodePipeline API reference, CurrentRevision)."""
+    """The revision that the worker worked on (CodePipeline API reference, CurrentRevision)."""
     current = report.get("currentRevision")
     if current is None:
         return None
@@ -123,6 +130,7 @@ def _revision(job: WorkerJob, report: Mapping[str, Any]) -> Revision | None:
         artifact=action.outputs[0] if action.outputs else "",
         revision_id=current["revision"],
         summary=current.get("revisionSummary", ""),
-        url="",
+        url=_catalogue(job).revision_url(job.type, job.attempt.configuration),
         created_at=current.get("created", now),
+        change_id=current["changeIdentifier"],
     )

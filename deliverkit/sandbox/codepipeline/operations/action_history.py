@@ -55,7 +55,7 @@ def _input(catalogue: Catalogue, run: ActionRun) -> dict[str, Any]:
 def _output(run: ActionRun) -> dict[str, Any]:
     return {
         "outputArtifacts": [artifact_json(each) for each in run.outcome.artifacts],
-        "executionResult": result_json(run),
+        "executionResult": {**result_json(run), "logStreamARN": run.log_stream_arn or None},
         "outputVariables": run.outcome.variables,
     }
 

@@ -107,8 +107,8 @@ def _source_revision(revision: Revision) -> dict[str, Any]:
     return {
         "actionName": revision.action,
         "revisionId": revision.revision_id,
-        "revisionSummary": revision.summary,
-        "revisionUrl": revision.url,
+        "revisionSummary": revision.summary or None,
+        "revisionUrl": revision.url or None,
     }
 
 
@@ -116,8 +116,9 @@ def _artifact_revision(revision: Revision) -> dict[str, Any]:
     return {
         "name": revision.artifact,
         "revisionId": revision.revision_id,
-        "revisionSummary": revision.summary,
-        "revisionUrl": revision.url,
+        "revisionChangeIdentifier": revision.change_id or None,
+        "revisionSummary": revision.summary or None,
+        "revisionUrl": revision.url or None,
         "created": revision.created_at,
     }
 
