@@ -45,6 +45,7 @@ class Build:
         primary: Name of the input artifact in whose directory it runs; empty for the first.
         project: Name of the CodeBuild project; empty for plain commands.
         outputs: What is gathered when it went well.
+        interpreter: The shell that runs the script.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Build:
     primary: str = ""
     project: str = ""
     outputs: tuple[Output, ...] = ()
+    interpreter: str = "sh"
 
     @property
     def shown_id(self) -> str:

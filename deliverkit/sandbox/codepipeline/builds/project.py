@@ -58,6 +58,7 @@ def build_of(job: Job) -> Build:
         primary=primary,
         project=name,
         outputs=_outputs(job, spec),
+        interpreter=spec.interpreter,
     )
 
 

@@ -108,7 +108,14 @@ class Workshop:
             shell.unpack(body, place)
             environment[f"CODEBUILD_SRC_DIR_{name}"] = str(place)
         environment["CODEBUILD_SRC_DIR"] = str(home / "src")
-        ending = shell.run(home, build.script, environment, build.exported, partial(self._is_wanted, build))
+        ending = shell.run(
+            home,
+            build.script,
+            environment,
+            build.exported,
+            partial(self._is_wanted, build),
+            interpreter=build.interpreter,
+        )
         return _gathered(build, home / "src", ending) if ending.exit_code == 0 else ending
 
     def _is_wanted(self, build: Build) -> bool:
