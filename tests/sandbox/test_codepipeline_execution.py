@@ -19,6 +19,7 @@ from codepipeline_fixtures import (
     running_rig,
     source,
     stage,
+    structure,
 )
 
 from deliverkit.sandbox.codepipeline.operations import pipelines
@@ -487,6 +488,11 @@ def test_polling_pipelines_are_limited(rig: Rig, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(pipelines, "MAX_POLLING_PIPELINES", 0)
     with refused("LimitExceededException", "poll"):
         rig.create(stage("Source", source(polls=True)), stage("Deploy", deploy()))
+    name = rig.create()
+    declared = structure(name, stage("Source", source(polls=True)), stage("Deploy", deploy()))
+    with refused("LimitExceededException", "poll"):
+        rig.cp.update_pipeline(pipeline=declared)
+    assert rig.cp.get_pipeline(name=name)["pipeline"]["version"] == 1
 
 
 # --- revisions that somebody reports --------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from deliverkit.sandbox.codepipeline import changes, pushes, starts
-from deliverkit.sandbox.codepipeline.definition import Action
+from deliverkit.sandbox.codepipeline.definition import Action, Definition
 from deliverkit.sandbox.codepipeline.state import Pipeline
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
@@ -18,9 +18,9 @@ IDLE = timedelta(days=30)
 """Without an execution for longer, a pipeline polls no more (CodePipeline API reference, PipelineMetadata)."""
 
 
-def polling_sources(pipeline: Pipeline) -> list[Action]:
-    """The sources of the newest version that poll."""
-    return [action for action in pipeline.current.sources if changes.polls(action)]
+def polling_sources(definition: Definition) -> list[Action]:
+    """The sources that poll."""
+    return [action for action in definition.sources if changes.polls(action)]
 
 
 def watch(world: World, pipeline: Pipeline) -> None:
@@ -35,7 +35,7 @@ def watch(world: World, pipeline: Pipeline) -> None:
 
 
 def _look_again(world: World, pipeline: Pipeline) -> None:
-    polling, listening = polling_sources(pipeline), _listening_sources(pipeline)
+    polling, listening = polling_sources(pipeline.current), _listening_sources(pipeline)
     if polling and pipeline.polling_disabled_at is None and _is_idle(world, pipeline):
         pipeline.polling_disabled_at = world.clock.now()
     if pipeline.polling_disabled_at is not None:
