@@ -56,7 +56,8 @@ def test_an_artifact_is_extracted_below_a_key(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("configuration", "text"),
     [
-        ({"BucketName": "extracted", "Extract": "True"}, "Extract must be true or false"),
+        ({"BucketName": "extracted", "Extract": "True"}, "set 'Extract' to either 'true' or 'false'"),
+        ({"BucketName": "extracted", "Extract": "false"}, "you must provide an object"),
         ({"BucketName": "nowhere-at-all", "Extract": "true"}, "does not exist"),
     ],
 )
@@ -71,17 +72,54 @@ def test_what_cannot_be_put_is_a_configuration_error(rig: Rig, configuration: di
 
 def test_extracted_files_have_their_types_and_keys_their_placeholders(rig: Rig) -> None:
     rig.s3.create_bucket(Bucket="pages")
-    rig.put(zipped({"index.html": "hello", "data": "?"}))
+    names = ["index.html", "UPPER.HTML", "app.js", "font.woff2", "README"]
+    rig.put(zipped(dict.fromkeys(names, "hello")))
     whole = on("Whole", "Deploy/S3", {"BucketName": "pages", "Extract": "true"})
     named = {"BucketName": "pages", "Extract": "false", "ObjectKey": "kept/{datetime}_{uuid}.zip"}
     _, _, end = run(rig, stage("Deploy", whole, on("Named", "Deploy/S3", named)))
     assert end == "Succeeded"
     keys = [each["Key"] for each in rig.s3.list_objects_v2(Bucket="pages")["Contents"]]
     types = {key: rig.s3.head_object(Bucket="pages", Key=key)["ContentType"] for key in keys}
-    assert types["index.html"] == "text/html"
-    assert types["data"] == "binary/octet-stream"
+    plain = "application/octet-stream"
+    assert [types[name] for name in names] == ["text/html", "text/html", "application/x-javascript", plain, plain]
     [kept] = [key for key in keys if key.startswith("kept/")]
     assert re.fullmatch(r"kept/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.zip", kept)
+    assert types[kept] == plain
+
+
+def test_names_in_the_archive_become_keys_as_they_are_until_one_is_refused(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="opaque")
+    rig.put(zipped({"/leading.txt": "a", "windows\\key.txt": "b", "nested/../relative.txt": "c", "after.txt": "d"}))
+    put = on("Put", "Deploy/S3", {"BucketName": "opaque", "Extract": "true"})
+    name, execution, end = run(rig, stage("Deploy", put))
+    assert end == "Failed"
+    assert error_of(rig, name, execution, "Put") == (
+        "ConfigurationError",
+        "The file name nested/../relative.txt contains invalid sequence: dot-dot-slash.",
+    )
+    keys = {each["Key"] for each in rig.s3.list_objects_v2(Bucket="opaque")["Contents"]}
+    assert keys == {"/leading.txt", "windows/key.txt"}
+
+
+def test_a_prefix_is_followed_by_a_slash_of_its_own(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="prefixed")
+    rig.put(zipped({"index.html": "hello"}))
+    put = on("Put", "Deploy/S3", {"BucketName": "prefixed", "Extract": "true", "ObjectKey": "prefix/"})
+    name, execution, end = run(rig, stage("Deploy", put))
+    assert end == "Succeeded"
+    assert [each["Key"] for each in rig.s3.list_objects_v2(Bucket="prefixed")["Contents"]] == ["prefix//index.html"]
+    result = detail(rig, name, execution, "Put")["output"]["executionResult"]
+    assert result["externalExecutionId"] == "prefixed/prefix/"
+
+
+def test_what_is_no_archive_cannot_be_extracted(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="corrupt")
+    rig.put(b"owned corrupt archive")
+    name, execution, end = run(
+        rig, stage("Deploy", on("Put", "Deploy/S3", {"BucketName": "corrupt", "Extract": "true"}))
+    )
+    assert end == "Failed"
+    assert error_of(rig, name, execution, "Put") == ("JobFailed", "The archive is malformed.")
 
 
 # --- builds ---------------------------------------------------------------------------------------
