@@ -45,8 +45,9 @@ def detail(rig: Rig, name: str, execution: str, action_name: str) -> Any:
 
 
 def error_of(rig: Rig, name: str, execution: str, action_name: str) -> tuple[str, str]:
-    result = detail(rig, name, execution, action_name)["output"]["executionResult"]["errorDetails"]
-    return result["code"], result["message"]
+    """Code and message with which an action failed; in the history the message is the summary."""
+    result = detail(rig, name, execution, action_name)["output"]["executionResult"]
+    return result["errorDetails"]["code"], result["externalExecutionSummary"]
 
 
 def contents(rig: Rig, artifact: Mapping[str, Any]) -> dict[str, str]:

@@ -129,8 +129,11 @@ def test_a_start_names_another_key_with_its_version(rig: Rig) -> None:
         sourceRevisions=[named("S3_OBJECT_KEY", "other/bundle.zip"), named("S3_OBJECT_VERSION_ID", wanted)],
     )
     assert rig.ends(name, execution_id) == "Succeeded"
-    result = rig.actions(name, execution_id)[0]["output"]["executionResult"]
-    assert result["externalExecutionId"] == wanted
+    output = rig.actions(name, execution_id)[0]["output"]
+    assert output["executionResult"]["externalExecutionId"] == wanted
+    variables = output["outputVariables"]
+    assert set(variables) == {"BucketName", "ETag", "ObjectKey", "VersionId"}
+    assert (variables["BucketName"], variables["ObjectKey"]) == (SOURCE_BUCKET, "other/bundle.zip")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,8 @@ def test_a_deployment_that_does_not_succeed_fails_the_execution(rig: Rig, group:
     error = rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]
     assert error["code"] == "JobFailed"
     assert text in error["message"]
-    assert rig.actions(name, execution_id)[-1]["output"]["executionResult"]["errorDetails"] == error
+    result = rig.actions(name, execution_id)[-1]["output"]["executionResult"]
+    assert (result["errorDetails"], result["externalExecutionSummary"]) == ({"code": "JobFailed"}, error["message"])
 
 
 def test_a_missing_deployment_group_is_a_configuration_error(rig: Rig) -> None:

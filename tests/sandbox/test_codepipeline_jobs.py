@@ -328,6 +328,6 @@ def test_a_custom_action_has_a_day_however_often_it_continues(rig: Rig, worker: 
     rig.sandbox.world.clock.advance(timedelta(hours=1))
     assert rig.ends(name, execution_id) == "Failed"
     assert "timed out" in rig.action(name, "Build", "Build")["latestExecution"]["errorDetails"]["message"]
-    with refused("InvalidJobStateException", "TimedOut"):
+    with refused("InvalidJobStateException", "has already terminated"):
         worker.succeed(following)
     worker.succeed(job, continuationToken="still")

@@ -15,9 +15,12 @@ _POLLING = frozenset({"S3", *_REPOSITORIES})
 
 
 def polls(action: Action) -> bool:
-    """True when the source looks for new revisions itself: the default, switched off by PollForSourceChanges."""
+    """True when the source looks for new revisions itself: the default.
+
+    Any value of PollForSourceChanges but `true`, in whatever case, switches it off, as seen on AWS.
+    """
     is_able = action.type.category == "Source" and action.type.provider in _POLLING
-    return is_able and action.configuration.get("PollForSourceChanges", "true").lower() != "false"
+    return is_able and action.configuration.get("PollForSourceChanges", "true").lower() == "true"
 
 
 def newest(world: World, pipeline: Pipeline, action: Action) -> str | None:

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind, new_id
-from deliverkit.sandbox.codepipeline.providers.source_s3 import console_url
 from deliverkit.sandbox.codepipeline.state import Failure, Outcome
 
 MOST_FILES = 100_000
@@ -54,7 +53,8 @@ class S3Deploy:
 
     def entity_url(self, action: Action, region: str) -> str:
         """The console's page of the bucket."""
-        return console_url(region)
+        bucket = action.configuration["BucketName"]
+        return f"https://console.aws.amazon.com/s3/buckets/{bucket}/?region={region}&tab=overview"
 
     def start(self, job: Job) -> None:
         """Write the objects."""
@@ -71,7 +71,6 @@ class S3Deploy:
         except ClientError as error:
             return job.end(Outcome(failure=_failure_of(bucket, error)))
         job.run.external_id = bucket if extracts and not key else f"{bucket}/{key}"
-        job.run.external_url = console_url(job.run.region)
         return job.succeed(Outcome(summary="Deployment Succeeded"))
 
     def _write(self, job: Job, bucket: str, key: str, *, extracts: bool) -> None:
