@@ -397,8 +397,8 @@ def test_a_variable_without_a_value_fails_the_execution_at_once(rig: Rig) -> Non
     execution_id = rig.first_execution(name)
     execution = rig.execution(name, execution_id)
     assert execution["status"] == "Failed"
-    assert "Where" in execution["statusSummary"]
-    assert execution["variables"] == []
+    assert execution["statusSummary"] == "Values for required variables haven't been provided: Where"
+    assert "variables" not in execution
     assert rig.actions(name, execution_id) == []
 
 

@@ -83,7 +83,7 @@ def test_failed_actions_can_be_retried_while_their_siblings_run_but_not_all(rig:
     execution_id = rig.first_execution(name)
     sibling = rig.deployment("held-sibling")
     rig.until(lambda: rig.action(name, "Deploy", "A")["latestExecution"]["status"] == "Failed")
-    with refused("StageNotRetryableException", "in progress"):
+    with refused("StageNotRetryableException", "retried now"):
         retry(rig, name, execution_id, "ALL_ACTIONS")
     rig.codedeploy.fails.discard("mends-early")
     retry(rig, name, execution_id)
@@ -111,7 +111,7 @@ def test_a_retry_needs_a_failure(rig: Rig) -> None:
 def test_a_retry_needs_the_version_it_failed_with(rig: Rig, half_failed: tuple[str, str]) -> None:
     name, execution_id = half_failed
     rig.cp.update_pipeline(pipeline=rig.cp.get_pipeline(name=name)["pipeline"])
-    with refused("StageNotRetryableException", "updated"):
+    with refused("StageNotRetryableException", "pipeline definition has changed"):
         retry(rig, name, execution_id)
 
 
@@ -206,7 +206,7 @@ def test_a_rollback_is_no_target(rig: Rig, two_releases: tuple[str, str, str]) -
     name, good, _ = two_releases
     rollback = roll_back(rig, name, good)
     rig.ends(name, rollback)
-    with refused("UnableToRollbackStageException", "rollback"):
+    with refused("UnableToRollbackStageException", f"with id '{rollback}' has not completed"):
         roll_back(rig, name, rollback)
 
 
@@ -217,7 +217,11 @@ def test_a_rollback_of_the_source_stage_reads_the_present_revision(rig: Rig) -> 
     version = rig.put(b"PK present")
     rollback = roll_back(rig, name, good, "Source")
     assert rig.ends(name, rollback) == "Succeeded"
-    assert rig.execution(name, rollback)["artifactRevisions"][0]["revisionId"] == version
+    # What it read shows in the stage's state; the history keeps the target's revision.
+    assert rig.action(name, "Source", "Read")["currentRevision"]["revisionId"] == version
+    target = rig.execution(name, good)["artifactRevisions"]
+    assert rig.execution(name, rollback)["artifactRevisions"] == target != []
+    assert target[0]["revisionId"] != version
     assert [each["actionName"] for each in rig.actions(name, rollback)] == ["Read"]
 
 
@@ -254,7 +258,7 @@ def test_a_target_must_have_succeeded_in_the_stage(rig: Rig, two_releases: tuple
     name, *_ = two_releases
     unfinished = rig.start(name)
     rig.token(name, "After", execution_id=unfinished)
-    with refused("UnableToRollbackStageException", "did not succeed"):
+    with refused("UnableToRollbackStageException", "has not completed in stage with name"):
         roll_back(rig, name, unfinished, "After")
 
 

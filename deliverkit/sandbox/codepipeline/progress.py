@@ -331,7 +331,9 @@ def end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, 
     if outcome.failure is None and run.action.type.category != RULE:
         execution.artifacts.update({artifact.name: artifact for artifact in outcome.artifacts})
         # Workers of other actions may name the revision that they worked on, too: it is no source revision.
-        if outcome.revision is not None and run.action.type.category == "Source":
+        # A rollback keeps its target's even when its source stage runs and reads others, as seen on AWS.
+        is_read = run.action.type.category == "Source" and not execution.is_rollback
+        if outcome.revision is not None and is_read:
             execution.revisions[run.action.name] = outcome.revision
         if run.action.namespace:
             execution.outputs[run.action.namespace] = outcome.variables

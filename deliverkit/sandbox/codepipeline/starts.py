@@ -53,7 +53,7 @@ def begin(
     missing = sorted(name for name, value in bound.items() if value is None)
     if missing:
         notices.pipeline_changed(world, pipeline, execution, "STARTED")
-        execution.status_summary = f"Values are missing for the pipeline variables: {', '.join(missing)}"
+        execution.status_summary = f"Values for required variables haven't been provided: {', '.join(missing)}"
         progress.end_execution(world, pipeline, execution, Status.FAILED)
         return execution
     execution.variables = {name: value for name, value in bound.items() if value is not None}

@@ -54,7 +54,7 @@ def get_pipeline_execution(params: Params, context: Context) -> Answer:
         "pipelineName": pipeline.name,
         "pipelineVersion": execution.definition.version,
         "artifactRevisions": [_artifact_revision(each) for each in execution.revisions.values()],
-        "variables": [{"name": name, "resolvedValue": value} for name, value in execution.variables.items()],
+        "variables": [{"name": name, "resolvedValue": value} for name, value in execution.variables.items()] or None,
     }
     return {"pipelineExecution": shown}
 
