@@ -12,6 +12,7 @@ def repair() -> None:
     _take_projects_of_pipelines()
     _run_state_machines()
     hold_terminations()
+    _give_change_sets_outputs()
 
 
 def _take_projects_of_pipelines() -> None:
@@ -37,3 +38,21 @@ def _run_state_machines() -> None:
     from moto.core.config import default_user_config  # noqa: PLC0415
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+
+def _give_change_sets_outputs() -> None:
+    """A stack has the template and the outputs of the change set that was executed last."""
+    from moto.cloudformation.models import ChangeSet  # noqa: PLC0415
+
+    apply = ChangeSet.apply
+    if hasattr(apply, "is_mended"):
+        return
+
+    def mended(change_set: Any) -> None:
+        apply(change_set)
+        stack = change_set.stack
+        stack.template, stack.template_dict = change_set.template, change_set.template_dict
+        stack.output_map = stack._create_output_map()  # noqa: SLF001  (what an update of the stack does)
+
+    mended.is_mended = True  # type: ignore[attr-defined]
+    ChangeSet.apply = mended

@@ -30,10 +30,10 @@ def test_what_runs_here_is_listed_with_its_configuration(rig: Rig) -> None:
     assert all(each["id"]["owner"] == "AWS" for each in found)
 
 
-def test_every_action_that_runs_is_listed_and_nothing_else(rig: Rig) -> None:
+def test_every_action_that_a_pipeline_may_have_is_listed_and_nothing_else(rig: Rig) -> None:
     listed = rig.client("codepipeline", EMPTY_REGION).list_action_types()["actionTypes"]
-    runs = [kind.as_json() for kind in PROVIDERS]
-    assert sorted(map(str, runs)) == sorted(str(each["id"]) for each in listed)
+    declared = [kind.as_json() for kind in PROVIDERS]
+    assert sorted(map(str, declared)) == sorted(str(each["id"]) for each in listed)
 
 
 def test_the_owner_filter_and_the_region_filter_narrow_the_list(rig: Rig) -> None:

@@ -75,6 +75,19 @@ phases:
     assert [each["message"] for each in told] == ["spec project pipeline yes", "finally", "afterwards"]
 
 
+def test_the_specification_names_the_shell(rig: Rig) -> None:
+    spec = """
+version: 0.2
+env:
+  shell: bash
+phases:
+  build:
+    commands: ['words=(a b c)', '[[ ${#words[@]} -eq 3 ]]']
+"""
+    name, execution_id = built(rig, project(rig, spec))
+    assert rig.ends(name, execution_id) == "Succeeded"
+
+
 def test_values_come_from_parameters_and_secrets(rig: Rig) -> None:
     rig.client("ssm").put_parameter(Name="/shop/level", Value="high", Type="SecureString")
     rig.client("secretsmanager").create_secret(Name="shop", SecretString=json.dumps({"token": "t-1"}))
@@ -103,6 +116,7 @@ phases:
             "version: 0.2\nenv: {parameter-store: {A: /nowhere}}\nphases: {build: {commands: [ls]}}\n",
             "/nowhere cannot be read",
         ),
+        ("version: 0.2\nenv: {shell: powershell.exe}\nphases: {build: {commands: [x]}}\n", "not sh or bash"),
     ],
 )
 def test_what_cannot_be_built_is_a_configuration_error(rig: Rig, spec: str, text: str) -> None:

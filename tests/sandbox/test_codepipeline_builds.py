@@ -73,6 +73,7 @@ def test_the_action_tells_where_its_log_is(rig: Rig) -> None:
     assert status == "Failed"
     latest = rig.action(name, "Work", "Run")["latestExecution"]
     assert latest["errorDetails"] == {"code": "JobFailed", "message": "A command ended with exit status 3. hello"}
+    assert done(rig, name, execution_id, "Run")["output"]["executionResult"]["logStreamARN"] == latest["logStreamARN"]
     group, stream = latest["logStreamARN"].split(":log-group:")[1].split(":log-stream:")
     assert (group, stream) == (f"/aws/codepipeline/{name}", latest["externalExecutionId"])
     told = rig.client("logs").get_log_events(logGroupName=group, logStreamName=stream)["events"]
@@ -129,9 +130,29 @@ def test_a_project_builds_the_source_by_its_own_specification(rig: Rig) -> None:
     assert status == "Succeeded"
     state = rig.action(name, "Work", "Build")
     assert state["entityUrl"].endswith(f"#/projects/{checked['configuration']['ProjectName']}/view")
-    assert done(rig, name, execution_id, "Build")["output"]["executionResult"]["externalExecutionId"].startswith(
-        "project-"
-    )
+    result = done(rig, name, execution_id, "Build")["output"]["executionResult"]
+    assert result["externalExecutionId"].startswith("project-")
+    assert result["externalExecutionUrl"].endswith(f"region=us-east-1#/builds/{result['externalExecutionId']}/view/new")
+    assert "externalExecutionSummary" not in result
+
+
+def test_a_build_knows_itself_and_the_revision_it_builds(rig: Rig) -> None:
+    told = ["BUILD_ID", "BUILD_ARN", "INITIATOR", "RESOLVED_SOURCE_VERSION", "SOURCE_VERSION"]
+    names = ", ".join(f"CODEBUILD_{each}" for each in told)
+    spec = f"version: 0.2\nenv: {{exported-variables: [{names}]}}\nphases: {{build: {{commands: ['true']}}}}\n"
+    name, execution_id, status = run(rig, build(project(rig, spec), namespace="Build"))
+    assert status == "Succeeded"
+    output = done(rig, name, execution_id, "Build")["output"]
+    read = done(rig, name, execution_id, "Read")["output"]
+    place = read["outputArtifacts"][0]["s3location"]
+    build_id = output["executionResult"]["externalExecutionId"]
+    assert output["outputVariables"] == {
+        "CODEBUILD_BUILD_ID": build_id,
+        "CODEBUILD_BUILD_ARN": f"arn:aws:codebuild:us-east-1:123456789012:build/{build_id}",
+        "CODEBUILD_INITIATOR": f"codepipeline/{name}",
+        "CODEBUILD_RESOLVED_SOURCE_VERSION": read["outputVariables"]["VersionId"],
+        "CODEBUILD_SOURCE_VERSION": f"arn:aws:s3:::{place['bucket']}/{place['key']}",
+    }
 
 
 def test_a_build_exports_variables_and_artifacts(rig: Rig) -> None:

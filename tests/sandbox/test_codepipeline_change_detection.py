@@ -157,6 +157,16 @@ def test_each_source_has_a_cursor_of_its_own(rig: Rig) -> None:
     assert triggers(rig, name)[2] == ("PollForSourceChanges", "Right")
 
 
+@pytest.mark.parametrize(
+    ("value", "trigger"),
+    [("True", "PollForSourceChanges"), ("False", "CreatePipeline"), ("yes", "CreatePipeline"), ("1", "CreatePipeline")],
+)
+def test_a_source_polls_when_its_setting_is_true_in_whatever_case(rig: Rig, value: str, trigger: str) -> None:
+    name = rig.create(stage("Source", source(configuration={"PollForSourceChanges": value})), stage("Deploy", deploy()))
+    rig.until(lambda: executions(rig, name))
+    assert triggers(rig, name)[0][0] == trigger
+
+
 def test_polling_that_is_switched_on_again_does_not_repeat_what_was_seen(rig: Rig) -> None:
     key = "again.zip"
     rig.put(key=key)

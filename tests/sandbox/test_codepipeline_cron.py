@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliverkit.sandbox.codepipeline.conditions.cron import CronError, parse
+from deliverkit.sandbox.codepipeline.conditions.zones import zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SATURDAY = datetime(2026, 3, 28, 12, 0, 1, 5, tzinfo=UTC)
@@ -109,3 +110,25 @@ def test_an_opening_is_open_and_nothing_before_it_is(
     first = moment.replace(microsecond=0) + timedelta(seconds=1 if moment.microsecond else 0)
     seconds = min(int((opening - first).total_seconds()), 2000)
     assert not any(window.is_open((first + timedelta(seconds=each)).astimezone(zone)) for each in range(seconds))
+
+
+@pytest.mark.parametrize(
+    ("name", "offset"),
+    [
+        ("UTC", "+00:00"),
+        ("UTC+05:30", "+05:30"),
+        ("UTC-03:00", "-03:00"),
+        ("America/New_York", "-04:00"),
+        ("EST", "-05:00"),
+        ("PST", "-07:00"),
+        ("IST", "+05:30"),
+    ],
+)
+def test_zones_have_places_offsets_and_abbreviations(name: str, offset: str) -> None:
+    assert utc("2026-07-01T12:00:00").astimezone(zone_of(name)).isoformat()[-6:] == offset
+
+
+@pytest.mark.parametrize("name", ["UTC+19:00", "UTC+05:99", "Mars/Base", "XYZ", "", "../../etc/passwd"])
+def test_other_names_are_no_zones(name: str) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        zone_of(name)

@@ -19,6 +19,7 @@ from codepipeline_fixtures import (
     running_rig,
     source,
     stage,
+    structure,
 )
 
 from deliverkit.sandbox.codepipeline.operations import pipelines
@@ -128,8 +129,11 @@ def test_a_start_names_another_key_with_its_version(rig: Rig) -> None:
         sourceRevisions=[named("S3_OBJECT_KEY", "other/bundle.zip"), named("S3_OBJECT_VERSION_ID", wanted)],
     )
     assert rig.ends(name, execution_id) == "Succeeded"
-    result = rig.actions(name, execution_id)[0]["output"]["executionResult"]
-    assert result["externalExecutionId"] == wanted
+    output = rig.actions(name, execution_id)[0]["output"]
+    assert output["executionResult"]["externalExecutionId"] == wanted
+    variables = output["outputVariables"]
+    assert set(variables) == {"BucketName", "ETag", "ObjectKey", "VersionId"}
+    assert (variables["BucketName"], variables["ObjectKey"]) == (SOURCE_BUCKET, "other/bundle.zip")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +228,8 @@ def test_a_deployment_that_does_not_succeed_fails_the_execution(rig: Rig, group:
     error = rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]
     assert error["code"] == "JobFailed"
     assert text in error["message"]
-    assert rig.actions(name, execution_id)[-1]["output"]["executionResult"]["errorDetails"] == error
+    result = rig.actions(name, execution_id)[-1]["output"]["executionResult"]
+    assert (result["errorDetails"], result["externalExecutionSummary"]) == ({"code": "JobFailed"}, error["message"])
 
 
 def test_a_missing_deployment_group_is_a_configuration_error(rig: Rig) -> None:
@@ -392,8 +397,8 @@ def test_a_variable_without_a_value_fails_the_execution_at_once(rig: Rig) -> Non
     execution_id = rig.first_execution(name)
     execution = rig.execution(name, execution_id)
     assert execution["status"] == "Failed"
-    assert "Where" in execution["statusSummary"]
-    assert execution["variables"] == []
+    assert execution["statusSummary"] == "Values for required variables haven't been provided: Where"
+    assert "variables" not in execution
     assert rig.actions(name, execution_id) == []
 
 
@@ -487,6 +492,11 @@ def test_polling_pipelines_are_limited(rig: Rig, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(pipelines, "MAX_POLLING_PIPELINES", 0)
     with refused("LimitExceededException", "poll"):
         rig.create(stage("Source", source(polls=True)), stage("Deploy", deploy()))
+    name = rig.create()
+    declared = structure(name, stage("Source", source(polls=True)), stage("Deploy", deploy()))
+    with refused("LimitExceededException", "poll"):
+        rig.cp.update_pipeline(pipeline=declared)
+    assert rig.cp.get_pipeline(name=name)["pipeline"]["version"] == 1
 
 
 # --- revisions that somebody reports --------------------------------------------------------------

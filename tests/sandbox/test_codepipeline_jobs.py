@@ -257,9 +257,10 @@ def test_a_missing_output_fails_the_consumer(rig: Rig, worker: Worker) -> None:
 
 
 def test_a_custom_source_reports_its_revision(rig: Rig) -> None:
-    worker = declare(rig, category="Source")
+    templates = {"revisionUrlTemplate": "https://code/{Config:Project}"}
+    worker = declare(rig, property_of("Project"), category="Source", settings=templates)
     name = rig.create(
-        stage("Source", action(worker, "Fetch", inputArtifacts=[])),
+        stage("Source", action(worker, "Fetch", inputArtifacts=[], configuration={"Project": "shop"})),
         stage("Deploy", deploy(inputArtifacts=[{"name": "Built"}])),
     )
     job = worker.claim()
@@ -272,6 +273,18 @@ def test_a_custom_source_reports_its_revision(rig: Rig) -> None:
     assert rig.ends(name, execution_id) == "Succeeded"
     read = rig.execution(name, execution_id)["artifactRevisions"][0]
     assert (read["name"], read["revisionId"], read["revisionSummary"]) == ("Built", "r17", "fix the door")
+    assert (read["revisionChangeIdentifier"], read["revisionUrl"]) == ("c17", "https://code/shop")
+    state = rig.action(name, "Source", "Fetch")
+    assert (state["currentRevision"]["revisionChangeId"], state["revisionUrl"]) == ("c17", "https://code/shop")
+
+
+def test_the_revision_of_a_build_is_no_source_revision(rig: Rig, worker: Worker) -> None:
+    name = building(rig, worker)
+    worker.succeed(worker.claim(), currentRevision={"revision": "b17", "changeIdentifier": "c17"})
+    execution_id = rig.first_execution(name)
+    assert rig.ends(name, execution_id) == "Succeeded"
+    assert [each["name"] for each in rig.execution(name, execution_id)["artifactRevisions"]] == ["Bundle"]
+    assert rig.action(name, "Build", "Build")["currentRevision"]["revisionId"] == "b17"
 
 
 def test_a_retry_makes_a_new_job(rig: Rig, worker: Worker) -> None:
@@ -315,6 +328,6 @@ def test_a_custom_action_has_a_day_however_often_it_continues(rig: Rig, worker: 
     rig.sandbox.world.clock.advance(timedelta(hours=1))
     assert rig.ends(name, execution_id) == "Failed"
     assert "timed out" in rig.action(name, "Build", "Build")["latestExecution"]["errorDetails"]["message"]
-    with refused("InvalidJobStateException", "TimedOut"):
+    with refused("InvalidJobStateException", "has already terminated"):
         worker.succeed(following)
     worker.succeed(job, continuationToken="still")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
+import re
 import subprocess
 import sys
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from codepipeline_actions import action, commit, contents, detail, error_of, on, run, zipped
 from codepipeline_fixtures import ROLE, Rig, refused, stage, whole_rig
 
 
@@ -20,49 +19,6 @@ from codepipeline_fixtures import ROLE, Rig, refused, stage, whole_rig
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
         yield rig
-
-
-def zipped(files: Mapping[str, str]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return out.getvalue()
-
-
-def action(name: str, kind: str, configuration: Mapping[str, str], **more: Any) -> dict[str, Any]:
-    category, provider = kind.split("/")
-    identity = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
-    return {"name": name, "actionTypeId": identity, "configuration": dict(configuration), **more}
-
-
-def on(name: str, kind: str, configuration: Mapping[str, str], **more: Any) -> dict[str, Any]:
-    """An action on the source's artifact."""
-    return action(name, kind, configuration, inputArtifacts=[{"name": "Bundle"}], **more)
-
-
-def run(rig: Rig, *stages: dict[str, Any], **members: Any) -> tuple[str, str, str]:
-    """Create and follow the first execution; the pipeline's name, the execution's id and its end."""
-    name = rig.create(*stages, **members)
-    execution = rig.first_execution(name)
-    return name, execution, rig.ends(name, execution)
-
-
-def detail(rig: Rig, name: str, execution: str, action_name: str) -> Any:
-    found = rig.actions(name, execution)
-    return next(each for each in found if each["actionName"] == action_name)
-
-
-def error_of(rig: Rig, name: str, execution: str, action_name: str) -> tuple[str, str]:
-    result = detail(rig, name, execution, action_name)["output"]["executionResult"]["errorDetails"]
-    return result["code"], result["message"]
-
-
-def contents(rig: Rig, artifact: Mapping[str, Any]) -> dict[str, str]:
-    place = artifact["s3location"]
-    body = rig.s3.get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
 # --- Deploy/S3 ------------------------------------------------------------------------------------
@@ -100,7 +56,8 @@ def test_an_artifact_is_extracted_below_a_key(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("configuration", "text"),
     [
-        ({"BucketName": "extracted", "Extract": "True"}, "Extract must be true or false"),
+        ({"BucketName": "extracted", "Extract": "True"}, "set 'Extract' to either 'true' or 'false'"),
+        ({"BucketName": "extracted", "Extract": "false"}, "you must provide an object"),
         ({"BucketName": "nowhere-at-all", "Extract": "true"}, "does not exist"),
     ],
 )
@@ -111,6 +68,58 @@ def test_what_cannot_be_put_is_a_configuration_error(rig: Rig, configuration: di
     code, message = error_of(rig, name, execution, "Put")
     assert code == "ConfigurationError"
     assert text in message
+
+
+def test_extracted_files_have_their_types_and_keys_their_placeholders(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="pages")
+    names = ["index.html", "UPPER.HTML", "app.js", "font.woff2", "README"]
+    rig.put(zipped(dict.fromkeys(names, "hello")))
+    whole = on("Whole", "Deploy/S3", {"BucketName": "pages", "Extract": "true"})
+    named = {"BucketName": "pages", "Extract": "false", "ObjectKey": "kept/{datetime}_{uuid}.zip"}
+    _, _, end = run(rig, stage("Deploy", whole, on("Named", "Deploy/S3", named)))
+    assert end == "Succeeded"
+    keys = [each["Key"] for each in rig.s3.list_objects_v2(Bucket="pages")["Contents"]]
+    types = {key: rig.s3.head_object(Bucket="pages", Key=key)["ContentType"] for key in keys}
+    plain = "application/octet-stream"
+    assert [types[name] for name in names] == ["text/html", "text/html", "application/x-javascript", plain, plain]
+    [kept] = [key for key in keys if key.startswith("kept/")]
+    assert re.fullmatch(r"kept/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.zip", kept)
+    assert types[kept] == plain
+
+
+def test_names_in_the_archive_become_keys_as_they_are_until_one_is_refused(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="opaque")
+    rig.put(zipped({"/leading.txt": "a", "windows\\key.txt": "b", "nested/../relative.txt": "c", "after.txt": "d"}))
+    put = on("Put", "Deploy/S3", {"BucketName": "opaque", "Extract": "true"})
+    name, execution, end = run(rig, stage("Deploy", put))
+    assert end == "Failed"
+    assert error_of(rig, name, execution, "Put") == (
+        "ConfigurationError",
+        "The file name nested/../relative.txt contains invalid sequence: dot-dot-slash.",
+    )
+    keys = {each["Key"] for each in rig.s3.list_objects_v2(Bucket="opaque")["Contents"]}
+    assert keys == {"/leading.txt", "windows/key.txt"}
+
+
+def test_a_prefix_is_followed_by_a_slash_of_its_own(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="prefixed")
+    rig.put(zipped({"index.html": "hello"}))
+    put = on("Put", "Deploy/S3", {"BucketName": "prefixed", "Extract": "true", "ObjectKey": "prefix/"})
+    name, execution, end = run(rig, stage("Deploy", put))
+    assert end == "Succeeded"
+    assert [each["Key"] for each in rig.s3.list_objects_v2(Bucket="prefixed")["Contents"]] == ["prefix//index.html"]
+    result = detail(rig, name, execution, "Put")["output"]["executionResult"]
+    assert result["externalExecutionId"] == "prefixed/prefix/"
+
+
+def test_what_is_no_archive_cannot_be_extracted(rig: Rig) -> None:
+    rig.s3.create_bucket(Bucket="corrupt")
+    rig.put(b"owned corrupt archive")
+    name, execution, end = run(
+        rig, stage("Deploy", on("Put", "Deploy/S3", {"BucketName": "corrupt", "Extract": "true"}))
+    )
+    assert end == "Failed"
+    assert error_of(rig, name, execution, "Put") == ("JobFailed", "The archive is malformed.")
 
 
 # --- builds ---------------------------------------------------------------------------------------
@@ -323,26 +332,6 @@ def test_a_stack_whose_template_cannot_be_had_is_a_configuration_error(
 CONNECTION = "arn:aws:codestar-connections:us-east-1:123456789012:connection/1"
 
 
-def commit(place: Path, message: str, **files: str) -> str:
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", *who, *words], cwd=place, env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    if not (place / ".git").exists():
-        place.mkdir(parents=True, exist_ok=True)
-        git("init", "-q", "-b", "main")
-    for name, text in files.items():
-        (place / name).write_text(text)
-    git("add", "-A")
-    git("commit", "-q", "-m", message)
-    return git("rev-parse", "HEAD")
-
-
 def git_source(kind: str, **configuration: str) -> dict[str, Any]:
     return action(
         "Read", kind, {"BranchName": "main", **configuration}, outputArtifacts=[{"name": "Bundle"}], namespace="code"
@@ -403,6 +392,50 @@ def test_a_connection_reads_the_repository_that_was_put_there(rig: Rig) -> None:
         "acme/shop",
         CONNECTION,
     )
+    state = rig.action(name, "Source", "Read")
+    assert json.loads(state["latestExecution"]["summary"]) == {
+        "ProviderType": "GitHub",
+        "CommitMessage": "From the hub",
+    }
+    assert state["entityUrl"].endswith("&referenceType=BRANCH&FullRepositoryId=acme/shop&Branch=main")
+    assert state["revisionUrl"].endswith(f"&referenceType=COMMIT&FullRepositoryId=acme/shop&Commit={first}")
+
+
+def test_a_github_source_reads_the_branch_polls_and_hides_its_token(rig: Rig) -> None:
+    place = rig.sandbox.state_dir / "connections/acme/tools"
+    first = commit(place, "The tools\n\nall of them", file="x")
+    kind = {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"}
+    configuration = {"Owner": "acme", "Repo": "tools", "Branch": "main", "OAuthToken": "ghp_secret"}
+    read = {
+        **action("Read", "Source/GitHub", configuration, outputArtifacts=[{"name": "Bundle"}]),
+        "actionTypeId": kind,
+    }
+    test = on("Run", "Compute/Commands", {}, commands=["test -f file"])
+    name = rig.create(stage("Source", read), stage("Test", test))
+
+    def executions() -> list[Any]:
+        return list(rig.cp.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"])
+
+    [polled] = rig.until(executions)
+    assert polled["trigger"] == {"triggerType": "PollForSourceChanges", "triggerDetail": "Read"}
+    execution = polled["pipelineExecutionId"]
+    assert rig.ends(name, execution) == "Succeeded"
+    variables = detail(rig, name, execution, "Read")["output"]["outputVariables"]
+    assert set(variables) == {
+        "AuthorDate",
+        "BranchName",
+        "CommitId",
+        "CommitMessage",
+        "CommitterDate",
+        "CommitUrl",
+        "RepositoryName",
+    }
+    assert variables["CommitUrl"] == f"https://github.com/acme/tools/commit/{first}"
+    declared = rig.cp.get_pipeline(name=name)["pipeline"]["stages"][0]["actions"][0]["configuration"]
+    assert declared == {**configuration, "OAuthToken": "****"}
+    commit(place, "More tools", file="y")
+    newer = rig.until(lambda: executions() if len(executions()) == 2 else None)
+    assert newer[0]["sourceRevisions"] == [] or newer[0]["sourceRevisions"][0]["revisionId"] != first
 
 
 @pytest.mark.parametrize(
@@ -455,9 +488,27 @@ def test_a_state_machine_runs(rig: Rig) -> None:
     )["stateMachineArn"]
     rig.put(zipped({"input.json": '{"a": 1}'}))
     invoke = on(
-        "Judge", "Invoke/StepFunctions", {"StateMachineArn": machine, "InputType": "FilePath", "Input": "input.json"}
+        "Judge",
+        "Invoke/StepFunctions",
+        {"StateMachineArn": machine, "InputType": "FilePath", "Input": "input.json"},
+        namespace="judged",
+        outputArtifacts=[{"name": "Verdict"}],
     )
-    pipeline, execution, end = run(rig, stage("Judge", {**invoke, "namespace": "judged"}))
-    if end == "Succeeded":
-        assert detail(rig, pipeline, execution, "Judge")["output"]["outputVariables"]["StateMachineArn"] == machine
+    pipeline, execution, end = run(rig, stage("Judge", invoke))
     assert end == "Succeeded", error_of(rig, pipeline, execution, "Judge")
+    output = detail(rig, pipeline, execution, "Judge")["output"]
+    assert output["outputVariables"]["StateMachineArn"] == machine
+    [written] = contents(rig, output["outputArtifacts"][0]).values()
+    assert json.loads(written) == {"a": 1}
+
+
+def test_nobody_waits_for_an_express_state_machine(rig: Rig) -> None:
+    definition = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail"}}}
+    machine = rig.client("stepfunctions").create_state_machine(
+        name="express", definition=json.dumps(definition), roleArn=ROLE, type="EXPRESS"
+    )["stateMachineArn"]
+    invoke = action("Call", "Invoke/StepFunctions", {"StateMachineArn": machine})
+    pipeline, execution, end = run(rig, stage("Call", invoke))
+    assert end == "Succeeded"
+    variables = detail(rig, pipeline, execution, "Call")["output"]["outputVariables"]
+    assert variables == {"StateMachineArn": machine}

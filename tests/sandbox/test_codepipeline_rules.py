@@ -70,6 +70,12 @@ def test_an_open_window_lets_in_at_once(rig: Rig) -> None:
     assert rig.ends(name, execution_id) == "Succeeded"
 
 
+def test_a_window_is_open_by_the_clock_of_its_zone(rig: Rig) -> None:
+    there = datetime.now(UTC) + timedelta(hours=5, minutes=30)
+    name, execution_id = guarded(rig, window(f"* * {there.hour} * * ?", TimeZone="UTC+05:30"))
+    assert rig.ends(name, execution_id) == "Succeeded"
+
+
 def test_a_closed_window_is_waited_for(rig: Rig) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=90)
     name, execution_id = guarded(rig, window(f"* {soon.minute} {soon.hour} * * ?"))

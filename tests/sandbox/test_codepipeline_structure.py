@@ -20,9 +20,9 @@ STRUCTURE, ACTION, STAGE = (
     "InvalidActionDeclarationException",
     "InvalidStageDeclarationException",
 )
-FARM = {"category": "Test", "owner": "AWS", "provider": "DeviceFarm", "version": "1"}
+UNKNOWN = {"category": "Test", "owner": "AWS", "provider": "MoonBase", "version": "1"}
 UNAVAILABLE = (
-    "ActionType (Category: 'Test', Provider: 'DeviceFarm', Owner: 'AWS', Version: '1') in action 'Call' "
+    "ActionType (Category: 'Test', Provider: 'MoonBase', Owner: 'AWS', Version: '1') in action 'Call' "
     "is not available in region 'US_EAST_1'"
 )
 TRIGGER = {
@@ -104,7 +104,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
         "cannot run in another region",
     ),
     "unknown provider": (
-        made(READ, stage("X", {"name": "Call", "actionTypeId": FARM})),
+        made(READ, stage("X", {"name": "Call", "actionTypeId": UNKNOWN})),
         ACTION,
         UNAVAILABLE,
     ),

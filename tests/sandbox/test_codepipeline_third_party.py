@@ -199,5 +199,5 @@ def test_a_declared_timeout_holds_for_each_job(rig: Rig) -> None:
     assert rig.status(name, execution_id) == "InProgress"
     rig.sandbox.world.clock.advance(timedelta(minutes=1))
     assert rig.ends(name, execution_id) == "Failed"
-    with refused("InvalidJobStateException", "TimedOut"):
+    with refused("InvalidJobStateException", "has already terminated"):
         rig.cp.put_third_party_job_success_result(**second)

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from codedeploy_fleet import Fleet
-from codepipeline_fixtures import Rig, deploy, stage, whole_rig
+from codepipeline_fixtures import Rig, approval, deploy, refused, stage, whole_rig
 
 TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "*"}]}
 
@@ -72,8 +72,20 @@ def test_a_role_without_permission_fails_the_action(rig: Rig) -> None:
 def test_a_role_that_does_not_trust_codepipeline_or_does_not_exist_cannot_be_assumed(rig: Rig) -> None:
     other = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "*"}]}
     for arn in (role(rig, "distrustful", "*", trust=other), "arn:aws:iam::123456789012:role/nowhere"):
-        code, message = failure(rig, arn)
-        assert (code, "not authorized to perform AssumeRole" in message) == ("PermissionError", True)
+        text = f"CodePipeline is not authorized to perform AssumeRole on role {arn}"
+        with refused("InvalidStructureException", text):
+            rig.create(stage("Deploy", deploy("somewhere")), roleArn=arn)
+
+
+def test_a_role_that_is_lost_later_fails_the_action(rig: Rig) -> None:
+    name = rig.create(stage("Ask", approval()), stage("Deploy", deploy("somewhere")), roleArn=role(rig, "brief"))
+    token = rig.token(name, "Ask")
+    root(rig, "iam").delete_role(RoleName="brief")
+    rig.answer(name, token, stage="Ask")
+    assert rig.ends(name, rig.first_execution(name)) == "Failed"
+    error = rig.action(name, "Deploy", "Deploy")["latestExecution"]["errorDetails"]
+    assert error["code"] == "PermissionError"
+    assert "not authorized to perform AssumeRole" in error["message"]
 
 
 def test_a_role_with_permission_gets_as_far_as_codedeploy(rig: Rig) -> None:

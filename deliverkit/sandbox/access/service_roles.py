@@ -18,6 +18,7 @@ from deliverkit.sandbox.access.request import Request, Wire
 from deliverkit.sandbox.access.wording import refusal_text
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context
+from deliverkit.sandbox.kernel.world import World
 
 _SESSION = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/codepipeline")
 _PRINCIPAL = "codepipeline.amazonaws.com"
@@ -43,6 +44,14 @@ def authorise(service: str, operation: str, params: Mapping[str, Any], context: 
         refused = next((each for each in decisions if each is not Decision.ALLOWED), None)
         if refused is not None:
             raise ApiError("AccessDeniedException", refusal_text(caller.arn, need, refused))
+
+
+def is_assumable(world: World, role_arn: str) -> bool:
+    """True when CodePipeline may take a pipeline's role; always, unless policies are enforced."""
+    if not is_enforced(world):
+        return True
+    trust = role_trust(world.moto, role_arn) or {}
+    return trusts(trust, (_PRINCIPAL,), "sts:AssumeRole", {}) is Decision.ALLOWED
 
 
 def _trusts_somebody(context: Context, role_arn: str) -> bool:

@@ -1,40 +1,37 @@
-"""Which sources look for changes by themselves, what they look at, and what started an execution then."""
+"""Which sources poll, what they look at, and what started an execution then."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.providers import source_s3
-from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, ConnectionSource
+from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, GitHubSource, GitSource
 from deliverkit.sandbox.codepipeline.state import Pipeline, Trigger
 from deliverkit.sandbox.kernel.world import World
 
-_SWITCHES = {
-    "S3": "PollForSourceChanges",
-    "CodeCommit": "PollForSourceChanges",
-    "CodeStarSourceConnection": "DetectChanges",
-}
-"""The configuration key of each source that switches detection off; it is on when the key is absent."""
+_REPOSITORIES: Mapping[str, GitSource] = {"CodeCommit": CodeCommitSource(), "GitHub": GitHubSource()}
+_POLLING = frozenset({"S3", *_REPOSITORIES})
 
 
-def detects(action: Action) -> bool:
-    """True when the source starts executions by itself."""
-    switch = _SWITCHES.get(action.type.provider) if action.type.category == "Source" else None
-    return switch is not None and action.configuration.get(switch, "true").lower() != "false"
+def polls(action: Action) -> bool:
+    """True when the source looks for new revisions itself: the default.
+
+    Any value of PollForSourceChanges but `true`, in whatever case, switches it off, as seen on AWS.
+    """
+    is_able = action.type.category == "Source" and action.type.provider in _POLLING
+    return is_able and action.configuration.get("PollForSourceChanges", "true").lower() == "true"
 
 
 def newest(world: World, pipeline: Pipeline, action: Action) -> str | None:
     """The revision that the source stands at now; None when there is nothing to read."""
-    match action.type.provider:
-        case "CodeCommit":
-            return CodeCommitSource().newest(world, pipeline.account, pipeline.region, action)
-        case "CodeStarSourceConnection":
-            return ConnectionSource().newest(world, pipeline.account, pipeline.region, action)
-        case _:
-            return source_s3.newest_version(world, pipeline.account, action)
+    account = action.account(pipeline.account)
+    repositories = _REPOSITORIES.get(action.type.provider)
+    if repositories is not None:
+        return repositories.newest(world, account, pipeline.region, action)
+    return source_s3.newest_version(world, account, action)
 
 
 def trigger(action: Action) -> Trigger:
-    """Polling names the source action; a connection's push arrives as a webhook (API reference, ExecutionTrigger)."""
-    if action.type.provider == "CodeStarSourceConnection":
-        return Trigger("WebhookV2", action.configuration["ConnectionArn"])
+    """Polling names the source action (API reference, ExecutionTrigger)."""
     return Trigger("PollForSourceChanges", action.name)

@@ -20,8 +20,9 @@ def problems(action: Action, kind: Kind, noun: str) -> Iterator[str]:
     where = f"{noun} configuration for {noun.lower()} '{action.name}'"
     for key in sorted(kind.required - given):
         yield f"{where} is missing required configuration '{key}'"
-    for key in sorted(given - kind.required - kind.optional):
-        yield f"{where} contains unknown configuration '{key}'"
+    if not kind.takes_any_key:
+        for key in sorted(given - kind.required - kind.optional):
+            yield f"{where} contains unknown configuration '{key}'"
     for side, count, (least, greatest) in (
         ("input", len(action.inputs), kind.inputs),
         ("output", len(action.outputs), kind.outputs),

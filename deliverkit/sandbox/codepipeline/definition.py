@@ -83,6 +83,17 @@ class Action:
     output_variables: tuple[str, ...] = ()
     output_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def account(self, default: str) -> str:
+        """The account that it works in: that of its role, which may be another one than the pipeline's.
+
+        CodePipeline user guide, "Create a pipeline that uses resources from another AWS account".
+
+        Args:
+            default: Account of the pipeline.
+        """
+        parts = self.role_arn.split(":")
+        return parts[4] if len(parts) == 6 and parts[4] else default
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -203,9 +214,22 @@ def pipeline_type(structure: Structure) -> str:
 
 
 def is_v2_only(action: Mapping[str, Any]) -> bool:
-    """True for the actions that V1 does not know: Commands, and deployment to EC2 (user guide, action references)."""
+    """True for the actions that V1 does not know (user guide, action references)."""
     kind = action["actionTypeId"]
-    return kind["category"] == "Compute" or (kind["category"], kind["provider"]) == ("Deploy", "EC2")
+    place = (kind["category"], kind["owner"], kind["provider"])
+    return kind["category"] == "Compute" or place in _ONLY_IN_V2
+
+
+_ONLY_IN_V2 = frozenset(
+    {
+        ("Build", "AWS", "ECRBuildAndPublish"),
+        ("Deploy", "AWS", "EC2"),
+        ("Deploy", "AWS", "EKS"),
+        ("Deploy", "AWS", "Lambda"),
+        ("Invoke", "AWS", "CodePipeline"),
+        ("Invoke", "AWS", "InspectorScan"),
+    }
+)
 
 
 def normalise(structure: Structure, version: int) -> dict[str, Any]:
@@ -248,8 +272,8 @@ def _stage(stage: Mapping[str, Any]) -> Stage:
         name=stage["name"],
         actions=tuple(_action(stage["name"], action) for action in stage["actions"]),
         failure_result=failure.get("result", ""),
-        # No source states the mode when it is omitted; failed actions is what a person retries by default.
-        retry_mode=failure.get("retryConfiguration", {}).get("retryMode", "FAILED_ACTIONS"),
+        # The user guide and the API reference give no mode for when none is declared, the CDK's reference does.
+        retry_mode=failure.get("retryConfiguration", {}).get("retryMode", "ALL_ACTIONS"),
         conditions={
             kind: _condition(stage["name"], condition)
             for member, kind in CONDITIONS.items()

@@ -1,4 +1,4 @@
-"""Change detection: sources that look for new versions by themselves (CodePipeline user guide, change detection)."""
+"""Change detection: sources that poll, and those that are told of pushes (user guide, change detection)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
-from deliverkit.sandbox.codepipeline import changes, starts
-from deliverkit.sandbox.codepipeline.definition import Action
+from deliverkit.sandbox.codepipeline import changes, pushes, starts
+from deliverkit.sandbox.codepipeline.definition import Action, Definition
 from deliverkit.sandbox.codepipeline.state import Pipeline
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
@@ -18,14 +18,16 @@ IDLE = timedelta(days=30)
 """Without an execution for longer, a pipeline polls no more (CodePipeline API reference, PipelineMetadata)."""
 
 
-def polling_sources(pipeline: Pipeline) -> list[Action]:
-    """The sources of the newest version that poll."""
-    return [action for action in pipeline.current.sources if changes.detects(action)]
+def polling_sources(definition: Definition) -> list[Action]:
+    """The sources that poll."""
+    return [action for action in definition.sources if changes.polls(action)]
 
 
 def watch(world: World, pipeline: Pipeline) -> None:
-    """Look for changes from now on, until the pipeline is deleted or none of its sources polls any more."""
+    """Look for changes from now on, until the pipeline is deleted or none of its sources wants it any more."""
     pipeline.polling_disabled_at = None
+    for action in _listening_sources(pipeline):
+        pushes.note(world, pipeline, action)
     if pipeline.is_watched:
         return
     pipeline.is_watched = True
@@ -33,14 +35,23 @@ def watch(world: World, pipeline: Pipeline) -> None:
 
 
 def _look_again(world: World, pipeline: Pipeline) -> None:
-    sources = polling_sources(pipeline)
-    if sources and _is_idle(world, pipeline):
+    polling, listening = polling_sources(pipeline.current), _listening_sources(pipeline)
+    if polling and pipeline.polling_disabled_at is None and _is_idle(world, pipeline):
         pipeline.polling_disabled_at = world.clock.now()
-    pipeline.is_watched = bool(sources) and not pipeline.is_deleted and pipeline.polling_disabled_at is None
+    if pipeline.polling_disabled_at is not None:
+        polling = []
+    pipeline.is_watched = bool(polling or listening) and not pipeline.is_deleted
     if pipeline.is_watched:
         world.timers.after(INTERVAL, partial(_look_again, world, pipeline))
-        for action in sources:
+        for action in polling:
             _look(world, pipeline, action)
+        for action in listening:
+            pushes.look(world, pipeline, action)
+
+
+def _listening_sources(pipeline: Pipeline) -> list[Action]:
+    """The sources of the newest version that are told of pushes."""
+    return [action for action in pipeline.current.sources if pushes.listens(pipeline.current, action)]
 
 
 def _is_idle(world: World, pipeline: Pipeline) -> bool:

@@ -330,7 +330,10 @@ def end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, 
     end_run(world, pipeline, execution, run, Status.FAILED if outcome.failure else Status.SUCCEEDED, outcome)
     if outcome.failure is None and run.action.type.category != RULE:
         execution.artifacts.update({artifact.name: artifact for artifact in outcome.artifacts})
-        if outcome.revision is not None:
+        # Workers of other actions may name the revision that they worked on, too: it is no source revision.
+        # A rollback keeps its target's even when its source stage runs and reads others, as seen on AWS.
+        is_read = run.action.type.category == "Source" and not execution.is_rollback
+        if outcome.revision is not None and is_read:
             execution.revisions[run.action.name] = outcome.revision
         if run.action.namespace:
             execution.outputs[run.action.namespace] = outcome.variables

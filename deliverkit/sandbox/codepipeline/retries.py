@@ -17,14 +17,14 @@ def retry(world: World, pipeline: Pipeline, stage: str, execution_id: str, mode:
     """
     execution = pipeline.executions.get(execution_id)
     if execution is None or stage not in execution.stages:
-        raise _not_retryable(stage, f"pipeline execution {execution_id} did not run in it")
+        raise _not_retryable(pipeline, stage, execution_id)
     if execution.definition.version != pipeline.current.version:
-        raise _not_retryable(stage, "the pipeline was updated since the execution started")
+        raise _not_retryable(pipeline, stage, execution_id)
     if pipeline.current.mode != admission.PARALLEL and pipeline.owners.get(stage) != execution_id:
         text = f"Pipeline execution {execution_id} is not the latest in stage '{stage}'"
         raise ApiError("NotLatestPipelineExecutionException", text)
     stage_run = execution.stages[stage]
-    _require_failure(execution, stage_run, mode)
+    _require_failure(pipeline, execution, stage_run, mode)
     if not execution.is_active:
         starts.require_room(pipeline)
     stage_run.manual_retries += 1
@@ -32,7 +32,7 @@ def retry(world: World, pipeline: Pipeline, stage: str, execution_id: str, mode:
     progress.run_again(world, pipeline, execution, stage, mode)
 
 
-def _require_failure(execution: Execution, stage: StageRun, mode: str) -> None:
+def _require_failure(pipeline: Pipeline, execution: Execution, stage: StageRun, mode: str) -> None:
     name = stage.stage.name
     is_over = stage.status in (Status.FAILED, Status.STOPPED) and not execution.is_active
     # A stage that a condition failed holds no failed actions: OverrideStageCondition lets the execution pass.
@@ -43,14 +43,18 @@ def _require_failure(execution: Execution, stage: StageRun, mode: str) -> None:
         raise ApiError("ConflictException", f"A condition of stage '{name}' is being evaluated")
     is_running = stage.status is Status.IN_PROGRESS and execution.status is Status.IN_PROGRESS
     # Siblings of a failed action may still run: the failed ones alone can be run again meanwhile.
-    if is_running and stage.has_ended(Status.FAILED):
-        if mode == "FAILED_ACTIONS":
-            return
-        raise _not_retryable(name, "some of its actions are still in progress")
-    if is_running and stage.last_retry:
+    has_failures = is_running and stage.has_ended(Status.FAILED)
+    if has_failures and mode == "FAILED_ACTIONS":
+        return
+    if is_running and not has_failures and stage.last_retry:
         raise ApiError("ConflictException", f"Stage '{name}' is being retried already")
-    raise _not_retryable(name, "it has no failed actions")
+    raise _not_retryable(pipeline, name, execution.id)
 
 
-def _not_retryable(stage: str, why: str) -> ApiError:
-    return ApiError("StageNotRetryableException", f"Stage '{stage}' cannot be retried: {why}")
+def _not_retryable(pipeline: Pipeline, stage: str, execution_id: str) -> ApiError:
+    """The one text that AWS was seen to have for all reasons."""
+    text = f"The stage named {stage} in the {pipeline.name} pipeline can't be retried now. Either it contains no failed"
+    text += (
+        f" actions, the execution '{execution_id}' is already superseded, or the pipeline definition has changed since"
+    )
+    return ApiError("StageNotRetryableException", f"{text} the action(s) failed.")

@@ -46,10 +46,10 @@ def require_target(pipeline: Pipeline, stage: str, target: Execution) -> None:
     if target.definition.version != pipeline.current.version:
         text = f"Pipeline execution {target.id} ran version {target.definition.version} of the pipeline's structure"
         raise ApiError("PipelineExecutionOutdatedException", f"{text}, which is not the current one")
-    if target.is_rollback:
-        raise _unable(stage, f"pipeline execution {target.id} is itself a rollback")
-    if not target.has_succeeded_in(stage):
-        raise _unable(stage, f"pipeline execution {target.id} did not succeed in it")
+    # That a rollback has not completed in the stage is what AWS was seen to say of one that has.
+    if target.is_rollback or not target.has_succeeded_in(stage):
+        text = f"Target Pipeline Execution with id '{target.id}' has not completed in stage with name '{stage}'"
+        raise ApiError("UnableToRollbackStageException", text)
     if admission.is_locked(pipeline, stage):
         raise _unable(stage, "an execution is in progress in it")
 
@@ -59,7 +59,7 @@ def automatic(world: World, pipeline: Pipeline, failed: Execution, stage: str) -
     for target in pipeline.newest_first():
         is_current = target.definition.version == pipeline.current.version
         if is_current and not target.is_rollback and target.has_succeeded_in(stage):
-            detail = json.dumps({"FailedPipelineExecutionId": failed.id})
+            detail = json.dumps({"FailedPipelineExecutionId": failed.id}, separators=(",", ":"))
             begin(world, pipeline, stage, target, Trigger("AutomatedRollback", detail))
             return
 

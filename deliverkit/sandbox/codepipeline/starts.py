@@ -18,6 +18,7 @@ _REVISION_TYPES: Mapping[str, tuple[str, ...]] = {
     "S3": (source_s3.KEY, source_s3.VERSION),
     "CodeCommit": ("COMMIT_ID",),
     "CodeStarSourceConnection": ("COMMIT_ID",),
+    "GitHub": ("COMMIT_ID",),
     "ECR": ("IMAGE_DIGEST",),
 }
 """By source provider (CodePipeline user guide, start a pipeline with a source revision override)."""
@@ -52,7 +53,7 @@ def begin(
     missing = sorted(name for name, value in bound.items() if value is None)
     if missing:
         notices.pipeline_changed(world, pipeline, execution, "STARTED")
-        execution.status_summary = f"Values are missing for the pipeline variables: {', '.join(missing)}"
+        execution.status_summary = f"Values for required variables haven't been provided: {', '.join(missing)}"
         progress.end_execution(world, pipeline, execution, Status.FAILED)
         return execution
     execution.variables = {name: value for name, value in bound.items() if value is not None}

@@ -67,10 +67,11 @@ class Revision:
     Attributes:
         action: Name of the source action.
         artifact: Name of its output artifact.
-        revision_id: S3 object version id.
+        revision_id: S3 object version id, commit, image digest, or what the worker of a custom source says.
         summary: One line about it.
         url: Page in the console.
         created_at: When it was read.
+        change_id: The worker's id of the change that led to it; empty for AWS's own sources.
     """
 
     action: str
@@ -79,6 +80,7 @@ class Revision:
     summary: str
     url: str
     created_at: datetime
+    change_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,7 @@ class Pipeline:
         tags: Tags of the pipeline.
         tokens: Execution ids by client request token.
         seen: The newest revision each polling source action has started an execution for.
+        references: What the branches and tags of each source action's repository stood at when last looked at.
         reported: Execution ids by the source action and revision that PutActionRevision named.
         is_watched: True while a timer looks for changes of its polling sources.
         polling_disabled_at: When polling ended because nothing had run for long; None while it goes on.
@@ -314,6 +317,7 @@ class Pipeline:
     tags: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    references: dict[str, dict[str, str]] = field(default_factory=dict)
     is_watched: bool = False
     reported: dict[tuple[str, str], str] = field(default_factory=dict)
     polling_disabled_at: datetime | None = None

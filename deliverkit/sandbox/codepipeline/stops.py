@@ -20,7 +20,10 @@ def stop(world: World, pipeline: Pipeline, execution_id: str, *, is_abandoning: 
     """
     execution = pipeline.executions.get(execution_id)
     if execution is None or not execution.is_active:
-        text = f"Pipeline execution {execution_id} of '{pipeline.name}' cannot be stopped: it is not in progress"
+        text = (
+            f"The pipeline execution with ID '{execution_id}' in '{pipeline.name}' can't be stopped now. Either it does"
+        )
+        text += " not exist in the pipeline, or the pipeline execution has no action executions in progress."
         raise ApiError("PipelineExecutionNotStoppableException", text)
     is_stopping = execution.status is Status.STOPPING
     if is_stopping and (execution.is_abandoning or not is_abandoning):

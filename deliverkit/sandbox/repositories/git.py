@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,32 @@ def commit_of(path: Path, revision: str) -> Commit:
     told = _git(path, "log", "-1", f"--format={_FORMAT}", "--end-of-options", revision).decode(errors="replace")
     identity, author_date, committer_date, message = told.split("\0", 3)
     return Commit(identity, author_date, committer_date, message.strip())
+
+
+def references(path: Path) -> dict[str, str]:
+    """The commit of every branch and tag, by `refs/heads/...` and `refs/tags/...`; none of what is no repository."""
+    wanted = "%(refname)%00%(objectname)%00%(*objectname)"
+    try:
+        told = _git(path, "for-each-ref", f"--format={wanted}", "refs/heads", "refs/tags").decode(errors="replace")
+    except GitError:
+        return {}
+    parts = (line.split("\0") for line in told.splitlines())
+    return {name: commit or identity for name, identity, commit in parts}
+
+
+def changed_files(path: Path, before: str, after: str) -> list[str]:
+    """Paths of the files that differ between two commits; without a first one, those that the second one changed."""
+    told = b""
+    if before:
+        with suppress(GitError):
+            return _names(_git(path, "diff", "--name-only", "-z", "--no-renames", before, after))
+    with suppress(GitError):
+        told = _git(path, "diff-tree", "--no-commit-id", "--name-only", "-z", "-r", "--root", after)
+    return _names(told)
+
+
+def _names(told: bytes) -> list[str]:
+    return [name for name in told.decode(errors="replace").split("\0") if name]
 
 
 def archive(path: Path, commit: str) -> bytes:

@@ -1,4 +1,4 @@
-"""AWS's own action types, as far as they run here, the way ListActionTypes shows them."""
+"""AWS's own action types, the way ListActionTypes shows them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from deliverkit.sandbox.codepipeline.providers.provider import Kind
 
 SECRETS: Mapping[ActionType, frozenset[str]] = {
     ActionType("Source", "ThirdParty", "GitHub", "1"): frozenset({"OAuthToken"}),
+    ActionType("Deploy", "ThirdParty", "AlexaSkillsKit", "1"): frozenset({"ClientSecret", "RefreshToken"}),
 }
-"""Configuration keys that are masked (CodePipeline user guide, GitHub version 1 source action)."""
+"""Configuration keys that are masked (CodePipeline user guide, GitHub version 1 source action and Alexa tutorial)."""
 
 
 def types() -> list[Kind]:
-    """What runs here without anybody's declaration; rules of conditions are no actions."""
+    """What there is without anybody's declaration; rules of conditions are no actions."""
     return [provider.kind for provider in PROVIDERS.values() if provider.kind.type.category != RULE]
 
 

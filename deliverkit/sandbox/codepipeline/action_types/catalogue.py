@@ -63,6 +63,11 @@ class Catalogue:
         declared = self._declared(kind)
         return fill(declared.settings.get("executionUrlTemplate", ""), configuration, external_id) if declared else ""
 
+    def revision_url(self, kind: ActionType, configuration: Mapping[str, str]) -> str:
+        """The page about what a worker's action works on; empty when the type has no template."""
+        declared = self._declared(kind)
+        return fill(declared.settings.get("revisionUrlTemplate", ""), configuration) if declared else ""
+
     def shown(self) -> list[dict[str, Any]]:
         """Every type that a pipeline may be made of, as ListActionTypes shows it."""
         provided = provided_to(self.world, self.account, self.region).values()

@@ -45,6 +45,7 @@ class Build:
         primary: Name of the input artifact in whose directory it runs; empty for the first.
         project: Name of the CodeBuild project; empty for plain commands.
         outputs: What is gathered when it went well.
+        interpreter: The shell that runs the script.
     """
 
     id: str
@@ -56,11 +57,18 @@ class Build:
     primary: str = ""
     project: str = ""
     outputs: tuple[Output, ...] = ()
+    interpreter: str = "sh"
 
     @property
     def shown_id(self) -> str:
         """The id that people and commands see."""
         return f"{self.project}:{self.id}" if self.project else self.id
+
+    @property
+    def url(self) -> str:
+        """The console's page of a project's build, as seen on AWS; plain commands have none."""
+        page = f"https://console.aws.amazon.com/codebuild/home?region={self.region}#/builds/{self.shown_id}/view/new"
+        return page if self.project else ""
 
     @property
     def account(self) -> str:

@@ -42,6 +42,7 @@ class Buildspec:
         exported: Names of the variables that later actions may use.
         artifact: The main artifact; None when it has none.
         secondary: The other artifacts, by their identifier.
+        interpreter: The shell that runs the commands.
     """
 
     phases: Mapping[str, Phase] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Buildspec:
     exported: tuple[str, ...] = ()
     artifact: Output | None = None
     secondary: Mapping[str, Output] = field(default_factory=dict)
+    interpreter: str = "sh"
 
     def script(self) -> str:
         """One script for all phases.
@@ -93,7 +95,20 @@ def read(text: str) -> Buildspec:
         artifact=_artifact("", artifacts) if artifacts.get("files") else None,
         secondary={name: _artifact(name, _mapping(each, name)) for name, each in secondary.items()},
         exported=tuple(str(name) for name in environment.get("exported-variables") or ()),
+        interpreter=_interpreter(environment),
     )
+
+
+def _interpreter(environment: Mapping[str, Any]) -> str:
+    """The shell for Linux (build specification reference, env/shell).
+
+    Raises:
+        BuildspecError: For a shell that is not there.
+    """
+    declared = str(environment.get("shell", "sh"))
+    if declared.removeprefix("/bin/") not in ("sh", "bash"):
+        raise BuildspecError(f"the buildspec's shell is {declared}, not sh or bash")
+    return declared
 
 
 def _function(name: str, phase: Phase) -> str:

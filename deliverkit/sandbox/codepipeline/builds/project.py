@@ -46,7 +46,6 @@ def build_of(job: Job) -> Build:
         **values.environment(job, spec.environment),
         **values.environment(job, _of_project(project)),
         **values.environment(job, _overrides(job)),
-        "CODEBUILD_INITIATOR": f"codepipeline/{job.pipeline.name}",
     }
     name = str(project["name"])
     return Build(
@@ -59,6 +58,7 @@ def build_of(job: Job) -> Build:
         primary=primary,
         project=name,
         outputs=_outputs(job, spec),
+        interpreter=spec.interpreter,
     )
 
 

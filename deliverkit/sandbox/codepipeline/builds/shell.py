@@ -23,16 +23,17 @@ _VARIABLES = "DELIVERKIT_BUILD_VARIABLES"
 
 def run(
     home: Path, script: str, environment: Mapping[str, str], exported: tuple[str, ...],
-    goes_on: Callable[[], bool],
+    goes_on: Callable[[], bool], *, interpreter: str = "sh",
 ) -> Ending:  # fmt: skip
     """Run a script in `home/src` and wait for its end.
 
     Args:
         home: The build's directory, which has the sources already.
-        script: For /bin/sh.
+        script: For the shell.
         environment: Variables of the shell.
         exported: Names of the variables to read at the end.
         goes_on: Asked now and then; the process is killed once it says no.
+        interpreter: The shell.
 
     Raises:
         OSError: If no process can be started.
@@ -43,7 +44,7 @@ def run(
     reserved = {MARKER: str(home), _VARIABLES: str(variables)}
     with log.open("wb") as output:
         child = subprocess.Popen(
-            ["/bin/sh", str(place)],
+            [interpreter, str(place)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

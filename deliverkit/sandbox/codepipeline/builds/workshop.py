@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.codepipeline import artifacts
-from deliverkit.sandbox.codepipeline.builds import gathering, shell
+from deliverkit.sandbox.codepipeline.builds import gathering, identity, shell
 from deliverkit.sandbox.codepipeline.builds.build import Build, BuildBook, Ending, book_of
 from deliverkit.sandbox.codepipeline.state import Outcome, Status
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -108,7 +108,14 @@ class Workshop:
             shell.unpack(body, place)
             environment[f"CODEBUILD_SRC_DIR_{name}"] = str(place)
         environment["CODEBUILD_SRC_DIR"] = str(home / "src")
-        ending = shell.run(home, build.script, environment, build.exported, partial(self._is_wanted, build))
+        ending = shell.run(
+            home,
+            build.script,
+            environment,
+            build.exported,
+            partial(self._is_wanted, build),
+            interpreter=build.interpreter,
+        )
         return _gathered(build, home / "src", ending) if ending.exit_code == 0 else ending
 
     def _is_wanted(self, build: Build) -> bool:
@@ -128,8 +135,7 @@ class Workshop:
             "AWS_SECRET_ACCESS_KEY": str(keys["SecretAccessKey"]),
             "AWS_SESSION_TOKEN": str(keys["SessionToken"]),
             "AWS_EC2_METADATA_DISABLED": "true",
-            "CODEBUILD_BUILD_ID": build.shown_id,
-            "CODEBUILD_CI": "true",
+            **identity.variables_of(build),
         }
 
     def _report(self, build: Build, end: Callable[[], None]) -> None:
@@ -153,7 +159,7 @@ def run(job: Job, build_of: Callable[[Job], Build], limit: timedelta | None = No
     if limit is not None:
         job.after(limit, partial(_expire, job))
     book_of(job.world, build.account, build.region).builds[build.id] = build
-    job.run.external_id = build.shown_id
+    job.run.external_id, job.run.external_url = build.shown_id, build.url
     group = f"arn:aws:logs:{build.region}:{build.account}:log-group:{build.log_group}"
     job.run.log_stream_arn = f"{group}:log-stream:{build.id}"
     workshop: Workshop = job.world.parts[Workshop]
@@ -187,7 +193,7 @@ def _succeed(build: Build, ending: Ending) -> None:
         stored = tuple(artifacts.store(build.job, name, body, suffix=".zip") for name, body in ending.artifacts.items())
     except ApiError as error:
         return build.job.fail("ConfigurationError", artifacts.unusable(build.job, error))
-    return build.job.succeed(Outcome(summary="Build succeeded", variables=ending.variables, artifacts=stored))
+    return build.job.succeed(Outcome(variables=ending.variables, artifacts=stored))
 
 
 def _keep_log(world: World, build: Build, output: bytes) -> None:

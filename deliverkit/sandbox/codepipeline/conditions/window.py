@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from deliverkit.sandbox.codepipeline import errors
-from deliverkit.sandbox.codepipeline.conditions import cron, rule
+from deliverkit.sandbox.codepipeline.conditions import cron, rule, zones
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.providers.provider import Job
 from deliverkit.sandbox.codepipeline.state import Outcome
@@ -28,7 +27,7 @@ class DeploymentWindow:
             if not rule.is_reference(action, "Cron"):
                 cron.parse(action.configuration["Cron"])
             if not rule.is_reference(action, "TimeZone"):
-                _zone(action.configuration.get("TimeZone", DEFAULT_ZONE))
+                zones.zone_of(action.configuration.get("TimeZone", DEFAULT_ZONE))
         except ValueError as error:
             raise errors.bad_stage(f"Rule '{action.name}' has an invalid deployment window: {error}") from error
 
@@ -44,7 +43,7 @@ class DeploymentWindow:
         """Look when it opens."""
         try:
             window = cron.parse(job.configuration["Cron"])
-            zone = _zone(job.configuration.get("TimeZone", DEFAULT_ZONE))
+            zone = zones.zone_of(job.configuration.get("TimeZone", DEFAULT_ZONE))
         except ValueError as error:
             return job.fail("ConfigurationError", f"The deployment window cannot be read: {error}")
         now = job.world.clock.now()
@@ -59,10 +58,3 @@ class DeploymentWindow:
         )
         # Not looked at again: a window may be open for one second only.
         return job.after(opening - now, partial(job.succeed, opened))
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"there is no time zone '{name}'") from error

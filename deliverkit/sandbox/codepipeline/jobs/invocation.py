@@ -20,9 +20,9 @@ def invoke(job: WorkerJob) -> None:
         account = job.terms.owner or attempt.pipeline.account
         functions.invoke(attempt.world, account, attempt.run.region, name, lambda_event(job))
     except ApiError as error:
-        is_absent = error.code == _NO_FUNCTION
-        text = f"The AWS Lambda function {name} cannot be invoked: {error.message}"
-        attempt.fail("ConfigurationError" if is_absent else "JobFailed", text)
+        if error.code == _NO_FUNCTION:
+            return attempt.fail("ConfigurationError", f"The AWS Lambda function {name} does not exist.")
+        return attempt.fail("JobFailed", f"The AWS Lambda function {name} cannot be invoked: {error.message}")
 
 
 def lambda_event(job: WorkerJob) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class JobBook:
 
 def job_not_found(job_id: str) -> ApiError:
     """JobNotFoundException."""
-    return ApiError("JobNotFoundException", f"Job {job_id} does not exist")
+    return ApiError("JobNotFoundException", f"Job with id '{job_id}' does not exist")
 
 
 def book_of(world: World, account: str, region: str) -> JobBook:

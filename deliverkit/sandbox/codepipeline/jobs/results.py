@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.codepipeline import errors
+from deliverkit.sandbox.codepipeline.definition import ActionType
 from deliverkit.sandbox.codepipeline.jobs import queue
 from deliverkit.sandbox.codepipeline.jobs.job import ENDED, JobStatus, WorkerJob
 from deliverkit.sandbox.codepipeline.state import Failure, Outcome, Revision
 from deliverkit.sandbox.kernel.errors import ApiError
 
+if TYPE_CHECKING:
+    from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
+
+LAMBDA = ActionType("Invoke", "AWS", "Lambda", "1")
 MAX_VARIABLES = 122880
 """Bytes of an action's output variables (CodePipeline user guide, quotas)."""
 
@@ -31,7 +36,7 @@ def succeed(job: WorkerJob, report: Mapping[str, Any]) -> WorkerJob | None:
     """
     variables, token = report.get("outputVariables", {}), report.get("continuationToken", "")
     if token and variables:
-        raise errors.invalid("continuationToken and outputVariables cannot be given together")
+        raise errors.invalid("A job can not contain both a continuation token and output variables.")
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > MAX_VARIABLES:
         text = f"The output variables have {size} bytes, the maximum is {MAX_VARIABLES}"
@@ -75,13 +80,27 @@ def _takes(job: WorkerJob, status: JobStatus, report: Mapping[str, Any]) -> bool
         return True
     if job.status is status and job.result == report:
         return False
-    state = "has already ended" if job.status in ENDED else "has not been acknowledged"
-    raise ApiError("InvalidJobStateException", f"Job {job.id} {state}: its status is {job.status.value}")
+    raise ApiError("InvalidJobStateException", _why_not(job, status))
+
+
+def _why_not(job: WorkerJob, status: JobStatus) -> str:
+    """The words of the refusal, after the end as seen on AWS."""
+    if job.status is status:
+        text = f"The status of job with id {job.id} is already set to the desired value. It cannot be updated with the"
+        return f"{text} same status, but different result or output variables."
+    if job.status in ENDED:
+        return f"Job with id {job.id} has already terminated"
+    return f"Job with id {job.id} has not been acknowledged"
 
 
 def _show(job: WorkerJob, details: Mapping[str, Any]) -> None:
-    """Let the action's state tell what the worker says about its work, while the attempt is open."""
+    """Let the action's state tell what the worker says about its work, while the attempt is open.
+
+    What a Lambda action's function says of id and summary is shown nowhere, as seen on AWS.
+    """
     run = job.attempt.run
+    if _is_lambda_action(job):
+        details = {name: value for name, value in details.items() if name == "percentComplete"}
     if not run.is_open:
         return
     run.updated_at = job.attempt.world.clock.now()
@@ -94,11 +113,19 @@ def _show(job: WorkerJob, details: Mapping[str, Any]) -> None:
 
 
 def _execution_url(job: WorkerJob) -> str:
+    attempt = job.attempt
+    return _catalogue(job).execution_url(job.type, attempt.configuration, attempt.run.external_id)
+
+
+def _catalogue(job: WorkerJob) -> Catalogue:
     from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue  # noqa: PLC0415  (it makes jobs)
 
     attempt = job.attempt
-    catalogue = Catalogue(attempt.world, attempt.pipeline.account, attempt.run.region)
-    return catalogue.execution_url(job.type, attempt.configuration, attempt.run.external_id)
+    return Catalogue(attempt.world, attempt.pipeline.account, attempt.run.region)
+
+
+def _is_lambda_action(job: WorkerJob) -> bool:
+    return job.type == LAMBDA
 
 
 def _summary(job: WorkerJob) -> str:
@@ -113,9 +140,9 @@ def _succeed_action(job: WorkerJob, report: Mapping[str, Any], variables: Mappin
 
 
 def _revision(job: WorkerJob, report: Mapping[str, Any]) -> Revision | None:
-    """What a source action's worker read (CodePipeline API reference, CurrentRevision)."""
+    """The revision that the worker worked on (CodePipeline API reference, CurrentRevision)."""
     current = report.get("currentRevision")
-    if current is None:
+    if current is None or _is_lambda_action(job):
         return None
     action, now = job.attempt.run.action, job.attempt.world.clock.now()
     return Revision(
@@ -123,6 +150,7 @@ def _revision(job: WorkerJob, report: Mapping[str, Any]) -> Revision | None:
         artifact=action.outputs[0] if action.outputs else "",
         revision_id=current["revision"],
         summary=current.get("revisionSummary", ""),
-        url="",
+        url=_catalogue(job).revision_url(job.type, job.attempt.configuration),
         created_at=current.get("created", now),
+        change_id=current["changeIdentifier"],
     )

@@ -55,9 +55,17 @@ def _input(catalogue: Catalogue, run: ActionRun) -> dict[str, Any]:
 def _output(run: ActionRun) -> dict[str, Any]:
     return {
         "outputArtifacts": [artifact_json(each) for each in run.outcome.artifacts],
-        "executionResult": result_json(run),
+        "executionResult": {**result_json(run), **_failure(run), "logStreamARN": run.log_stream_arn or None},
         "outputVariables": run.outcome.variables,
     }
+
+
+def _failure(run: ActionRun) -> dict[str, Any]:
+    """Why an attempt failed: in history the message is the summary, and the error has its code alone (seen on AWS)."""
+    failure = run.outcome.failure
+    if failure is None:
+        return {}
+    return {"externalExecutionSummary": failure.message, "errorDetails": {"code": failure.code}}
 
 
 OPERATIONS: Mapping[str, Operation] = {"ListActionExecutions": list_action_executions}

@@ -54,7 +54,7 @@ def get_pipeline_execution(params: Params, context: Context) -> Answer:
         "pipelineName": pipeline.name,
         "pipelineVersion": execution.definition.version,
         "artifactRevisions": [_artifact_revision(each) for each in execution.revisions.values()],
-        "variables": [{"name": name, "resolvedValue": value} for name, value in execution.variables.items()],
+        "variables": [{"name": name, "resolvedValue": value} for name, value in execution.variables.items()] or None,
     }
     return {"pipelineExecution": shown}
 
@@ -107,8 +107,8 @@ def _source_revision(revision: Revision) -> dict[str, Any]:
     return {
         "actionName": revision.action,
         "revisionId": revision.revision_id,
-        "revisionSummary": revision.summary,
-        "revisionUrl": revision.url,
+        "revisionSummary": revision.summary or None,
+        "revisionUrl": revision.url or None,
     }
 
 
@@ -116,8 +116,9 @@ def _artifact_revision(revision: Revision) -> dict[str, Any]:
     return {
         "name": revision.artifact,
         "revisionId": revision.revision_id,
-        "revisionSummary": revision.summary,
-        "revisionUrl": revision.url,
+        "revisionChangeIdentifier": revision.change_id or None,
+        "revisionSummary": revision.summary or None,
+        "revisionUrl": revision.url or None,
         "created": revision.created_at,
     }
 

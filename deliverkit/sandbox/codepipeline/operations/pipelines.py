@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deliverkit.sandbox.codepipeline import polling, progress, starts, structure
+from deliverkit.sandbox.access.service_roles import is_assumable
+from deliverkit.sandbox.codepipeline import errors, polling, progress, starts, structure
 from deliverkit.sandbox.codepipeline.action_types import secrets
-from deliverkit.sandbox.codepipeline.definition import parse
+from deliverkit.sandbox.codepipeline.definition import Definition, parse
 from deliverkit.sandbox.codepipeline.operations import tags
 from deliverkit.sandbox.codepipeline.operations.action_types import catalogue_of
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of, store_of
@@ -33,20 +34,28 @@ def create_pipeline(params: Params, context: Context) -> Answer:
     if len(store.pipelines) >= MAX_PIPELINES:
         raise ApiError("LimitExceededException", f"The limit of {MAX_PIPELINES} pipelines is reached")
     definition = parse(declared, 1)
+    _require_role(context, definition)
     pipeline = Pipeline(context.account, context.region, [definition], context.now, context.now, tags=given_tags)
-    _require_room_to_poll(store, pipeline)
+    _require_room_to_poll(store, definition)
     store.pipelines[definition.name] = pipeline
-    if polling.polling_sources(pipeline):
-        polling.watch(context.world, pipeline)
-    else:
+    polling.watch(context.world, pipeline)
+    if not polling.polling_sources(definition):
         starts.begin(context.world, pipeline, Trigger("CreatePipeline", context.principal_arn))
     return {"pipeline": secrets.mask_structure(catalogue, definition.structure), "tags": tags.as_json(given_tags)}
 
 
-def _require_room_to_poll(store: Store, pipeline: Pipeline) -> None:
-    if not polling.polling_sources(pipeline):
+def _require_role(context: Context, definition: Definition) -> None:
+    """Refuse a role that CodePipeline may not assume, when policies are enforced; in the words seen on AWS."""
+    if not is_assumable(context.world, definition.role_arn):
+        text = f"CodePipeline is not authorized to perform AssumeRole on role {definition.role_arn}"
+        raise errors.bad_structure(text)
+
+
+def _require_room_to_poll(store: Store, definition: Definition) -> None:
+    if not polling.polling_sources(definition):
         return
-    if sum(bool(polling.polling_sources(each)) for each in store.pipelines.values()) >= MAX_POLLING_PIPELINES:
+    others = (each.current for name, each in store.pipelines.items() if name != definition.name)
+    if sum(bool(polling.polling_sources(each)) for each in others) >= MAX_POLLING_PIPELINES:
         text = f"The limit of {MAX_POLLING_PIPELINES} pipelines that poll for source changes is reached"
         raise ApiError("LimitExceededException", text)
 
@@ -58,7 +67,10 @@ def update_pipeline(params: Params, context: Context) -> Answer:
     catalogue = catalogue_of(context)
     declared = secrets.unmask_structure(catalogue, declared, pipeline.current.structure)
     structure.check(declared, context.region, catalogue.available)
-    pipeline.definitions.append(parse(declared, pipeline.current.version + 1))
+    definition = parse(declared, pipeline.current.version + 1)
+    _require_role(context, definition)
+    _require_room_to_poll(store_of(context), definition)
+    pipeline.definitions.append(definition)
     pipeline.updated_at = context.now
     for execution in pipeline.active():
         _outdate(context, pipeline, execution)

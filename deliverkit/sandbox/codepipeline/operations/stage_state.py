@@ -9,7 +9,7 @@ from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
 from deliverkit.sandbox.codepipeline.definition import Action, Stage
 from deliverkit.sandbox.codepipeline.operations.condition_state import STATE_MEMBERS, condition_state
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of
-from deliverkit.sandbox.codepipeline.state import ActionRun, Execution, Pipeline, StageRun, Status, Transition
+from deliverkit.sandbox.codepipeline.state import ActionRun, Execution, Pipeline, Revision, StageRun, Status, Transition
 from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Params
 
 
@@ -96,9 +96,17 @@ def _action_state(
     run = attempts[-1]
     shown["latestExecution"] = _action_execution(run, shows_token=owner.definition.mode != "PARALLEL")
     if run.outcome.revision is not None:
-        shown["currentRevision"] = {"revisionId": run.outcome.revision.revision_id}
-        shown["revisionUrl"] = run.outcome.revision.url
+        shown["currentRevision"] = _revision(run.outcome.revision)
+        shown["revisionUrl"] = run.outcome.revision.url or None
     return shown
+
+
+def _revision(revision: Revision) -> dict[str, Any]:
+    """As the API shows it; of AWS's own sources the id alone, as seen on AWS."""
+    shown = {"revisionId": revision.revision_id}
+    if not revision.change_id:
+        return shown
+    return {**shown, "revisionChangeId": revision.change_id, "created": revision.created_at}
 
 
 def _action_execution(run: ActionRun, *, shows_token: bool) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def rollback_stage(params: Params, context: Context) -> Answer:
     stage = pipeline.stage(params["stageName"]).name
     target = pipeline.execution(params["targetPipelineExecutionId"])
     rollback.require_target(pipeline, stage, target)
-    trigger = Trigger("ManualRollback", json.dumps({"AwsUserArn": context.principal_arn}))
+    trigger = Trigger("ManualRollback", json.dumps({"AwsUserArn": context.principal_arn}, separators=(",", ":")))
     return {"pipelineExecutionId": rollback.begin(context.world, pipeline, stage, target, trigger).id}
 
 

@@ -1,4 +1,4 @@
-"""The action types that really run, one module each; adding a provider is adding a module and a line here."""
+"""The action types, one module for each that really runs; adding a provider is adding a module and a line here."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ from deliverkit.sandbox.codepipeline.providers.deploy_s3 import S3Deploy
 from deliverkit.sandbox.codepipeline.providers.lambda_invoke import LambdaInvoke
 from deliverkit.sandbox.codepipeline.providers.provider import Provider
 from deliverkit.sandbox.codepipeline.providers.source_ecr import EcrSource
-from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, ConnectionSource
+from deliverkit.sandbox.codepipeline.providers.source_git import CodeCommitSource, ConnectionSource, GitHubSource
 from deliverkit.sandbox.codepipeline.providers.source_s3 import S3Source
+from deliverkit.sandbox.codepipeline.providers.stack_sets import StackInstancesDeploy, StackSetDeploy
 from deliverkit.sandbox.codepipeline.providers.step_functions import StepFunctionsInvoke
+from deliverkit.sandbox.codepipeline.providers.unexecuted import unexecuted
 
-PROVIDERS: Mapping[ActionType, Provider] = {
-    provider.kind.type: provider
-    for provider in (
-        S3Source(),
-        CodeCommitSource(),
-        ConnectionSource(),
-        EcrSource(),
-        CodeBuild("Build"),
-        CodeBuild("Test"),
-        Commands(),
-        CodeDeployDeploy(),
-        S3Deploy(),
-        CloudFormationDeploy(),
-        EcsDeploy(),
-        EcsBlueGreenDeploy(),
-        StepFunctionsInvoke(),
-        ManualApproval(),
-        LambdaInvoke(),
-    )
-}
+_ALL: tuple[Provider, ...] = (
+    S3Source(),
+    CodeCommitSource(),
+    ConnectionSource(),
+    GitHubSource(),
+    EcrSource(),
+    CodeBuild("Build"),
+    CodeBuild("Test"),
+    Commands(),
+    CodeDeployDeploy(),
+    S3Deploy(),
+    CloudFormationDeploy(),
+    StackSetDeploy(),
+    StackInstancesDeploy(),
+    EcsDeploy(),
+    EcsBlueGreenDeploy(),
+    StepFunctionsInvoke(),
+    ManualApproval(),
+    LambdaInvoke(),
+    *unexecuted(),
+)
+PROVIDERS: Mapping[ActionType, Provider] = {provider.kind.type: provider for provider in _ALL}

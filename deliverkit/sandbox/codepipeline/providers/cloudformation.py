@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from deliverkit.sandbox.codepipeline import artifacts, errors
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
+from deliverkit.sandbox.codepipeline.providers import stacks
 from deliverkit.sandbox.codepipeline.providers.archive import member_of
 from deliverkit.sandbox.codepipeline.providers.parameters import overrides_of, template_configuration
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
@@ -22,13 +23,6 @@ MODES = ("CREATE_UPDATE", "DELETE_ONLY", "REPLACE_ON_FAILURE", "CHANGE_SET_REPLA
 CHANGE_SET_MODES = frozenset({"CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"})
 WITH_TEMPLATE = frozenset({"CREATE_UPDATE", "REPLACE_ON_FAILURE", "CHANGE_SET_REPLACE"})
 WITH_OUTPUTS = frozenset({"CREATE_UPDATE", "REPLACE_ON_FAILURE", "CHANGE_SET_EXECUTE"})
-FAILED = ("FAILED", "ROLLBACK_COMPLETE")
-GONE = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
-NOTHING_TO_DO = "No updates are to be performed"
-
-
-class StackFailedError(Exception):
-    """A stack that did not get where it should; the message tells its status and reason."""
 
 
 class CloudFormationDeploy:
@@ -67,22 +61,22 @@ class CloudFormationDeploy:
 
     def entity_url(self, action: Action, region: str) -> str:
         """The console's page of stacks."""
-        return _console(region)
+        return stacks.console(region)
 
     def start(self, job: Job) -> None:
         """Do what the mode asks for."""
-        client = job.world.moto.client("cloudformation", job.pipeline.account, job.run.region)
+        client = job.world.moto.client("cloudformation", job.account, job.run.region)
         mode, name = job.configuration["ActionMode"], job.configuration["StackName"]
         try:
             _DO[mode](job, client, name)
-            stack = _stack(client, name)
+            stack = stacks.present(client, name)
             outputs = _outputs(stack) if mode in WITH_OUTPUTS else {}
             if stack is not None:
-                job.run.external_id, job.run.external_url = stack["StackId"], _console(job.run.region)
+                job.run.external_id, job.run.external_url = stack["StackId"], stacks.console(job.run.region)
             stored = _store_outputs(job, outputs)
         except (ValueError, ApiError) as error:
             return job.fail("ConfigurationError", str(error))
-        except StackFailedError as error:
+        except stacks.StackFailedError as error:
             return job.fail("JobFailed", str(error))
         except ClientError as error:
             return job.fail("ConfigurationError", error.response["Error"]["Message"])
@@ -93,41 +87,55 @@ class CloudFormationDeploy:
 
 
 def _create_update(job: Job, client: Any, name: str) -> None:
-    if _stack(client, name) is None:
-        client.create_stack(**_request(job))
+    request = _request(job, client)
+    if stacks.present(client, name) is None:
+        client.create_stack(**request)
     else:
-        _unless_nothing_to_do(lambda: client.update_stack(**_request(job)))
-    _require_good(client, name)
+        stacks.unless_nothing_to_do(lambda: client.update_stack(**request))
+    stacks.require_good(client, name)
 
 
 def _replace_on_failure(job: Job, client: Any, name: str) -> None:
-    stack = _stack(client, name)
-    if stack is not None and stack["StackStatus"].endswith(FAILED):
+    stack = stacks.present(client, name)
+    if stack is not None and stack["StackStatus"].endswith(stacks.FAILED):
         client.delete_stack(StackName=name)
     _create_update(job, client, name)
 
 
 def _delete_only(_job: Job, client: Any, name: str) -> None:
     # Deleting a stack that is not there succeeds (action reference, ActionMode).
-    if _stack(client, name) is not None:
+    if stacks.present(client, name) is not None:
         client.delete_stack(StackName=name)
 
 
 def _replace_change_set(job: Job, client: Any, name: str) -> None:
     change_set = job.configuration["ChangeSetName"]
-    kind = "CREATE" if _stack(client, name) is None else "UPDATE"
-    if kind == "UPDATE":
-        present = {each["ChangeSetName"] for each in client.list_change_sets(StackName=name)["Summaries"]}
-        if change_set in present:
-            client.delete_change_set(StackName=name, ChangeSetName=change_set)
-    _unless_nothing_to_do(
-        lambda: client.create_change_set(**_request(job), ChangeSetName=change_set, ChangeSetType=kind)
+    request = _request(job, client)
+    for replaced in stacks.change_sets(client, name, change_set):
+        client.delete_change_set(ChangeSetName=replaced["ChangeSetId"])
+    kind = "UPDATE"
+    if stacks.present(client, name) is None:
+        kind = "CREATE"
+        # What an earlier change set left of a stack that was never made would be there twice.
+        client.delete_stack(StackName=name)
+    stacks.unless_nothing_to_do(
+        lambda: client.create_change_set(**request, ChangeSetName=change_set, ChangeSetType=kind)
     )
 
 
 def _execute_change_set(job: Job, client: Any, name: str) -> None:
-    client.execute_change_set(StackName=name, ChangeSetName=job.configuration["ChangeSetName"])
-    _require_good(client, name)
+    """Execute it; one without changes has nothing to execute, and the stack stays as it is."""
+    change_set = job.configuration["ChangeSetName"]
+    found = stacks.change_sets(client, name, change_set)
+    if not found:
+        raise ValueError(f"ChangeSet [{change_set}] does not exist")
+    newest = found[-1]
+    if newest["Status"] != "FAILED":
+        if newest["ExecutionStatus"] != "AVAILABLE":
+            text = f"ChangeSet [{newest['ChangeSetId']}] cannot be executed in its current execution status of"
+            raise ValueError(f"{text} [{newest['ExecutionStatus']}]")
+        client.execute_change_set(ChangeSetName=newest["ChangeSetId"])
+    stacks.require_good(client, name)
 
 
 _DO: Mapping[str, Callable[[Job, Any, str], None]] = {
@@ -139,25 +147,18 @@ _DO: Mapping[str, Callable[[Job, Any, str], None]] = {
 }
 
 
-def _unless_nothing_to_do(change: Callable[[], Any]) -> None:
-    try:
-        change()
-    except ClientError as error:
-        if NOTHING_TO_DO not in error.response["Error"]["Message"]:
-            raise
-
-
 # --- what CloudFormation is asked, and what it answers ---------------------------------------------
 
 
-def _request(job: Job) -> dict[str, Any]:
+def _request(job: Job, client: Any) -> dict[str, Any]:
     configuration = job.configuration
-    template = member_of(job, configuration["TemplatePath"])
+    template = member_of(job, configuration["TemplatePath"]).decode("utf-8")
+    stacks.require_makeable(client, template)
     settings = template_configuration(job)
     parameters = {**settings.parameters, **overrides_of(job)}
     request: dict[str, Any] = {
         "StackName": configuration["StackName"],
-        "TemplateBody": template.decode("utf-8"),
+        "TemplateBody": template,
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "RoleARN": configuration["RoleArn"],
     }
@@ -166,21 +167,6 @@ def _request(job: Job) -> dict[str, Any]:
     if configuration.get("Capabilities"):
         request["Capabilities"] = [each.strip() for each in configuration["Capabilities"].split(",")]
     return request
-
-
-def _stack(client: Any, name: str) -> Any:
-    try:
-        found = client.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError:
-        return None
-    return None if found["StackStatus"] in GONE else found
-
-
-def _require_good(client: Any, name: str) -> None:
-    stack = _stack(client, name)
-    status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-    if stack is None or status.endswith(FAILED) or "ROLLBACK" in status:
-        raise StackFailedError(f"Stack [{name}] is in {status} state: {(stack or {}).get('StackStatusReason', '')}")
 
 
 def _outputs(stack: Any) -> dict[str, str]:
@@ -195,7 +181,3 @@ def _store_outputs(job: Job, outputs: Mapping[str, str]) -> tuple[Any, ...]:
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(file_name, json.dumps(outputs))
     return (artifacts.store(job, names[0], out.getvalue(), suffix=".zip"),)
-
-
-def _console(region: str) -> str:
-    return f"https://console.aws.amazon.com/cloudformation/home?region={region}#"

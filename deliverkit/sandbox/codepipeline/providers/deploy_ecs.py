@@ -185,4 +185,4 @@ def _register(ecs: Any, definition: Mapping[str, Any]) -> str:
 
 
 def _ecs(job: Job) -> Any:
-    return job.world.moto.client("ecs", job.pipeline.account, job.run.region)
+    return job.world.moto.client("ecs", job.account, job.run.region)

@@ -31,5 +31,9 @@ class LambdaInvoke:
         return f"https://console.aws.amazon.com/lambda/home?region={region}#/functions/{name}"
 
     def start(self, job: Job) -> None:
-        """Invoke the function with the first job."""
+        """Invoke the function with the first job; the action is named by its function and shows its log."""
+        name = job.configuration["FunctionName"]
+        console = f"https://console.aws.amazon.com/cloudwatch/home?region={job.run.region}"
+        job.run.external_id = name
+        job.run.external_url = f"{console}#logStream:group=%252Faws%252Flambda%252F{name}"
         pushed.invoke(job)

@@ -32,6 +32,7 @@ class Kind:
         optional: Configuration keys that may be there; any other is refused.
         inputs: Least and greatest number of input artifacts.
         outputs: Least and greatest number of output artifacts.
+        takes_any_key: True when other configuration keys than these are not refused.
     """
 
     type: ActionType
@@ -39,6 +40,7 @@ class Kind:
     optional: frozenset[str]
     inputs: tuple[int, int]
     outputs: tuple[int, int]
+    takes_any_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,8 @@ class Job:
 
     @property
     def account(self) -> str:
-        """The account that the action works in: that of its role, which may be another one than the pipeline's.
-
-        CodePipeline user guide, "Create a pipeline that uses resources from another AWS account".
-        """
-        parts = self.run.action.role_arn.split(":")
-        return parts[4] if len(parts) == 6 and parts[4] else self.pipeline.account
+        """The account that the action works in."""
+        return self.run.action.account(self.pipeline.account)
 
     def after(self, delay: timedelta, step: Callable[[], None]) -> None:
         """Take the step after a virtual delay, unless the attempt has ended by then.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from deliverkit.sandbox.codepipeline import artifacts
@@ -41,7 +43,7 @@ class EcrSource:
         name, tag = job.configuration["RepositoryName"], job.configuration.get("ImageTag") or LATEST
         named = {each.type: each.value for each in job.execution.overrides if each.action == job.run.action.name}
         wanted = {"imageDigest": named[DIGEST]} if DIGEST in named else {"imageTag": tag}
-        client = job.world.moto.client("ecr", job.pipeline.account, job.run.region)
+        client = job.world.moto.client("ecr", job.account, job.run.region)
         try:
             repository = client.describe_repositories(repositoryNames=[name])["repositories"][0]
             image = client.describe_images(repositoryName=name, imageIds=[wanted])["imageDetails"][0]
@@ -49,7 +51,8 @@ class EcrSource:
             return job.fail("ConfigurationError", error.response["Error"]["Message"])
         variables = _variables(name, tag, repository, image)
         try:
-            artifact = artifacts.store(job, job.run.action.outputs[0], _detail(variables), suffix=".zip")
+            detail = _archived(_detail(variables, image))
+            artifact = artifacts.store(job, job.run.action.outputs[0], detail, suffix=".zip")
         except ApiError as error:
             return job.fail("ConfigurationError", artifacts.unusable(job, error))
         return self._succeed(job, variables, artifact)
@@ -73,8 +76,23 @@ def _variables(name: str, tag: str, repository: Any, image: Any) -> dict[str, st
     }
 
 
-def _detail(variables: dict[str, str]) -> bytes:
+def _detail(variables: Mapping[str, str], image: Any) -> dict[str, Any]:
+    """What imageDetail.json says (user guide, image definitions file reference)."""
+    pushed = image.get("imagePushedAt")
+    return {
+        "ImageSizeInBytes": str(image.get("imageSizeInBytes", 0)),
+        "ImageDigest": variables["ImageDigest"],
+        "Version": "1.0",
+        "ImagePushedAt": f"{pushed.astimezone(UTC):%a %b %d %H:%M:%S UTC %Y}" if pushed else "",
+        "RegistryId": variables["RegistryId"],
+        "RepositoryName": variables["RepositoryName"],
+        "ImageURI": variables["ImageURI"],
+        "ImageTags": list(image.get("imageTags", [])),
+    }
+
+
+def _archived(detail: Mapping[str, Any]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("imageDetail.json", json.dumps(variables))
+        archive.writestr("imageDetail.json", json.dumps(detail))
     return out.getvalue()

@@ -1,7 +1,8 @@
-"""Source/AWS/CodeCommit and Source/AWS/CodeStarSourceConnection on local git repositories (their action references)."""
+"""The sources that are git repositories: CodeCommit, connections, GitHub (user guide, their action references)."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from deliverkit.sandbox.codepipeline import artifacts
@@ -14,12 +15,16 @@ from deliverkit.sandbox.repositories import git
 from deliverkit.sandbox.repositories.git import Commit, GitError
 
 COMMIT = "COMMIT_ID"
+BRANCH = "BRANCH_NAME"
+"""Beside a commit, the branch that it was pushed to; not of the API."""
 
 
 class GitSource:
     """What both kinds do: archive the commit that the branch stands at, or that the start named."""
 
     kind: Kind
+    branch_key = "BranchName"
+    """The configuration key that names the branch."""
 
     def check(self, action: Action, region: str) -> None:
         """Everything about it is in the kind; whether the repository exists shows when it runs."""
@@ -36,24 +41,32 @@ class GitSource:
         """
         raise NotImplementedError
 
-    def about(self, action: Action) -> dict[str, str]:
-        """The output variables that the commit does not tell."""
+    def about(self, action: Action, commit: Commit) -> dict[str, str]:
+        """The output variables that only this kind has."""
         raise NotImplementedError
+
+    def commit_url(self, action: Action, region: str, commit: Commit) -> str:
+        """The page about a commit."""
+        return self.entity_url(action, region)
+
+    def summary(self, commit: Commit) -> str:
+        """One line about a commit."""
+        return commit.message.splitlines()[0] if commit.message else ""
 
     def newest(self, world: World, account: str, region: str, action: Action) -> str | None:
         """The commit that the branch stands at now; None when there is nothing to read."""
         try:
-            head = git.head_of(self.place(world, account, region, action), action.configuration["BranchName"])
+            head = git.head_of(self.place(world, account, region, action), action.configuration[self.branch_key])
         except ApiError:
             return None
         return head.id if head else None
 
     def start(self, job: Job) -> None:
         """Read the commit."""
-        action, branch = job.run.action, job.configuration["BranchName"]
-        named = {each.type: each.value for each in job.execution.overrides if each.action == action.name}
+        action, named = job.run.action, _named(job)
+        branch = job.configuration[self.branch_key]
         try:
-            place = self.place(job.world, job.pipeline.account, job.run.region, action)
+            place = self.place(job.world, job.account, job.run.region, action)
             commit = git.commit_of(place, named[COMMIT]) if COMMIT in named else git.head_of(place, branch)
             if commit is None:
                 return job.fail("ConfigurationError", f"The branch {branch} does not exist in {_name(action)}.")
@@ -68,18 +81,16 @@ class GitSource:
     def _succeed(self, job: Job, commit: Commit, artifact: Artifact) -> None:
         action = job.run.action
         job.run.external_id = commit.id
-        job.run.external_url = self.entity_url(action, job.run.region)
-        summary = commit.message.splitlines()[0] if commit.message else ""
-        revision = Revision(action.name, artifact.name, commit.id, summary, job.run.external_url, job.world.clock.now())
+        job.run.external_url = self.commit_url(action, job.run.region, commit)
+        summary, now = self.summary(commit), job.world.clock.now()
+        revision = Revision(action.name, artifact.name, commit.id, summary, job.run.external_url, now)
         variables = {
             "CommitId": commit.id,
             "CommitMessage": commit.message,
             "AuthorDate": commit.author_date,
-            "BranchName": job.configuration["BranchName"],
-            **self.about(action),
+            "BranchName": _named(job).get(BRANCH, job.configuration[self.branch_key]),
+            **self.about(action, commit),
         }
-        if action.type.provider == "CodeCommit":
-            variables["CommitterDate"] = commit.committer_date
         job.succeed(Outcome(summary=summary, variables=variables, revision=revision, artifacts=(artifact,)))
 
 
@@ -110,12 +121,37 @@ class CodeCommitSource(GitSource):
         git.make_bare(path)
         return path
 
-    def about(self, action: Action) -> dict[str, str]:
-        """The repository's name."""
-        return {"RepositoryName": action.configuration["RepositoryName"]}
+    def about(self, action: Action, commit: Commit) -> dict[str, str]:
+        """The repository's name, and when the commit was made."""
+        return {
+            "RepositoryName": action.configuration["RepositoryName"],
+            "CommitterDate": commit.committer_date,
+        }
 
 
-class ConnectionSource(GitSource):
+class HostedSource(GitSource):
+    """A repository that a host outside AWS keeps: here, a directory of the sandbox."""
+
+    def full_name(self, action: Action) -> str:
+        """`owner/repository`."""
+        raise NotImplementedError
+
+    def place(self, world: World, account: str, region: str, action: Action) -> Path:
+        """The directory `connections/<full name>`, with or without `.git`.
+
+        Raises:
+            ApiError: `ResourceNotFoundException`, naming the directory that is missing.
+        """
+        base = (world.state_dir / "connections").resolve()
+        path = base / self.full_name(action)
+        for found in (path, path.with_name(f"{path.name}.git")):
+            if found.is_dir() and ".." not in found.relative_to(base).parts:
+                return found
+        text = f"No repository {self.full_name(action)}: put it, or a link to it, at {path}"
+        raise ApiError("ResourceNotFoundException", text)
+
+
+class ConnectionSource(HostedSource):
     """A repository behind a connection."""
 
     kind = Kind(
@@ -126,21 +162,23 @@ class ConnectionSource(GitSource):
         outputs=(1, 1),
     )
 
-    def place(self, world: World, account: str, region: str, action: Action) -> Path:
-        """The directory `connections/<FullRepositoryId>`, with or without `.git`.
+    def entity_url(self, action: Action, region: str) -> str:
+        """The page that leads to the branch at its host, as seen on AWS."""
+        return f"{_redirect(action, region, 'BRANCH')}&Branch={action.configuration['BranchName']}"
 
-        Raises:
-            ApiError: `ResourceNotFoundException`, naming the directory that is missing.
-        """
-        base = (world.state_dir / "connections").resolve()
-        path = base / action.configuration["FullRepositoryId"]
-        for found in (path, path.with_name(f"{path.name}.git")):
-            if found.is_dir() and ".." not in found.relative_to(base).parts:
-                return found
-        text = f"No repository {action.configuration['FullRepositoryId']}: put it, or a link to it, at {path}"
-        raise ApiError("ResourceNotFoundException", text)
+    def commit_url(self, action: Action, region: str, commit: Commit) -> str:
+        """The page that leads to the commit at its host, as seen on AWS."""
+        return f"{_redirect(action, region, 'COMMIT')}&Commit={commit.id}"
 
-    def about(self, action: Action) -> dict[str, str]:
+    def summary(self, commit: Commit) -> str:
+        """JSON, as seen on AWS; which host stands behind a connection nobody knows here, so it is always GitHub."""
+        return json.dumps({"ProviderType": "GitHub", "CommitMessage": commit.message}, separators=(",", ":"))
+
+    def full_name(self, action: Action) -> str:
+        """As configured."""
+        return action.configuration["FullRepositoryId"]
+
+    def about(self, action: Action, commit: Commit) -> dict[str, str]:
         """Connection and repository."""
         configuration = action.configuration
         return {
@@ -149,6 +187,51 @@ class ConnectionSource(GitSource):
         }
 
 
+def _redirect(action: Action, region: str, kind: str) -> str:
+    settings = f"https://{region}.console.aws.amazon.com/codesuite/settings/connections/redirect"
+    configuration = action.configuration
+    arn, repository = configuration["ConnectionArn"], configuration["FullRepositoryId"]
+    return f"{settings}?connectionArn={arn}&referenceType={kind}&FullRepositoryId={repository}"
+
+
+class GitHubSource(HostedSource):
+    """A repository of GitHub, read with a token (version 1 of the action)."""
+
+    kind = Kind(
+        type=ActionType("Source", "ThirdParty", "GitHub", "1"),
+        required=frozenset({"Owner", "Repo", "Branch", "OAuthToken"}),
+        optional=frozenset({"PollForSourceChanges"}),
+        inputs=(0, 0),
+        outputs=(1, 1),
+    )
+    branch_key = "Branch"
+
+    def entity_url(self, action: Action, region: str) -> str:
+        """GitHub's page of the branch."""
+        return f"https://github.com/{self.full_name(action)}/tree/{action.configuration['Branch']}"
+
+    def full_name(self, action: Action) -> str:
+        """Owner and repository."""
+        return f"{action.configuration['Owner']}/{action.configuration['Repo']}"
+
+    def commit_url(self, action: Action, region: str, commit: Commit) -> str:
+        """GitHub's page of the commit."""
+        return f"https://github.com/{self.full_name(action)}/commit/{commit.id}"
+
+    def about(self, action: Action, commit: Commit) -> dict[str, str]:
+        """The repository's name, and the commit's page and date."""
+        return {
+            "RepositoryName": action.configuration["Repo"],
+            "CommitUrl": self.commit_url(action, "", commit),
+            "CommitterDate": commit.committer_date,
+        }
+
+
+def _named(job: Job) -> dict[str, str]:
+    """The revision that the start named, by its type."""
+    return {each.type: each.value for each in job.execution.overrides if each.action == job.run.action.name}
+
+
 def _name(action: Action) -> str:
     configuration = action.configuration
-    return configuration.get("RepositoryName") or configuration.get("FullRepositoryId", "")
+    return next(configuration[key] for key in ("RepositoryName", "FullRepositoryId", "Repo") if key in configuration)

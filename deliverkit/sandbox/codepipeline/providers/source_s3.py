@@ -31,7 +31,7 @@ class S3Source:
 
     def entity_url(self, action: Action, region: str) -> str:
         """The console's page of the bucket."""
-        return console_url(region)
+        return f"https://console.aws.amazon.com/s3/home?region={region}#"
 
     def start(self, job: Job) -> None:
         """Read the object."""
@@ -39,30 +39,26 @@ class S3Source:
         named = {each.type: each.value for each in job.execution.overrides if each.action == job.run.action.name}
         key = named.get(KEY, key)
         try:
-            if not job.world.moto.bucket_is_versioned(job.pipeline.account, bucket):
+            if not job.world.moto.bucket_is_versioned(job.account, bucket):
                 text = (
                     f"The Amazon S3 bucket {bucket} is not versioned. Enable versioning on the bucket, and try again."
                 )
                 return job.fail("ConfigurationError", text)
-            found = job.world.moto.read_object(job.pipeline.account, bucket, key, named.get(VERSION))
+            found = job.world.moto.read_object(job.account, bucket, key, named.get(VERSION))
         except ApiError as error:
             return job.fail("ConfigurationError", _unreadable(error, bucket, key))
         version = found.version_id or ""
-        job.run.external_id, job.run.external_url = version, console_url(job.run.region)
+        # No page of the version, as seen on AWS.
+        job.run.external_id = version
         name = job.run.action.outputs[0]
         summary = found.metadata.get(SUMMARY_METADATA, f"Amazon S3 version id: {version}")
-        revision = Revision(job.run.action.name, name, version, summary, job.run.external_url, job.world.clock.now())
-        variables = {"ETag": found.e_tag, "VersionId": version}
+        revision = Revision(job.run.action.name, name, version, summary, "", job.world.clock.now())
+        variables = {"BucketName": bucket, "ETag": found.e_tag, "ObjectKey": key, "VersionId": version}
         try:
             artifact = artifacts.store(job, name, found.body, suffix=".zip" if key.endswith(".zip") else "")
         except ApiError as error:
             return job.fail("ConfigurationError", artifacts.unusable(job, error))
         return job.succeed(Outcome(summary=summary, variables=variables, revision=revision, artifacts=(artifact,)))
-
-
-def polls(action: Action) -> bool:
-    """True when the source looks for new versions by itself: the default, switched off by PollForSourceChanges."""
-    return action.type.provider == "S3" and action.configuration.get("PollForSourceChanges", "true").lower() != "false"
 
 
 def allows_key_override(action: Action) -> bool:
@@ -79,11 +75,6 @@ def newest_version(world: World, account: str, action: Action) -> str | None:
         return world.moto.read_object(account, bucket, key).version_id
     except ApiError:
         return None
-
-
-def console_url(region: str) -> str:
-    """The console's S3 page."""
-    return f"https://console.aws.amazon.com/s3/home?region={region}#"
 
 
 def _unreadable(error: ApiError, bucket: str, key: str) -> str:
