@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from deliverkit.sandbox.moto_policies import offer_aws_policies
+
 
 def repair() -> None:
     """Mend moto; repeating it changes nothing."""
     _take_projects_of_pipelines()
     _run_state_machines()
+    offer_aws_policies()
 
 
 def _take_projects_of_pipelines() -> None:
