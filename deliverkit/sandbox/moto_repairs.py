@@ -12,6 +12,7 @@ def repair() -> None:
     _take_projects_of_pipelines()
     _run_state_machines()
     offer_aws_policies()
+    _name_root()
 
 
 def _take_projects_of_pipelines() -> None:
@@ -37,3 +38,23 @@ def _run_state_machines() -> None:
     from moto.core.config import default_user_config  # noqa: PLC0415
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+
+def _name_root() -> None:
+    """Whoever signs with a key that nobody made is the account's root, as for the sandbox's own key.
+
+    moto calls them `arn:aws:sts::ACCOUNT:user/moto`, an ARN that AWS does not have.
+    """
+    from moto.sts.models import STSBackend  # noqa: PLC0415
+
+    original: Any = STSBackend.get_caller_identity
+    if hasattr(original, "is_mended"):
+        return
+
+    def mended(backend: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+        found: tuple[str, str, str] = original(backend, access_key_id, region)
+        is_known = not found[1].endswith(":user/moto")
+        return found if is_known else (found[2], f"arn:aws:iam::{found[2]}:root", found[2])
+
+    mended.is_mended = True  # type: ignore[attr-defined]
+    STSBackend.get_caller_identity = mended
