@@ -13,6 +13,7 @@ def repair() -> None:
     _run_state_machines()
     offer_aws_policies()
     _name_root()
+    _leave_denials_to_the_guard()
 
 
 def _take_projects_of_pipelines() -> None:
@@ -58,3 +59,25 @@ def _name_root() -> None:
 
     mended.is_mended = True  # type: ignore[attr-defined]
     STSBackend.get_caller_identity = mended
+
+
+def _leave_denials_to_the_guard() -> None:
+    """A bucket policy's `Deny` strikes whom it means, under its conditions, where policies are enforced.
+
+    moto refuses everybody for any such statement: the usual policy of an artifact bucket, which denies unencrypted
+    uploads and insecure connections, would shut the bucket for good.
+    """
+    from moto.iam.access_control import PermissionResult  # noqa: PLC0415
+    from moto.s3.models import FakeBucket  # noqa: PLC0415
+
+    original: Any = FakeBucket.get_permission
+    if hasattr(original, "is_mended"):
+        return
+
+    def mended(bucket: Any, action: str, resource: str) -> Any:
+        found = original(bucket, action, resource)
+        return PermissionResult.NEUTRAL if found == PermissionResult.DENIED else found
+
+    mended.is_mended = True  # type: ignore[attr-defined]
+    bucket: Any = FakeBucket
+    bucket.get_permission = mended
