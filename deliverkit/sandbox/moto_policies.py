@@ -10,9 +10,9 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
+_PREFIX = "arn:aws:iam::aws:policy/"
 _TAKE_AN_ARN = ("attach_role_policy", "attach_user_policy", "attach_group_policy", "get_policy")
 
 
@@ -34,26 +34,26 @@ def offer_aws_policies() -> None:
 
 def managed_policy(iam: Any, arn: str) -> Any:
     """A managed policy of an account or of AWS; None when there is no such policy."""
-    if arn not in iam.managed_policies and arn in _aws_policies():
-        iam.managed_policies[arn] = _made(iam, arn)
-        iam.aws_managed_policies.append(iam.managed_policies[arn])
+    if arn not in iam.managed_policies and arn.startswith(_PREFIX):
+        data = _aws_policies().get(arn)
+        if data is not None:
+            iam.managed_policies[arn] = _made(iam, arn, data)
+            iam.aws_managed_policies.append(iam.managed_policies[arn])
     return iam.managed_policies.get(arn)
 
 
-@cache
-def _aws_policies() -> Mapping[str, tuple[str, Mapping[str, Any]]]:
-    """Name and data of each policy of AWS, by ARN."""
+def _aws_policies() -> Mapping[str, Mapping[str, Any]]:
+    """Data of each policy of AWS, by ARN: read anew each time, for 5 MB of text make many more in memory."""
     from moto.iam.aws_managed_policies import aws_managed_policies_data  # noqa: PLC0415
 
     found = json.loads(aws_managed_policies_data)
-    return {f"arn:aws:iam::aws:policy{data['Path']}{name}": (name, data) for name, data in found.items()}
+    return {f"{_PREFIX[:-1]}{data['Path']}{name}": data for name, data in found.items()}
 
 
-def _made(iam: Any, arn: str) -> Any:
+def _made(iam: Any, arn: str, data: Mapping[str, Any]) -> Any:
     from moto.iam.models import AWSManagedPolicy  # noqa: PLC0415
 
-    name, data = _aws_policies()[arn]
-    policy = AWSManagedPolicy.from_data(name, iam.account_id, iam.region_name, dict(data))
+    policy = AWSManagedPolicy.from_data(arn.rpartition("/")[2], iam.account_id, iam.region_name, dict(data))
     # On AWS the id is the same in every account.
     policy.id = f"ANPA{hashlib.sha256(arn.encode()).hexdigest()[:17].upper()}"
     return policy
@@ -71,7 +71,9 @@ def _with_all_policies(original: Callable[..., Any]) -> Callable[..., Any]:
     def mended(iam: Any, *rest: Any, **named: Any) -> Any:
         whole = copy.copy(iam)
         own = dict(iam.managed_policies)
-        whole.managed_policies = own | {arn: _made(iam, arn) for arn in _aws_policies() if arn not in own}
+        whole.managed_policies = own | {
+            arn: _made(iam, arn, data) for arn, data in _aws_policies().items() if arn not in own
+        }
         return original(whole, *rest, **named)
 
     return mended

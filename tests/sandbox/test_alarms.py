@@ -130,6 +130,15 @@ NOON = 1_571_400_000
                 " [NonBreaching]."
             ),
         ),
+        (
+            Rule("GreaterThanThreshold", 0.0, 3, 2, Missing.BREACHING, is_counting=True),
+            State.ALARM,
+            [0.0],
+            (
+                "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as"
+                " [Breaching]."
+            ),
+        ),
         (rule("missing"), State.INSUFFICIENT_DATA, [], "Insufficient Data: 3 datapoints were unknown."),
     ],
 )

@@ -37,6 +37,12 @@ def reason_for(rule: Rule, state: State, points: Sequence[Point]) -> str:
     if not points:
         return f"Threshold Crossed: no datapoints were received for {_counted(periods, 'period')}{_filled(rule, 0)}."
     told = _told(rule, state, points)
+    if not told and _filled(rule, len(points)):
+        received = (
+            f"{_counted(len(points), 'datapoint')} {_were(len(points))} received for {_counted(periods, 'period')}"
+        )
+        return f"Threshold Crossed: {received}{_filled(rule, len(points))}."
+    told = told or list(reversed(points))
     if rule.is_counting:
         compared = f"{len(told)} out of the last {_compared(rule, periods, told)}"
         return f"Threshold Crossed: {compared}{_least(rule, state)}."
@@ -44,9 +50,8 @@ def reason_for(rule: Rule, state: State, points: Sequence[Point]) -> str:
 
 
 def _told(rule: Rule, state: State, points: Sequence[Point]) -> list[Point]:
-    """The datapoints that speak for the state, the newest first; all of them if none does."""
-    fitting = [point for point in points if rule.is_breaching(point[1]) == (state is State.ALARM)]
-    return list(reversed(fitting or list(points)))
+    """The datapoints that speak for the state, the newest first."""
+    return [point for point in reversed(points) if rule.is_breaching(point[1]) == (state is State.ALARM)]
 
 
 def _compared(rule: Rule, count: int, told: Sequence[Point]) -> str:
