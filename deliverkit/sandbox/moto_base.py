@@ -177,6 +177,14 @@ class MotoBase:
         backend = self._backend("s3", account, "global")
         return bool(self._require_bucket(backend, bucket).is_versioned)
 
+    def bucket_policy(self, bucket: str) -> tuple[str, str] | None:
+        """Owner's account id and policy text, empty without one; None when there is no such bucket."""
+        from moto.s3.models import s3_backends  # noqa: PLC0415
+
+        _, account = s3_backends.bucket_accounts.get(bucket, ("", ""))
+        found = self._backend("s3", account, "global").buckets.get(bucket) if account else None
+        return None if found is None else (account, found.policy.decode() if found.policy else "")
+
     def _require_object(self, account: str, bucket: str, key: str, version_id: str | None) -> Any:
         backend = self._backend("s3", account, "global")
         self._require_bucket(backend, bucket)

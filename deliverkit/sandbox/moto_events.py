@@ -26,6 +26,7 @@ class RuleOfBus:
         is_enabled: False when it was disabled.
         pattern: What events must be like; empty for a schedule.
         targets: As PutTargets has them.
+        schedule: `rate(...)` or `cron(...)`; empty for a rule that waits for events.
     """
 
     account: str
@@ -34,6 +35,7 @@ class RuleOfBus:
     is_enabled: bool
     pattern: Mapping[str, Any]
     targets: Sequence[Mapping[str, Any]]
+    schedule: str = ""
 
 
 def redirect_rules(receive: Receive) -> None:
@@ -63,10 +65,25 @@ def rules_of(account: str, region: str, bus: str) -> list[RuleOfBus]:
     return [rule for rule in rules if not any(_is_archive(target["Arn"]) for target in rule.targets)]
 
 
+def scheduled_rules() -> list[RuleOfBus]:
+    """Every rule of every account and region that runs on a schedule."""
+    from moto.backends import get_backend  # noqa: PLC0415
+
+    return [
+        _rule(rule)
+        for regional in list(get_backend("events").values())
+        for backend in list(regional.values())
+        for bus in list(backend.event_buses.values())
+        for rule in list(bus.rules.values())
+        if rule.scheduled_expression
+    ]
+
+
 def _rule(rule: Any) -> RuleOfBus:
     is_enabled = str(rule.state).startswith("ENABLED")
     pattern, targets = rule.event_pattern.get_pattern(), tuple(dict(target) for target in rule.targets)
-    return RuleOfBus(rule.account_id, rule.region_name, rule.arn, is_enabled, pattern, targets)
+    schedule = str(rule.scheduled_expression or "")
+    return RuleOfBus(rule.account_id, rule.region_name, rule.arn, is_enabled, pattern, targets, schedule)
 
 
 def _is_archive(arn: str) -> bool:

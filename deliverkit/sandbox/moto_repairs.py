@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deliverkit.sandbox.moto_scaling import hold_terminations
+from deliverkit.sandbox.moto_policies import offer_aws_policies
 
 
 def repair() -> None:
@@ -13,6 +14,9 @@ def repair() -> None:
     _run_state_machines()
     hold_terminations()
     _give_change_sets_outputs()
+    offer_aws_policies()
+    _name_root()
+    _leave_denials_to_the_guard()
 
 
 def _take_projects_of_pipelines() -> None:
@@ -56,3 +60,45 @@ def _give_change_sets_outputs() -> None:
 
     mended.is_mended = True  # type: ignore[attr-defined]
     ChangeSet.apply = mended
+
+
+def _name_root() -> None:
+    """Whoever signs with a key that nobody made is the account's root, as for the sandbox's own key.
+
+    moto calls them `arn:aws:sts::ACCOUNT:user/moto`, an ARN that AWS does not have.
+    """
+    from moto.sts.models import STSBackend  # noqa: PLC0415
+
+    original: Any = STSBackend.get_caller_identity
+    if hasattr(original, "is_mended"):
+        return
+
+    def mended(backend: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+        found: tuple[str, str, str] = original(backend, access_key_id, region)
+        is_known = not found[1].endswith(":user/moto")
+        return found if is_known else (found[2], f"arn:aws:iam::{found[2]}:root", found[2])
+
+    mended.is_mended = True  # type: ignore[attr-defined]
+    STSBackend.get_caller_identity = mended
+
+
+def _leave_denials_to_the_guard() -> None:
+    """A bucket policy's `Deny` strikes whom it means, under its conditions, where policies are enforced.
+
+    moto refuses everybody for any such statement: the usual policy of an artifact bucket, which denies unencrypted
+    uploads and insecure connections, would shut the bucket for good.
+    """
+    from moto.iam.access_control import PermissionResult  # noqa: PLC0415
+    from moto.s3.models import FakeBucket  # noqa: PLC0415
+
+    original: Any = FakeBucket.get_permission
+    if hasattr(original, "is_mended"):
+        return
+
+    def mended(bucket: Any, action: str, resource: str) -> Any:
+        found = original(bucket, action, resource)
+        return PermissionResult.NEUTRAL if found == PermissionResult.DENIED else found
+
+    mended.is_mended = True  # type: ignore[attr-defined]
+    bucket: Any = FakeBucket
+    bucket.get_permission = mended

@@ -19,6 +19,7 @@ from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
 from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
 from deliverkit.sandbox.events import install as install_events
+from deliverkit.sandbox.events.schedules import Scheduler
 from deliverkit.sandbox.faults import Weather
 from deliverkit.sandbox.front import CredentialScope, Environ, Front
 from deliverkit.sandbox.functions import install as install_functions
@@ -62,6 +63,7 @@ class Sandbox:
         follow_clock(self.world.clock)
         self._alarms = install_alarms(self.world)
         self._balancing = install_balancing(self.world)
+        self._schedules = Scheduler(self.world)
         self._engines: list[Engine] = [
             install_functions(self.world),
             install_codedeploy(self.world),
@@ -71,6 +73,7 @@ class Sandbox:
             self._alarms,
             install_events(self.world),
             self._balancing,
+            self._schedules,
         ]
         install_trail(self.world)
         self.control = install_control(self.world)
@@ -149,6 +152,8 @@ class Sandbox:
             self._alarms.look()
         if scope.service in {"elasticloadbalancing", "cloudformation"}:
             self._balancing.look()
+        if scope.service in {"events", "cloudformation"}:
+            self._schedules.look()
 
     def _status(self, _params: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}

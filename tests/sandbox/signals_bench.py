@@ -16,13 +16,18 @@ DEADLINE = 15.0
 T = TypeVar("T")
 
 
-def client(sandbox: Sandbox, service: str, region: str = "us-east-1") -> Any:
+Keys = tuple[str, str, str | None]
+"""Access key, secret and session token."""
+
+
+def client(sandbox: Sandbox, service: str, region: str = "us-east-1", keys: Keys = ("test", "test", None)) -> Any:
     return boto3.client(
         service,
         endpoint_url=sandbox.endpoint,
         region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=keys[0],
+        aws_secret_access_key=keys[1],
+        aws_session_token=keys[2],
         config=Config(retries={"total_max_attempts": 1}),
     )
 

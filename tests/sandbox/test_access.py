@@ -307,6 +307,125 @@ def test_a_boundary_limits_a_role(sandbox: Sandbox) -> None:
     refused(client(sandbox, "codedeploy", session).list_applications)
 
 
+ARTIFACTS = [
+    {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::artifacts/*",
+        "Condition": {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+    },
+    {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": "arn:aws:s3:::artifacts/*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    },
+]
+"""The policy that CodePipeline's console gives an artifact bucket (user guide, "Configure server-side encryption")."""
+
+
+def test_a_bucket_policy_denies_whom_and_what_it_means(sandbox: Sandbox) -> None:
+    s3 = root(sandbox, "s3")
+    s3.create_bucket(Bucket="artifacts")
+    s3.put_bucket_policy(Bucket="artifacts", Policy=document(*ARTIFACTS))
+    s3.put_object(Bucket="artifacts", Key="by-root", Body=b"a")
+    own = client(sandbox, "s3", user(sandbox, allow("s3:*")))
+    code, message = refused(own.put_object, Bucket="artifacts", Key="plain", Body=b"a")
+    assert (code, message.endswith("with an explicit deny in a resource-based policy")) == ("AccessDenied", True)
+    own.put_object(Bucket="artifacts", Key="secret", Body=b"a", ServerSideEncryption="aws:kms")
+    assert own.get_object(Bucket="artifacts", Key="secret")["Body"].read() == b"a"
+
+
+def test_a_bucket_policy_allows_whom_it_names(sandbox: Sandbox) -> None:
+    s3 = root(sandbox, "s3")
+    s3.create_bucket(Bucket="shared")
+    s3.put_object(Bucket="shared", Key="a", Body=b"a")
+    named = user(sandbox, name="named")
+    principal = {"AWS": f"arn:aws:iam::{ACCOUNT}:user/named"}
+    s3.put_bucket_policy(
+        Bucket="shared", Policy=document(allow("s3:GetObject", "arn:aws:s3:::shared/*", Principal=principal))
+    )
+    assert client(sandbox, "s3", named).get_object(Bucket="shared", Key="a")["Body"].read() == b"a"
+    assert refused(client(sandbox, "s3", named).list_objects_v2, Bucket="shared")[0] == "AccessDenied"
+    assert refused(client(sandbox, "s3", user(sandbox)).get_object, Bucket="shared", Key="a")[0] == "AccessDenied"
+
+
+def test_a_bucket_of_another_account_needs_both_policies(sandbox: Sandbox) -> None:
+    away = "210987654321"
+    enforce(sandbox, is_enforced=False)
+    there = assume(sandbox, user(sandbox), f"arn:aws:iam::{away}:role/anything")
+    client(sandbox, "s3", there).create_bucket(Bucket="away")
+    client(sandbox, "s3", there).put_object(Bucket="away", Key="a", Body=b"a")
+    enforce(sandbox, is_enforced=True)
+    with_own, without = (client(sandbox, "s3", user(sandbox, *own)) for own in ([allow("s3:*")], []))
+    assert "no resource-based policy allows" in refused(with_own.get_object, Bucket="away", Key="a")[1]
+    enforce(sandbox, is_enforced=False)
+    opened = allow("s3:GetObject", "arn:aws:s3:::away/*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
+    client(sandbox, "s3", there).put_bucket_policy(Bucket="away", Policy=document(opened))
+    enforce(sandbox, is_enforced=True)
+    assert with_own.get_object(Bucket="away", Key="a")["Body"].read() == b"a"
+    assert "no identity-based policy allows" in refused(without.get_object, Bucket="away", Key="a")[1]
+
+
+def test_aws_managed_policies_count(sandbox: Sandbox) -> None:
+    iam, aws = root(sandbox, "iam"), "arn:aws:iam::aws:policy"
+    keys = user(sandbox, name="managed")
+    refused(client(sandbox, "codedeploy", keys).list_applications)
+    iam.attach_user_policy(UserName="managed", PolicyArn=f"{aws}/ReadOnlyAccess")
+    assert "shop" in client(sandbox, "codedeploy", keys).list_applications()["applications"]
+    assert refused(client(sandbox, "s3", keys).create_bucket, Bucket="not-mine")[0] == "AccessDenied"
+    iam.attach_user_policy(UserName="managed", PolicyArn=f"{aws}/AmazonS3FullAccess")
+    client(sandbox, "s3", keys).create_bucket(Bucket="mine")
+    arn = role(sandbox, {"AWS": ACCOUNT}, allow("*"))
+    iam.put_role_permissions_boundary(RoleName=arn.rpartition("/")[2], PermissionsBoundary=f"{aws}/PowerUserAccess")
+    session = assume(sandbox, user(sandbox, allow("sts:AssumeRole")), arn)
+    client(sandbox, "codedeploy", session).list_applications()
+    refused(client(sandbox, "iam", session).create_user, UserName="more")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["AdministratorAccess", "AWSCodeDeployRoleForECS", "service-role/AWSCodeDeployRole", "AWSCodePipeline_FullAccess"],
+)
+def test_an_aws_managed_policy_is_attached_and_read(sandbox: Sandbox, policy: str) -> None:
+    iam, arn = root(sandbox, "iam"), f"arn:aws:iam::aws:policy/{policy}"
+    name = role(sandbox, {"Service": "codedeploy.amazonaws.com"}).rpartition("/")[2]
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    (attached,) = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    assert attached == {"PolicyName": policy.rpartition("/")[2], "PolicyArn": arn}
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    shown = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    assert shown["Document"]["Statement"]
+    iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+
+
+def test_aws_managed_policies_are_listed_and_others_are_none(sandbox: Sandbox) -> None:
+    iam = root(sandbox, "iam")
+    pages = iam.get_paginator("list_policies").paginate(Scope="AWS", PaginationConfig={"PageSize": 1000})
+    arns = [policy["Arn"] for page in pages for policy in page["Policies"]]
+    assert "arn:aws:iam::aws:policy/AdministratorAccess" in arns
+    assert len(arns) == len(set(arns)) > 1000
+    unknown = "arn:aws:iam::aws:policy/NobodyHasThis"
+    name = role(sandbox, {"AWS": ACCOUNT}).rpartition("/")[2]
+    assert refused(iam.attach_role_policy, RoleName=name, PolicyArn=unknown)[0] == "NoSuchEntity"
+
+
+def test_a_declared_role_has_its_managed_policies(sandbox: Sandbox) -> None:
+    iam, arn = root(sandbox, "iam"), "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRole"
+    trust = json.loads(document({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}))
+    properties = {"RoleName": "declared", "AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [arn]}
+    template = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}}
+    cloudformation = root(sandbox, "cloudformation")
+    cloudformation.create_stack(StackName="roles", TemplateBody=json.dumps(template))
+    (attached,) = iam.list_attached_role_policies(RoleName="declared")["AttachedPolicies"]
+    assert attached["PolicyArn"] == arn
+    cloudformation.delete_stack(StackName="roles")
+    assert refused(iam.get_role, RoleName="declared")[0] == "NoSuchEntity"
+
+
 # --- laws of the decision --------------------------------------------------------------------------
 
 

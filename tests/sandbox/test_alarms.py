@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from signals_bench import Inbox, until
 
 from deliverkit.sandbox.alarms.evaluation import Missing, Rule, State, evaluate
+from deliverkit.sandbox.alarms.reasons import reason_for
 from deliverkit.sandbox.server import Sandbox
 
 X, O, _ = 5.0, 0.0, None  # noqa: E741  (the guide writes them so)
@@ -49,7 +50,7 @@ def test_three_of_three_follows_the_guides_table(
     for treatment, state in expected.items():
         for present in State:
             wanted = present if state == "retain" else State(state)
-            assert evaluate(rule(treatment), points, present)[0] is wanted, (treatment, present)
+            assert evaluate(rule(treatment), points, present) is wanted, (treatment, present)
 
 
 @pytest.mark.parametrize(
@@ -69,17 +70,81 @@ def test_two_of_three_follows_the_guides_table(
     for treatment, state in expected.items():
         for present in State:
             wanted = present if state == "retain" else State(state)
-            assert evaluate(rule(treatment, needed=2), points, present)[0] is wanted, (treatment, present)
+            assert evaluate(rule(treatment, needed=2), points, present) is wanted, (treatment, present)
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-10, 10)), min_size=5, max_size=5), st.sampled_from(Missing))
 def test_more_breaching_data_never_turns_an_alarm_off(points: list[float | None], missing: Missing) -> None:
     chosen = Rule("GreaterThanThreshold", 1.0, 3, 2, missing)
-    state, reason = evaluate(chosen, points, State.OK)
     worse = [5.0 if value is not None else None for value in points]
-    assert reason
-    if state is State.ALARM:
-        assert evaluate(chosen, worse, State.OK)[0] is State.ALARM
+    if evaluate(chosen, points, State.OK) is State.ALARM:
+        assert evaluate(chosen, worse, State.OK) is State.ALARM
+
+
+NOON = 1_571_400_000
+"""18 October 2019, 12:00 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "state", "values", "reason"),
+    [
+        (
+            Rule("GreaterThanThreshold", 50.0, 1, 1, Missing.MISSING, is_counting=True),
+            State.ALARM,
+            [99.50160229693434],
+            (
+                "Threshold Crossed: 1 out of the last 1 datapoints [99.50160229693434 (18/10/19 12:00:00)] was greater"
+                " than the threshold (50.0) (minimum 1 datapoint for OK -> ALARM transition)."
+            ),
+        ),
+        (
+            Rule("GreaterThanThreshold", 20.0, 2, 2, Missing.MISSING, is_counting=True),
+            State.OK,
+            [13.0, 14.0],
+            (
+                "Threshold Crossed: 2 out of the last 2 datapoints [14.0 (18/10/19 12:01:00), 13.0 (18/10/19 12:00:00)]"
+                " were not greater than the threshold (20.0) (minimum 1 datapoint for ALARM -> OK transition)."
+            ),
+        ),
+        (
+            rule("missing", 1),
+            State.ALARM,
+            [0.0, 5.0],
+            "Threshold Crossed: 1 datapoint [5.0 (18/10/19 12:01:00)] was greater than the threshold (1.0).",
+        ),
+        (
+            Rule("LessThanOrEqualToThreshold", 0.0, 8, 8, Missing.BREACHING),
+            State.OK,
+            [2.0],
+            (
+                "Threshold Crossed: 1 datapoint [2.0 (18/10/19 12:00:00)] was not less than or equal to the threshold"
+                " (0.0) and 7 missing datapoints were treated as [Breaching]."
+            ),
+        ),
+        (
+            Rule("LessThanThreshold", 0.0, 1, 1, Missing.NOT_BREACHING),
+            State.OK,
+            [],
+            (
+                "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as"
+                " [NonBreaching]."
+            ),
+        ),
+        (
+            Rule("GreaterThanThreshold", 0.0, 3, 2, Missing.BREACHING, is_counting=True),
+            State.ALARM,
+            [0.0],
+            (
+                "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as"
+                " [Breaching]."
+            ),
+        ),
+        (rule("missing"), State.INSUFFICIENT_DATA, [], "Insufficient Data: 3 datapoints were unknown."),
+    ],
+)
+def test_reasons_are_in_cloudwatchs_words(chosen: Rule, state: State, values: list[float], reason: str) -> None:
+    points = [(NOON + 60 * index, value) for index, value in enumerate(values)]
+    assert reason_for(chosen, state, points) == reason
 
 
 # --- over HTTP -------------------------------------------------------------------------------------
@@ -264,6 +329,111 @@ def test_alarms_that_can_not_be_are_refused(sandbox: Sandbox, changes: dict[str,
         rate_alarm(cloudwatch, "refused", **changes)
     assert caught.value.response["Error"]["Code"] == "ValidationError"
     assert cloudwatch.describe_alarms(AlarmNames=["refused"])["MetricAlarms"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Period": 45},
+        {"Period": 60, "EvaluationPeriods": 1441},
+        {"Period": 3600, "EvaluationPeriods": 169},
+        {"TreatMissingData": "sometimes"},
+        {"Statistic": "Mode"},
+        {"Unit": "Parsecs"},
+        {"MetricName": None},
+        {"Statistic": None},
+        {"EvaluationPeriods": None},
+        {"ExtendedStatistic": "p90"},
+        {"Metrics": [{"Id": "m", "Expression": "1 + 1"}]},
+        {"AlarmActions": ["a-topic"]},
+        {"AlarmActions": ["arn:aws:sns:us-east-1:123456789012:t"] * 6},
+    ],
+)
+def test_no_wrong_alarm_is_kept_or_ends_the_others(sandbox: Sandbox, changes: dict[str, Any]) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    alarm = {"Namespace": "Shop", "MetricName": "wrong", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    alarm |= {"AlarmName": "wrong", "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold", **changes}
+    with pytest.raises(ClientError) as caught:
+        cloudwatch.put_metric_alarm(**{name: value for name, value in alarm.items() if value is not None})
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert cloudwatch.describe_alarms(AlarmNames=["wrong"])["MetricAlarms"] == []
+
+
+@pytest.mark.parametrize("expression", ["unknown * 2", "SEARCH('a', 'Sum')", "Errors"])
+def test_an_expression_names_and_calls_what_there_is(sandbox: Sandbox, expression: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        rate_alarm(client(sandbox, "cloudwatch"), "refused", expression=expression)
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_a_state_is_one_and_its_data_are_json(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    put_alarm(cloudwatch, "by-hand")
+    for code, state in (
+        ("InvalidFormat", {"StateValue": "OK", "StateReasonData": "no JSON"}),
+        ("ValidationError", {"StateValue": "FINE"}),
+    ):
+        with pytest.raises(ClientError) as caught:
+            cloudwatch.set_alarm_state(AlarmName="by-hand", StateReason="a test", **state)
+        assert caught.value.response["Error"]["Code"] == code
+    assert state_of(cloudwatch, "by-hand") == "INSUFFICIENT_DATA"
+
+
+def test_a_state_tells_the_datapoints_it_comes_from(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    put_alarm(cloudwatch, "datapoints", Unit="Count")
+    now = sandbox.world.clock.now()
+    put(cloudwatch, "datapoints", 2, now, Unit="Count")
+    put(cloudwatch, "datapoints", 7, now, Unit="Count")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["datapoints"])["MetricAlarms"]
+    begun = f"{now:%Y-%m-%dT%H:%M:00.000+0000}"
+    told = json.loads(alarm["StateReasonData"])
+    assert (told["startDate"], told["unit"], told["statistic"]) == (begun, "Count", "Sum")
+    assert told["recentDatapoints"] == [9.0]
+    assert told["evaluatedDatapoints"] == [{"timestamp": begun, "sampleCount": 2.0, "value": 9.0}]
+
+
+def test_statistics_are_of_whole_periods(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    begin = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    for second, value in ((5, 1), (50, 9), (65, 4)):
+        put(cloudwatch, "whole", value, begin + timedelta(seconds=second), Unit="Seconds")
+    asked = {"StartTime": begin + timedelta(seconds=30), "EndTime": begin + timedelta(minutes=5), "Period": 60}
+    metric = {"Namespace": "Shop", "MetricName": "whole"}
+    plain = cloudwatch.get_metric_statistics(**metric, **asked, Statistics=["Sum", "SampleCount"])
+    first, second = plain["Datapoints"]
+    assert (first["Timestamp"], first["Sum"], first["SampleCount"], first["Unit"]) == (begin, 10.0, 2.0, "Seconds")
+    assert (second["Timestamp"], second["Sum"]) == (begin + timedelta(minutes=1), 4.0)
+    extended = cloudwatch.get_metric_statistics(**metric, **asked, ExtendedStatistics=["p90"])
+    assert extended["Datapoints"][0]["ExtendedStatistics"] == {"p90": 9.0}
+    with pytest.raises(ClientError) as caught:
+        cloudwatch.get_metric_statistics(**metric, **asked)
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterCombination"
+
+
+def test_an_alarm_with_disabled_actions_changes_in_silence(sandbox: Sandbox) -> None:
+    cloudwatch, sns = client(sandbox, "cloudwatch"), client(sandbox, "sns")
+    inbox, topic = Inbox(sandbox, "silence"), sns.create_topic(Name="silence")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn)
+    put_alarm(cloudwatch, "silence", OKActions=[topic], AlarmActions=[topic])
+    cloudwatch.disable_alarm_actions(AlarmNames=["silence", "nobody"])
+    cloudwatch.set_alarm_state(AlarmName="silence", StateValue="ALARM", StateReason="unheard")
+    cloudwatch.enable_alarm_actions(AlarmNames=["silence"])
+    cloudwatch.set_alarm_state(AlarmName="silence", StateValue="OK", StateReason="heard")
+    (body,) = inbox.wait()
+    assert json.loads(body["Message"])["NewStateReason"] == "heard"
+    page = cloudwatch.describe_alarm_history(AlarmName="silence", HistoryItemType="ConfigurationUpdate")
+    told = [json.loads(item["HistoryData"]) for item in page["AlarmHistoryItems"]]
+    enabled = [(each.get("updatedAlarm") or each["createdAlarm"])["ActionsEnabled"] for each in told]
+    assert enabled == [True, False, True]
+
+
+def test_alarms_on_dynamodb_ignore_missing_data(sandbox: Sandbox) -> None:
+    cloudwatch = client(sandbox, "cloudwatch")
+    put_alarm(cloudwatch, "table", Namespace="AWS/DynamoDB", TreatMissingData="breaching")
+    sandbox.world.clock.advance(timedelta(minutes=2))
+    cloudwatch.list_metrics()
+    assert state_of(cloudwatch, "table") == "INSUFFICIENT_DATA"
 
 
 def test_the_history_tells_changes_actions_and_configuration(sandbox: Sandbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -327,6 +328,25 @@ def test_errors_become_metrics_and_raise_an_alarm(sandbox: Sandbox) -> None:
         shop.pass_time(61)
         counts = ("HealthyHostCount", "UnHealthyHostCount")
         until(lambda: sum(shop.sum_of("AWS/ApplicationELB", name, **both) for name in counts) >= 1)
+
+
+def test_requests_without_a_target_are_counted_as_the_balancers_own(sandbox: Sandbox) -> None:
+    shop, metrics = Shop(sandbox), "AWS/ApplicationELB"
+    group = shop.group("lonely")
+    shop.listen(Type="forward", TargetGroupArn=group)
+    balancer = shop.balancer.partition("loadbalancer/")[2]
+    assert [shop.get()[0] for _ in range(2)] == [503] * 2
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    shop.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": port}])
+    assert shop.get()[0] == 502
+    shop.pass_time(61)
+    until(lambda: shop.sum_of(metrics, "HTTPCode_ELB_5XX_Count", LoadBalancer=balancer) == 3)
+    assert shop.sum_of(metrics, "HTTPCode_ELB_503_Count", LoadBalancer=balancer) == 2
+    assert shop.sum_of(metrics, "HTTPCode_ELB_502_Count", LoadBalancer=balancer) == 1
+    assert shop.sum_of(metrics, "RequestCount", LoadBalancer=balancer) == 1
+    assert shop.sum_of(metrics, "TargetConnectionErrorCount", LoadBalancer=balancer) == 1
+    assert shop.sum_of(metrics, "RequestCountPerTarget", TargetGroup=group.rpartition(":")[2]) == 1
 
 
 def test_instances_are_reached_at_their_address_and_have_metrics_of_their_own(sandbox: Sandbox) -> None:

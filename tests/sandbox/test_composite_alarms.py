@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -116,11 +117,16 @@ def test_a_composite_alarm_follows_its_alarms(sandbox: Sandbox) -> None:
     stage = Stage(sandbox, "follow")
     one, other = stage.child("one"), stage.child("other")
     stage.composite(f'ALARM({one}) AND NOT ALARM("{other}")')
-    assert stage.shown()["StateValue"] == "OK"
+    shown = stage.shown()
+    assert shown["StateValue"] == "OK"
+    assert shown["StateReason"] == f"{shown['AlarmArn']} was created and its alarm rule evaluates to OK"
     stage.set("one", "ALARM")
     shown = stage.shown()
     assert shown["StateValue"] == "ALARM"
     assert shown["AlarmRule"].startswith("ALARM(")
+    child = stage.cloudwatch.describe_alarms(AlarmNames=[one])["MetricAlarms"][0]["AlarmArn"]
+    assert shown["StateReason"].startswith(f"{child} transitioned to ALARM at ")
+    assert [each["arn"] for each in json.loads(shown["StateReasonData"])["triggeringAlarms"]] == [child]
     stage.inbox.wait()
     stage.set("other", "ALARM")
     assert stage.shown()["StateValue"] == "OK"

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from signals_bench import Inbox, client, until
 
 from deliverkit.sandbox.events.inputs import target_input
 from deliverkit.sandbox.events.patterns import matches
+from deliverkit.sandbox.events.schedules import next_run
 from deliverkit.sandbox.kernel.world import Notice
 from deliverkit.sandbox.server import Sandbox
 
@@ -250,3 +252,40 @@ def pipeline(name: str, bucket: str) -> dict[str, Any]:
             {"name": "Gate", "actions": [action("Ask", "Approval", "Manual")]},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "upcoming"),
+    [
+        ("rate(5 minutes)", "2026-03-01T11:58:30", "2026-03-01T12:03:30"),
+        ("rate(1 day)", "2026-03-01T11:58:30", "2026-03-02T11:58:30"),
+        ("cron(0 12 * * ? *)", "2026-03-01T11:58:30", "2026-03-01T12:00:00"),
+        ("cron(0 12 * * ? *)", "2026-03-01T12:00:00", "2026-03-02T12:00:00"),
+        ("cron(0/15 8-17 ? * MON-FRI *)", "2026-03-01T12:00:00", "2026-03-02T08:00:00"),
+        ("cron(0 0 1 1 ? 2020)", "2026-03-01T12:00:00", None),
+    ],
+)
+def test_schedules(schedule: str, after: str, upcoming: str | None) -> None:
+    expected = upcoming and datetime.fromisoformat(upcoming).replace(tzinfo=UTC)
+    assert next_run(schedule, datetime.fromisoformat(after).replace(tzinfo=UTC)) == expected
+
+
+def test_a_rule_runs_on_its_schedule(sandbox: Sandbox) -> None:
+    events, inbox = client(sandbox, "events"), Inbox(sandbox, "scheduled")
+    for name, state in (("hourly", "ENABLED"), ("never", "DISABLED")):
+        events.put_rule(Name=name, ScheduleExpression="rate(1 hour)", State=state)
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": inbox.arn}])
+    sandbox.world.clock.advance(timedelta(minutes=59))
+    assert sandbox.world.timers.settle(10)
+    assert inbox.look() == []
+    sandbox.world.clock.advance(timedelta(minutes=2))
+    (event,) = inbox.wait()
+    assert (event["source"], event["detail-type"], event["detail"]) == ("aws.events", "Scheduled Event", {})
+    assert event["resources"] == ["arn:aws:events:us-east-1:123456789012:rule/hourly"]
+    sandbox.world.clock.advance(timedelta(hours=1))
+    assert len(inbox.wait(2)) == 2
+    events.remove_targets(Rule="hourly", Ids=["queue"])
+    events.delete_rule(Name="hourly")
+    sandbox.world.clock.advance(timedelta(hours=2))
+    assert sandbox.world.timers.settle(10)
+    assert len(inbox.look()) == 2

@@ -200,6 +200,7 @@ def test_a_cleared_fault_is_gone_and_an_unknown_one_is_told(sandbox: Sandbox) ->
     ("body", "told"),
     [
         ({"faults": [{"kind": "flood"}]}, "no kind of fault; known are throttling"),
+        ({"faults": [{"kind": {"kind": "throttling"}}]}, "no kind of fault"),
         ({"faults": [{"kind": "latency"}]}, "latency: delay is missing"),
         ({"faults": [{"kind": "throttling", "proability": 1}]}, "unknown setting 'proability'"),
         ({"faults": [{"kind": "throttling", "probability": 1.5}]}, "a number from 0 to 1"),
@@ -297,6 +298,18 @@ def test_reads_are_stale_for_a_while_after_a_write(sandbox: Sandbox) -> None:
     assert codedeploy.get_application(applicationName="fresh")  # nobody has asked that before, so nothing old is known
     ask(sandbox, "clock", {"advance_seconds": 31})
     assert codedeploy.list_applications()["applications"] == [*before, "fresh"]
+
+
+def test_what_was_made_is_not_there_yet(sandbox: Sandbox) -> None:
+    sandbox.world.clock.set_speed(0)
+    codedeploy, name = client(sandbox, "codedeploy"), {"applicationName": "not-there-yet"}
+    add(sandbox, "stale-reads", service="codedeploy", lag=30)
+    missing = error_of(codedeploy.get_application, **name)
+    assert missing[0] == "ApplicationDoesNotExistException"
+    codedeploy.create_application(**name)
+    assert error_of(codedeploy.get_application, **name) == missing
+    ask(sandbox, "clock", {"advance_seconds": 31})
+    assert codedeploy.get_application(**name)["application"]["applicationName"] == "not-there-yet"
 
 
 def test_faults_add_up_in_their_order(sandbox: Sandbox) -> None:

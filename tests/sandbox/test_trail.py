@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 from signals_bench import client
 
 from deliverkit.sandbox.server import Sandbox
@@ -110,3 +111,102 @@ def test_regions_have_histories_of_their_own(sandbox: Sandbox) -> None:
     there = client(sandbox, "cloudtrail", "eu-west-1").lookup_events()["Events"]
     assert "CreateApplication" in [event["EventName"] for event in there]
     assert "there" not in "".join(event["CloudTrailEvent"] for event in look(sandbox, "EventName", "CreateApplication"))
+
+
+def told(sandbox: Sandbox, name: str) -> Any:
+    """The newest event of that name as CloudTrail writes it."""
+    return json.loads(look(sandbox, "EventName", name)[0]["CloudTrailEvent"])
+
+
+def test_the_caller_is_root_a_user_or_a_session(sandbox: Sandbox) -> None:
+    account, iam, sts = "123456789012", client(sandbox, "iam"), client(sandbox, "sts")
+    iam.create_user(UserName="ann")
+    root = told(sandbox, "CreateUser")["userIdentity"]
+    assert (root["type"], root["arn"], root["principalId"]) == ("Root", f"arn:aws:iam::{account}:root", account)
+    assert look(sandbox, "EventName", "CreateUser")[0]["Username"] == "root"
+    assert sts.get_caller_identity()["Arn"] == root["arn"]
+    key = iam.create_access_key(UserName="ann")["AccessKey"]
+    client(sandbox, "codedeploy", keys=(key["AccessKeyId"], key["SecretAccessKey"], None)).list_applications()
+    user = told(sandbox, "ListApplications")["userIdentity"]
+    assert (user["type"], user["userName"], user["accessKeyId"]) == ("IAMUser", "ann", key["AccessKeyId"])
+    assert user["principalId"] == iam.get_user(UserName="ann")["User"]["UserId"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+    made = iam.create_role(RoleName="release", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
+    given = sts.assume_role(RoleArn=made["Arn"], RoleSessionName="ann")["Credentials"]
+    keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    client(sandbox, "codedeploy", keys=keys).list_deployment_configs()
+    session = told(sandbox, "ListDeploymentConfigs")["userIdentity"]
+    assert session["type"] == "AssumedRole"
+    assert session["arn"] == f"arn:aws:sts::{account}:assumed-role/release/ann"
+    assert session["principalId"] == f"{made['RoleId']}:ann"
+    issuer = session["sessionContext"]["sessionIssuer"]
+    assert issuer == {
+        "type": "Role",
+        "principalId": made["RoleId"],
+        "arn": made["Arn"],
+        "accountId": account,
+        "userName": "release",
+    }
+    assumed = told(sandbox, "AssumeRole")
+    assert assumed["responseElements"]["credentials"]["accessKeyId"] == given["AccessKeyId"]
+    assert given["SecretAccessKey"] not in json.dumps(assumed)
+
+
+def test_requests_and_answers_are_told_in_the_shape_of_the_model(sandbox: Sandbox) -> None:
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}]
+    launched = client(sandbox, "ec2").run_instances(
+        ImageId="ami-12345678", MinCount=1, MaxCount=1, TagSpecifications=tags
+    )
+    event = told(sandbox, "RunInstances")
+    assert event["requestParameters"]["minCount"] == 1
+    assert event["requestParameters"]["tagSpecifications"][0]["tags"] == [{"key": "a", "value": "b"}]
+    (machine,) = event["responseElements"]["instances"]
+    assert machine["instanceId"] == launched["Instances"][0]["InstanceId"]
+    application = client(sandbox, "codedeploy").create_application(applicationName="answered")
+    assert told(sandbox, "CreateApplication")["responseElements"] == {"applicationId": application["applicationId"]}
+    client(sandbox, "iam").create_group(GroupName="answered")
+    assert told(sandbox, "CreateGroup")["responseElements"]["group"]["groupName"] == "answered"
+    client(sandbox, "s3").create_bucket(Bucket="answered")
+    assert told(sandbox, "CreateBucket")["requestParameters"]["bucketName"] == "answered"
+    client(sandbox, "codedeploy").list_applications()
+    assert told(sandbox, "ListApplications")["responseElements"] is None
+
+
+def test_keys_environments_and_code_are_not_told(sandbox: Sandbox) -> None:
+    iam, functions = client(sandbox, "iam"), client(sandbox, "lambda")
+    iam.create_user(UserName="secretive")
+    key = iam.create_access_key(UserName="secretive")["AccessKey"]
+    event = told(sandbox, "CreateAccessKey")
+    assert event["responseElements"]["accessKey"]["accessKeyId"] == key["AccessKeyId"]
+    assert key["SecretAccessKey"] not in json.dumps(event)
+    with pytest.raises(ClientError):
+        functions.update_function_configuration(FunctionName="f", Environment={"Variables": {"TOKEN": "hush hush"}})
+    event = told(sandbox, "UpdateFunctionConfiguration")
+    assert event["requestParameters"] == {"functionName": "f"}
+
+
+def test_events_are_found_by_what_they_are_about(sandbox: Sandbox) -> None:
+    codedeploy = client(sandbox, "codedeploy")
+    codedeploy.create_application(applicationName="sought")
+    codedeploy.create_application(applicationName="other")
+    (found,) = look(sandbox, "ResourceName", "sought")
+    assert found["EventName"] == "CreateApplication"
+    assert found["Resources"] == [{"ResourceType": "AWS::CodeDeploy::Application", "ResourceName": "sought"}]
+    assert found in look(sandbox, "ResourceType", "AWS::CodeDeploy::Application")
+
+
+def test_an_error_of_ec2_says_whose_it_is(sandbox: Sandbox) -> None:
+    with pytest.raises(ClientError):
+        client(sandbox, "ec2").stop_instances(InstanceIds=["i-00000000000000000"])
+    event = told(sandbox, "StopInstances")
+    assert event["errorCode"] == "Client.InvalidInstanceID.NotFound"
+    assert event["responseElements"] is None
+
+
+def test_what_was_carried_out_is_told_though_its_answer_was_lost(sandbox: Sandbox) -> None:
+    fault = {"kind": "connection-reset", "executed": True, "service": "codedeploy", "count": 1}
+    body = json.dumps({"faults": [fault]}).encode()
+    urllib.request.urlopen(f"{sandbox.endpoint}/_sandbox/faults", body, timeout=10).close()
+    with pytest.raises(ConnectionClosedError):
+        client(sandbox, "codedeploy").create_application(applicationName="unheard")
+    assert told(sandbox, "CreateApplication")["requestParameters"] == {"applicationName": "unheard"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from signals_bench import until
 
 from deliverkit.sandbox.server import Sandbox
 
@@ -85,6 +87,51 @@ def test_a_long_poll_ends_though_time_is_frozen(sandbox: Sandbox) -> None:
         assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
     finally:
         sandbox.world.clock.set_speed(1)
+
+
+def is_now(sandbox: Sandbox, moment: datetime) -> bool:
+    return abs(moment - sandbox.world.clock.now()) < CLOSE
+
+
+def test_creation_dates_are_virtual(sandbox: Sandbox) -> None:
+    s3, autoscaling, secrets = (client(sandbox, name) for name in ("s3", "autoscaling", "secretsmanager"))
+    s3.create_bucket(Bucket="dated")
+    (bucket,) = [each for each in s3.list_buckets()["Buckets"] if each["Name"] == "dated"]
+    assert is_now(sandbox, bucket["CreationDate"])
+    autoscaling.create_launch_configuration(LaunchConfigurationName="lc", ImageId="ami-1", InstanceType="t3.micro")
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="fleet",
+        LaunchConfigurationName="lc",
+        MinSize=0,
+        MaxSize=0,
+        AvailabilityZones=["us-east-1a"],
+    )
+    (group,) = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert is_now(sandbox, group["CreatedTime"])
+    secrets.create_secret(Name="dated", SecretString="x")
+    assert is_now(sandbox, secrets.describe_secret(SecretId="dated")["CreatedDate"])
+
+
+def test_a_state_machine_waits_in_virtual_time(sandbox: Sandbox) -> None:
+    steps = client(sandbox, "stepfunctions")
+    definition = {"StartAt": "Bake", "States": {"Bake": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    role = "arn:aws:iam::123456789012:role/steps"
+    machine = steps.create_state_machine(name="bake", definition=json.dumps(definition), roleArn=role)
+    arn = steps.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+
+    def status() -> str:
+        return str(steps.describe_execution(executionArn=arn)["status"])
+
+    until(
+        lambda: "WaitStateEntered" in [each["type"] for each in steps.get_execution_history(executionArn=arn)["events"]]
+    )
+    sandbox.world.clock.advance(timedelta(minutes=59))
+    assert status() == "RUNNING"
+    sandbox.world.clock.advance(timedelta(minutes=2))
+    until(status, lambda found: found == "SUCCEEDED")
+    told = steps.describe_execution(executionArn=arn)
+    assert is_now(sandbox, told["stopDate"])
+    assert told["stopDate"] - told["startDate"] >= timedelta(hours=1)
 
 
 def test_credentials_expire_by_the_clients_clock(sandbox: Sandbox) -> None:

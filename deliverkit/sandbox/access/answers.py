@@ -12,6 +12,9 @@ from xml.sax.saxutils import escape
 
 from deliverkit.sandbox.access.request import Request, Wire
 
+LOST_ANSWER = "deliverkit.lost_answer"
+"""Where the environ of a request has the answer that its caller never hears of."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:

@@ -8,6 +8,7 @@ from typing import Any
 
 from deliverkit.sandbox.access.policy import Document, parsed
 from deliverkit.sandbox.moto_base import MotoBase
+from deliverkit.sandbox.moto_policies import managed_policy
 
 ROOT_KEY = "sandbox"
 """The access key that the sandbox prints for `eval`: the root of the default account."""
@@ -113,7 +114,7 @@ def _role_policies(iam: Any, name: str) -> Iterator[Document]:
 def _boundary(iam: Any, identity: Any) -> list[Sequence[Document]]:
     arn = getattr(identity, "permissions_boundary", None)
     arn = arn.get("PermissionsBoundaryArn") if isinstance(arn, dict) else arn
-    policy = iam.managed_policies.get(arn) if arn else None
+    policy = managed_policy(iam, arn) if arn else None
     return [] if policy is None else [[_default_version(policy)]]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from deliverkit.sandbox.access.answers import HttpAnswer, error_answer
+from deliverkit.sandbox.access.bucket_policies import with_bucket
 from deliverkit.sandbox.access.callers import Caller, find_caller, role_trust
 from deliverkit.sandbox.access.enforcement import is_enforced
 from deliverkit.sandbox.access.needs import Need, needs_of
 from deliverkit.sandbox.access.policy import Decision, decide, trusts
 from deliverkit.sandbox.access.request import Request, Wire, read_request
 from deliverkit.sandbox.access.service_roles import authorise
-from deliverkit.sandbox.access.wording import refusal_text
+from deliverkit.sandbox.access.wording import IDENTITY, refusal_text
 from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse
 from deliverkit.sandbox.kernel.world import World
 
@@ -52,18 +53,20 @@ class Guard:
             if not caller.arn:
                 return _unknown_key(request)
             for need in needs_of(self._world, request):
-                decision = self._decide(caller, need, request, environ)
+                decision, kind = self._decide(caller, need, request, environ)
                 if decision is not Decision.ALLOWED:
-                    return _denied(request, caller, need, decision)
+                    return _denied(request, caller, need, decision, kind)
         return None
 
-    def _decide(self, caller: Caller, need: Need, request: Request, environ: Environ) -> Decision:
+    def _decide(self, caller: Caller, need: Need, request: Request, environ: Environ) -> tuple[Decision, str]:
         keys = {**self._keys(caller, request, environ), **need.keys}
         own = decide(caller.policies, need.action, need.resource, keys)
         for limit in caller.limits:
             limited = decide(limit, need.action, need.resource, keys)
             own = own if limited is Decision.ALLOWED or own is Decision.DENIED else limited
-        return self._with_trust(caller, need, own, keys) if need.action == _ASSUME else own
+        if need.action == _ASSUME:
+            return self._with_trust(caller, need, own, keys), IDENTITY
+        return with_bucket(self._world.moto, caller, need, own, keys)
 
     def _with_trust(self, caller: Caller, need: Need, own: Decision, keys: Mapping[str, list[str]]) -> Decision:
         """A role is assumed by whom it trusts; one of another account needs its own account's permission as well.
@@ -88,7 +91,8 @@ class Guard:
             "aws:principalaccount": [caller.account],
             "aws:principaltype": ["AssumedRole" if caller.role_arn else "User"],
             "aws:sourceip": [str(environ.get("REMOTE_ADDR", "127.0.0.1"))],
-            "aws:securetransport": ["false"],
+            # The sandbox's endpoint stands in the place of one that is served by HTTPS alone.
+            "aws:securetransport": ["true"],
             "aws:currenttime": [self._world.clock.now().isoformat()],
             "aws:epochtime": [str(int(self._world.clock.now().timestamp()))],
             "aws:useragent": [str(environ.get("HTTP_USER_AGENT", ""))],
@@ -105,8 +109,8 @@ def _unknown_key(request: Request) -> HttpAnswer:
     return error_answer(request, code, message, status)
 
 
-def _denied(request: Request, caller: Caller, need: Need, decision: Decision) -> HttpAnswer:
-    message = refusal_text(caller.arn, need, decision, is_quoted=request.wire is Wire.S3)
+def _denied(request: Request, caller: Caller, need: Need, decision: Decision, kind: str) -> HttpAnswer:
+    message = refusal_text(caller.arn, need, decision, is_quoted=request.wire is Wire.S3, kind=kind)
     if request.wire is Wire.EC2:
         return error_answer(
             request, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}", 403

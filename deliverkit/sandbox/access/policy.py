@@ -61,9 +61,14 @@ def trusts(document: Document, principals: Iterable[str], action: str, keys: Key
         action: `sts:AssumeRole`.
         keys: Values of condition keys.
     """
+    meant = for_principals(document, principals)["Statement"]
+    return decide([{"Statement": [{**each, "Resource": "*"} for each in meant]}], action, "*", keys)
+
+
+def for_principals(document: Document, principals: Iterable[str]) -> Document:
+    """The statements of a resource's policy that mean one of the principals."""
     known = set(principals)
-    found = [each for each in _statements(document) if _is_principal(each.get("Principal"), known)]
-    return decide([{"Statement": [{**each, "Resource": "*"} for each in found]}], action, "*", keys)
+    return {"Statement": [each for each in _statements(document) if _means(each, known)]}
 
 
 def applies(statement: Mapping[str, Any], action: str, resource: str, keys: Keys) -> bool:
@@ -99,6 +104,12 @@ def _filled(pattern: str, key: str, value: str) -> str:
 def _statements(document: Document) -> list[Mapping[str, Any]]:
     found = document.get("Statement", [])
     return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, Mapping)]
+
+
+def _means(statement: Mapping[str, Any], known: set[str]) -> bool:
+    if "NotPrincipal" in statement:
+        return not _is_principal(statement["NotPrincipal"], known)
+    return _is_principal(statement.get("Principal"), known)
 
 
 def _is_principal(principal: Any, known: set[str]) -> bool:

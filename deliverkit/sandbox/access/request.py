@@ -18,7 +18,12 @@ MOST_BYTES = 16 * 1024 * 1024
 _ALIASES = {"monitoring": "cloudwatch"}
 """Services that sign under another name than the one in their actions (Service Authorization Reference)."""
 _READS = ("Get", "List", "Describe", "BatchGet", "Head", "Query", "Scan", "Search", "Lookup", "Receive", "Select")
-_HEADERS = ("x-amz-copy-source",)
+_HEADERS = (
+    "x-amz-copy-source",
+    "x-amz-acl",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+)
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 
 

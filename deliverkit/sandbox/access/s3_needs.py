@@ -57,6 +57,8 @@ def needs(request: Request) -> list[tuple[str, str]]:
 
 
 def keys(request: Request) -> Mapping[str, Any]:
-    """Condition keys of S3's own: what is listed."""
+    """Condition keys of S3's own: what is listed, and how an object is stored."""
     names = {"s3:prefix": "prefix", "s3:delimiter": "delimiter", "s3:max-keys": "max-keys"}
-    return {key: [request.query[name]] for key, name in names.items() if name in request.query}
+    listed = {key: [request.query[name]] for key, name in names.items() if name in request.query}
+    stored = {f"s3:{name}": [value] for name, value in request.headers.items() if name != "x-amz-copy-source"}
+    return listed | stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,15 +20,14 @@ from deliverkit.sandbox.kernel.world import Notice, World
 log = logging.getLogger(__name__)
 
 
-def change(world: World, view: AlarmView, state: State, reason: str, data: str = "{}") -> None:
+def change(world: World, view: AlarmView, state: State, reason: str, data: str = "") -> None:
     """Put an alarm into a state; a metric alarm's actions follow, a composite alarm decides about its own."""
     was, before, now = view.state, state_told(view), world.clock.now()
     view.set_state(state, reason, data, now)
     if state is was:
         return
-    old = {"stateValue": was.value, "stateReason": before["reason"]}
-    new = {"stateValue": state.value, "stateReason": reason, "stateReasonData": _decoded(data)}
-    note(world, view, "StateUpdate", f"Alarm updated from {was} to {state}", {"oldState": old, "newState": new})
+    states = {"oldState": _remembered(before), "newState": _remembered(state_told(view))}
+    note(world, view, "StateUpdate", f"Alarm updated from {was} to {state}", states)
     detail = event_detail(view, before)
     world.publish(
         Notice("aws.cloudwatch", "CloudWatch Alarm State Change", view.account, view.region, (view.arn,), detail)
@@ -106,8 +106,7 @@ def _millis(world: World) -> int:
     return round(world.clock.now().timestamp() * 1000)
 
 
-def _decoded(data: str) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data
+def _remembered(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A state as the history has it."""
+    state = {"stateValue": told["value"], "stateReason": told["reason"]}
+    return {**state, "stateReasonData": json.loads(told["reasonData"])} if told.get("reasonData") else state

@@ -5,13 +5,15 @@ Source: CloudWatch User Guide, "Composite alarms" and "Suppressing composite ala
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
 from deliverkit.sandbox.alarms.book import Suppression, book_of
 from deliverkit.sandbox.alarms.changes import act, change
-from deliverkit.sandbox.alarms.composite_rule import holds, parse
+from deliverkit.sandbox.alarms.composite_rule import alarms_in, holds, parse
 from deliverkit.sandbox.alarms.evaluation import State
+from deliverkit.sandbox.alarms.messages import stamp
 from deliverkit.sandbox.alarms.moto_alarms import AlarmView, alarms_of
 from deliverkit.sandbox.kernel.world import World
 
@@ -38,11 +40,32 @@ def states_of(account: str, region: str) -> dict[str, State]:
 def _evaluate(world: World, view: AlarmView) -> bool:
     """Put an alarm into the state that its rule gives; False when it is there."""
     states = states_of(view.account, view.region)
-    state = State.ALARM if holds(parse(view.inner.rule), states) else State.OK
+    rule = parse(view.inner.rule)
+    state = State.ALARM if holds(rule, states) else State.OK
     if state is view.state:
         return False
-    change(world, view, state, f"{view.arn} transitioned to {state} by its rule {view.inner.rule}")
+    named = alarms_in(rule)
+    children = [each for each in alarms_of(view.account, view.region) if each.name in named or each.arn in named]
+    change(world, view, state, *_reason(view, state, children))
     return True
+
+
+def _reason(view: AlarmView, state: State, children: list[AlarmView]) -> tuple[str, str]:
+    """Reason and data as in the user guide's sample event ("Alarm events and EventBridge")."""
+    if view.is_new or not children:
+        word = "created" if view.is_new else "updated"
+        return f"{view.arn} was {word} and its alarm rule evaluates to {state}", _reason_data(children)
+    last = max(children, key=lambda child: child.changed_at)
+    moment = f"{last.changed_at:%A %d %B, %Y %H:%M:%S UTC}"
+    return f"{last.arn} transitioned to {last.state} at {moment}", _reason_data([last])
+
+
+def _reason_data(children: list[AlarmView]) -> str:
+    told = [
+        {"arn": child.arn, "state": {"value": child.state.value, "timestamp": stamp(child.changed_at)}}
+        for child in children
+    ]
+    return json.dumps({"triggeringAlarms": told}, separators=(",", ":"))
 
 
 def _release(world: World, view: AlarmView) -> None:

@@ -48,6 +48,7 @@ class Rule:
         evaluation_periods: Periods looked at (N).
         datapoints_to_alarm: Breaching datapoints among them that raise the alarm (M).
         missing: What a period without data counts as.
+        is_counting: True when the number of datapoints to alarm was given, which the reasons then tell.
     """
 
     comparison: str
@@ -55,6 +56,7 @@ class Rule:
     evaluation_periods: int
     datapoints_to_alarm: int
     missing: Missing
+    is_counting: bool = False
 
     @property
     def range(self) -> int:
@@ -66,8 +68,8 @@ class Rule:
         return COMPARISONS[self.comparison](value, self.threshold)
 
 
-def evaluate(rule: Rule, datapoints: Sequence[float | None], present: State) -> tuple[State, str]:
-    """The alarm's state and the reason in CloudWatch's manner.
+def evaluate(rule: Rule, datapoints: Sequence[float | None], present: State) -> State:
+    """The alarm's state.
 
     Args:
         rule: The alarm.
@@ -76,15 +78,14 @@ def evaluate(rule: Rule, datapoints: Sequence[float | None], present: State) -> 
     """
     real = [value for value in datapoints if value is not None]
     if not real:
-        return _without_data(rule, present)
+        return _WITHOUT_DATA.get(rule.missing, present)
     used = real[-rule.evaluation_periods :]
     breaching = sum(rule.is_breaching(value) for value in used)
     filled = rule.evaluation_periods - len(used)
     undecided = _age(datapoints) if filled and breaching == len(used) else None
     if rule.missing is Missing.BREACHING:
         breaching += filled
-    state = _state(rule, breaching, undecided, present=present)
-    return state, _reason(rule, used, breaching, filled)
+    return _state(rule, breaching, undecided, present=present)
 
 
 def _age(datapoints: Sequence[float | None]) -> int:
@@ -112,21 +113,8 @@ def _state(rule: Rule, breaching: int, undecided: int | None, *, present: State)
     return present
 
 
-def _without_data(rule: Rule, present: State) -> tuple[State, str]:
-    counted = {
-        Missing.MISSING: State.INSUFFICIENT_DATA,
-        Missing.BREACHING: State.ALARM,
-        Missing.NOT_BREACHING: State.OK,
-    }
-    state = counted.get(rule.missing, present)
-    periods = f"{rule.evaluation_periods} datapoint{'' if rule.evaluation_periods == 1 else 's'}"
-    if state is State.INSUFFICIENT_DATA:
-        return state, f"Insufficient Data: {periods} were unknown."
-    return state, f"Threshold Crossed: no datapoints were received for {periods} and treated as [{rule.missing.value}]."
-
-
-def _reason(rule: Rule, used: Sequence[float], breaching: int, filled: int) -> str:
-    values = ", ".join(f"{value:g}" for value in used)
-    missing = f" and {filled} missing treated as [{rule.missing.value}]" if filled else ""
-    crossed = f"{breaching} of {rule.evaluation_periods} breaching, {rule.datapoints_to_alarm} needed"
-    return f"Threshold Crossed: datapoints [{values}]{missing}, {rule.comparison} ({rule.threshold:g}): {crossed}."
+_WITHOUT_DATA: Mapping[Missing, State] = {
+    Missing.MISSING: State.INSUFFICIENT_DATA,
+    Missing.BREACHING: State.ALARM,
+    Missing.NOT_BREACHING: State.OK,
+}

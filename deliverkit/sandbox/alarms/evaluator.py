@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deliverkit.sandbox.alarms import composite
 from deliverkit.sandbox.alarms.changes import change
 from deliverkit.sandbox.alarms.evaluation import State, evaluate
 from deliverkit.sandbox.alarms.math_syntax import ExpressionError
+from deliverkit.sandbox.alarms.messages import stamp
 from deliverkit.sandbox.alarms.moto_alarms import AlarmView, alarms_of, period_of
+from deliverkit.sandbox.alarms.reasons import reason_for
 from deliverkit.sandbox.kernel.world import World
 
 log = logging.getLogger(__name__)
@@ -56,9 +60,11 @@ class AlarmEvaluator:
         for alarm in alarms_of():
             places[alarm.account, alarm.region] = None
             if not alarm.is_composite:
-                self._evaluate_if_due(alarm, now)
+                with _spared(alarm.name):
+                    self._evaluate_if_due(alarm, now)
         for account, region in places:
-            composite.look(self._world, account, region)
+            with _spared(f"composite alarms in {region}"):
+                composite.look(self._world, account, region)
         return bool(places)
 
     def _evaluate_if_due(self, alarm: AlarmView, now: datetime) -> None:
@@ -78,23 +84,43 @@ class AlarmEvaluator:
 
     def _found(self, alarm: AlarmView, now: datetime) -> tuple[State, str, str]:
         if not alarm.is_evaluable:
-            return alarm.state, "the sandbox evaluates static thresholds only", "{}"
+            return alarm.state, "the sandbox evaluates static thresholds only", ""
         try:
             datapoints = alarm.datapoints(now)
         except ExpressionError as error:
-            return State.INSUFFICIENT_DATA, f"the expression can not be computed: {error}", "{}"
-        state, reason = evaluate(alarm.rule, datapoints, alarm.state)
-        return state, reason, json.dumps(_reason_data(alarm, datapoints, now))
+            return State.INSUFFICIENT_DATA, f"the expression can not be computed: {error}", ""
+        state = evaluate(alarm.rule, list(datapoints.values()), alarm.state)
+        points = [(at, value) for at, value in datapoints.items() if value is not None]
+        used = points[-alarm.rule.evaluation_periods :]
+        looked_at = [at for at, _ in used] or list(datapoints)[-alarm.rule.evaluation_periods :]
+        return state, reason_for(alarm.rule, state, used), _reason_data(alarm, dict(used), looked_at, now)
 
 
-def _reason_data(alarm: AlarmView, datapoints: list[float | None], now: datetime) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "version": "1.0",
-        "queryDate": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
-        "period": alarm.period,
-        "recentDatapoints": [value for value in datapoints if value is not None][-alarm.rule.evaluation_periods :],
-        "threshold": alarm.rule.threshold,
-    }
+@contextmanager
+def _spared(name: str) -> Iterator[None]:
+    """Let a bug about one alarm end neither the others' evaluation nor the ticks."""
+    try:
+        yield
+    except Exception:
+        log.exception("the evaluation of %s failed", name)
+
+
+def _reason_data(alarm: AlarmView, used: Mapping[int, float], looked_at: list[int], now: datetime) -> str:
+    """As in the user guide's sample events ("Alarm events and EventBridge"): a period without data is named alone."""
+    told: dict[str, Any] = {"version": "1.0", "queryDate": stamp(now)}
+    if used:
+        told["startDate"] = _begun(looked_at[0])
     if not alarm.inner.metric_data_queries:
-        told["statistic"] = alarm.inner.extended_statistic or alarm.inner.statistic
-    return told
+        unit = {"unit": alarm.inner.unit} if alarm.inner.unit else {}
+        told |= {**unit, "statistic": alarm.inner.extended_statistic or alarm.inner.statistic}
+    counts = alarm.sample_counts(looked_at[0], now)
+    told |= {"period": alarm.period, "recentDatapoints": list(used.values()), "threshold": alarm.rule.threshold}
+    evaluated = []
+    for at in reversed(looked_at):
+        count = {"sampleCount": counts[at]} if at in counts else {}
+        evaluated.append({"timestamp": _begun(at), **count, **({"value": used[at]} if at in used else {})})
+    return json.dumps({**told, "evaluatedDatapoints": evaluated}, separators=(",", ":"))
+
+
+def _begun(at: int) -> str:
+    return stamp(datetime.fromtimestamp(at, UTC))

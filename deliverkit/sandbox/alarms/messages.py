@@ -5,7 +5,7 @@ Source: CloudWatch User Guide, "Alarm events and EventBridge"; the message to to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -109,10 +109,10 @@ def topic_message(view: AlarmView, was: State, now: datetime) -> dict[str, Any]:
         "AlarmName": view.name,
         "AlarmDescription": shown.get("AlarmDescription"),
         "AWSAccountId": view.account,
-        "AlarmConfigurationUpdatedTimestamp": _stamp(shown["AlarmConfigurationUpdatedTimestamp"]),
+        "AlarmConfigurationUpdatedTimestamp": stamp(shown["AlarmConfigurationUpdatedTimestamp"]),
         "NewStateValue": shown["StateValue"],
         "NewStateReason": shown["StateReason"],
-        "StateChangeTime": _stamp(now),
+        "StateChangeTime": stamp(now),
         "Region": region_title(view.region),
         "AlarmArn": view.arn,
         "OldStateValue": was.value,
@@ -136,16 +136,29 @@ def _trigger(shown: Mapping[str, Any]) -> dict[str, Any]:
         "EvaluateLowSampleCountPercentile": shown.get("EvaluateLowSampleCountPercentile", ""),
     }
     if "Metrics" in shown:
-        return {**told, "Metrics": shown["Metrics"]}
+        return {**told, "Metrics": [_mailed(query) for query in shown["Metrics"]]}
     return {
         "MetricName": shown["MetricName"],
         "Namespace": shown["Namespace"],
         "StatisticType": "ExtendedStatistic" if "ExtendedStatistic" in shown else "Statistic",
         "Statistic": shown.get("ExtendedStatistic") or str(shown.get("Statistic", "")).upper(),
         "Unit": shown.get("Unit"),
-        "Dimensions": [{"value": each["Value"], "name": each["Name"]} for each in shown["Dimensions"]],
+        "Dimensions": _mailed_dimensions(shown["Dimensions"]),
         **told,
     }
+
+
+def _mailed(query: Mapping[str, Any]) -> dict[str, Any]:
+    """A query as messages have it: their dimensions are written small."""
+    if "MetricStat" not in query:
+        return dict(query)
+    metric = query["MetricStat"]["Metric"]
+    mailed = {**metric, "Dimensions": _mailed_dimensions(metric["Dimensions"])}
+    return {**query, "MetricStat": {**query["MetricStat"], "Metric": mailed}}
+
+
+def _mailed_dimensions(dimensions: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{"value": each["Value"], "name": each["Name"]} for each in dimensions]
 
 
 def event_detail(view: AlarmView, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,13 +179,11 @@ def event_detail(view: AlarmView, before: Mapping[str, Any]) -> dict[str, Any]:
 
 def state_told(view: AlarmView) -> dict[str, Any]:
     """The present state as events have it."""
-    at = view.inner.state_updated_timestamp
-    return {
-        "value": view.inner.state_value,
-        "reason": view.inner.state_reason,
-        "reasonData": view.inner.state_reason_data,
-        "timestamp": _stamp(at),
-    }
+    inner = view.inner
+    told = {"value": inner.state_value, "reason": inner.state_reason}
+    if inner.state_reason_data:
+        told["reasonData"] = inner.state_reason_data
+    return {**told, "timestamp": stamp(inner.state_updated_timestamp)}
 
 
 def _queries(view: AlarmView) -> list[dict[str, Any]]:
@@ -195,6 +206,7 @@ def _event_metric(query: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "metricStat": {"metric": named, "period": stat["Period"], "stat": stat["Stat"]}}
 
 
-def _stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """A moment as alarms write it, `2019-10-02T17:04:40.989+0000`."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{aware.microsecond // 1000:03d}+0000"

@@ -5,7 +5,7 @@ SEARCH, ANOMALY_DETECTION_BAND and the functions that ask other services are not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from deliverkit.sandbox.alarms.math_functions import (
     AGGREGATES,
@@ -25,7 +25,33 @@ from deliverkit.sandbox.alarms.math_functions import (
 from deliverkit.sandbox.alarms.math_syntax import Call, ExpressionError, Name, Node, Number, Text, parse
 from deliverkit.sandbox.alarms.series import Series
 
-__all__ = ["Scope", "evaluate", "series_of"]
+__all__ = ["Scope", "check_expression", "evaluate", "series_of"]
+_WORDS = frozenset({"REPEAT", "LINEAR", "ASC", "DESC", *AGGREGATES})
+"""Names that are arguments of FILL and SORT, not of metrics."""
+
+
+def check_expression(expression: str, ids: Collection[str]) -> None:
+    """Refuse an expression that none of its metrics could make right.
+
+    Args:
+        expression: The text.
+        ids: Of the metrics and expressions that it may name.
+
+    Raises:
+        ExpressionError: If it is none, or names or calls what there is not.
+    """
+    _check_node(parse(expression), ids)
+
+
+def _check_node(node: Node, ids: Collection[str]) -> None:
+    match node:
+        case Name(name):
+            check(name in ids or name.upper() in _WORDS, f"Undefined variable '{name}'")
+        case Call(name, arguments):
+            is_known = name in SIGNS or name in _SPECIAL or name in FUNCTIONS
+            check(is_known, f"The function {name} is not known to the sandbox")
+            for each in arguments:
+                _check_node(each, ids)
 
 
 def evaluate(expression: str, scope: Scope, *, within: tuple[str, ...] = ()) -> Value:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from deliverkit.sandbox.alarms.checks import check_model
 from deliverkit.sandbox.alarms.evaluation import COMPARISONS, Missing, Rule, State
 from deliverkit.sandbox.alarms.metric_math import Scope, series_of
 from deliverkit.sandbox.alarms.series import Datum, Series, statistic
@@ -73,6 +74,12 @@ def read_series(backend: Any, metric: Metric, start: int, end: int) -> Series:
     return Series(metric.period, points, f"{metric.key[1]} {metric.stat}")
 
 
+def unit_at(backend: Any, key: MetricKey, begin: int, period: int) -> str:
+    """The unit of the data of a period; `None`, in CloudWatch's word, for data without one."""
+    found = data_of(backend, key)
+    return next((unit for at, unit, _ in found if begin <= at < begin + period and unit), "None")
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmView:
     """One alarm of moto's CloudWatch.
@@ -108,6 +115,13 @@ class AlarmView:
     def state(self) -> State:
         """The state that DescribeAlarms shows."""
         return State(self.inner.state_value)
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it came into its state."""
+        inner = self.inner
+        moment: datetime = getattr(inner, "state_transitioned_timestamp", inner.state_updated_timestamp)
+        return _aware(moment)
 
     @property
     def is_new(self) -> bool:
@@ -165,11 +179,19 @@ class AlarmView:
             threshold=float(alarm.threshold),
             evaluation_periods=periods,
             datapoints_to_alarm=int(alarm.datapoints_to_alarm or periods),
-            missing=Missing(alarm.treat_missing_data or Missing.MISSING),
+            missing=self._missing,
+            is_counting=bool(alarm.datapoints_to_alarm),
         )
 
-    def datapoints(self, now: datetime) -> list[float | None]:
-        """One value for each period of the rule's range, the newest last.
+    @property
+    def _missing(self) -> Missing:
+        # Alarms on DynamoDB's metrics always ignore missing data (CloudWatch API reference, PutMetricAlarm).
+        if any(metric.key[0] == "AWS/DynamoDB" for metric in self.metrics.values()):
+            return Missing.IGNORE
+        return Missing(self.inner.treat_missing_data or Missing.MISSING)
+
+    def datapoints(self, now: datetime) -> dict[int, float | None]:
+        """One value for each period of the rule's range by the period's beginning, the newest last.
 
         The period under way counts once it has data, for CloudWatch looks at it too; empty it says nothing yet.
 
@@ -180,7 +202,15 @@ class AlarmView:
         current = math.floor(now.timestamp() / period) * period
         points = self._series(current - width * period, current + period).points
         newest = current if current in points else current - period
-        return [points.get(newest - age * period) for age in reversed(range(width))]
+        times = (newest - age * period for age in reversed(range(width)))
+        return {at: points.get(at) for at in times}
+
+    def sample_counts(self, start: int, now: datetime) -> Mapping[int, float]:
+        """How many samples each period since the start has; nothing for an alarm on expressions."""
+        if self.inner.metric_data_queries:
+            return {}
+        counting = replace(self.metrics["metric"], stat="SampleCount")
+        return read_series(self.backend, counting, start, int(now.timestamp()) + 1).points
 
     def _series(self, start: int, end: int) -> Series:
         metrics = {name: read_series(self.backend, metric, start, end) for name, metric in self.metrics.items()}
@@ -196,7 +226,7 @@ class AlarmView:
     def set_state(self, state: State, reason: str, data: str, now: datetime) -> None:
         """Change the state."""
         has_changed = state is not self.state
-        self.inner.update_state(reason, data, state.value)
+        self.inner.update_state(reason, data or None, state.value)
         self.inner.state_updated_timestamp = now.replace(tzinfo=None)
         if has_changed:
             self.inner.state_transitioned_timestamp = self.inner.state_updated_timestamp
@@ -283,7 +313,9 @@ def _method(name: str) -> Callable[[Any], Any]:
             _originals[name](response)
 
         try:
-            found = _operations[name](response._get_params(), response.current_account, response.region, by_moto)  # noqa: SLF001
+            params = response._get_params()  # noqa: SLF001
+            check_model(name, params)
+            found = _operations[name](params, response.current_account, response.region, by_moto)
         except ApiError as error:
             # moto finds an error's shape in the model of the service whose module the class belongs to.
             refusal = ValidationError(error.message)

@@ -5,7 +5,7 @@ Source: CloudWatch API reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,12 +13,11 @@ from typing import Any
 from deliverkit.sandbox.alarms import composite_rule
 from deliverkit.sandbox.alarms.book import AlarmBook, Entry, Suppression, book_of, note
 from deliverkit.sandbox.alarms.changes import change
-from deliverkit.sandbox.alarms.evaluation import COMPARISONS, State
-from deliverkit.sandbox.alarms.math_syntax import ExpressionError, parse
+from deliverkit.sandbox.alarms.checks import check_metric_alarm, check_reason_data, invalid
+from deliverkit.sandbox.alarms.evaluation import State
 from deliverkit.sandbox.alarms.messages import described
 from deliverkit.sandbox.alarms.moto_alarms import AlarmView, Operation, add_composite, alarms_of
-from deliverkit.sandbox.alarms.query import get_metric_data
-from deliverkit.sandbox.alarms.series import is_statistic
+from deliverkit.sandbox.alarms.query import get_metric_data, get_metric_statistics
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
@@ -34,8 +33,12 @@ def operations(world: World) -> dict[str, Operation]:
         "DescribeAlarms": partial(describe_alarms, world),
         "DescribeAlarmHistory": partial(describe_alarm_history, world),
         "DeleteAlarms": partial(delete_alarms, world),
+        "DescribeAlarmsForMetric": partial(describe_alarms_for_metric, world),
+        "EnableAlarmActions": partial(switch_actions, world, True),
+        "DisableAlarmActions": partial(switch_actions, world, False),
         "SetAlarmState": partial(set_alarm_state, world),
         "GetMetricData": partial(get_metric_data, world),
+        "GetMetricStatistics": partial(get_metric_statistics, world),
     }
 
 
@@ -45,46 +48,15 @@ def put_metric_alarm(world: World, params: Params, account: str, region: str, by
     Raises:
         ApiError: `ValidationError` for what AWS or the sandbox does not take.
     """
-    _check_metric_alarm(params)
+    check_metric_alarm(params)
     before = _find(account, region, params["AlarmName"])
     stat = params.get("ExtendedStatistic")
     # moto takes percentiles alone.
     by_moto(**({"ExtendedStatistic": "p50"} if stat else {}))
     view = _require(account, region, params["AlarmName"])
     view.inner.extended_statistic = stat
-    if before is None:
-        view.inner.state_value = State.INSUFFICIENT_DATA.value
-    else:
-        _keep_state(before, view)
+    _begin_or_keep_state(before, view)
     _note_configuration(world, view, before)
-
-
-def _check_metric_alarm(params: Params) -> None:
-    if params.get("ThresholdMetricId") or params.get("ComparisonOperator") not in COMPARISONS:
-        raise _invalid("the sandbox has no anomaly detection: an alarm needs a Threshold and a plain comparison")
-    if params.get("Threshold") is None:
-        raise _invalid("Threshold is required")
-    needed, periods = params.get("DatapointsToAlarm"), int(params["EvaluationPeriods"])
-    if needed is not None and not 1 <= int(needed) <= periods:
-        raise _invalid("DatapointsToAlarm must be at least 1 and at most EvaluationPeriods")
-    stat = params.get("ExtendedStatistic")
-    if stat and not is_statistic(stat):
-        raise _invalid(f"The value {stat} for parameter ExtendedStatistic is not supported.")
-    for query in params.get("Metrics", ()):
-        _check_query(query)
-    returned = [query for query in params.get("Metrics", ()) if query.get("ReturnData", True)]
-    if params.get("Metrics") and len(returned) != 1:
-        raise _invalid("Exactly one element of the metrics list should return data.")
-
-
-def _check_query(query: Mapping[str, Any]) -> None:
-    if query.get("Expression"):
-        try:
-            parse(query["Expression"])
-        except ExpressionError as error:
-            raise _invalid(str(error)) from error
-    elif not is_statistic(query.get("MetricStat", {}).get("Stat", "")):
-        raise _invalid(f"The metric {query.get('Id')} has no statistic that CloudWatch knows")
 
 
 def put_composite_alarm(world: World, params: Params, account: str, region: str, _by_moto: Any) -> None:
@@ -101,10 +73,10 @@ def put_composite_alarm(world: World, params: Params, account: str, region: str,
     missing = [alarm for alarm in needed if alarm not in known]
     if missing:
         # That they must exist is documented, the words are not.
-        raise _invalid(f"The alarms {', '.join(missing)} do not exist")
+        raise invalid(f"The alarms {', '.join(missing)} do not exist")
     periods = [params.get(f"ActionsSuppressor{name}Period") for name in ("Wait", "Extension")]
     if bool(suppressor) != any(each is not None for each in periods) or (suppressor and None in periods):
-        raise _invalid("ActionsSuppressor, its WaitPeriod and its ExtensionPeriod are given together")
+        raise invalid("ActionsSuppressor, its WaitPeriod and its ExtensionPeriod are given together")
     before = _find(account, region, params["AlarmName"])
     view = add_composite(account, region, params)
     suppressions = book_of(world, account, region).suppressions
@@ -112,21 +84,18 @@ def put_composite_alarm(world: World, params: Params, account: str, region: str,
     kept.suppressor = suppressor
     kept.wait, kept.extension = (timedelta(seconds=int(each or 0)) for each in periods)
     suppressions[view.name] = kept
-    if before is None:
-        view.inner.state_value = State.INSUFFICIENT_DATA.value
-    else:
-        _keep_state(before, view)
+    _begin_or_keep_state(before, view)
     _note_configuration(world, view, before)
 
 
 def _rule(params: Params) -> composite_rule.Rule:
     text = params["AlarmRule"]
     if len(text) > composite_rule.LONGEST:
-        raise _invalid(f"AlarmRule must not be longer than {composite_rule.LONGEST} characters")
+        raise invalid(f"AlarmRule must not be longer than {composite_rule.LONGEST} characters")
     try:
         return composite_rule.parse(text)
     except composite_rule.RuleError as error:
-        raise _invalid(f"AlarmRule is not valid: {error}") from error
+        raise invalid(f"AlarmRule is not valid: {error}") from error
 
 
 def describe_alarms(world: World, params: Params, account: str, region: str, _by_moto: Any) -> dict[str, Any]:
@@ -170,6 +139,35 @@ def _is_wanted(view: AlarmView, params: Params) -> bool:
         and (not state or view.state == state)
         and (not action or any(arn.startswith(action) for arn in actions))
     )
+
+
+def describe_alarms_for_metric(
+    _world: World, params: Params, account: str, region: str, _by_moto: Any
+) -> dict[str, Any]:
+    """The metric alarms on one metric; those on expressions are not found (API reference)."""
+    wanted = {name: params.get(name) for name in ("Namespace", "MetricName")}
+    optional = {name: params[name] for name in ("Statistic", "ExtendedStatistic", "Period", "Unit") if name in params}
+    dimensions = _sorted(params.get("Dimensions", ()))
+    told = [described(view) for view in alarms_of(account, region) if not view.is_composite]
+    found = [
+        alarm
+        for alarm in told
+        if all(alarm.get(name) == value for name, value in (wanted | optional).items())
+        and _sorted(alarm["Dimensions"]) == dimensions
+    ]
+    return {"MetricAlarms": found}
+
+
+def _sorted(dimensions: Iterable[Mapping[str, str]]) -> list[tuple[str, str]]:
+    return sorted((each["Name"], each["Value"]) for each in dimensions)
+
+
+def switch_actions(world: World, enabled: bool, params: Params, account: str, region: str, _by_moto: Any) -> None:
+    """Let alarms carry out their actions, or not; a change of the configuration that their history has."""
+    for view in alarms_of(account, region):
+        if view.name in params["AlarmNames"] and view.inner.actions_enabled is not enabled:
+            view.inner.actions_enabled = enabled
+            _note_configuration(world, view, view)
 
 
 def describe_alarm_history(world: World, params: Params, account: str, region: str, _by_moto: Any) -> dict[str, Any]:
@@ -222,12 +220,11 @@ def set_alarm_state(world: World, params: Params, account: str, region: str, _by
     """Put an alarm into a state until its next evaluation; its actions follow.
 
     Raises:
-        ApiError: `ResourceNotFound`; `InvalidParameterValue` for a state that is none.
+        ApiError: `ResourceNotFound`; `InvalidFormat` for data that are not JSON.
     """
-    if params["StateValue"] not in list(State):
-        raise ApiError("InvalidParameterValue", f"{params['StateValue']} is no state of an alarm")
     view = _require(account, region, params["AlarmName"])
-    data = params.get("StateReasonData") or "{}"
+    data = params.get("StateReasonData") or ""
+    check_reason_data(data)
     change(world, view, State(params["StateValue"]), params["StateReason"], data)
 
 
@@ -245,7 +242,10 @@ def _require(account: str, region: str, name: str) -> AlarmView:
     return found
 
 
-def _keep_state(before: AlarmView, view: AlarmView) -> None:
+def _begin_or_keep_state(before: AlarmView | None, view: AlarmView) -> None:
+    if before is None:
+        view.inner.state_value, view.inner.state_reason_data = State.INSUFFICIENT_DATA.value, None
+        return
     names = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp")
     for name in (*names, "state_transitioned_timestamp"):
         if hasattr(before.inner, name):
@@ -270,7 +270,3 @@ def _page(found: list[Any], params: Params) -> tuple[list[Any], dict[str, str]]:
 
 def _moment(moment: datetime | None) -> datetime | None:
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _invalid(text: str) -> ApiError:
-    return ApiError("ValidationError", text)

@@ -1,6 +1,6 @@
-"""GetMetricData: series of metrics and of metric math over a time range.
+"""GetMetricData and GetMetricStatistics: series of metrics and of metric math over a time range.
 
-Source: CloudWatch API reference, GetMetricData. Metrics Insights queries and SEARCH are not built and are refused.
+Source: CloudWatch API reference. Metrics Insights queries and SEARCH are not built and are refused.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from deliverkit.sandbox.alarms.checks import bad_combination, bad_value, invalid
 from deliverkit.sandbox.alarms.math_syntax import ExpressionError
 from deliverkit.sandbox.alarms.metric_math import Scope, series_of
-from deliverkit.sandbox.alarms.moto_alarms import Metric, read_series
+from deliverkit.sandbox.alarms.moto_alarms import Metric, MetricKey, read_series, unit_at
 from deliverkit.sandbox.alarms.series import Series, is_statistic
-from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
 Params = Mapping[str, Any]
@@ -27,7 +27,7 @@ def get_metric_data(world: World, params: Params, account: str, region: str, _by
     """
     start, end = _epoch(params["StartTime"]), _epoch(params["EndTime"])
     if start >= end:
-        raise _invalid("The parameter EndTime must be greater than StartTime.")
+        raise invalid("The parameter EndTime must be greater than StartTime.")
     queries = params.get("MetricDataQueries", [])
     backend = world.moto.backend("cloudwatch", account, region)
     metrics: dict[str, Series] = {}
@@ -37,7 +37,7 @@ def get_metric_data(world: World, params: Params, account: str, region: str, _by
             # The start is rounded down to the beginning of a period.
             metrics[query["Id"]] = read_series(backend, metric, start // metric.period * metric.period, end)
         elif not query.get("Expression"):
-            raise _invalid("The parameter MetricDataQueries.member.1.MetricStat is required.\n")
+            raise invalid("The parameter MetricDataQueries.member.1.MetricStat is required.\n")
     is_descending = params.get("ScanBy") != "TimestampAscending"
     results: list[dict[str, Any]] = []
     for query in queries:
@@ -47,14 +47,43 @@ def get_metric_data(world: World, params: Params, account: str, region: str, _by
     return {"MetricDataResults": results, "Messages": []}
 
 
+def get_metric_statistics(world: World, params: Params, account: str, region: str, _by_moto: Any) -> dict[str, Any]:
+    """Statistics of one metric, a datapoint for each period that has data (API reference, GetMetricStatistics).
+
+    Raises:
+        ApiError: `InvalidParameterCombination` or `InvalidParameterValue`.
+    """
+    plain, extended = params.get("Statistics", []), params.get("ExtendedStatistics", [])
+    start, end, period = _epoch(params["StartTime"]), _epoch(params["EndTime"]), int(params["Period"])
+    if bool(plain) == bool(extended):
+        raise bad_combination("Must specify either Statistics or ExtendedStatistics")
+    if start >= end:
+        raise bad_value("The parameter StartTime must be less than the parameter EndTime.")
+    unknown = [name for name in extended if not is_statistic(name)]
+    if unknown:
+        raise bad_value(f"The value {unknown[0]} for parameter ExtendedStatistics is not supported.")
+    backend, first = world.moto.backend("cloudwatch", account, region), start // period * period
+    found: dict[int, dict[str, Any]] = {}
+    for name in [*plain, *extended]:
+        metric = Metric(_key(params), name, period, params.get("Unit"))
+        for at, value in read_series(backend, metric, first, end).points.items():
+            point = found.setdefault(at, {"Timestamp": datetime.fromtimestamp(at, UTC)})
+            (point if name in plain else point.setdefault("ExtendedStatistics", {}))[name] = value
+    for at, point in found.items():
+        point["Unit"] = params.get("Unit") or unit_at(backend, _key(params), at, period)
+    return {"Label": params["MetricName"], "Datapoints": [found[at] for at in sorted(found)]}
+
+
+def _key(named: Mapping[str, Any]) -> MetricKey:
+    dimensions = frozenset((each["Name"], each["Value"]) for each in named.get("Dimensions", ()))
+    return (named.get("Namespace", ""), named.get("MetricName", ""), dimensions)
+
+
 def _metric(query: Mapping[str, Any]) -> Metric:
     stat = query["MetricStat"]
-    named = stat["Metric"]
     if not is_statistic(stat["Stat"]):
-        raise _invalid(f"The value {stat['Stat']} for parameter MetricDataQueries.member.1.MetricStat.Stat is invalid.")
-    dimensions = frozenset((each["Name"], each["Value"]) for each in named.get("Dimensions", ()))
-    key = (named.get("Namespace", ""), named.get("MetricName", ""), dimensions)
-    return Metric(key, stat["Stat"], int(stat["Period"]), stat.get("Unit"))
+        raise invalid(f"The value {stat['Stat']} for parameter MetricDataQueries.member.1.MetricStat.Stat is invalid.")
+    return Metric(_key(stat["Metric"]), stat["Stat"], int(stat["Period"]), stat.get("Unit"))
 
 
 def _series(
@@ -68,7 +97,7 @@ def _series(
     try:
         return series_of(query["Expression"], Scope(metrics, expressions, start, limits[1], period))
     except ExpressionError as error:
-        raise _invalid(f"Error in expression '{query['Id']}': {error}") from error
+        raise invalid(f"Error in expression '{query['Id']}': {error}") from error
 
 
 def _result(query: Mapping[str, Any], series: Series, *, is_descending: bool) -> dict[str, Any]:
@@ -84,7 +113,3 @@ def _result(query: Mapping[str, Any], series: Series, *, is_descending: bool) ->
 
 def _epoch(moment: datetime) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _invalid(text: str) -> ApiError:
-    return ApiError("ValidationError", text)

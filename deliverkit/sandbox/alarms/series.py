@@ -46,7 +46,7 @@ class Series:
 
 
 PLAIN: Mapping[str, Callable[[Sequence[Datum]], float]] = {
-    "SampleCount": lambda data: sum(each.count for each in data),
+    "SampleCount": lambda data: float(sum(each.count for each in data)),
     "Sum": lambda data: sum(each.total for each in data),
     "Average": lambda data: sum(each.total for each in data) / (sum(each.count for each in data) or 1),
     "Minimum": lambda data: min(each.lowest for each in data),

@@ -136,7 +136,9 @@ class Balancing:
                 case "fixed-response":
                     config = action["FixedResponseConfig"]
                     kind = (("Content-Type", config.get("ContentType") or "text/plain"),)
-                    return Fixed(int(config["StatusCode"]), (config.get("MessageBody") or "").encode(), kind)
+                    return Fixed(
+                        int(config["StatusCode"]), (config.get("MessageBody") or "").encode(), kind, "fixed-response"
+                    )
                 case "redirect":
                     return _redirect(action["RedirectConfig"], request, listener)
             return Fixed(503)
@@ -158,11 +160,13 @@ class Balancing:
         state = self._states.get((group.arn, name))
         return state is not None and state.health[0] == "healthy"
 
-    def _count(self, listener: Listener, target: Target | None, status: int, seconds: float | None) -> None:
-        group = target.group if target else None
-        instance = target.name if target and target.name.startswith("i-") else None
+    def _count(self, listener: Listener, decision: Fixed | Target, status: int, seconds: float | None) -> None:
         place = (listener.account, listener.region)
-        self._tally.served(place, listener.balancer, group, instance, status, seconds)
+        if isinstance(decision, Fixed):
+            self._tally.answered_itself(place, listener.balancer, status, decision.action)
+            return
+        instance = decision.name if decision.name.startswith("i-") else None
+        self._tally.served(place, listener.balancer, decision.group, instance, status, seconds)
 
     def _address(self, account: str, region: str, target: str) -> str | None:
         """The target's loopback address; None when it has none, for the sandbox calls nobody else."""
@@ -284,4 +288,5 @@ def _redirect(config: Mapping[str, Any], request: Request, listener: Listener) -
     where = f"{filled('Host', '#{host}')}:{filled('Port', '#{port}')}{filled('Path', '/#{path}')}"
     protocol = filled("Protocol", "#{protocol}").lower()
     status = 301 if config.get("StatusCode") == "HTTP_301" else 302
-    return Fixed(status, headers=(("Location", f"{protocol}://{where}" + (f"?{query}" if query else "")),))
+    location = f"{protocol}://{where}" + (f"?{query}" if query else "")
+    return Fixed(status, headers=(("Location", location),), action="redirect")

@@ -21,11 +21,12 @@ MOST_BODY = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """An answer that the load balancer gives itself."""
+    """An answer that the load balancer gives itself; the action that wanted it is empty for an error."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Target:
 
 
 Decide = Callable[[Request], Fixed | Target]
-Count = Callable[[Target | None, int, float | None], None]
-"""`(target, status, seconds until it answered)`."""
+Count = Callable[[Fixed | Target, int, float | None], None]
+"""`(what was decided, status, seconds until the target answered)`."""
 
 
 class ListenerServer:
@@ -97,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, url.path or "/", url.query, headers, self.client_address[0])
         decision = self.decide(request)
         if isinstance(decision, Fixed):
-            self.count(None, decision.status, None)
+            self.count(decision, decision.status, None)
             self._send(decision)
         else:
             self._forward(decision, body)

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from deliverkit.sandbox.kernel.world import World
@@ -21,6 +22,9 @@ _CHUNK = 150
 """Values of one datum (CloudWatch API reference, MetricDatum.Values)."""
 ALB = "AWS/ApplicationELB"
 INSTANCES = "Sandbox/Instances"
+_OWN_ACTIONS = {"redirect": "HTTP_Redirect_Count", "fixed-response": "HTTP_Fixed_Response_Count"}
+_OWN_ERRORS = frozenset({500, 502, 503, 504})
+"""Errors of the load balancer's own that have a metric each."""
 Dimensions = tuple[tuple[str, str], ...]
 Place = tuple[str, str]
 
@@ -40,36 +44,64 @@ class Tally:
         self._buckets: dict[tuple[int, Place, str, Dimensions], _Bucket] = {}
 
     def served(
-        self, place: Place, balancer: str, group: str | None, instance: str | None, status: int, seconds: float | None
+        self, place: Place, balancer: str, group: str, instance: str | None, status: int, seconds: float | None
     ) -> None:
-        """Count one request.
+        """Count one request for which a target was chosen.
 
         Args:
             place: Account and region.
             balancer: ARN of the load balancer.
-            group: ARN of the target group; None when the balancer answered itself.
+            group: ARN of the target group.
             instance: The target, if it is an instance.
             status: HTTP status of the answer.
-            seconds: Time until the target answered; None when none did.
+            seconds: Time until the target answered; None when it did not, and the load balancer answered instead.
         """
-        family = f"{status // 100}XX"
         of_balancer: Dimensions = (("LoadBalancer", short(balancer)),)
-        dimensions = [of_balancer]
-        if group is not None:
-            dimensions.append((*of_balancer, ("TargetGroup", short(group))))
-        code = f"HTTPCode_Target_{family}_Count" if seconds is not None else f"HTTPCode_ELB_{family}_Count"
+        of_group: Dimensions = (("TargetGroup", short(group)),)
         with self._lock:
-            for each in dimensions:
+            for each in (of_balancer, of_balancer + of_group):
                 bucket = self._bucket(place, ALB, each)
-                bucket.counts.update(["RequestCount", code])
-                if seconds is not None:
-                    _sample(bucket, "TargetResponseTime", seconds)
-            if instance is not None:
-                bucket = self._bucket(place, INSTANCES, (("InstanceId", instance),))
                 bucket.counts["RequestCount"] += 1
-                bucket.counts["5xx"] += status >= 500  # zero is told too: it is what a good instance looks like
                 if seconds is not None:
-                    _sample(bucket, "Latency", seconds)
+                    bucket.counts[f"HTTPCode_Target_{status // 100}XX_Count"] += 1
+                    _sample(bucket, "TargetResponseTime", seconds)
+                elif status == HTTPStatus.BAD_GATEWAY:
+                    bucket.counts["TargetConnectionErrorCount"] += 1
+            for each in (of_group, of_balancer + of_group):
+                self._bucket(place, ALB, each).counts["RequestCountPerTarget"] += 1
+            if seconds is None:
+                self._count_own(place, of_balancer, status)
+            if instance is not None:
+                self._count_instance(place, instance, status, seconds)
+
+    def answered_itself(self, place: Place, balancer: str, status: int, action: str) -> None:
+        """Count one request that no target was chosen for: `RequestCount` leaves it out.
+
+        Args:
+            place: Account and region.
+            balancer: ARN of the load balancer.
+            status: HTTP status of the answer.
+            action: `redirect` or `fixed-response`; empty for an error.
+        """
+        of_balancer: Dimensions = (("LoadBalancer", short(balancer)),)
+        with self._lock:
+            if action:
+                self._bucket(place, ALB, of_balancer).counts[_OWN_ACTIONS[action]] += 1
+            self._count_own(place, of_balancer, status)
+
+    def _count_own(self, place: Place, balancer: Dimensions, status: int) -> None:
+        family, counts = status // 100, self._bucket(place, ALB, balancer).counts
+        if family in {3, 4, 5}:
+            counts[f"HTTPCode_ELB_{family}XX_Count"] += 1
+        if status in _OWN_ERRORS:
+            counts[f"HTTPCode_ELB_{status}_Count"] += 1
+
+    def _count_instance(self, place: Place, instance: str, status: int, seconds: float | None) -> None:
+        bucket = self._bucket(place, INSTANCES, (("InstanceId", instance),))
+        bucket.counts["RequestCount"] += 1
+        bucket.counts["5xx"] += status >= 500  # zero is told too: it is what a good instance looks like
+        if seconds is not None:
+            _sample(bucket, "Latency", seconds)
 
     def hosts(self, place: Place, balancer: str, group: str, healthy: int, unhealthy: int) -> None:
         """Note how many targets of a group are healthy now."""

@@ -48,11 +48,16 @@ def offer(world: World, rule: RuleOfBus, event: Mapping[str, Any]) -> None:
     """Deliver an event to the targets of one rule if it matches; errors are logged."""
     # A rule without a pattern runs on a schedule.
     if rule.is_enabled and rule.pattern and matches(rule.pattern, event):
-        for target in rule.targets:
-            try:
-                send(world, Parcel(rule.account, rule.region, rule.arn, target, event))
-            except Exception:
-                log.exception("an event could not be delivered to %s", target.get("Arn"))
+        deliver(world, rule, event)
+
+
+def deliver(world: World, rule: RuleOfBus, event: Mapping[str, Any]) -> None:
+    """Deliver an event to the targets of a rule; errors are logged."""
+    for target in rule.targets:
+        try:
+            send(world, Parcel(rule.account, rule.region, rule.arn, target, event))
+        except Exception:
+            log.exception("an event could not be delivered to %s", target.get("Arn"))
 
 
 def offer_soon(world: World, rule: RuleOfBus, event: Mapping[str, Any]) -> None:

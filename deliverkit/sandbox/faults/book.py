@@ -56,11 +56,11 @@ def clear_faults(world: World, identity: str | None = None) -> list[Fault]:
 
 def _read(described: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     name = described.get("kind")
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise ApiError("ValidationException", f"{name!r} is no kind of fault; known are {', '.join(KINDS)}")
     values = {key: value for key, value in described.items() if key != "kind"}
     try:
-        return str(name), checked(KINDS[name].settings, values)
+        return name, checked(KINDS[name].settings, values)
     except ApiError as error:
         raise ApiError(error.code, f"{name}: {error.message}") from error
 

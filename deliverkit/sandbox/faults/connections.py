@@ -8,7 +8,7 @@ import struct
 from dataclasses import replace
 from typing import NoReturn
 
-from deliverkit.sandbox.access.answers import HttpAnswer, error_answer
+from deliverkit.sandbox.access.answers import LOST_ANSWER, HttpAnswer, error_answer
 from deliverkit.sandbox.faults.fault import Fault
 from deliverkit.sandbox.faults.kind import Kind, Passing
 from deliverkit.sandbox.faults.server_errors import UNAVAILABLE, wording
@@ -21,7 +21,7 @@ EXECUTED = Setting(
 
 def _reset(fault: Fault, passing: Passing) -> HttpAnswer:
     if fault.values["executed"]:
-        passing.forward()
+        passing.environ[LOST_ANSWER] = passing.forward()
     _cut(passing)
 
 

@@ -75,8 +75,10 @@ def _recorded(fault: Fault, request: Request) -> Recorded:
 
 
 def _record(recorded: Recorded, question: Question, answer: HttpAnswer) -> None:
+    # That a thing does not exist is true once, and stale after it was made.
+    is_told = answer.status.startswith(("2", "4"))
     is_full = len(recorded.fresh) >= MOST_ANSWERS and question not in recorded.fresh
-    if answer.status.startswith("2") and len(answer.body) <= LARGEST and not is_full:
+    if is_told and len(answer.body) <= LARGEST and not is_full:
         recorded.fresh[question] = answer
 
 

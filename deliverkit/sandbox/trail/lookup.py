@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,16 +18,15 @@ def _flag(record: Record) -> str:
     return "true" if record.event["readOnly"] else "false"
 
 
-_ATTRIBUTES: Mapping[str, Callable[[Record], str]] = {
-    "EventId": lambda record: record.id,
-    "EventName": lambda record: str(record.event["eventName"]),
-    "ReadOnly": _flag,
-    "Username": lambda record: record.user_name,
-    "EventSource": lambda record: str(record.event["eventSource"]),
-    "AccessKeyId": lambda record: record.access_key,
-    # Which resources a request touched is not worked out: no event is found by them.
-    "ResourceType": lambda _: "",
-    "ResourceName": lambda _: "",
+_ATTRIBUTES: Mapping[str, Callable[[Record], Collection[str]]] = {
+    "EventId": lambda record: [record.id],
+    "EventName": lambda record: [str(record.event["eventName"])],
+    "ReadOnly": lambda record: [_flag(record)],
+    "Username": lambda record: [record.user_name],
+    "EventSource": lambda record: [str(record.event["eventSource"])],
+    "AccessKeyId": lambda record: [record.access_key],
+    "ResourceType": lambda record: [kind for kind, _ in record.resources],
+    "ResourceName": lambda record: [name for _, name in record.resources],
 }
 
 
@@ -71,7 +70,7 @@ def _attribute(attributes: list[Mapping[str, str]]) -> Callable[[Record], bool]:
     if len(attributes) > 1 or attributes[0].get("AttributeKey") not in _ATTRIBUTES:
         raise ApiError("InvalidLookupAttributesException", "One attribute that CloudTrail knows can be looked up.")
     read, value = _ATTRIBUTES[attributes[0]["AttributeKey"]], attributes[0].get("AttributeValue", "")
-    return lambda record: read(record) == value
+    return lambda record: value in read(record)
 
 
 def _begin(found: list[Record], token: str | None) -> int:
@@ -92,7 +91,7 @@ def _told(record: Record) -> dict[str, Any]:
         "EventTime": record.at.timestamp(),
         "EventSource": record.event["eventSource"],
         "Username": record.user_name,
-        "Resources": [],
+        "Resources": [{"ResourceType": kind, "ResourceName": name} for kind, name in record.resources],
         "CloudTrailEvent": json.dumps(record.event),
     }
 

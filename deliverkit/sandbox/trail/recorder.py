@@ -1,23 +1,29 @@
 """Writes down every management request that comes in at the front, as CloudTrail does.
 
 Source: CloudTrail User Guide, "CloudTrail record contents". Data events (objects, messages, items, invocations, metric
-data) and what the sandbox's own host agents ask are left out: LookupEvents never has data events. `responseElements`
-are not kept.
+data) and what the sandbox's own host agents ask are left out: LookupEvents never has data events.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
-from deliverkit.sandbox.access.request import Request, read_request
+from deliverkit.sandbox.access.answers import LOST_ANSWER, HttpAnswer
+from deliverkit.sandbox.access.request import Request, Wire, read_request
 from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse, credential_scope
 from deliverkit.sandbox.kernel.world import World
-from deliverkit.sandbox.trail.store import HIDDEN, Record, Trail
+from deliverkit.sandbox.trail.elements import request_parameters, response_elements
+from deliverkit.sandbox.trail.identity import identity
+from deliverkit.sandbox.trail.resources import resources_of
+from deliverkit.sandbox.trail.store import Record, Trail
 
+log = logging.getLogger(__name__)
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 GLOBAL_REGION = "us-east-1"
 _GLOBAL = frozenset({"iam", "route53", "cloudfront", "organizations"})
@@ -36,12 +42,6 @@ _DATA: Mapping[str, re.Pattern[str]] = {
     "kinesis": re.compile("PutRecords?|GetRecords"),
 }
 _AGENTS = frozenset({"codedeploy-commands-secure", "codedeploy-commands"})
-_SECRET = re.compile(
-    r"passw|secret|passphrase|plaintext|privatekey|oauthtoken|authtoken|accesstoken|credential", re.IGNORECASE
-)
-_SECRET_OF = frozenset({("PutParameter", "Value"), ("CreateFunction", "Environment")})
-LARGEST_PARAMETERS = 16 * 1024
-"""Characters of a request's parameters that are kept; larger ones are left out."""
 _XML_CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _XML_MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
@@ -67,15 +67,35 @@ class Recorder:
             told.update(status=int(str(status).split()[0]), headers={k.lower(): v for k, v in headers})
             return start_response(status, headers, *rest)
 
-        answer = list(self._application(environ, start))
+        try:
+            answer = list(self._application(environ, start))
+        except ConnectionResetError:
+            # The caller never hears of it, yet it may have been carried out.
+            lost: HttpAnswer | None = environ.get(LOST_ANSWER)
+            if lost is not None:
+                headers = {name.lower(): value for name, value in lost.headers}
+                self._record(request, environ, headers, int(lost.status.split()[0]), lost.body)
+            raise
         self._record(request, environ, told.get("headers", {}), told.get("status", 200), b"".join(answer))
         return answer
 
     def _record(self, request: Request, environ: Environ, headers: Mapping[str, str], status: int, body: bytes) -> None:
+        try:
+            self._write_down(request, environ, headers, status, body)
+        except Exception:
+            # Whoever asked is answered, whatever becomes of the record.
+            log.exception("%s could not be written down", request.action)
+
+    def _write_down(
+        self, request: Request, environ: Environ, headers: Mapping[str, str], status: int, body: bytes
+    ) -> None:
         scope = credential_scope(environ)
         source = f"{scope.service if scope else request.service}.amazonaws.com"
         region = GLOBAL_REGION if request.service in _GLOBAL else request.region
         code, message = _error(status, headers, body)
+        if code and request.wire is Wire.EC2:
+            # EC2 API reference, "Error codes": in CloudTrail they say whose error it was.
+            code = f"{'Client' if status < HTTPStatus.INTERNAL_SERVER_ERROR else 'Server'}.{code}"
         with self._world.lock:
             trail = self._world.store(Trail, request.account, region)
             now = self._world.clock.now()
@@ -84,15 +104,15 @@ class Recorder:
             event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{request.account}/{region}/{trail.count}"))
             event: dict[str, Any] = {
                 "eventVersion": "1.09",
-                "userIdentity": identity(arn, request.account, request.access_key),
+                "userIdentity": identity(self._world.moto, arn, request.account, request.access_key),
                 "eventTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "eventSource": source,
                 "eventName": request.operation,
                 "awsRegion": region,
                 "sourceIPAddress": environ.get("REMOTE_ADDR", "127.0.0.1"),
                 "userAgent": environ.get("HTTP_USER_AGENT", ""),
-                "requestParameters": parameters(request),
-                "responseElements": None,
+                "requestParameters": request_parameters(request),
+                "responseElements": response_elements(request, status, headers, body),
                 "requestID": headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or "",
                 "eventID": event_id,
                 "readOnly": request.is_read,
@@ -103,7 +123,7 @@ class Recorder:
             }
             if code:
                 event |= {"errorCode": code, "errorMessage": message}
-            trail.add(Record(now, event_id, request.access_key, event))
+            trail.add(Record(now, event_id, request.access_key, event, tuple(resources_of(request.service, event))))
 
 
 def is_management(request: Request) -> bool:
@@ -112,37 +132,6 @@ def is_management(request: Request) -> bool:
         return False
     data = _DATA.get(request.service)
     return data is None or data.fullmatch(request.operation) is None
-
-
-def identity(arn: str, account: str, access_key: str) -> dict[str, Any]:
-    """`userIdentity` for the ARN of a caller."""
-    kind, _, name = arn.partition(":")[2].rpartition(":")[2].partition("/")
-    types = {"user": "IAMUser", "assumed-role": "AssumedRole", "root": "Root", "federated-user": "FederatedUser"}
-    told = {"type": types.get(kind, "Unknown"), "arn": arn, "accountId": account, "accessKeyId": access_key}
-    return {**told, "userName": name.rpartition("/")[2]} if kind == "user" else told
-
-
-def parameters(request: Request) -> Mapping[str, Any] | None:
-    """`requestParameters`: members with a small first letter, secrets hidden."""
-    given = {name: value for name, value in request.params.items() if name not in {"Action", "Version"}}
-    masked = {_small(name): _masked(request.operation, name, value) for name, value in given.items()}
-    if len(json.dumps(masked, default=str)) > LARGEST_PARAMETERS:
-        return {"omitted": True, "originalSize": len(json.dumps(masked, default=str)), "reason": "too large"}
-    return masked or None
-
-
-def _masked(operation: str, name: str, value: Any) -> Any:
-    if _SECRET.search(name) or (operation.split("2", maxsplit=1)[0], name) in _SECRET_OF:
-        return HIDDEN
-    if isinstance(value, Mapping):
-        return {_small(str(key)): _masked(operation, str(key), each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_masked(operation, "", each) for each in value]
-    return value
-
-
-def _small(name: str) -> str:
-    return name[:1].lower() + name[1:]
 
 
 def _error(status: int, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:

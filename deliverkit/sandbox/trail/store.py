@@ -23,12 +23,14 @@ class Record:
         id: The event's id.
         access_key: Who signed.
         event: The record as CloudTrail writes it.
+        resources: Types and names of the resources that it is about.
     """
 
     at: datetime
     id: str
     access_key: str
     event: Mapping[str, Any]
+    resources: tuple[tuple[str, str], ...] = ()
 
     @property
     def user_name(self) -> str:
