@@ -26,11 +26,11 @@ from deliverkit.packaging.appspec import (
 )
 from deliverkit.packaging.collect import APPSPEC, collect, place_appspec, read_head
 from deliverkit.packaging.destinations import lint_destinations
-from deliverkit.packaging.finding import Finding, Place
+from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.resource_lint import lint_resources
 from deliverkit.packaging.scripts import lint_script
 from deliverkit.packaging.tree import Collection, EntryKind, follow
-from deliverkit.packaging.yaml_tree import Scalar
+from deliverkit.yaml_tree import Place, Scalar
 
 _EVENT_SECONDS_LIMIT = 3600
 _APPSPEC_BYTES = (1 << 20) + 1
@@ -79,11 +79,13 @@ def _parsed(collection: Collection, shown_at: Path) -> tuple[Appspec | None, tup
 
 def _missing(collection: Collection, shown_at: Path) -> Finding:
     if collection.get("appspec.yaml") is not None:
-        place = Place(str(shown_at / "appspec.yaml"))
+        place = Place(file=str(shown_at / "appspec.yaml"))
         return rules.APPSPEC_NAME.at(place, f"the bundle has appspec.yaml but no {APPSPEC}")
     deeper = [entry.path for entry in collection.entries if entry.path.endswith(f"/{APPSPEC}")]
     where = f"; there is one at {deeper[0]}" if deeper else ""
-    return rules.APPSPEC_MISSING.at(Place(str(shown_at / APPSPEC)), f"the bundle has no {APPSPEC} at its root{where}")
+    return rules.APPSPEC_MISSING.at(
+        Place(file=str(shown_at / APPSPEC)), f"the bundle has no {APPSPEC} at its root{where}"
+    )
 
 
 def _version(spec: Appspec) -> Iterator[Finding]:
