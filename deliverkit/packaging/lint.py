@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from deliverkit.packaging.appspec import (
     nearest,
     parse_appspec,
 )
-from deliverkit.packaging.collect import APPSPEC, collect, place_appspec, read_head
+from deliverkit.packaging.collect import APPSPEC, read_head
 from deliverkit.packaging.destinations import lint_destinations
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.resource_lint import lint_resources
@@ -34,23 +34,6 @@ from deliverkit.yaml_tree import Place, Scalar
 
 _EVENT_SECONDS_LIMIT = 3600
 _APPSPEC_BYTES = (1 << 20) + 1
-
-
-def lint_tree(tree: Path, *, appspec: Path | None = None, allow: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """Everything that is wrong or doubtful about a build directory's appspec, in the order of its lines.
-
-    Args:
-        tree: The build directory.
-        appspec: The application specification when it is kept outside the tree.
-        allow: Names or paths of files to pack although they look like secrets.
-
-    Raises:
-        UsageError: If the tree itself cannot be packed.
-    """
-    collection = collect(tree, allow=allow)
-    if appspec is not None:
-        collection = place_appspec(collection, appspec)
-    return lint(collection, shown_at=tree)
 
 
 def lint(collection: Collection, *, shown_at: Path) -> tuple[Finding, ...]:

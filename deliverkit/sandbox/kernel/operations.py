@@ -80,11 +80,6 @@ class Service:
         return register
 
     @property
-    def implemented(self) -> frozenset[str]:
-        """Names of the operations that answer."""
-        return frozenset(self._operations)
-
-    @property
     def model(self) -> Any:
         """The service's botocore ServiceModel."""
         return self.load_model() if self.load_model else model.service_model(self.name)

@@ -60,11 +60,6 @@ class S3Source:
         return job.succeed(Outcome(summary=summary, variables=variables, revision=revision, artifacts=(artifact,)))
 
 
-def polls(action: Action) -> bool:
-    """True when the source looks for new versions by itself: the default, switched off by PollForSourceChanges."""
-    return action.type.provider == "S3" and action.configuration.get("PollForSourceChanges", "true").lower() != "false"
-
-
 def allows_key_override(action: Action) -> bool:
     """True when a start may name another key."""
     return action.configuration.get("AllowOverrideForS3ObjectKey", "false").lower() == "true"
