@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,16 @@ def imports_of(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module
 
 
+def imports_when_run(path: Path) -> Iterator[str]:
+    """Without what only annotations need."""
+    for node in tree_of(path).body:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            for each in ast.walk(node):
+                if isinstance(each, ast.ImportFrom) and each.module:
+                    # `from package import module` names a room too.
+                    yield from (f"{each.module}.{alias.name}" for alias in each.names)
+
+
 def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -127,6 +138,18 @@ def test_imports_point_down(path: Path) -> None:
         if imported.startswith("deliverkit."):
             other = imported.split(".")[1]
             assert other == room or other in LAYERS[room], f"{name_of(path)}:{line} imports {imported}"
+
+
+def test_rooms_of_the_sandbox_import_each_other_in_no_circle() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in MODULES:
+        if room_of(name_of(path)) == "sandbox":
+            inside = name_of(path).removeprefix("sandbox/")
+            others = {each.split(".")[2] for each in imports_when_run(path) if each.startswith("deliverkit.sandbox.")}
+            rooms.setdefault(room_of(inside), set()).update(others - {room_of(inside)})
+    assert "kernel" in rooms["codedeploy"]
+    assert rooms["kernel"] == set()
+    tuple(graphlib.TopologicalSorter(rooms).static_order())  # raises CycleError, with the circle
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

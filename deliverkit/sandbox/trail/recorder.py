@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deliverkit.sandbox.access.request import Request, read_request
-from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse, credential_scope
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import CONTROL_PREFIX, Application, Environ, StartResponse, credential_scope
 from deliverkit.sandbox.trail.store import HIDDEN, Record, Trail
 
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 GLOBAL_REGION = "us-east-1"
 _GLOBAL = frozenset({"iam", "route53", "cloudfront", "organizations"})
 _OBJECTS = re.compile(
