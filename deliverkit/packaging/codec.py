@@ -24,6 +24,20 @@ class Codec:
     deflate: Callable[[Iterable[bytes]], Iterator[bytes]]
 
 
+@dataclass(slots=True)
+class Checksum:
+    """CRC-32 and size of what went through, as the trailers of zip members and of gzip tell them."""
+
+    crc: int = 0
+    size: int = 0
+
+    def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks, counted."""
+        for chunk in chunks:
+            self.crc, self.size = zlib.crc32(chunk, self.crc), self.size + len(chunk)
+            yield chunk
+
+
 def zlib_codec(level: int = 6) -> Codec:
     """The zlib that Python was linked with.
 
