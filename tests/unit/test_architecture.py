@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,6 @@ LAYERS = {
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "ports", "domain", "errors", "_version"},
     "config": {"yaml_tree", "ports", "domain", "errors"},
-    "environments": {"ports", "domain", "errors"},
     "delivery": {"engine", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "packaging", "ports", "domain", "errors"},
@@ -39,7 +39,6 @@ LAYERS = {
         "adapters",
         "packaging",
         "config",
-        "environments",
         "ports",
         "domain",
         "errors",
@@ -59,7 +58,6 @@ LAYERS = {
         "errors",
     },
     "cli": {"app", "rehearsing", "sandboxing", "delivery", "engine", "ports", "domain", "errors", "_version"},
-    "console": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
     "testing": {"delivery", "engine", "adapters", "ports", "domain", "errors"},
     "__main__": {"cli", "_version"},
@@ -190,6 +188,13 @@ def test_functions_read_like_a_runbook() -> None:
     lengths = sorted(length(function) for path in MODULES for function in functions_of(path))
     assert statistics.median(lengths) <= 10
     assert lengths[len(lengths) * 9 // 10] <= 30
+
+
+def test_the_picture_shows_every_room() -> None:
+    picture = re.findall(r"[a-z_]+", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    rooms = {path.parent.name for path in (*PACKAGE.glob("*/__init__.py"), *PACKAGE.glob("sandbox/*/__init__.py"))}
+    assert rooms - set(picture) == set()
+    assert LAYERS.keys() == {room_of(name_of(path)) for path in MODULES}
 
 
 def test_the_jenkins_folder_does_not_shadow_python_jenkins() -> None:
