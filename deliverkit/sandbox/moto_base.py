@@ -1,8 +1,8 @@
 """moto as the base under our own services: its application, and what our engines read of it.
 
 The front hands over every request that no service of ours claims. Our engines read objects, instances and metrics
-through the few functions here. Only the modules whose names begin with `moto_` touch moto's insides, so that a move of
-them is mended in few places.
+through the few functions here. Only modules whose names begin with `moto_` import moto, so that a move of its internals
+is mended in few places.
 """
 
 from __future__ import annotations
