@@ -7,7 +7,7 @@ adapter translates its vendor's errors by code: `UnreachableError` for what may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -189,13 +189,11 @@ class GroupFacts:
     """What a deployment group says about itself.
 
     Attributes:
-        last_deployment: Id of the last successful deployment; empty for none.
-        last_revision: Its target revision as `s3://bucket/key`, or in the revision's own words; empty for none.
+        last_revision: What was deployed to it last, as `s3://bucket/key` or in its own words; empty for nothing.
         rolls_back_itself: True when CodeDeploy starts rollbacks of its own for this group.
         alarms: Names of the alarms that stop its deployments.
     """
 
-    last_deployment: str
     last_revision: str
     rolls_back_itself: bool
     alarms: tuple[str, ...]
@@ -360,20 +358,4 @@ class TextSource(Protocol):
         Raises:
             UnreachableError: If there is no such answer.
         """
-        ...
-
-
-class SourceRepository(Protocol):
-    """The git repository a build comes from."""
-
-    def describe(self, path: Path) -> str:
-        """`git describe --tags --always --dirty` for the repository that holds the path."""
-        ...
-
-
-class Notifier(Protocol):
-    """Tells people."""
-
-    def notify(self, subject: str, lines: Sequence[str]) -> None:
-        """Send a message; a failure to send is never the promotion's failure."""
         ...

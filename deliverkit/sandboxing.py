@@ -81,14 +81,14 @@ def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, An
         UsageError: If the sandbox refuses.
         UnreachableError: If no sandbox runs, or it does not answer.
     """
-    from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415
+    from deliverkit.sandbox.client import RefusedError, ask  # noqa: PLC0415
 
     running = require_sandbox(state_dir)
     try:
         return ask(running.endpoint, method, path, params)
     except RefusedError as error:
         raise UsageError(str(error)) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UnreachableError(f"the sandbox at {running.endpoint} does not answer: {error}") from error
 
 
@@ -113,7 +113,7 @@ def put_load(url: str, rate: float, seconds: float) -> Mapping[str, Any]:
 
 def clock_at(endpoint: str) -> Callable[[], tuple[datetime, float]] | None:
     """What reads the clock of the sandbox at an endpoint: its moment and speed; None when no sandbox answers there."""
-    from deliverkit.sandbox.control.client import RefusedError, ask  # noqa: PLC0415
+    from deliverkit.sandbox.client import RefusedError, ask  # noqa: PLC0415
 
     def read() -> tuple[datetime, float]:
         shown = ask(endpoint, "GET", "clock")

@@ -45,11 +45,6 @@ class Console:
         """True when a person watches: stderr is a terminal that can be redrawn."""
         return self.err.isatty() and self.environ.get("TERM", "dumb") != "dumb"
 
-    @property
-    def has_colour(self) -> bool:
-        """True when colour is welcome (https://no-color.org)."""
-        return self.is_live and not self.environ.get("NO_COLOR")
-
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -27,6 +27,20 @@ def add_watch_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the gates' results as JUnit XML")
 
 
+def add_detach_argument(parser: ArgumentParser) -> None:
+    """For commands that open a promotion and drive it."""
+    parser.add_argument("--detach", action="store_true", help="only open the promotion; `wait` drives it")
+
+
+def drive(delivery: Delivery, promotion_id: str, arguments: Namespace, options: Options, console: Console) -> int:
+    """Say the id of what was opened at once, and drive it unless it is to be left alone; give the exit code."""
+    if arguments.detach:
+        render.opened(promotion_id, options, console)
+        return ExitCode.DONE
+    (console.tell if options.is_json else console.say)(promotion_id)
+    return watch(delivery, promotion_id, arguments, options, console)[1]
+
+
 def watch(
     delivery: Delivery,
     promotion_id: str,

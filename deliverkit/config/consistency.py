@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deliverkit.config.problem import KeyPath, Reading, did_you_mean
+from deliverkit.config.problem import Reading, did_you_mean
 from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
+from deliverkit.yaml_tree import KeyPath
 
 PHASES = ("before", "during", "after")
 

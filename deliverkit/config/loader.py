@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deliverkit.config import tree
-from deliverkit.config.problem import Place, Problem, Reading, refusal
+from deliverkit.config.problem import Problem, Reading, refusal
 from deliverkit.config.settings import Settings
 from deliverkit.config.shapes import Shape
 from deliverkit.errors import UsageError
+from deliverkit.yaml_tree import Breach, Node, Place, place_of, read_tree
+from deliverkit.yaml_tree import Mapping as TreeMapping
 
 NAME = "deliverkit.yml"
 LARGEST = 1024 * 1024
 """Bytes; larger files are something else by mistake."""
 
-_START = Place(1, 1)
+_START = Place()
 
 
 def find(start: Path) -> Path:
@@ -77,7 +78,7 @@ def load_mapping(path: Path) -> Mapping[str, Any]:
 
     reading, text = Reading(), _text(path)
     root = _tree(text, reading)
-    if not reading.problems and not isinstance(root, tree.Mapping):
+    if not reading.problems and not isinstance(root, TreeMapping):
         reading.report((), "expected a mapping", _START)
     if reading.problems:
         raise refusal(path, reading.problems)
@@ -97,8 +98,11 @@ def _read(path: Path, shape: Shape, reading: Reading) -> Any:
     return shape.read(root, (), reading)
 
 
-def _tree(text: str, reading: Reading) -> tree.Node | None:
-    root = tree.read_tree(text, reading)
+def _tree(text: str, reading: Reading) -> Node | None:
+    root, violations = read_tree(text)
+    for each in violations:
+        if each.breach is not Breach.ALIAS:  # a configuration may use an anchor as often as it likes
+            reading.report(each.path, each.message, each.place)
     if root is None and not reading.problems:
         reading.report((), "the file is empty", _START)
     return root
@@ -119,5 +123,5 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
-        place = tree.place_of(before, len(before))
+        place = place_of(before, len(before))
         raise refusal(path, [Problem(place, (), "not UTF-8 text")]) from error

@@ -7,19 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deliverkit.errors import UsageError
+from deliverkit.yaml_tree import KeyPath, Place
 
 SHOWN = 20
 """Problems told at once: a screen."""
-
-KeyPath = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where something stands in the file; both numbers count from 1."""
-
-    line: int
-    column: int
 
 
 @dataclass(frozen=True, slots=True)

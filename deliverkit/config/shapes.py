@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from deliverkit.config.problem import KeyPath, Reading, did_you_mean, nearest
-from deliverkit.config.tree import Mapping, Node, Scalar, Sequence
+from deliverkit.config.problem import Reading, did_you_mean, nearest
+from deliverkit.yaml_tree import KeyPath, Mapping, Node, Scalar, Sequence
 
 
 class Invalid:

@@ -65,6 +65,9 @@ class DirectCarrier:
 
         The failed release's ApplicationStop runs first, for it is the revision on the hosts; its failure must not keep
         the good one out, so such failures are ignored (CodeDeploy API reference, CreateDeployment).
+
+        Raises:
+            ConflictError: If there is no earlier good release.
         """
         leg = rollout.plan.legs[index]
         if leg.previous is None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from deliverkit.packaging import rules
-from deliverkit.packaging.finding import Finding, Place, Rule
-from deliverkit.packaging.yaml_tree import Mapping, Node, Scalar, Sequence, read_yaml
+from deliverkit.packaging.finding import Finding, Rule
+from deliverkit.yaml_tree import Breach, Mapping, Node, Place, Scalar, Sequence, Violation, place_of, read_tree
 
 T = TypeVar("T")
 
@@ -29,6 +29,16 @@ _SCRIPT_KEYS = ("location", "timeout", "runas", "sudo")
 _FILE_KEYS = ("source", "destination")
 _PERMISSION_KEYS = ("object", "pattern", "except", "owner", "group", "mode", "acls", "context", "type")
 _BYTES_LIMIT = 1 << 20
+# The agent's parser takes tags that it does not know for texts.
+_RULES = {
+    Breach.SYNTAX: rules.YAML_SYNTAX,
+    Breach.SIZE: rules.APPSPEC_SIZE,
+    Breach.ALIAS: rules.YAML_ALIAS,
+    Breach.LOOP: rules.YAML_SYNTAX,
+    Breach.KEY: rules.SHAPE,
+    Breach.DUPLICATE: rules.YAML_DUPLICATE,
+    Breach.MERGE: rules.KEY_UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +112,28 @@ def parse_appspec(data: bytes, file: str) -> tuple[Appspec | None, tuple[Finding
         The specification as far as it could be understood, None if not at all; and what is wrong with its form.
     """
     if len(data) > _BYTES_LIMIT:
-        return None, (rules.APPSPEC_SIZE.at(Place(file), f"{len(data)} bytes are no appspec"),)
-    root, findings = read_yaml(data, file)
+        return None, (rules.APPSPEC_SIZE.at(Place(file=file), f"{len(data)} bytes are no appspec"),)
+    root, findings = _read(data, file)
     parser = _Parser(list(findings))
     if root is None or (isinstance(root, Scalar) and root.is_null):
-        empty = () if parser.findings else (rules.APPSPEC_EMPTY.at(Place(file), "the appspec is empty"),)
+        empty = () if parser.findings else (rules.APPSPEC_EMPTY.at(Place(file=file), "the appspec is empty"),)
         return None, (*findings, *empty)
     top = parser.mapping(root, "the appspec")
     return parser.appspec(top) if top else None, tuple(parser.findings)
+
+
+def _read(data: bytes, file: str) -> tuple[Node | None, tuple[Finding, ...]]:
+    try:
+        root, violations = read_tree(data.decode("utf-8-sig"), file)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        return None, (rules.YAML_SYNTAX.at(place_of(before, len(before), file), "not UTF-8 text"),)
+    return root, tuple(_RULES[each.breach].at(each.place, _told(each)) for each in violations if each.breach in _RULES)
+
+
+def _told(violation: Violation) -> str:
+    key = f"{violation.path[-1]} is " if violation.breach is Breach.DUPLICATE else ""
+    return f"{key}{violation.message}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -174,7 +198,7 @@ class _Parser:
 
     def server_hooks(self, node: Node | None) -> Iterator[Hook]:
         top = None if node is None else self.mapping(node, "hooks")
-        for name, scripts in top.pairs if top else ():
+        for name, scripts in top.entries if top else ():
             if isinstance(scripts, Scalar) and scripts.is_null:
                 self.note(rules.SHAPE, name.place, f"the hook {name.text} has no scripts")
                 continue
@@ -205,7 +229,7 @@ class _Parser:
     def named(self, node: Node | None, what: str, parse: Callable[[Node, str], T | None]) -> Iterator[tuple[Scalar, T]]:
         """Every name and value of a list of one-key mappings, as the files for Lambda and ECS have them."""
         for item in self.each(node, what, lambda entry: entry):
-            for name, value in item.pairs:
+            for name, value in item.entries:
                 parsed = parse(value, name.text)
                 if parsed is not None:
                     yield name, parsed
@@ -223,7 +247,7 @@ class _Parser:
         return None
 
     def keys(self, node: Mapping, known: tuple[str, ...], what: str) -> None:
-        for key, _ in node.pairs:
+        for key, _ in node.entries:
             if key.text not in known:
                 self.note(rules.KEY_UNKNOWN, key.place, f"{what} has no key {key.text!r}{nearest(key.text, known)}")
 

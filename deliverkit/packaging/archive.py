@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from deliverkit.domain.release import BundleFormat
-from deliverkit.packaging.codec import Codec
+from deliverkit.packaging.codec import Checksum, Codec
 from deliverkit.packaging.tree import Entry, EntryKind
 from deliverkit.packaging.zipstream import ZipStream
 
@@ -72,15 +71,8 @@ def _tar_header(entry: Entry) -> bytes:
 
 def _gzip(chunks: Iterable[bytes], codec: Codec) -> Iterator[bytes]:
     """One single member: the agent on Windows reads no further than the first (RFC 1952 allows several)."""
-    crc = size = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal crc, size
-        for chunk in chunks:
-            crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-            yield chunk
-
+    plain = Checksum()
     # No name, no time, no operating system.
     yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    yield from codec.deflate(counted())
-    yield crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+    yield from codec.deflate(plain.over(chunks))
+    yield plain.crc.to_bytes(4, "little") + (plain.size & 0xFFFFFFFF).to_bytes(4, "little")

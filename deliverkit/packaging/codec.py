@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-_STORED_BLOCK_BYTES = 0xFFFF
-
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -24,6 +22,20 @@ class Codec:
 
     name: str
     deflate: Callable[[Iterable[bytes]], Iterator[bytes]]
+
+
+@dataclass(slots=True)
+class Checksum:
+    """CRC-32 and size of what went through, as the trailers of zip members and of gzip tell them."""
+
+    crc: int = 0
+    size: int = 0
+
+    def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks, counted."""
+        for chunk in chunks:
+            self.crc, self.size = zlib.crc32(chunk, self.crc), self.size + len(chunk)
+            yield chunk
 
 
 def zlib_codec(level: int = 6) -> Codec:
@@ -41,27 +53,3 @@ def zlib_codec(level: int = 6) -> Codec:
         yield compressor.flush()
 
     return Codec(f"zlib-{zlib.ZLIB_RUNTIME_VERSION}-{level}", deflate)
-
-
-def stored_codec() -> Codec:
-    """No compression at all: the same bytes on every machine, whatever libraries it has."""
-
-    def deflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in _blocks(chunks):
-            yield b"\x00" + len(block).to_bytes(2, "little") + (len(block) ^ 0xFFFF).to_bytes(2, "little")
-            yield block
-        yield b"\x01\x00\x00\xff\xff"  # the last block, empty
-
-    return Codec("stored", deflate)
-
-
-def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut at fixed places, so that the way the input was cut does not show."""
-    pending = b""
-    for chunk in chunks:
-        pending += chunk
-        while len(pending) >= _STORED_BLOCK_BYTES:
-            yield pending[:_STORED_BLOCK_BYTES]
-            pending = pending[_STORED_BLOCK_BYTES:]
-    if pending:
-        yield pending

@@ -5,30 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deliverkit.yaml_tree import Place
+
 
 class Severity(StrEnum):
     """Whether a finding stops the packaging."""
 
     ERROR = "error"
     WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a file something is.
-
-    Attributes:
-        file: The file as the user would name it.
-        line: Counted from 1.
-        column: Counted from 1.
-    """
-
-    file: str
-    line: int = 1
-    column: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +43,7 @@ class Finding:
     Attributes:
         rule: Id of the rule.
         severity: Error or warning.
-        place: File, line and column.
+        place: Where, with the file.
         message: What was found, on one line.
         why: What the host agent or the service would do.
         fix: What to do about it.

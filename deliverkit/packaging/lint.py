@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -24,33 +24,16 @@ from deliverkit.packaging.appspec import (
     nearest,
     parse_appspec,
 )
-from deliverkit.packaging.collect import APPSPEC, collect, place_appspec, read_head
+from deliverkit.packaging.collect import APPSPEC, read_head
 from deliverkit.packaging.destinations import lint_destinations
-from deliverkit.packaging.finding import Finding, Place
+from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.resource_lint import lint_resources
 from deliverkit.packaging.scripts import lint_script
 from deliverkit.packaging.tree import Collection, EntryKind, follow
-from deliverkit.packaging.yaml_tree import Scalar
+from deliverkit.yaml_tree import Place, Scalar
 
 _EVENT_SECONDS_LIMIT = 3600
 _APPSPEC_BYTES = (1 << 20) + 1
-
-
-def lint_tree(tree: Path, *, appspec: Path | None = None, allow: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """Everything that is wrong or doubtful about a build directory's appspec, in the order of its lines.
-
-    Args:
-        tree: The build directory.
-        appspec: The application specification when it is kept outside the tree.
-        allow: Names or paths of files to pack although they look like secrets.
-
-    Raises:
-        UsageError: If the tree itself cannot be packed.
-    """
-    collection = collect(tree, allow=allow)
-    if appspec is not None:
-        collection = place_appspec(collection, appspec)
-    return lint(collection, shown_at=tree)
 
 
 def lint(collection: Collection, *, shown_at: Path) -> tuple[Finding, ...]:
@@ -79,11 +62,13 @@ def _parsed(collection: Collection, shown_at: Path) -> tuple[Appspec | None, tup
 
 def _missing(collection: Collection, shown_at: Path) -> Finding:
     if collection.get("appspec.yaml") is not None:
-        place = Place(str(shown_at / "appspec.yaml"))
+        place = Place(file=str(shown_at / "appspec.yaml"))
         return rules.APPSPEC_NAME.at(place, f"the bundle has appspec.yaml but no {APPSPEC}")
     deeper = [entry.path for entry in collection.entries if entry.path.endswith(f"/{APPSPEC}")]
     where = f"; there is one at {deeper[0]}" if deeper else ""
-    return rules.APPSPEC_MISSING.at(Place(str(shown_at / APPSPEC)), f"the bundle has no {APPSPEC} at its root{where}")
+    return rules.APPSPEC_MISSING.at(
+        Place(file=str(shown_at / APPSPEC)), f"the bundle has no {APPSPEC} at its root{where}"
+    )
 
 
 def _version(spec: Appspec) -> Iterator[Finding]:

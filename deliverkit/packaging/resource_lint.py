@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from deliverkit.packaging import rules
 from deliverkit.packaging.appspec import ResourceAppspec, nearest
 from deliverkit.packaging.finding import Finding
-from deliverkit.packaging.yaml_tree import Mapping, Scalar
+from deliverkit.yaml_tree import Mapping, Scalar
 
 _LAMBDA, _ECS = "AWS::Lambda::Function", "AWS::ECS::Service"
 _PROPERTIES = {

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from deliverkit.packaging import rules
 from deliverkit.packaging.collect import read_head
-from deliverkit.packaging.finding import Finding, Place
+from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.tree import Collection, Entry, shown
+from deliverkit.yaml_tree import Place
 
 _SCRIPT_BYTES = 256 << 10
 _ENDS_IN_BACKGROUND = re.compile(r"(?<![&>|\\])&\s*(?:#.*|;?\s*disown.*)?$")
@@ -34,12 +35,12 @@ def lint_script(entry: Entry, collection: Collection, shown_at: Path, place: Pla
         return
     file = str(shown_at / entry.path)
     if not data.startswith(b"#!"):
-        yield rules.SCRIPT_NO_SHEBANG.at(Place(file), "the script has no #! line")
+        yield rules.SCRIPT_NO_SHEBANG.at(Place(file=file), "the script has no #! line")
     if (at := data.find(b"\r\n")) >= 0:
         line = data.count(b"\n", 0, at) + 1
-        yield rules.SCRIPT_CRLF.at(Place(file, line), "the script has carriage returns at the ends of its lines")
+        yield rules.SCRIPT_CRLF.at(Place(line, file=file), "the script has carriage returns at the ends of its lines")
     for line, column in _background(data.decode("utf-8", "replace")):
-        yield rules.SCRIPT_BACKGROUND.at(Place(file, line, column), "a background process keeps the script's output")
+        yield rules.SCRIPT_BACKGROUND.at(Place(line, column, file), "a background process keeps the script's output")
 
 
 def _background(text: str) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from deliverkit.packaging.codec import Codec
+from deliverkit.packaging.codec import Checksum, Codec
 from deliverkit.packaging.tree import Entry, EntryKind
 
 _DEFLATED, _STORED = 8, 0
@@ -71,19 +71,13 @@ class ZipStream:
         is_large = entry.size >= ZIP64_BYTES
         yield self._counted(_local(record, is_large=is_large))
         start = self._offset
-        crc = size = 0
-
-        def counted() -> Iterator[bytes]:
-            nonlocal crc, size
-            for chunk in chunks:
-                crc, size = zlib.crc32(chunk, crc), size + len(chunk)
-                yield chunk
-
-        for piece in self.codec.deflate(counted()):
+        plain = Checksum()
+        for piece in self.codec.deflate(plain.over(chunks)):
             yield self._counted(piece)
         compressed = self._offset - start
-        yield self._counted(struct.pack("<4sIQQ" if is_large else "<4sIII", b"PK\x07\x08", crc, compressed, size))
-        self._records.append(replace(record, crc=crc, compressed=compressed, size=size))
+        sums = (plain.crc, compressed, plain.size)
+        yield self._counted(struct.pack("<4sIQQ" if is_large else "<4sIII", b"PK\x07\x08", *sums))
+        self._records.append(replace(record, crc=plain.crc, compressed=compressed, size=plain.size))
 
     def _record(self, entry: Entry) -> _Record:
         is_directory = entry.kind is EntryKind.DIRECTORY

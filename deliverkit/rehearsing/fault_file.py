@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.config.loader import load_shaped
-from deliverkit.config.problem import Place, Reading, written
+from deliverkit.config.problem import Reading, written
 from deliverkit.config.shapes import Boolean, Choice, Field, Integer, ListOf, Record, Shape, Text
 from deliverkit.config.texts import DURATION
-from deliverkit.config.tree import Mapping as TreeMapping
-from deliverkit.config.tree import Scalar
 from deliverkit.domain.duration import parse_duration
 from deliverkit.errors import UsageError
 from deliverkit.sandbox.faults.kind import Kind
 from deliverkit.sandbox.faults.kinds import KINDS
 from deliverkit.sandbox.faults.settings import Setting, SettingType
+from deliverkit.yaml_tree import Mapping as TreeMapping
+from deliverkit.yaml_tree import Place, Scalar
 
 BUILT_IN = Path(__file__).parent / "files"
 REGION = "${region}"
@@ -80,7 +80,7 @@ def read_words(kind: str, words: Sequence[str]) -> Mapping[str, Any]:
     Raises:
         UsageError: If a word is wrong, with all that is.
     """
-    place = Place(1, 1)
+    place = Place()
     entries = [_entry(word, place) for word in words]
     reading = Reading()
     reading.keys[()] = reading.values[()] = place

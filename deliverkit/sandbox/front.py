@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from deliverkit.sandbox.functions import operation as invocations
 from deliverkit.sandbox.keeping import requests
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Service
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import (
+    CONTROL_PREFIX,
+    CredentialScope,
+    Environ,
+    StartResponse,
+    credential_scope,
+    query_of,
+)
 
 if TYPE_CHECKING:
     from deliverkit.sandbox.keeping.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-CONTROL_PREFIX = "/_sandbox/"
-CALLERS_PREFIX = "/_sandbox/webhooks/"
+CALLERS_PREFIX = f"{CONTROL_PREFIX}webhooks/"
 MAX_BODY = 16 * 1024 * 1024
 _REASONS = {
     400: "Bad Request",
@@ -34,17 +36,6 @@ _REASONS = {
     405: "Method Not Allowed",
     413: "Payload Too Large",
 }
-_SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialScope:
-    """What a signed request says about itself (Signature Version 4, credential scope)."""
-
-    access_key: str
-    region: str
-    service: str
-
 
 Control = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
 """Answers the sandbox's own endpoints: `(method, path below the prefix, parameters) -> JSON object`."""
@@ -157,7 +148,7 @@ class Front:
     def _answer_control(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request_id = str(uuid.uuid4())
         try:
-            params = _json_body(environ) if environ["REQUEST_METHOD"] == "POST" else _query(environ)
+            params = _json_body(environ) if environ["REQUEST_METHOD"] == "POST" else query_of(environ)
             answer = self._control(environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(CONTROL_PREFIX), params)
             if self.keeper is not None and environ["REQUEST_METHOD"] == "POST":
                 self.keeper.mark()
@@ -166,22 +157,8 @@ class Front:
         return _send_json(start_response, "200 OK", answer, request_id)
 
 
-def credential_scope(environ: Environ) -> CredentialScope | None:
-    """The scope from the Authorization header or from a presigned URL; None for an unsigned request."""
-    signed = environ.get("HTTP_AUTHORIZATION", "")
-    match = _SCOPE.search(signed)
-    if match is None:
-        credential = _query(environ).get("X-Amz-Credential", "")
-        match = _SCOPE.search(f"Credential={credential}")
-    return CredentialScope(match[1], match[2], match[3]) if match else None
-
-
 def _is_call(environ: Environ) -> bool:
     return str(environ["PATH_INFO"]).startswith(CALLERS_PREFIX)
-
-
-def _query(environ: Environ) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
 
 
 def _is_too_large(environ: Environ) -> bool:

@@ -15,8 +15,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +23,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from deliverkit.sandbox.agent.removal import remove_tree
+from deliverkit.sandbox.client import RefusedError, ask
 from deliverkit.sandbox.leftovers import kill_leftovers
 
 if TYPE_CHECKING:
@@ -35,7 +34,8 @@ LOG = "sandbox.log"
 PORT = "port"
 START_PATIENCE = 30.0
 STOP_PATIENCE = 10.0
-"""Seconds to wait for a process to serve, and to end."""
+STATUS_PATIENCE = 5.0
+"""Seconds to wait for a process to serve, to end, and to answer."""
 MOST_FILES = 65536
 """Open files and connections of a sandbox, as far as the system allows."""
 _OTHER_PORT = "deliverkit sandbox up --port 0 takes a free port"
@@ -298,10 +298,8 @@ def _started_at(pid: int) -> str:
 
 
 def _answers(recorded: RunningSandbox) -> bool:
-    # No proxy may stand between two processes of one machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{recorded.endpoint}/_sandbox/status", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        ask(recorded.endpoint, "GET", "status", patience=STATUS_PATIENCE)
+    except (RefusedError, OSError, ValueError):
         return False
+    return True

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_loading import is_loaded, when_loaded
 
 _MODELS = "moto.elbv2.models"
 Health = tuple[str, str | None, str | None]
 """State, reason code and description, as DescribeTargetHealth has them."""
-Judge = Callable[[Any, str], Health | None]
+Judge = Callable[["Group", str], Health | None]
 Changed = Callable[[str, str, bool], None]
-_hooks: dict[str, Any] = {}
+Method = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Group:
     Attributes:
         arn: Its ARN.
         kind: `instance`, `ip`, `lambda` or `alb`.
-        targets: Port by target id.
+        targets: Port by target id; 0 for a function.
         path: Path of the health checks.
         codes: Matcher, such as `200-299,302`.
         port: Port of the health checks; None for the target's own.
@@ -47,6 +49,16 @@ class Group:
     healthy: int
     unhealthy: int
     delay: int
+
+    @property
+    def account(self) -> str:
+        """Account id."""
+        return self.arn.split(":")[4]
+
+    @property
+    def region(self) -> str:
+        """Region name."""
+        return self.arn.split(":")[3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,7 @@ def _group(inner: Any) -> Group:
     return Group(
         arn=inner.arn,
         kind=inner.target_type,
-        targets={name: int(target["Port"]) for name, target in inner.targets.items()},
+        targets={name: int(target["Port"] or 0) for name, target in inner.targets.items()},
         path=inner.health_check_path or "/",
         codes=str((getattr(inner, "matcher", None) or {}).get("HttpCode", "200")),
         port=int(port) if port.isdigit() else None,
@@ -158,44 +170,49 @@ def _group(inner: Any) -> Group:
 
 
 def judge_targets(judge: Judge, changed: Changed) -> None:
-    """Let moto ask for the health of targets, and tell of registrations; the sandbox made last holds.
+    """Let moto ask for the health of targets, and tell of registrations.
 
     Args:
-        judge: `(moto's target group, target id) -> health`, None to leave it to moto.
+        judge: `(target group, target id) -> health`, None to leave it to moto.
         changed: `(group's ARN, target id, whether it was registered)`.
     """
-    _hooks.update(judge=judge, changed=changed)
-    when_loaded(_MODELS, _hook)
+    when_loaded(_MODELS, partial(_take_places, judge, changed))
 
 
-def _hook(models: Any) -> None:
+def _take_places(judge: Judge, changed: Changed, models: Any) -> None:
     group = models.FakeTargetGroup
-    if "health" not in _hooks:
-        _hooks["health"], _hooks["register"] = group.health_for, group.register
-        _hooks["deregister"] = group.deregister
-        group.health_for = _health_for
-        group.register = _register
-        group.deregister = _deregister
+    replace(group, "health_for", partial(_judged, judge))
+    replace(group, "register", partial(_telling_of_registration, changed))
+    replace(group, "deregister", partial(_telling_of_deregistration, changed))
 
 
-def _health_for(group: Any, target: Mapping[str, Any], ec2_backend: Any) -> Any:
-    found = _hooks["health"](group, target, ec2_backend)
-    judged = _hooks["judge"](group, str(target["Id"]))
-    # What moto knows of stopped instances and of targets that never were registered stays as it is.
-    if judged is not None and (found.status == "healthy" or judged[0] == "draining"):
-        found.status, found.reason, found.description = judged
-    return found
+def _judged(judge: Judge, by_moto: Method) -> Method:
+    def health_for(group: Any, target: Mapping[str, Any], ec2_backend: Any) -> Any:
+        found = by_moto(group, target, ec2_backend)
+        judged = judge(_group(group), str(target["Id"]))
+        # What moto knows of stopped instances and of targets that never were registered stays as it is.
+        if judged is not None and (found.status == "healthy" or judged[0] == "draining"):
+            found.status, found.reason, found.description = judged
+        return found
+
+    return health_for
 
 
-def _register(group: Any, targets: Sequence[Mapping[str, Any]]) -> None:
-    known = set(group.targets)
-    _hooks["register"](group, targets)
-    for target in targets:
-        if target["Id"] not in known:
-            _hooks["changed"](group.arn, str(target["Id"]), True)
+def _telling_of_registration(changed: Changed, by_moto: Method) -> Method:
+    def register(group: Any, targets: Sequence[Mapping[str, Any]]) -> None:
+        known = set(group.targets)
+        by_moto(group, targets)
+        for target in targets:
+            if target["Id"] not in known:
+                changed(group.arn, str(target["Id"]), True)
+
+    return register
 
 
-def _deregister(group: Any, targets: Sequence[Mapping[str, Any]]) -> None:
-    _hooks["deregister"](group, targets)
-    for target in targets:
-        _hooks["changed"](group.arn, str(target["Id"]), False)
+def _telling_of_deregistration(changed: Changed, by_moto: Method) -> Method:
+    def deregister(group: Any, targets: Sequence[Mapping[str, Any]]) -> None:
+        by_moto(group, targets)
+        for target in targets:
+            changed(group.arn, str(target["Id"]), False)
+
+    return deregister

@@ -1,12 +1,14 @@
-"""moto as the base under our own services; the only module that touches moto's insides.
+"""moto as the base under our own services: its application, and what our engines read of it.
 
 The front hands over every request that no service of ours claims. Our engines read objects, instances and metrics
-through the few functions here, so that a move of moto's internals is mended in one place.
+through the few functions here. Only modules whose names begin with `moto_` import moto, so that a move of its internals
+is mended in few places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,21 +208,15 @@ class MotoBase:
 
     def machines(self, account: str | None = None, region: str | None = None) -> Iterable[Machine]:
         """Every EC2 instance, in the order of launch; narrowed to an account and region when given."""
-        from moto.backends import get_backend  # noqa: PLC0415
-
-        for account_id, regional in list(get_backend("ec2").items()):
-            for region_name, backend in list(regional.items()):
-                if account in (None, account_id) and region in (None, region_name):
-                    yield from self._machines_of(backend, account_id, region_name)
+        for account_id, region_name, backend in self._ec2_backends():
+            if account in (None, account_id) and region in (None, region_name):
+                yield from self._machines_of(backend, account_id, region_name)
 
     def machine_states(self) -> tuple[tuple[str, str], ...]:
         """Id and state of every EC2 instance: a cheap way to see whether any of them changed."""
-        from moto.backends import get_backend  # noqa: PLC0415
-
         return tuple(
             (instance.id, instance.state)
-            for regional in list(get_backend("ec2").values())
-            for backend in list(regional.values())
+            for _, _, backend in self._ec2_backends()
             for reservation in list(backend.reservations.values())
             for instance in reservation.instances
         )
@@ -234,6 +230,19 @@ class MotoBase:
         """Give an instance the loopback address on which its processes really listen."""
         backend = self._backend("ec2", account, region)
         backend.get_instance(instance_id).nics[0].private_ip_address = address
+
+    def _ec2_backends(self) -> Iterator[tuple[str, str, Any]]:
+        """The backends with their accounts and regions.
+
+        Nobody has launched an instance before moto's EC2 is loaded, and loading it costs as much time as the rest of
+        the sandbox's start.
+        """
+        from moto.backends import get_backend  # noqa: PLC0415
+
+        if "moto.ec2.models" in sys.modules:
+            for account, regional in list(get_backend("ec2").items()):
+                for region, backend in list(regional.items()):
+                    yield account, region, backend
 
     def _machines_of(self, backend: Any, account: str, region: str) -> Iterable[Machine]:
         for reservation in list(backend.all_reservations()):

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deliverkit.sandbox.moto_hooks import replace
+
 Receive = Callable[["RuleOfBus", Mapping[str, Any]], None]
-_receive: Receive | None = None
-_original: Callable[..., None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,19 @@ class RuleOfBus:
 
 
 def redirect_rules(receive: Receive) -> None:
-    """Let moto's rules hand over every event; the sandbox that was made last holds for the process."""
-    global _receive, _original  # noqa: PLW0603  (moto's state is one for the whole process)
+    """Let moto's rules hand over every event that no archive waits for."""
     from moto.events.models import Rule  # noqa: PLC0415  (moto takes time to import)
 
-    _receive = receive
-    if _original is None:
-        _original = Rule.send_to_targets
-        Rule.send_to_targets = _hand_over
+    def instead_of(send_to_targets: Callable[..., None]) -> Callable[..., None]:
+        def hand_over(rule: Any, original_event: Any, transform_input: bool = True) -> None:
+            if _feeds_archive(rule):
+                send_to_targets(rule, original_event, transform_input)
+            else:
+                receive(_rule(rule), original_event)
 
+        return hand_over
 
-def _hand_over(rule: Any, original_event: Any, transform_input: bool = True) -> None:
-    if any(_is_archive(target["Arn"]) for target in rule.targets) and _original is not None:
-        _original(rule, original_event, transform_input)
-    elif _receive is not None:
-        _receive(_rule(rule), original_event)
+    replace(Rule, "send_to_targets", instead_of)
 
 
 def rules_of(account: str, region: str, bus: str) -> list[RuleOfBus]:
@@ -61,8 +59,7 @@ def rules_of(account: str, region: str, bus: str) -> list[RuleOfBus]:
     from moto.backends import get_backend  # noqa: PLC0415
 
     found = get_backend("events")[account][region].event_buses.get(bus)
-    rules = [] if found is None else [_rule(rule) for rule in list(found.rules.values())]
-    return [rule for rule in rules if not any(_is_archive(target["Arn"]) for target in rule.targets)]
+    return [] if found is None else [_rule(rule) for rule in list(found.rules.values()) if not _feeds_archive(rule)]
 
 
 def scheduled_rules() -> list[RuleOfBus]:
@@ -84,6 +81,10 @@ def _rule(rule: Any) -> RuleOfBus:
     pattern, targets = rule.event_pattern.get_pattern(), tuple(dict(target) for target in rule.targets)
     schedule = str(rule.scheduled_expression or "")
     return RuleOfBus(rule.account_id, rule.region_name, rule.arn, is_enabled, pattern, targets, schedule)
+
+
+def _feeds_archive(rule: Any) -> bool:
+    return any(_is_archive(target["Arn"]) for target in rule.targets)
 
 
 def _is_archive(arn: str) -> bool:

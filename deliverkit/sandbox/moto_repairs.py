@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_policies import offer_aws_policies
+from deliverkit.sandbox.moto_scaling import hold_terminations
 
 
 def repair() -> None:

@@ -21,7 +21,7 @@ from deliverkit.sandbox.control import install as install_control
 from deliverkit.sandbox.events import install as install_events
 from deliverkit.sandbox.events.schedules import Scheduler
 from deliverkit.sandbox.faults import Weather
-from deliverkit.sandbox.front import CredentialScope, Environ, Front
+from deliverkit.sandbox.front import Front
 from deliverkit.sandbox.functions import install as install_functions
 from deliverkit.sandbox.hostcommands import install as install_hostcommands
 from deliverkit.sandbox.instances import install as install_instances
@@ -30,6 +30,7 @@ from deliverkit.sandbox.keeping.journal import Entry
 from deliverkit.sandbox.keeping.keeper import Keeper
 from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ
 from deliverkit.sandbox.moto_base import MotoBase
 from deliverkit.sandbox.moto_time import follow_clock
 from deliverkit.sandbox.trail import install as install_trail

@@ -193,7 +193,7 @@ class FleetDeployer:
         ]
         last = here[-1] if here else None
         revision = f"s3://{last.revision.bucket}/{last.revision.key}" if last else ""
-        return GroupFacts(last.deployment_id if last else "", revision, self._fleet.rolls_back_itself, ())
+        return GroupFacts(revision, self._fleet.rolls_back_itself, ())
 
     def targets(self, application: str, group: str) -> tuple[Target, ...]:
         """The group's instances."""

@@ -373,6 +373,16 @@ def test_instances_are_reached_at_their_address_and_have_metrics_of_their_own(sa
         site.close()
 
 
+def test_a_function_as_target_is_not_built_and_breaks_nothing(sandbox: Sandbox) -> None:
+    shop = Shop(sandbox)
+    made = shop.elb.create_target_group(Name="function", TargetType="lambda")["TargetGroups"][0]["TargetGroupArn"]
+    function = "arn:aws:lambda:us-east-1:123456789012:function:shop"
+    shop.elb.register_targets(TargetGroupArn=made, Targets=[{"Id": function}])
+    shop.listen(Type="forward", TargetGroupArn=made)
+    assert set(shop.health(made)) == {function}
+    assert shop.get()[0] == 502
+
+
 def test_a_deleted_listener_is_served_no_more(sandbox: Sandbox) -> None:
     shop = Shop(sandbox)
     fixed = {"StatusCode": "200", "MessageBody": "hello", "ContentType": "text/plain"}

@@ -16,7 +16,7 @@ from codepipeline_fixtures import KEY, Rig, refused, running_rig
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverkit.sandbox.codepipeline.webhooks.json_path import PathError, parse, select
+from deliverkit.sandbox.kernel.json_path import PathError, parse, select
 
 PUSH = {"ref": "refs/heads/main", "commits": [{"id": "a1"}, {"id": "b2"}], "repository": {"private": True}}
 _names = itertools.count()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
+import graphlib
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "deliverkit"
@@ -21,9 +22,9 @@ LAYERS = {
     "ports": {"domain", "errors"},
     "engine": {"ports", "domain", "errors"},
     "adapters": {"ports", "domain", "errors", "_version"},
-    "packaging": {"ports", "domain", "errors", "_version"},
-    "config": {"ports", "domain", "errors"},
-    "environments": {"ports", "domain", "errors"},
+    "yaml_tree": set(),
+    "packaging": {"yaml_tree", "ports", "domain", "errors", "_version"},
+    "config": {"yaml_tree", "ports", "domain", "errors"},
     "delivery": {"engine", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "packaging", "ports", "domain", "errors"},
@@ -37,7 +38,6 @@ LAYERS = {
         "adapters",
         "packaging",
         "config",
-        "environments",
         "ports",
         "domain",
         "errors",
@@ -48,6 +48,7 @@ LAYERS = {
         "sandboxing",
         "sandbox",
         "config",
+        "yaml_tree",
         "adapters",
         "delivery",
         "engine",
@@ -56,7 +57,6 @@ LAYERS = {
         "errors",
     },
     "cli": {"app", "rehearsing", "sandboxing", "delivery", "engine", "ports", "domain", "errors", "_version"},
-    "console": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
     "testing": {"delivery", "engine", "adapters", "ports", "domain", "errors"},
     "__main__": {"cli", "_version"},
@@ -95,6 +95,7 @@ def room_of(name: str) -> str:
     return name.split("/", maxsplit=1)[0].removesuffix(".py")
 
 
+@functools.cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -105,6 +106,25 @@ def imports_of(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.lineno, node.module
+
+
+def imports_when_run(path: Path) -> Iterator[str]:
+    """Without what only annotations need."""
+    for node in tree_of(path).body:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            for each in ast.walk(node):
+                if isinstance(each, ast.ImportFrom) and each.module:
+                    # `from package import module` names a room too.
+                    yield from (f"{each.module}.{alias.name}" for alias in each.names)
+
+
+def names_in(path: Path) -> Iterator[tuple[int, str]]:
+    """Every `name` and `name.attribute`."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Name):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.lineno, f"{node.value.id}.{node.attr}"
 
 
 def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -118,53 +138,85 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return function.end_lineno - function.lineno + 1
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_point_down(path: Path) -> None:
-    room = room_of(name_of(path))
-    for line, imported in imports_of(path):
-        if imported.startswith("deliverkit."):
-            other = imported.split(".")[1]
-            assert other == room or other in LAYERS[room], f"{name_of(path)}:{line} imports {imported}"
+def test_imports_point_down() -> None:
+    assert [
+        f"{name_of(path)}:{line} imports {imported}"
+        for path in MODULES
+        for line, imported in imports_of(path)
+        if imported.startswith("deliverkit.") and not may_import(room_of(name_of(path)), imported.split(".")[1])
+    ] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_vendors_stay_behind_their_adapter(path: Path) -> None:
-    for line, imported in imports_of(path):
-        allowed = VENDORS.get(imported.split(".")[0])
-        assert allowed is None or name_of(path).startswith(allowed), f"{name_of(path)}:{line} imports {imported}"
+def may_import(room: str, other: str) -> bool:
+    return other == room or other in LAYERS[room]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_the_process_is_touched_only_at_its_edge(path: Path) -> None:
-    if name_of(path).startswith(MAY_TOUCH_THE_PROCESS):
-        return
-    for node in ast.walk(tree_of(path)):
-        words = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
-        assert words not in {"print", "sys.exit", "os.environ", "os.getenv"}, f"{name_of(path)}:{node.lineno} {words}"
+def test_rooms_of_the_sandbox_import_each_other_in_no_circle() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in MODULES:
+        if room_of(name_of(path)) == "sandbox":
+            inside = name_of(path).removeprefix("sandbox/")
+            others = {each.split(".")[2] for each in imports_when_run(path) if each.startswith("deliverkit.sandbox.")}
+            rooms.setdefault(room_of(inside), set()).update(others - {room_of(inside)})
+    assert "kernel" in rooms["codedeploy"]
+    assert rooms["kernel"] == set()
+    tuple(graphlib.TopologicalSorter(rooms).static_order())  # raises CycleError, with the circle
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_time_comes_from_the_clock(path: Path) -> None:
-    if name_of(path).startswith(MAY_TELL_THE_TIME):
-        return
-    for node in ast.walk(tree_of(path)):
-        words = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
-        told = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "time.monotonic", "time.sleep"}
-        assert words not in told, f"{name_of(path)}:{node.lineno} {words}"
+def test_vendors_stay_behind_their_adapter() -> None:
+    assert [
+        f"{name_of(path)}:{line} imports {imported}"
+        for path in MODULES
+        for line, imported in imports_of(path)
+        if not name_of(path).startswith(VENDORS.get(imported.split(".")[0], ""))
+    ] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_modules_and_functions_stay_short(path: Path) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= 400, f"{name_of(path)} has {lines} lines"
-    for function in functions_of(path):
-        assert length(function) <= 50, f"{name_of(path)}:{function.lineno} {function.name} has {length(function)} lines"
+def test_the_process_is_touched_only_at_its_edge() -> None:
+    edges = {"print", "sys.exit", "os.environ", "os.getenv"}
+    assert places_of(edges, but_in=MAY_TOUCH_THE_PROCESS) == []
+
+
+def test_time_comes_from_the_clock() -> None:
+    told = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "time.monotonic", "time.sleep"}
+    assert places_of(told, but_in=MAY_TELL_THE_TIME) == []
+
+
+def places_of(names: set[str], but_in: tuple[str, ...]) -> list[str]:
+    return [
+        f"{name_of(path)}:{line} {name}"
+        for path in MODULES
+        if not name_of(path).startswith(but_in)
+        for line, name in names_in(path)
+        if name in names
+    ]
+
+
+def test_modules_stay_short() -> None:
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+
+
+def test_functions_stay_short() -> None:
+    assert [
+        f"{name_of(path)}:{function.lineno} {function.name} has {length(function)} lines"
+        for path in MODULES
+        for function in functions_of(path)
+        if length(function) > 50
+    ] == []
 
 
 def test_functions_read_like_a_runbook() -> None:
     lengths = sorted(length(function) for path in MODULES for function in functions_of(path))
     assert statistics.median(lengths) <= 10
     assert lengths[len(lengths) * 9 // 10] <= 30
+
+
+def test_the_picture_shows_every_room() -> None:
+    picture = re.findall(r"[a-z_]+", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    rooms = {path.parent.name for path in (*PACKAGE.glob("*/__init__.py"), *PACKAGE.glob("sandbox/*/__init__.py"))}
+    assert rooms - set(picture) == set()
+    assert LAYERS.keys() == {room_of(name_of(path)) for path in MODULES}
 
 
 def test_the_jenkins_folder_does_not_shadow_python_jenkins() -> None:

@@ -40,7 +40,6 @@ class CodeDeploy:
         found = self._group(application, group)
         alarms = found.get("alarmConfiguration", {})
         return GroupFacts(
-            last_deployment=str(found.get("lastSuccessfulDeployment", {}).get("deploymentId", "")),
             last_revision=_revision_words(found.get("targetRevision", {})),
             rolls_back_itself=bool(found.get("autoRollbackConfiguration", {}).get("enabled", False)),
             alarms=tuple(alarm["name"] for alarm in alarms.get("alarms", [])) if alarms.get("enabled") else (),

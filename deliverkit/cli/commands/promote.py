@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.cli.watching import add_watch_arguments, watch
-from deliverkit.errors import ExitCode
+from deliverkit.cli.watching import add_detach_argument, add_watch_arguments, drive
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("release", nargs="?", help="version (default: the newest release)")
     parser.add_argument("--to", metavar="ENV", required=True, help="environment")
-    parser.add_argument("--detach", action="store_true", help="only open the promotion; `wait` drives it")
+    add_detach_argument(parser)
     add_watch_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -23,8 +21,4 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Open the promotion, say its id at once, drive it."""
     delivery = open_delivery(options, console)
     promotion_id = delivery.promote(arguments.release, to=arguments.to)
-    if arguments.detach:
-        render.opened(promotion_id, options, console)
-        return ExitCode.DONE
-    (console.tell if options.is_json else console.say)(promotion_id)
-    return watch(delivery, promotion_id, arguments, options, console)[1]
+    return drive(delivery, promotion_id, arguments, options, console)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from deliverkit.sandbox.access.answers import HttpAnswer, error_answer
 from deliverkit.sandbox.access.bucket_policies import with_bucket
@@ -13,10 +13,8 @@ from deliverkit.sandbox.access.policy import Decision, decide, trusts
 from deliverkit.sandbox.access.request import Request, Wire, read_request
 from deliverkit.sandbox.access.service_roles import authorise
 from deliverkit.sandbox.access.wording import IDENTITY, refusal_text
-from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse
 from deliverkit.sandbox.kernel.world import World
-
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+from deliverkit.sandbox.kernel.wsgi import CONTROL_PREFIX, Application, Environ, StartResponse
 
 _DENIED = {Wire.JSON: ("AccessDeniedException", 400), Wire.REST_JSON: ("AccessDeniedException", 403)}
 _UNKNOWN_KEY = {

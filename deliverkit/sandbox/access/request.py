@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from deliverkit.sandbox.access.routes import find_route
-from deliverkit.sandbox.front import CredentialScope, Environ, credential_scope
+from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ, credential_scope
 
 MOST_BYTES = 16 * 1024 * 1024
 _ALIASES = {"monitoring": "cloudwatch"}

@@ -181,19 +181,18 @@ class Balancing:
 
     # --- health ---------------------------------------------------------------------------------------
 
-    def _judge(self, inner: Any, target: str) -> Health | None:
-        if inner.arn not in self._groups:
+    def _judge(self, group: Group, target: str) -> Health | None:
+        if group.arn not in self._groups:
             return None
-        drained = self._world.store(Served, "", "").drained_at.get((inner.arn, target))
-        if target in inner.targets:
-            is_simulated = self._is_simulated(inner.account_id, inner.region_name, target)
-            return None if is_simulated else self._states.get((inner.arn, target), TargetState(REGISTERING)).health
-        delay = timedelta(seconds=int(inner.attributes.get("deregistration_delay.timeout_seconds", 300)))
-        is_draining = drained is not None and self._world.clock.now() < drained + delay
+        if target in group.targets:
+            is_simulated = self._is_simulated(group, target)
+            return None if is_simulated else self._states.get((group.arn, target), TargetState(REGISTERING)).health
+        drained = self._world.store(Served, "", "").drained_at.get((group.arn, target))
+        is_draining = drained is not None and self._world.clock.now() < drained + timedelta(seconds=group.delay)
         return DRAINING if is_draining else None
 
-    def _is_simulated(self, account: str, region: str, target: str) -> bool:
-        machines = self._world.moto.machines(account, region) if target.startswith("i-") else ()
+    def _is_simulated(self, group: Group, target: str) -> bool:
+        machines = self._world.moto.machines(group.account, group.region) if target.startswith("i-") else ()
         return any(each.instance_id == target and each.tags.get(TAG) in {MEMORY, NONE} for each in machines)
 
     def _changed(self, group: str, target: str, is_registered: bool) -> None:
@@ -243,8 +242,7 @@ class Balancing:
     def _probe(self, group: Group, name: str, state: TargetState) -> None:
         try:
             with self._world.lock:
-                account, region = group.arn.split(":")[4], group.arn.split(":")[3]
-                address = self._address(account, region, name)
+                address = self._address(group.account, group.region, name)
             found = probe(group, address or NOWHERE, group.targets[name])
             with self._world.lock:
                 state.take(found, group)

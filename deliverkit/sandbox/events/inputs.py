@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from deliverkit.sandbox.codepipeline.webhooks.json_path import PathError, select
+from deliverkit.sandbox.kernel.json_path import PathError, select
 
 _VARIABLE = re.compile(r"<([A-Za-z0-9_.-]+)>")
 _ABSENT: Any = object()

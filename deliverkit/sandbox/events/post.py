@@ -74,13 +74,11 @@ class Postman:
             self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
-        while not self._is_stopped.is_set():
-            mark = self._world.doorbell.mark(_BELL)
+        bell = self._world.doorbell
+        while not self._is_stopped.is_set() and not bell.is_closed:
+            mark = bell.mark(_BELL)
             self._empty()
-            if not self._is_stopped.is_set() and not self._world.doorbell.is_closed:
-                self._world.doorbell.wait(_BELL, mark, _PATIENCE)
-            elif self._world.doorbell.is_closed:
-                return
+            bell.wait(_BELL, mark, _PATIENCE)
 
     def _empty(self) -> None:
         while not self._is_stopped.is_set():

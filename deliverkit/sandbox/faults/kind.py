@@ -9,8 +9,8 @@ from deliverkit.sandbox.access.answers import HttpAnswer
 from deliverkit.sandbox.access.request import Request
 from deliverkit.sandbox.faults.fault import Fault, FaultStore
 from deliverkit.sandbox.faults.settings import Setting
-from deliverkit.sandbox.front import Environ
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import Environ
 
 
 @dataclass(frozen=True, slots=True)

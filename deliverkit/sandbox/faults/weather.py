@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from deliverkit.sandbox.access.answers import HttpAnswer, capture
@@ -11,10 +11,8 @@ from deliverkit.sandbox.faults.book import store_of
 from deliverkit.sandbox.faults.fault import Fault, FaultStore
 from deliverkit.sandbox.faults.kind import Passing
 from deliverkit.sandbox.faults.kinds import KINDS
-from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse
 from deliverkit.sandbox.kernel.world import World
-
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+from deliverkit.sandbox.kernel.wsgi import CONTROL_PREFIX, Application, Environ, StartResponse
 
 
 class Weather:

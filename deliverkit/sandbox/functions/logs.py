@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from deliverkit.sandbox.functions.lookup import Function
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.moto_functions import Function
 
 LONGEST_LINE = 262_118
 MOST_EVENTS = 10_000

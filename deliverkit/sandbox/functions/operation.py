@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from deliverkit.sandbox.functions.lookup import Function, find_function
+from deliverkit.sandbox.functions.lookup import find_function
 from deliverkit.sandbox.functions.queue import InvocationQueue, enqueue
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import Environ
+from deliverkit.sandbox.moto_functions import Function
 
 log = logging.getLogger(__name__)
-Environ = dict[str, Any]
 _PATH = re.compile(r"/2015-03-31/functions/(.+)/invocations/?")
 _REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found", 502: "Bad Gateway"}
 TYPES = ("RequestResponse", "Event", "DryRun")

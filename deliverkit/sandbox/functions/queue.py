@@ -12,11 +12,12 @@ from typing import Any
 
 from deliverkit.sandbox.agent.processes import Processes
 from deliverkit.sandbox.functions import logs
-from deliverkit.sandbox.functions.lookup import Function, find_function
+from deliverkit.sandbox.functions.lookup import find_function
 from deliverkit.sandbox.functions.run import MARK, Result, Running, Surroundings
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.moto_functions import Function
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE = timedelta(minutes=1)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deliverkit.sandbox.functions.lookup import Function
 from deliverkit.sandbox.functions.package import unpacked
 from deliverkit.sandbox.functions.runtimes import command_of
+from deliverkit.sandbox.moto_functions import Function
 
 LOADING_SECONDS = 60.0
 """Lambda gives a function 10 s to be loaded; a busy machine that is not Lambda may need longer."""

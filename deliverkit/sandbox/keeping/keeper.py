@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Keeper:
         moment, speed = (found.taken_at, found.speed) if found else (datetime.now(UTC), self._world.clock.speed)
         for entry in self._journal.since(found.segment if found else 0):
             moment = self._again(entry)
-        elapsed = max(datetime.now(UTC) - moment, datetime.now(UTC) - datetime.now(UTC))
+        elapsed = max(datetime.now(UTC) - moment, timedelta(0))
         now = self._world.clock.now()
         # While nobody served, time passed as it does anywhere, whatever speed a rehearsal had asked for.
         self._world.clock.restore(now + elapsed if speed else now, speed)

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 
 from deliverkit.sandbox.keeping.journal import Entry
 from deliverkit.sandbox.kernel.operations import READS, Service
+from deliverkit.sandbox.kernel.wsgi import Environ
 
-Environ = dict[str, Any]
 MOTO_READS = (*READS, "Head", "Lookup", "Search", "Filter", "Scan", "Query")
 MAKE_KEYS = (
     "TrentService.CreateKey",

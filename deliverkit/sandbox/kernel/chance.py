@@ -48,8 +48,3 @@ def text(length: int, alphabet: str) -> str:
 def choice(items: Sequence[ItemT]) -> ItemT:
     """One of the items."""
     return _generator.choice(items)
-
-
-def shuffled(items: Sequence[ItemT]) -> list[ItemT]:
-    """The items in any order."""
-    return _generator.sample(items, len(items))

@@ -69,7 +69,11 @@ class Service:
     _operations: dict[str, Operation] = field(default_factory=dict)
 
     def operation(self, name: str) -> Callable[[Operation], Operation]:
-        """Register the decorated function as the implementation of an operation of the model."""
+        """Register the decorated function as the implementation of an operation of the model.
+
+        Raises:
+            ValueError: If the operation has one already.
+        """
 
         def register(function: Operation) -> Operation:
             if name in self._operations:
@@ -78,11 +82,6 @@ class Service:
             return function
 
         return register
-
-    @property
-    def implemented(self) -> frozenset[str]:
-        """Names of the operations that answer."""
-        return frozenset(self._operations)
 
     @property
     def model(self) -> Any:

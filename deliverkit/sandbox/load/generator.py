@@ -98,31 +98,55 @@ def run(url: str, rate: float, seconds: float) -> Load:
             f"the rate is at most {HIGHEST_RATE:g} per second, the time at most {LONGEST_SECONDS:g} seconds"
         )
     load = Load(url, max(1, round(rate * seconds)))
-    turns, lock, began = itertools.count(), threading.Lock(), time.monotonic()
-
-    def send_in_turn() -> None:
-        sender = _Sender(parts)
-        while (number := next(turns)) < load.wanted:
-            delay = began + number / rate - time.monotonic()
-            if delay < -TIMEOUT_SECONDS:
-                continue  # hopelessly behind: what is not sent is missing in the result
-            time.sleep(max(0.0, delay))
-            status, error, latency = sender.send()
-            with lock:
-                if error:
-                    load.errors[error] += 1
-                else:
-                    load.statuses[status] += 1
-                    load.latencies.append(latency)
-        sender.close()
-
-    senders = [threading.Thread(target=send_in_turn, daemon=True) for _ in range(min(MOST_SENDERS, load.wanted))]
+    schedule = _Schedule(load, rate)
+    senders = [
+        threading.Thread(target=_send_in_turn, args=(parts, schedule), daemon=True)
+        for _ in range(min(MOST_SENDERS, load.wanted))
+    ]
     for thread in senders:
         thread.start()
     for thread in senders:
         thread.join()
-    load.seconds = max(time.monotonic() - began, seconds)
+    load.seconds = max(schedule.elapsed(), seconds)
     return load
+
+
+def _send_in_turn(parts: SplitResult, schedule: _Schedule) -> None:
+    sender = _Sender(parts)
+    while schedule.wait_for_turn():
+        schedule.note(*sender.send())
+    sender.close()
+
+
+class _Schedule:
+    """When each request is due; all senders take their turns from it."""
+
+    def __init__(self, load: Load, rate: float) -> None:
+        self._load, self._rate = load, rate
+        self._turns, self._lock, self._began = itertools.count(), threading.Lock(), time.monotonic()
+
+    def elapsed(self) -> float:
+        """Real seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def wait_for_turn(self) -> bool:
+        """Sleep until the next request is due; False when none is left."""
+        while (number := next(self._turns)) < self._load.wanted:
+            delay = number / self._rate - self.elapsed()
+            # What is hopelessly behind is not sent, and is missing in the result.
+            if delay >= -TIMEOUT_SECONDS:
+                time.sleep(max(0.0, delay))
+                return True
+        return False
+
+    def note(self, status: int, error: str, latency: float) -> None:
+        """Keep how a request went."""
+        with self._lock:
+            if error:
+                self._load.errors[error] += 1
+            else:
+                self._load.statuses[status] += 1
+                self._load.latencies.append(latency)
 
 
 class _Sender:

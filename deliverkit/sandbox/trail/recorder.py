@@ -10,21 +10,20 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from deliverkit.sandbox.access.answers import LOST_ANSWER, HttpAnswer
 from deliverkit.sandbox.access.request import Request, Wire, read_request
-from deliverkit.sandbox.front import CONTROL_PREFIX, Environ, StartResponse, credential_scope
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import CONTROL_PREFIX, Application, Environ, StartResponse, credential_scope
 from deliverkit.sandbox.trail.elements import request_parameters, response_elements
 from deliverkit.sandbox.trail.identity import identity
 from deliverkit.sandbox.trail.resources import resources_of
 from deliverkit.sandbox.trail.store import Record, Trail
 
 log = logging.getLogger(__name__)
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 GLOBAL_REGION = "us-east-1"
 _GLOBAL = frozenset({"iam", "route53", "cloudfront", "organizations"})
 _OBJECTS = re.compile(

@@ -17,7 +17,6 @@ from deliverkit.sandbox.kernel.world import World
 
 CONTROLLER = "CODE_DEPLOY"
 UPDATE = "ECS_UPDATE_ERROR"
-STARTED_BY = "CODE_DEPLOY"
 
 
 def describe(world: World, group: Group, cluster: str, service: str) -> Mapping[str, Any] | None:
@@ -129,7 +128,6 @@ def _record(
         identifier=found["id"],
         arn=found["taskSetArn"],
         label=label,
-        task_definition=found["taskDefinition"],
         status=status,
         target_group=target_group,
         desired=desired,

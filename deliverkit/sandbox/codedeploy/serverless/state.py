@@ -44,7 +44,6 @@ class TaskSet:
     identifier: str
     arn: str
     label: str
-    task_definition: str
     status: str
     target_group: str
     desired: int

@@ -11,9 +11,8 @@ from deliverkit.sandbox.codepipeline import errors
 from deliverkit.sandbox.codepipeline.operations import tags
 from deliverkit.sandbox.codepipeline.operations.lookup import pipeline_of
 from deliverkit.sandbox.codepipeline.operations.pages import page
-from deliverkit.sandbox.codepipeline.webhooks import json_path
 from deliverkit.sandbox.codepipeline.webhooks.webhook import MAX_WEBHOOKS, Webhook, Webhooks, webhooks_of
-from deliverkit.sandbox.kernel import chance
+from deliverkit.sandbox.kernel import chance, json_path
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Answer, Context, Operation, Params
 

@@ -13,9 +13,9 @@ from typing import Any
 from deliverkit.sandbox.codepipeline import starts
 from deliverkit.sandbox.codepipeline.definition import Action
 from deliverkit.sandbox.codepipeline.state import Pipeline, Store, Trigger
-from deliverkit.sandbox.codepipeline.webhooks.json_path import select
 from deliverkit.sandbox.codepipeline.webhooks.webhook import PREFIX, Webhook, Webhooks
 from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.json_path import select
 from deliverkit.sandbox.kernel.world import World
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")

@@ -1,1 +1,0 @@
-"""Environments described in code and brought up by one command."""
