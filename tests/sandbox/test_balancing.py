@@ -373,6 +373,15 @@ def test_instances_are_reached_at_their_address_and_have_metrics_of_their_own(sa
         site.close()
 
 
+def test_a_group_that_no_balancer_uses_says_so(sandbox: Sandbox) -> None:
+    with sites("one") as (one,):
+        shop = Shop(sandbox)
+        group = shop.group("spare", one)
+        assert shop.health(group) == {one.address: ("unused", "Target.NotInUse")}
+        shop.listen(Type="forward", TargetGroupArn=group)
+        until(lambda: shop.health(group)[one.address][0] == "healthy")
+
+
 def test_a_deleted_listener_is_served_no_more(sandbox: Sandbox) -> None:
     shop = Shop(sandbox)
     fixed = {"StatusCode": "200", "MessageBody": "hello", "ContentType": "text/plain"}
