@@ -35,6 +35,7 @@ class Group:
         healthy: Good checks in a row that make a target healthy.
         unhealthy: Bad ones that make it unhealthy.
         delay: Seconds that a deregistered target drains.
+        is_used: Whether a load balancer counts it as its own.
     """
 
     arn: str
@@ -49,6 +50,7 @@ class Group:
     healthy: int
     unhealthy: int
     delay: int
+    is_used: bool
 
     @property
     def account(self) -> str:
@@ -166,6 +168,7 @@ def _group(inner: Any) -> Group:
         healthy=int(inner.healthy_threshold_count),
         unhealthy=int(inner.unhealthy_threshold_count),
         delay=int(inner.attributes.get("deregistration_delay.timeout_seconds", 300)),
+        is_used=bool(inner.load_balancer_arns),
     )
 
 

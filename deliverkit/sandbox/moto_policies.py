@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,16 +19,19 @@ _TAKE_AN_ARN = ("attach_role_policy", "attach_user_policy", "attach_group_policy
 
 def offer_aws_policies() -> None:
     """Let moto's IAM know AWS's policies; repeating it changes nothing."""
-    from moto.iam.models import IAMBackend, Role  # noqa: PLC0415
+    from moto.iam import models  # noqa: PLC0415
 
-    if hasattr(IAMBackend, "offers_aws_policies"):
+    backend: Any = models.IAMBackend
+    if hasattr(backend, "offers_aws_policies"):
         return
-    backend: Any = IAMBackend
+    # The 5 MB of their text can be had again when they are wanted.
+    models.aws_managed_policies_data = "{}"
+    sys.modules.pop("moto.iam.aws_managed_policies", None)
     backend.offers_aws_policies = True
     for name in _TAKE_AN_ARN:
         setattr(backend, name, _with_policy(getattr(backend, name)))
     backend.list_policies = _with_all_policies(backend.list_policies)
-    role: Any = Role
+    role: Any = models.Role
     role.create_from_cloudformation_json = classmethod(_with_attached(role.create_from_cloudformation_json.__func__))
     role.delete_from_cloudformation_json = classmethod(_with_detached(role.delete_from_cloudformation_json.__func__))
 
@@ -47,6 +51,7 @@ def _aws_policies() -> Mapping[str, Mapping[str, Any]]:
     from moto.iam.aws_managed_policies import aws_managed_policies_data  # noqa: PLC0415
 
     found = json.loads(aws_managed_policies_data)
+    sys.modules.pop("moto.iam.aws_managed_policies", None)
     return {f"{_PREFIX[:-1]}{data['Path']}{name}": data for name, data in found.items()}
 
 

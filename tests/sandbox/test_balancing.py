@@ -383,6 +383,15 @@ def test_a_function_as_target_is_not_built_and_breaks_nothing(sandbox: Sandbox) 
     assert shop.get()[0] == 502
 
 
+def test_a_group_that_no_balancer_uses_says_so(sandbox: Sandbox) -> None:
+    with sites("one") as (one,):
+        shop = Shop(sandbox)
+        group = shop.group("spare", one)
+        assert shop.health(group) == {one.address: ("unused", "Target.NotInUse")}
+        shop.listen(Type="forward", TargetGroupArn=group)
+        until(lambda: shop.health(group)[one.address][0] == "healthy")
+
+
 def test_a_deleted_listener_is_served_no_more(sandbox: Sandbox) -> None:
     shop = Shop(sandbox)
     fixed = {"StatusCode": "200", "MessageBody": "hello", "ContentType": "text/plain"}

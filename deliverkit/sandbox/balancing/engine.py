@@ -6,8 +6,8 @@ free one. DescribeLoadBalancers gives the address as the DNS name, and `GET /_sa
 for ports that are not the declared ones. HTTPS, network load balancers, authentication and stickiness are not built.
 
 A probe takes real time, and a target is never probed twice at once: however far the clock jumps, that is one probe.
-Only target groups that a listener forwards to are probed. Those without one, and simulated instances, which have no
-address, are healthy as moto says; on AWS a target group without a load balancer is `unused`.
+Only target groups that a listener forwards to are probed; those without one are `unused`. Simulated instances, which
+have no address, are healthy as moto says, and so are targets of balancers that are not served.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from deliverkit.sandbox.balancing.health import DRAINING, REGISTERING, TargetState, probe
+from deliverkit.sandbox.balancing.health import DRAINING, REGISTERING, UNUSED, TargetState, probe
 from deliverkit.sandbox.balancing.routing import Request, Turns, action_for
 from deliverkit.sandbox.balancing.server import Fixed, ListenerServer, Target
 from deliverkit.sandbox.balancing.tally import Tally
@@ -183,7 +183,8 @@ class Balancing:
 
     def _judge(self, group: Group, target: str) -> Health | None:
         if group.arn not in self._groups:
-            return None
+            is_used = group.is_used or any(group.arn in listener.groups for listener in listeners())
+            return None if is_used or target not in group.targets else UNUSED
         if target in group.targets:
             is_simulated = self._is_simulated(group, target)
             return None if is_simulated else self._states.get((group.arn, target), TargetState(REGISTERING)).health

@@ -15,6 +15,11 @@ from deliverkit.sandbox.moto_balancing import Group, Health
 REGISTERING: Health = ("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
 CHECKING: Health = ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
 DRAINING: Health = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+UNUSED: Health = (
+    "unused",
+    "Target.NotInUse",
+    "Target group is not configured to receive traffic from the load balancer",
+)
 HEALTHY: Health = ("healthy", None, None)
 MOST_SECONDS = 5.0
 """A probe never takes more real time, whatever its declared timeout."""

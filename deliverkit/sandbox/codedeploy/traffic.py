@@ -18,6 +18,7 @@ PATIENCE = timedelta(hours=1)
 DEFAULT_DELAY = "300"
 """Seconds for which both kinds of balancer drain connections when nothing else is set."""
 NOT_REGISTERED = "Target.NotRegistered"
+NOT_IN_USE = "Target.NotInUse"
 
 Unreachable = botocore.exceptions.ClientError
 """What every function here raises when the load balancers refuse."""
@@ -106,7 +107,9 @@ class Balancers:
         for arn in self._target_groups():
             answer = self._elbv2.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": instance_id}])
             for told in answer["TargetHealthDescriptions"]:
-                yield str(told["TargetHealth"]["State"])
+                # A group that no balancer uses gets no traffic; how CodeDeploy takes that is not documented.
+                if told["TargetHealth"].get("Reason") != NOT_IN_USE:
+                    yield str(told["TargetHealth"]["State"])
 
     def _delay(self, arn: str) -> timedelta:
         told = self._elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
