@@ -7,13 +7,13 @@ is mended in few places.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.moto_client import in_process_client
+from deliverkit.sandbox.moto_loading import is_loaded
 from deliverkit.sandbox.moto_repairs import repair
 
 WsgiApp = Any
@@ -239,7 +239,7 @@ class MotoBase:
         """
         from moto.backends import get_backend  # noqa: PLC0415
 
-        if "moto.ec2.models" in sys.modules:
+        if is_loaded("moto.ec2.models"):
             for account, regional in list(get_backend("ec2").items()):
                 for region, backend in list(regional.items()):
                     yield account, region, backend

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
 
@@ -24,16 +26,13 @@ def _take_projects_of_pipelines() -> None:
     from moto.codebuild import responses  # noqa: PLC0415
 
     for name in ("_validate_required_params_source", "_validate_required_params_artifacts"):
-        check = getattr(responses, name)
-        if not hasattr(check, "is_mended"):
-            setattr(responses, name, _without_location(check))
+        replace(responses, name, _without_location)
 
 
 def _without_location(check: Any) -> Any:
     def mended(declared: dict[str, Any]) -> None:
         check({"location": "CODEPIPELINE", **declared} if declared.get("type") == "CODEPIPELINE" else declared)
 
-    mended.is_mended = True  # type: ignore[attr-defined]
     return mended
 
 
@@ -48,18 +47,16 @@ def _give_change_sets_outputs() -> None:
     """A stack has the template and the outputs of the change set that was executed last."""
     from moto.cloudformation.models import ChangeSet  # noqa: PLC0415
 
-    apply = ChangeSet.apply
-    if hasattr(apply, "is_mended"):
-        return
+    def instead_of(apply: Any) -> Callable[..., None]:
+        def mended(change_set: Any) -> None:
+            apply(change_set)
+            stack = change_set.stack
+            stack.template, stack.template_dict = change_set.template, change_set.template_dict
+            stack.output_map = stack._create_output_map()  # noqa: SLF001  (what an update of the stack does)
 
-    def mended(change_set: Any) -> None:
-        apply(change_set)
-        stack = change_set.stack
-        stack.template, stack.template_dict = change_set.template, change_set.template_dict
-        stack.output_map = stack._create_output_map()  # noqa: SLF001  (what an update of the stack does)
+        return mended
 
-    mended.is_mended = True  # type: ignore[attr-defined]
-    ChangeSet.apply = mended
+    replace(ChangeSet, "apply", instead_of)
 
 
 def _name_root() -> None:
@@ -69,17 +66,15 @@ def _name_root() -> None:
     """
     from moto.sts.models import STSBackend  # noqa: PLC0415
 
-    original: Any = STSBackend.get_caller_identity
-    if hasattr(original, "is_mended"):
-        return
+    def instead_of(identify: Any) -> Callable[..., tuple[str, str, str]]:
+        def mended(backend: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+            found: tuple[str, str, str] = identify(backend, access_key_id, region)
+            is_known = not found[1].endswith(":user/moto")
+            return found if is_known else (found[2], f"arn:aws:iam::{found[2]}:root", found[2])
 
-    def mended(backend: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
-        found: tuple[str, str, str] = original(backend, access_key_id, region)
-        is_known = not found[1].endswith(":user/moto")
-        return found if is_known else (found[2], f"arn:aws:iam::{found[2]}:root", found[2])
+        return mended
 
-    mended.is_mended = True  # type: ignore[attr-defined]
-    STSBackend.get_caller_identity = mended
+    replace(STSBackend, "get_caller_identity", instead_of)
 
 
 def _leave_denials_to_the_guard() -> None:
@@ -91,14 +86,11 @@ def _leave_denials_to_the_guard() -> None:
     from moto.iam.access_control import PermissionResult  # noqa: PLC0415
     from moto.s3.models import FakeBucket  # noqa: PLC0415
 
-    original: Any = FakeBucket.get_permission
-    if hasattr(original, "is_mended"):
-        return
+    def instead_of(decide: Any) -> Callable[..., Any]:
+        def mended(bucket: Any, action: str, resource: str) -> Any:
+            found = decide(bucket, action, resource)
+            return PermissionResult.NEUTRAL if found == PermissionResult.DENIED else found
 
-    def mended(bucket: Any, action: str, resource: str) -> Any:
-        found = original(bucket, action, resource)
-        return PermissionResult.NEUTRAL if found == PermissionResult.DENIED else found
+        return mended
 
-    mended.is_mended = True  # type: ignore[attr-defined]
-    bucket: Any = FakeBucket
-    bucket.get_permission = mended
+    replace(FakeBucket, "get_permission", instead_of)

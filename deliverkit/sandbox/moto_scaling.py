@@ -6,7 +6,10 @@ mixed instances, whose capacity is no number of instances, scale in at once all 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from deliverkit.sandbox.moto_hooks import replace
 
 HELD = "Terminating:Wait"
 """The lifecycle state of an instance that waits for its hook (Auto Scaling user guide, lifecycle-hooks-overview)."""
@@ -17,16 +20,14 @@ def hold_terminations() -> None:
     """Mend moto; repeating it changes nothing."""
     from moto.autoscaling.models import FakeAutoScalingGroup  # noqa: PLC0415
 
-    scale = FakeAutoScalingGroup.set_desired_capacity
-    if hasattr(scale, "is_mended"):
-        return
+    def instead_of(scale: Any) -> Callable[..., None]:
+        def mended(group: Any, new_capacity: int | None) -> None:
+            _hold_surplus(group, group.min_size if new_capacity is None else new_capacity)
+            scale(group, new_capacity)
 
-    def mended(group: Any, new_capacity: int | None) -> None:
-        _hold_surplus(group, group.min_size if new_capacity is None else new_capacity)
-        scale(group, new_capacity)
+        return mended
 
-    mended.is_mended = True  # type: ignore[attr-defined]
-    FakeAutoScalingGroup.set_desired_capacity = mended
+    replace(FakeAutoScalingGroup, "set_desired_capacity", instead_of)
 
 
 def _hold_surplus(group: Any, wanted: int) -> None:

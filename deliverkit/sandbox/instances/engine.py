@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -127,7 +126,7 @@ class Instances:
                 log.exception("watching the instances failed")
 
     def _states_now(self) -> tuple[tuple[str, str], ...]:
-        states = self._world.moto.machine_states() if "moto.ec2.models" in sys.modules else ()
+        states = self._world.moto.machine_states()
         with self._world.lock:
             return (*states, *sorted((instance, "crashed") for _, _, instance in self._crashed))
 
@@ -139,9 +138,7 @@ class Instances:
         return states != self._states or waits or not all(agent.is_alive for agent in served)
 
     def _machines(self) -> list[Machine]:
-        # Nobody has launched an instance before moto's EC2 is loaded, and loading it costs as much time as the rest of
-        # the sandbox's start.
-        return list(self._world.moto.machines()) if "moto.ec2.models" in sys.modules else []
+        return list(self._world.moto.machines())
 
     def _running(self) -> list[Machine]:
         """Instances on which an agent is to run."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from deliverkit.sandbox.moto_stacks import makes
 
 FAILED = ("FAILED", "ROLLBACK_COMPLETE")
 GONE = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
@@ -48,7 +50,7 @@ def require_makeable(client: Any, template: str) -> None:
         ValueError: Naming their types.
     """
     types = client.get_template_summary(TemplateBody=template).get("ResourceTypes", [])
-    unknown = sorted(_left_out(types))
+    unknown = sorted({each for each in types if each not in _NOTHING_TO_MAKE and not makes(each)})
     if unknown:
         raise ValueError(f"The sandbox's CloudFormation does not make resources of type {', '.join(unknown)}")
 
@@ -71,9 +73,3 @@ def change_sets(client: Any, stack: str, name: str) -> list[Any]:
 def console(region: str) -> str:
     """The console's page of stacks."""
     return f"https://console.aws.amazon.com/cloudformation/home?region={region}#/"
-
-
-def _left_out(types: Iterable[str]) -> set[str]:
-    from moto.cloudformation.parsing import resource_class_from_type  # noqa: PLC0415  (only stacks pay for it)
-
-    return {each for each in types if each not in _NOTHING_TO_MAKE and resource_class_from_type(each) is None}
