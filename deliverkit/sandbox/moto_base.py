@@ -65,13 +65,13 @@ class MotoBase:
     def __init__(self) -> None:
         self._app: WsgiApp = None
         self._clients: dict[tuple[str, str, str], Any] = {}
+        repair()
 
     def app(self) -> WsgiApp:
         """The WSGI application that answers for every service that is not ours."""
         if self._app is None:
             from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  (0.5 s to import)
 
-            repair()
             self._app = DomainDispatcherApplication(create_backend_app)
         return self._app
 

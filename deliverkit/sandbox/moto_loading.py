@@ -18,11 +18,16 @@ Mend = Callable[[Any], None]
 
 
 def when_loaded(name: str, mend: Mend) -> None:
-    """Call `mend` with a module as soon as it is loaded, or at once; of several for one module the last is called."""
+    """Call `mend` with a module as soon as it is loaded, at once if it is there already.
+
+    Args:
+        name: The module's full name.
+        mend: Must not mind to be called again, as `moto_hooks.replace` does not: every sandbox of a process asks.
+    """
     if name in sys.modules:
         mend(sys.modules[name])
         return
-    _finder.waiting[name] = mend
+    _finder.waiting.setdefault(name, []).append(mend)
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
@@ -36,23 +41,23 @@ class _Finder(importlib.abc.MetaPathFinder):
     """Answers for awaited modules only, and leaves finding them to the others."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, Mend] = {}
+        self.waiting: dict[str, list[Mend]] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        mend = self.waiting.pop(fullname, None)
-        spec = importlib.util.find_spec(fullname) if mend is not None else None
-        if mend is not None and spec is not None and spec.loader is not None:
-            spec.loader = _MendingLoader(spec.loader, mend)
+        mends = self.waiting.pop(fullname, [])
+        spec = importlib.util.find_spec(fullname) if mends else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _MendingLoader(spec.loader, mends)
         return spec
 
 
 class _MendingLoader(importlib.abc.Loader):
     """Loads as the module's own loader does, and mends what came of it."""
 
-    def __init__(self, loader: Any, mend: Mend) -> None:
-        self._loader, self._mend = loader, mend
+    def __init__(self, loader: Any, mends: Sequence[Mend]) -> None:
+        self._loader, self._mends = loader, mends
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         made: ModuleType | None = self._loader.create_module(spec)
@@ -64,7 +69,8 @@ class _MendingLoader(importlib.abc.Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        self._mend(module)
+        for mend in self._mends:
+            mend(module)
 
 
 _finder = _Finder()

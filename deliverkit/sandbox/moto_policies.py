@@ -13,27 +13,24 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deliverkit.sandbox.moto_hooks import replace
+
 _PREFIX = "arn:aws:iam::aws:policy/"
 _TAKE_AN_ARN = ("attach_role_policy", "attach_user_policy", "attach_group_policy", "get_policy")
 
 
-def offer_aws_policies() -> None:
-    """Let moto's IAM know AWS's policies; repeating it changes nothing."""
-    from moto.iam import models  # noqa: PLC0415
-
-    backend: Any = models.IAMBackend
-    if hasattr(backend, "offers_aws_policies"):
-        return
+def offer_aws_policies(models: Any) -> None:
+    """Let moto's models of IAM know AWS's policies; repeating it changes nothing."""
     # The 5 MB of their text can be had again when they are wanted.
     models.aws_managed_policies_data = "{}"
     sys.modules.pop("moto.iam.aws_managed_policies", None)
-    backend.offers_aws_policies = True
     for name in _TAKE_AN_ARN:
-        setattr(backend, name, _with_policy(getattr(backend, name)))
-    backend.list_policies = _with_all_policies(backend.list_policies)
-    role: Any = models.Role
-    role.create_from_cloudformation_json = classmethod(_with_attached(role.create_from_cloudformation_json.__func__))
-    role.delete_from_cloudformation_json = classmethod(_with_detached(role.delete_from_cloudformation_json.__func__))
+        replace(models.IAMBackend, name, _with_policy)
+    replace(models.IAMBackend, "list_policies", _with_all_policies)
+    if not hasattr(models.Role, "attaches_aws_policies"):
+        models.Role.attaches_aws_policies = True
+        for name, make in _OF_CLOUDFORMATION.items():
+            setattr(models.Role, name, classmethod(make(getattr(models.Role, name).__func__)))
 
 
 def managed_policy(iam: Any, arn: str) -> Any:
@@ -109,6 +106,12 @@ def _with_detached(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(cls, resource_name, cloudformation_json, account_id, *rest, **named)
 
     return mended
+
+
+_OF_CLOUDFORMATION: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "create_from_cloudformation_json": _with_attached,
+    "delete_from_cloudformation_json": _with_detached,
+}
 
 
 def _iam_of(account: str) -> Any:

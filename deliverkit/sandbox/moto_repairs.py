@@ -1,30 +1,25 @@
-"""Where moto refuses what AWS takes, or does nothing where AWS does something: mended before its first request."""
+"""Where moto refuses what AWS takes, or does nothing where AWS does something: mended when it is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deliverkit.sandbox.moto_hooks import replace
+from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
 
 
 def repair() -> None:
-    """Mend moto; repeating it changes nothing."""
-    _take_projects_of_pipelines()
+    """Mend moto as it is loaded; repeating it changes nothing."""
     _run_state_machines()
-    hold_terminations()
-    _give_change_sets_outputs()
-    offer_aws_policies()
-    _name_root()
-    _leave_denials_to_the_guard()
+    for module, mend in _MENDS.items():
+        when_loaded(module, mend)
 
 
-def _take_projects_of_pipelines() -> None:
+def _take_projects_of_pipelines(responses: Any) -> None:
     """A CodeBuild project of type CODEPIPELINE has no location (CodeBuild API reference, ProjectSource)."""
-    from moto.codebuild import responses  # noqa: PLC0415
-
     for name in ("_validate_required_params_source", "_validate_required_params_artifacts"):
         replace(responses, name, _without_location)
 
@@ -43,9 +38,8 @@ def _run_state_machines() -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
 
 
-def _give_change_sets_outputs() -> None:
+def _give_change_sets_outputs(models: Any) -> None:
     """A stack has the template and the outputs of the change set that was executed last."""
-    from moto.cloudformation.models import ChangeSet  # noqa: PLC0415
 
     def instead_of(apply: Any) -> Callable[..., None]:
         def mended(change_set: Any) -> None:
@@ -56,15 +50,14 @@ def _give_change_sets_outputs() -> None:
 
         return mended
 
-    replace(ChangeSet, "apply", instead_of)
+    replace(models.ChangeSet, "apply", instead_of)
 
 
-def _name_root() -> None:
+def _name_root(models: Any) -> None:
     """Whoever signs with a key that nobody made is the account's root, as for the sandbox's own key.
 
     moto calls them `arn:aws:sts::ACCOUNT:user/moto`, an ARN that AWS does not have.
     """
-    from moto.sts.models import STSBackend  # noqa: PLC0415
 
     def instead_of(identify: Any) -> Callable[..., tuple[str, str, str]]:
         def mended(backend: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
@@ -74,17 +67,16 @@ def _name_root() -> None:
 
         return mended
 
-    replace(STSBackend, "get_caller_identity", instead_of)
+    replace(models.STSBackend, "get_caller_identity", instead_of)
 
 
-def _leave_denials_to_the_guard() -> None:
+def _leave_denials_to_the_guard(models: Any) -> None:
     """A bucket policy's `Deny` strikes whom it means, under its conditions, where policies are enforced.
 
     moto refuses everybody for any such statement: the usual policy of an artifact bucket, which denies unencrypted
     uploads and insecure connections, would shut the bucket for good.
     """
     from moto.iam.access_control import PermissionResult  # noqa: PLC0415
-    from moto.s3.models import FakeBucket  # noqa: PLC0415
 
     def instead_of(decide: Any) -> Callable[..., Any]:
         def mended(bucket: Any, action: str, resource: str) -> Any:
@@ -93,4 +85,14 @@ def _leave_denials_to_the_guard() -> None:
 
         return mended
 
-    replace(FakeBucket, "get_permission", instead_of)
+    replace(models.FakeBucket, "get_permission", instead_of)
+
+
+_MENDS: Mapping[str, Mend] = {
+    "moto.autoscaling.models": hold_terminations,
+    "moto.cloudformation.models": _give_change_sets_outputs,
+    "moto.codebuild.responses": _take_projects_of_pipelines,
+    "moto.iam.models": offer_aws_policies,
+    "moto.s3.models": _leave_denials_to_the_guard,
+    "moto.sts.models": _name_root,
+}

@@ -16,9 +16,8 @@ HELD = "Terminating:Wait"
 TERMINATION_HOOK = "CodeDeploy-managed-automatic-termination-deployment-hook"
 
 
-def hold_terminations() -> None:
-    """Mend moto; repeating it changes nothing."""
-    from moto.autoscaling.models import FakeAutoScalingGroup  # noqa: PLC0415
+def hold_terminations(models: Any) -> None:
+    """Mend moto's models of Auto Scaling; repeating it changes nothing."""
 
     def instead_of(scale: Any) -> Callable[..., None]:
         def mended(group: Any, new_capacity: int | None) -> None:
@@ -27,7 +26,7 @@ def hold_terminations() -> None:
 
         return mended
 
-    replace(FakeAutoScalingGroup, "set_desired_capacity", instead_of)
+    replace(models.FakeAutoScalingGroup, "set_desired_capacity", instead_of)
 
 
 def _hold_surplus(group: Any, wanted: int) -> None:

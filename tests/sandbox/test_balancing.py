@@ -79,7 +79,8 @@ def test_turns_are_exact_after_every_round(weights: dict[str, int]) -> None:
 
 
 def test_health_follows_the_thresholds() -> None:
-    group = Group("arn", "ip", {}, "/", "200-299,302", None, "HTTP", 30, 5, healthy=3, unhealthy=2, delay=300)
+    checks = {"interval": 30, "timeout": 5, "healthy": 3, "unhealthy": 2, "delay": 300}
+    group = Group("arn", "ip", {}, "/", "200-299,302", None, "HTTP", **checks, is_used=True)
     bad = Probe(False, "Target.Timeout", "Request timed out")
     state, seen = TargetState(), []
     for one in (bad, Probe(True), bad, bad, Probe(True), Probe(True), Probe(True)):

@@ -26,15 +26,15 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_module_is_mended_once_it_is_loaded(module: Path) -> None:
     when_loaded(NAME, lambda loaded: loaded.told.append("first"))
-    when_loaded(NAME, lambda loaded: loaded.told.append("last"))
+    when_loaded(NAME, lambda loaded: loaded.told.append("second"))
     assert not is_loaded(NAME)
     loaded = importlib.import_module(NAME)
-    assert loaded.told == ["loaded", "last"]
+    assert loaded.told == ["loaded", "first", "second"]
     assert loaded.__spec__ is not None
     assert loaded.__spec__.loader is loaded.__loader__
     assert loaded.__file__ == str(module)
     when_loaded(NAME, lambda loaded: loaded.told.append("at once"))
-    assert loaded.told == ["loaded", "last", "at once"]
+    assert loaded.told == ["loaded", "first", "second", "at once"]
 
 
 def test_a_module_that_is_not_there_is_not_found(module: Path) -> None:
