@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
 """Writes docs/reference/sandbox-operations.md: every operation of the sandbox's services, and the test that shows it.
 
-Run it without arguments to write the page, with `--print` to see it. Which test shows what is read from the tests
-themselves: an operation is shown by the test function that reaches its boto3 call by the shortest way through the
-tests' own helpers; an exception by the test that names it.
+    mkdir /tmp/seen && DELIVERKIT_ANSWERS_SEEN=/tmp/seen scripts/test tests/sandbox && scripts/operations.py /tmp/seen
+
+What a test shows is what it really saw: every test of the sandbox writes down which operations answered it and with
+which errors (`tests/sandbox/answers_seen.py`). Whenever a test of the page runs, it fails if it did not see what the
+page says that it shows; so the page cannot become untrue unnoticed.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,58 +22,103 @@ import botocore.model
 from botocore import xform_name
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ROOT / "tests" / "sandbox"
 PAGE = ROOT / "docs" / "reference" / "sandbox-operations.md"
 SERVICES = {"codedeploy": "CodeDeploy", "codepipeline": "CodePipeline"}
 NOT_SHOWN = "**no test**"
-NEVER_RAISED: Mapping[str, str] = {
+_ENDS = "tests/sandbox/test_codedeploy_endings.py"
+_HOSTS = "tests/sandbox/test_codedeploy_on_premises.py"
+OTHERWISE: Mapping[str, str] = {
+    "ConcurrentModificationException": "no two requests overlap here",
+    "DeleteGitHubAccountToken": "refused: tokens are made in AWS's console only, as "
+    f"[`test_there_are_no_github_tokens_outside_the_console`](../../{_HOSTS}) shows",
+    "DeploymentNotStartedException": "met only before the deployment's first moment: "
+    f"[`test_a_deployment_stopped_before_its_start_never_begins`](../../{_ENDS})",
+    "InvalidGitHubAccountTokenException": "there are no tokens outside of AWS's console",
+    "OperationNotSupportedException": "AWS names no situation",
+    "ResourceValidationException": "AWS names no situation",
     "DeploymentAlreadyStartedException": "no operation lists it",
     "InvalidInstanceIdException": "no operation lists it",
     "InvalidTargetException": "no operation lists it",
     "InvalidBlockerDeclarationException": "blockers are reserved for future use",
 }
-"""Exceptions that AWS's own model declares and that no caller ever meets."""
+"""Operations that never succeed, exceptions that no caller meets, and what is not shown by an answer over HTTP."""
 
 
-@dataclass
-class Function:
-    """A function of the tests: what it calls by name, and which texts it holds."""
+Shown = Mapping[str, "list[Test]"]
+"""The tests that saw something, by `codedeploy.GetDeployment`."""
 
-    module: str
-    name: str
-    calls: set[str] = field(default_factory=set)
-    texts: set[str] = field(default_factory=set)
+
+class Test:
+    """A test and what it saw.
+
+    Attributes:
+        module: Its module's name.
+        name: Its own, with the case in brackets where there are several.
+        seen: How many operations and errors it saw; the fewer, the better it shows one of them.
+    """
+
+    __test__ = False
+
+    def __init__(self, module: str, name: str, seen: int) -> None:
+        self.module, self.name, self.seen = module, name, seen
 
     @property
-    def is_test(self) -> bool:
-        """True for a test, false for a helper."""
-        return self.name.startswith("test_")
+    def words(self) -> set[str]:
+        """The words of both names, in the singular."""
+        return _singular(re.findall(r"[a-z0-9]+", f"{self.module}_{self.name}".lower()))
+
+    @property
+    def is_about_refusals(self) -> bool:
+        """True for one that rather shows what an operation does not do."""
+        return bool(self.words & {"refused", "limit", "unknown"}) or "Exception" in self.name
+
+    @property
+    def link(self) -> str:
+        """The test as Markdown."""
+        return f"[`{self.name}`](../../tests/sandbox/{self.module}.py)"
 
 
-def page() -> str:
+def _singular(words: Iterable[str]) -> set[str]:
+    return {word.removesuffix("s") for word in words}
+
+
+def page(shown: Shown) -> str:
     """The whole page."""
-    functions = list(_functions())
-    parts = [_HEAD, *(_service(name, title, functions) for name, title in SERVICES.items())]
-    return "\n".join(parts)
+    return "\n".join([_HEAD, *(_service(name, title, shown) for name, title in SERVICES.items())])
+
+
+def shown_in(directory: Path) -> Shown:
+    """What the tests of a run wrote down, those left out that see whatever chance brings."""
+    sys.path.insert(0, str(ROOT / "tests" / "sandbox"))
+    from answers_seen import read  # noqa: PLC0415  (the tests' own module, found once its folder is on the path)
+
+    found: dict[str, list[Test]] = defaultdict(list)
+    for module, name, seen in read(directory):
+        if not module.endswith("_laws") and "|" not in name and "`" not in name:
+            for each in seen:
+                found[each].append(Test(module, name, len(seen)))
+    return found
 
 
 _HEAD = """# What the sandbox's own services answer
 
-Made by `scripts/operations.py` from botocore's models and from the tests; `tests/unit/test_documentation.py` compares.
+Made by `scripts/operations.py` from botocore's models and from what the tests saw: each test named here fails if the
+operation or the error beside it did not answer. Besides, `tests/sandbox/test_model_laws.py` feeds every operation with
+requests made from the models.
 Everything else of AWS is answered by moto.
 """
 
 
-def _service(name: str, title: str, functions: list[Function]) -> str:
+def _service(name: str, title: str, shown: Shown) -> str:
     model = service_model(name)
-    rows = [(f"`{each}`", _showing(xform_name(each), functions)) for each in sorted(model.operation_names)]
-    shown = [(f"`{each}`", _raised(each, functions)) for each in sorted(_exceptions(model))]
+    operations = [(each, _showing(name, each, shown)) for each in sorted(model.operation_names)]
+    exceptions = [(each, _showing(name, each, shown)) for each in sorted(exceptions_of(model))]
     return "\n".join(
         [
-            f"## {title}: {len(rows)} operations\n",
-            _table(("operation", "shown by"), rows),
-            f"### {title}: {len(shown)} exceptions\n",
-            _table(("exception", "shown by"), shown),
+            f"## {title}: {len(operations)} operations\n",
+            _table(("operation", "shown by"), operations),
+            f"## {title}: {len(exceptions)} exceptions\n",
+            _table(("exception", "shown by"), exceptions),
         ]
     )
 
@@ -84,104 +128,37 @@ def service_model(name: str) -> botocore.model.ServiceModel:
     return botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2"), name)
 
 
-def _exceptions(model: Any) -> set[str]:
+def exceptions_of(model: Any) -> set[str]:
+    """Names of all the errors that some operation of a service may answer with."""
     return {shape.name for name in model.operation_names for shape in model.operation_model(name).error_shapes}
 
 
 def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
-    lines = [f"| {head[0]} | {head[1]} |", "| --- | --- |", *(f"| {left} | {right} |" for left, right in rows)]
+    lines = [f"| {head[0]} | {head[1]} |", "| --- | --- |", *(f"| `{left}` | {right} |" for left, right in rows)]
     return "\n".join(lines) + "\n"
 
 
-# --- reading the tests ----------------------------------------------------------------------------
+def _showing(service: str, word: str, shown: Shown) -> str:
+    """The test whose name speaks most of the operation or error, the plainest first among equals."""
+    if word in OTHERWISE:
+        return OTHERWISE[word]
+    words = _singular(xform_name(word.removesuffix("Exception")).split("_"))
+    is_operation = not word.endswith("Exception")
 
+    def rank(test: Test) -> tuple[bool, int, int, str, str]:
+        is_beside = is_operation and test.is_about_refusals
+        return is_beside, -len(words & test.words), test.seen, test.module, test.name
 
-@cache
-def _trees() -> tuple[tuple[str, ast.Module], ...]:
-    return tuple((path.name, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(TESTS.glob("*.py")))
-
-
-def _functions() -> Iterator[Function]:
-    for module, tree in _trees():
-        shared = {text for node in tree.body if not isinstance(node, _SCOPES) for text in _texts(node)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found = Function(module, node.name, set(_called(node)), set(_texts(node)))
-                # Cases of a parametrised test may stand above it in the module.
-                names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-                found.texts |= {text for text in shared if names & _names_above(tree)}
-                yield found
-
-
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-
-
-def _names_above(tree: ast.Module) -> set[str]:
-    assigned = (node for node in tree.body if isinstance(node, ast.Assign))
-    return {target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)}
-
-
-def _called(node: ast.AST) -> Iterator[str]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Attribute):
-            yield each.attr
-        elif isinstance(each, ast.Name):
-            yield each.id
-        elif isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value.isidentifier():
-            yield each.value
-
-
-def _texts(node: ast.AST) -> Iterator[str]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str):
-            yield each.value
-
-
-# --- finding the test -----------------------------------------------------------------------------
-
-
-def _showing(method: str, functions: list[Function]) -> str:
-    """The test nearest to the call; names that begin with the operation's words come first among equals."""
-    helpers = [function for function in functions if not function.is_test]
-    reached, queue, distance = {method}, deque([(method, 0)]), {method: 0}
-    while queue:
-        name, steps = queue.popleft()
-        for helper in helpers:
-            if name in helper.calls and helper.name not in reached and not helper.name.startswith("_"):
-                reached.add(helper.name)
-                distance[helper.name] = steps + 1
-                queue.append((helper.name, steps + 1))
-    tests = [function for function in functions if function.is_test and function.calls & reached]
-    if not tests:
-        return NOT_SHOWN
-    words = set(re.split(r"_", method))
-
-    def rank(test: Function) -> tuple[int, int, int, str, str]:
-        nearest = min(distance[name] for name in test.calls & reached)
-        likeness = len(words & set(re.split(r"_", f"{test.module.removesuffix('.py')}_{test.name}")))
-        return nearest, -likeness, len(test.calls), test.module, test.name
-
-    return _link(min(tests, key=rank))
-
-
-def _raised(exception: str, functions: list[Function]) -> str:
-    if exception in NEVER_RAISED:
-        return NEVER_RAISED[exception]
-    short = exception.removesuffix("Exception")
-    tests = [each for each in functions if each.is_test and each.texts & {exception, short}]
-    return _link(min(tests, key=lambda each: (len(each.calls), each.module, each.name))) if tests else NOT_SHOWN
-
-
-def _link(test: Function) -> str:
-    return f"[{test.name.removeprefix('test_').replace('_', ' ')}](../../tests/sandbox/{test.module})"
+    tests = shown.get(f"{service}.{word}", [])
+    return min(tests, key=rank).link if tests else NOT_SHOWN
 
 
 def main(arguments: list[str]) -> int:
-    """Write or print the page."""
-    if arguments == ["--print"]:
-        sys.stdout.write(page())
-        return 0
-    PAGE.write_text(page(), encoding="utf-8")
+    """Write the page from what a run of the tests saw."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        sys.stderr.write(f"{__doc__}\nusage: scripts/operations.py DIRECTORY\n")
+        return 2
+    PAGE.write_text(page(shown_in(Path(arguments[0]))), encoding="utf-8")
     return 0
 
 

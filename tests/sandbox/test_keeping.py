@@ -195,7 +195,8 @@ def test_two_sandboxes_know_nothing_of_each_other(state_dir: Path, tmp_path: Pat
 def test_what_another_version_wrote_is_refused_until_one_begins_afresh(state_dir: Path) -> None:
     client(launcher.start(state_dir), "s3").create_bucket(Bucket="releases")
     launcher.stop(state_dir)
-    (state_dir / "state" / image.FILE).write_bytes(b"something else")
+    (written,) = (state_dir / "state").glob(f"{image.PREFIX}*")
+    written.write_bytes(b"something else")
     with pytest.raises(LaunchError, match="did not start") as caught:
         launcher.start(state_dir)
     assert "cannot be read" in str(caught.value)
@@ -390,4 +391,17 @@ def test_an_image_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -
     found = image.read(world, tmp_path)
     assert found is not None
     assert found.segment == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == [image.FILE]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{image.PREFIX}1"]
+
+
+def test_an_image_that_was_begun_earlier_and_ended_later_does_not_count(tmp_path: Path) -> None:
+    world = World(state_dir=tmp_path, moto=MotoBase())
+    earlier = image.take(world, 9)
+    image.write(image.take(world, 10), tmp_path)
+    image.drop_before(10, tmp_path)
+    image.write(earlier, tmp_path)
+    found = image.read(world, tmp_path)
+    assert found is not None
+    assert found.segment == 10
+    image.drop_before(11, tmp_path)
+    assert image.read(world, tmp_path) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import botocore.session
+
 import deliverkit
 from deliverkit import _HOMES, __all__
 from deliverkit.cli.main import COMMANDS, build_parser
@@ -55,6 +57,20 @@ def test_public_names_exist() -> None:
     assert set(__all__) == {*_HOMES, "__version__"}
     for name in __all__:
         assert getattr(deliverkit, name) is not None
+
+
+def test_every_operation_and_exception_of_the_sandbox_is_shown_by_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "reference" / "sandbox-operations.md").read_text(encoding="utf-8")
+    for service in ("codedeploy", "codepipeline"):
+        model = botocore.session.get_session().get_service_model(service)
+        operations = [model.operation_model(name) for name in model.operation_names]
+        errors = {shape.name for each in operations for shape in each.error_shapes}
+        for name in (*model.operation_names, *errors):
+            assert f"| `{name}` | " in page, f"scripts/operations.py has not met {name}"
+    assert "no test" not in page
+    for test, module in re.findall(r"\[`(test_\w+)[^`]*`\]\(\.\./\.\./tests/sandbox/(\w+)\.py\)", page):
+        text = (ROOT / "tests" / "sandbox" / f"{module}.py").read_text(encoding="utf-8")
+        assert f"def {test}(" in text, f"{module}.py has no {test}"
 
 
 def test_the_reference_of_commands_is_made_from_the_parser() -> None:

@@ -1,8 +1,13 @@
-"""The image: everything that services and moto remember, at one moment."""
+"""The image: everything that services and moto remember, at one moment.
+
+A file's number is that of the first journal segment that is not part of it. Several copies of the process may write at
+once, a killed one's among them, and end in any order: the image with the highest number counts, whoever wrote it last.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +18,7 @@ from deliverkit.sandbox.keeping import pickling
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
 
-FILE = "image"
+PREFIX = "image."
 
 
 class UnreadableImageError(Exception):
@@ -55,37 +60,51 @@ def take(world: World, segment: int) -> Image:
 
 
 def write(image: Image, directory: Path) -> None:
-    """Put the image in the place of the one before.
+    """Put the image beside those before; it counts once it is whole.
 
     Raises:
-        OSError, TypeError, pickle.PicklingError, AttributeError: If it cannot be written; the one before stays.
+        OSError, TypeError, pickle.PicklingError, AttributeError: If it cannot be written; the one before counts.
     """
-    draft = directory / f"{FILE}.{os.getpid()}"
+    draft = directory / f"draft.{os.getpid()}"
     try:
         with draft.open("wb") as out:
             pickling.dump(image, out)
-        draft.replace(directory / FILE)
+        draft.replace(directory / f"{PREFIX}{image.segment}")
     finally:
         draft.unlink(missing_ok=True)
 
 
 def read(world: World, directory: Path) -> Image | None:
-    """The image in the directory; None when there is none.
+    """The newest image in the directory; None when there is none.
 
     Raises:
         UnreadableImageError: If another version wrote it, or something else did.
     """
-    try:
-        with (directory / FILE).open("rb") as source:
-            image = pickling.load(world, source)
-    except FileNotFoundError:
+    number = max(_numbers(directory), default=None)
+    if number is None:
         return None
+    path = directory / f"{PREFIX}{number}"
+    try:
+        with path.open("rb") as source:
+            image = pickling.load(world, source)
     except Exception as error:
-        raise UnreadableImageError(f"{directory / FILE} cannot be read: {error}") from error
+        raise UnreadableImageError(f"{path} cannot be read: {error}") from error
     if not isinstance(image, Image) or image.version != __version__:
         wrote = getattr(image, "version", "something else")
-        raise UnreadableImageError(f"{directory / FILE} was written by {wrote}, not by deliverkit {__version__}")
+        raise UnreadableImageError(f"{path} was written by {wrote}, not by deliverkit {__version__}")
     return image
+
+
+def drop_before(segment: int, directory: Path) -> None:
+    """Remove the images that a newer one made superfluous."""
+    for number in _numbers(directory):
+        if number < segment:
+            (directory / f"{PREFIX}{number}").unlink(missing_ok=True)
+
+
+def _numbers(directory: Path) -> Iterator[int]:
+    found = (path.name.removeprefix(PREFIX) for path in directory.glob(f"{PREFIX}*"))
+    return (int(number) for number in found if number.isdigit())
 
 
 def put_back(world: World, image: Image) -> None:

@@ -107,7 +107,11 @@ class Keeper:
         with self._world.lock:
             segment = self._journal.rotate()
             image.write(image.take(self._world, segment), self._directory)
-            self._journal.drop_before(segment)
+            self._drop_before(segment)
+
+    def _drop_before(self, segment: int) -> None:
+        self._journal.drop_before(segment)
+        image.drop_before(segment, self._directory)
 
     # --- after a crash --------------------------------------------------------------------------------
 
@@ -149,7 +153,7 @@ class Keeper:
             reason = (self._directory / "problem").read_text(errors="replace") if status == 256 else f"status {status}"
             raise RuntimeError(reason)
         self._seen = seen
-        self._journal.drop_before(segment)
+        self._drop_before(segment)
 
 
 def _write_and_leave(world: World, segment: int, directory: Path) -> Any:
