@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.sandbox.access.guard import Guard
+from deliverkit.sandbox.access.intake import Intake
 from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.balancing import install as install_balancing
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
@@ -136,7 +137,7 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Recorder(self.world, Weather(self.world, Guard(self.world, self._front)))
+        front = Intake(Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
         # Bound here, because werkzeug answers a taken port by ending the process.
         with socket.create_server((LOOPBACK, port)) as bound:
             return make_server(

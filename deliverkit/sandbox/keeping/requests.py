@@ -53,8 +53,7 @@ def _action(environ: Environ) -> str:
 def read_body(environ: Environ) -> bytes:
     """The whole body, which can be read again afterwards."""
     length, source = environ.get("CONTENT_LENGTH") or "", environ["wsgi.input"]
-    is_open_ended = not length.isdigit() and environ.get("wsgi.input_terminated", False)
-    body: bytes = source.read() if is_open_ended else source.read(int(length) if length.isdigit() else 0)
+    body: bytes = source.read(int(length) if length.isdigit() else 0)
     environ["wsgi.input"] = io.BytesIO(body)
     return body
 

@@ -14,6 +14,8 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CONTROL_PREFIX = "/_sandbox/"
 """Paths of the sandbox's own endpoints, which nobody signs."""
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes that a request may hold which is no upload."""
 _SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
