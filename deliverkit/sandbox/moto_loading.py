@@ -6,6 +6,7 @@ sandboxes get to it late or never.
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -25,7 +26,7 @@ def when_loaded(name: str, mend: Mend) -> None:
         mend: Must not mind to be called again, as `moto_hooks.replace` does not: every sandbox of a process asks.
     """
     if name in sys.modules:
-        mend(sys.modules[name])
+        mend(importlib.import_module(name))  # which waits for another thread that is about it
         return
     _finder.waiting.setdefault(name, []).append(mend)
     if _finder not in sys.meta_path:
@@ -34,7 +35,9 @@ def when_loaded(name: str, mend: Mend) -> None:
 
 def is_loaded(name: str) -> bool:
     """True once somebody has imported the module: before that nothing of it can exist."""
-    return name in sys.modules
+    module = sys.modules.get(name)
+    # A module stands there while it is being executed, too.
+    return module is not None and not getattr(module.__spec__, "_initializing", False)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -76,10 +76,11 @@ def _leave_denials_to_the_guard(models: Any) -> None:
     moto refuses everybody for any such statement: the usual policy of an artifact bucket, which denies unencrypted
     uploads and insecure connections, would shut the bucket for good.
     """
-    from moto.iam.access_control import PermissionResult  # noqa: PLC0415
 
     def instead_of(decide: Any) -> Callable[..., Any]:
         def mended(bucket: Any, action: str, resource: str) -> Any:
+            from moto.iam.access_control import PermissionResult  # noqa: PLC0415  (S3 and IAM import each other)
+
             found = decide(bucket, action, resource)
             return PermissionResult.NEUTRAL if found == PermissionResult.DENIED else found
 

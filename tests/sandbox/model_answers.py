@@ -9,8 +9,8 @@ import botocore.parsers
 import botocore.validate
 
 Json = Any
-GENERAL = {"SerializationException", "ValidationException"}
-"""Errors of the protocol, which AWS's models do not list with every operation."""
+GENERAL = "SerializationException"
+"""The error of the protocol itself, for a value of the wrong JSON type; no model lists it."""
 AS_OBSERVED = (".currentRevision: ",)
 """Where AWS itself leaves out what its model requires: an S3 source's current revision has a revisionId and no more."""
 
@@ -20,7 +20,7 @@ def objections(operation: Any, status: int, body: bytes) -> list[str]:
     answer = json.loads(body)
     if status == 200:
         return [*_outside(operation.output_shape, answer, ""), *_misshapen(operation, body)]
-    allowed = {shape.name for shape in operation.error_shapes} | GENERAL
+    allowed = {shape.name for shape in operation.error_shapes} | {GENERAL}
     found = [] if status == 400 else [f"status {status}: {answer}"]
     if answer.get("__type") not in allowed:
         found.append(f"{answer.get('__type')} is no error of {operation.name}: {answer.get('message')}")

@@ -40,6 +40,8 @@ def codedeploy_world(fleet: Fleet) -> Known:
     api, number = fleet.api, next(_numbers)
     application, group, config, host = (f"{what}-{number}" for what in ("shop", "all", "careful", "host"))
     api.create_application(applicationName=application)
+    for platform in ("Lambda", "ECS"):
+        api.create_application(applicationName=f"{platform}-{number}", computePlatform=platform)
     api.create_deployment_config(deploymentConfigName=config, minimumHealthyHosts={"type": "HOST_COUNT", "value": 0})
     fleet.launch(1, serves=group, **{"deliverkit:agent": "memory"})
     api.create_deployment_group(
@@ -57,7 +59,7 @@ def codedeploy_world(fleet: Fleet) -> Known:
     api.register_on_premises_instance(instanceName=host, iamUserArn=user)
     arn = f"arn:aws:codedeploy:us-east-1:123456789012:application:{application}"
     return {
-        "applicationname": [application, application, application, "absent"],
+        "applicationname": [application, application, application, f"Lambda-{number}", f"ECS-{number}", "absent"],
         "newapplicationname": [f"new-{application}"],
         "deploymentgroupname": [group, group, group, "absent"],
         "currentdeploymentgroupname": [group],

@@ -51,3 +51,14 @@ def test_an_idle_sandbox_has_not_loaded_ec2(tmp_path: Path) -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("first", ["moto.iam.access_control", "moto.s3.models", "moto.cloudformation.models"])
+def test_parts_of_moto_that_import_each_other_can_be_loaded_in_any_order(tmp_path: Path, first: str) -> None:
+    program = (
+        "import importlib, pathlib; from deliverkit.sandbox.server import Sandbox; "
+        f"Sandbox(pathlib.Path({str(tmp_path)!r})); importlib.import_module({first!r}); "
+        "from moto.s3.models import FakeBucket; print(hasattr(FakeBucket.get_permission, 'of_moto'))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "True"
