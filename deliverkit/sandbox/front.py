@@ -127,7 +127,7 @@ class Front:
         return answer.send(start_response)
 
     def _service_of(self, environ: Environ, scope: CredentialScope | None) -> Service | None:
-        prefix = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
+        prefix = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[0]
         for service in self._world.services.values():
             if prefix == service.target_prefix or (scope is not None and scope.service == service.name):
                 return service
@@ -137,7 +137,7 @@ class Front:
         self, service: Service, scope: CredentialScope, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         context = self._context(scope)
-        operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2]
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
         try:
             answer = service.handle(operation, _json_body(environ), context)
         except ApiError as error:
