@@ -24,6 +24,7 @@ from deliverkit.sandbox.kernel.wsgi import (
     StartResponse,
     credential_scope,
     query_of,
+    read_body,
 )
 from deliverkit.sandbox.moto_answers import answer as answer_of_moto
 
@@ -74,7 +75,7 @@ class Front:
         is_refused = service is not None and _is_too_large(environ)  # before anybody reads it, or writes it down
         if only_reads or is_refused or invocations.is_waited_for(environ):
             return self._answer(service, scope, environ, start_response)
-        body = requests.read_body(environ)
+        body = read_body(environ)
         # One writer at a time: moto checks the condition of a conditional PUT and then writes, and the journal's order
         # must be the order in which things happened.
         with self._world.lock:

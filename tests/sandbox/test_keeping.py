@@ -27,9 +27,10 @@ from hypothesis import strategies as st
 from deliverkit.sandbox import launcher
 from deliverkit.sandbox.keeping import image, pickling
 from deliverkit.sandbox.keeping.journal import Entry, Journal
-from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads, read_body
+from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import read_body
 from deliverkit.sandbox.launcher import LaunchError, RunningSandbox
 from deliverkit.sandbox.moto_base import MotoBase
 
