@@ -37,14 +37,23 @@ _NOT_WRITTEN = "action has not been implemented"
 def answer(application: Application, request: Request, environ: Environ) -> HttpAnswer:
     """What moto answers, or an error in the request's own protocol."""
     try:
+        if request.wire is Wire.JSON and _speaks_json(environ):
+            _json_object(request.body)  # of what is none, moto takes some for no parameters
         found = capture(application, environ)
+    except ApiError as offence:
+        return error_answer(request, offence.code, offence.message, offence.status)
     except (NotImplementedError, OperationNotFoundError) as error:
         return _unknown(request, str(error))
     except (ConnectionError, TimeoutError):
         raise  # nobody is there to be told
     except Exception as error:  # noqa: BLE001  (whatever stumbled there, the caller is told in its own protocol)
-        return _failed(request, error)
+        return _failed(request, environ, error)
     return _unknown(request, "") if _is_for_people(found, request) else found
+
+
+def _speaks_json(environ: Environ) -> bool:
+    """False for a body that is compressed, or in CBOR."""
+    return "HTTP_CONTENT_ENCODING" not in environ and not environ["PATH_INFO"].startswith("/service/")
 
 
 def _is_for_people(answer: HttpAnswer, request: Request) -> bool:
@@ -62,11 +71,11 @@ def _unknown(request: Request, detail: str) -> HttpAnswer:
     return error_answer(request, code, f"{text}: {detail}" if detail else text, status)
 
 
-def _failed(request: Request, error: Exception) -> HttpAnswer:
+def _failed(request: Request, environ: Environ, error: Exception) -> HttpAnswer:
     """As moto takes much on trust, what failed may be the request."""
     if not request.operation:
         return _unknown(request, "")
-    fault = _fault_of(request, error)
+    fault = _fault_of(request, environ, error)
     if fault is not None:
         return error_answer(request, fault.code, fault.message, fault.status)
     log.error("%s failed", request.action, exc_info=error)
@@ -74,13 +83,13 @@ def _failed(request: Request, error: Exception) -> HttpAnswer:
     return error_answer(request, "InternalFailure", text, 500)
 
 
-def _fault_of(request: Request, error: Exception) -> ApiError | None:
+def _fault_of(request: Request, environ: Environ, error: Exception) -> ApiError | None:
     """How a request offends against its protocol or botocore's model; None when it does not, or nobody can tell."""
     if isinstance(error, ExpatError):
         return ApiError("MalformedXML", f"The XML you provided was not well-formed: {error}")
     operation = operation_model(request.service, request.operation)
     try:
-        if request.wire in {Wire.JSON, Wire.REST_JSON}:
+        if request.wire in {Wire.JSON, Wire.REST_JSON} and _speaks_json(environ):
             return _json_fault(request, operation)
         if request.wire in {Wire.QUERY, Wire.EC2} and operation is not None:
             return _form_fault(request, operation)
