@@ -6,8 +6,11 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from deliverkit.sandbox.access.answers import HttpAnswer, capture, error_answer
+from deliverkit.sandbox.access.request import any_request
 from deliverkit.sandbox.functions import operation as invocations
 from deliverkit.sandbox.keeping import requests
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -15,12 +18,15 @@ from deliverkit.sandbox.kernel.operations import Context, Service
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import (
     CONTROL_PREFIX,
+    MAX_BODY,
     CredentialScope,
     Environ,
     StartResponse,
     credential_scope,
     query_of,
+    read_body,
 )
+from deliverkit.sandbox.moto_answers import answer as answer_of_moto
 
 if TYPE_CHECKING:
     from deliverkit.sandbox.keeping.keeper import Keeper
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CALLERS_PREFIX = f"{CONTROL_PREFIX}webhooks/"
-MAX_BODY = 16 * 1024 * 1024
 _REASONS = {
     400: "Bad Request",
     403: "Forbidden",
@@ -70,21 +75,30 @@ class Front:
         is_refused = service is not None and _is_too_large(environ)  # before anybody reads it, or writes it down
         if only_reads or is_refused or invocations.is_waited_for(environ):
             return self._answer(service, scope, environ, start_response)
-        body = requests.read_body(environ)
+        body = read_body(environ)
         # One writer at a time: moto checks the condition of a conditional PUT and then writes, and the journal's order
         # must be the order in which things happened.
         with self._world.lock:
             try:
                 if self.keeper is not None:
                     self.keeper.record(requests.essence(environ), body)
-                answer = list(self._answer(service, scope, environ, start_response))
-                if service is None and scope is not None:
-                    self._looked_at.add(self._place(scope))
+            except OSError as error:
+                return self._refuse_unkept(environ, error).send(start_response)
+            answer = capture(partial(self._answer, service, scope), environ)
+            if service is None and scope is not None:
+                self._looked_at.add(self._place(scope))
+            try:
                 if self.keeper is not None and requests.cannot_be_repeated(environ):
                     self.keeper.write_now()
             except OSError as error:
-                return _send_failure(start_response, f"the request cannot be kept: {error}")
-            return answer
+                return self._refuse_unkept(environ, error).send(start_response)
+            return answer.send(start_response)
+
+    def _refuse_unkept(self, environ: Environ, error: OSError) -> HttpAnswer:
+        """What is not written down is not done: a full disk makes the sandbox refuse, not forget."""
+        request = any_request(environ, self._world.moto.account_of)
+        log.error("%s was refused, for it cannot be kept: %s", request.action, error)
+        return error_answer(request, "ServiceUnavailable", f"the request cannot be kept: {error}", 503)
 
     def _may_make(self, service: Service | None, scope: CredentialScope | None) -> bool:
         """True for the first look at a service of moto in a region: it makes what is there from the beginning.
@@ -106,14 +120,15 @@ class Front:
         if scope is not None and invocations.is_invocation(environ):
             account = self._world.moto.account_of(scope.access_key)
             return invocations.answer(self._world, account, scope.region, environ, start_response)
-        answer: Iterable[bytes] = self._world.moto.app()(environ, start_response)
+        request = any_request(environ, self._world.moto.account_of)
+        answer = answer_of_moto(self._world.moto.app(), request, environ)
         if scope is not None:
             for observe in self._observers:
                 observe(scope, environ)
-        return answer
+        return answer.send(start_response)
 
     def _service_of(self, environ: Environ, scope: CredentialScope | None) -> Service | None:
-        prefix = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
+        prefix = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[0]
         for service in self._world.services.values():
             if prefix == service.target_prefix or (scope is not None and scope.service == service.name):
                 return service
@@ -123,7 +138,7 @@ class Front:
         self, service: Service, scope: CredentialScope, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         context = self._context(scope)
-        operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2]
+        operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
         try:
             answer = service.handle(operation, _json_body(environ), context)
         except ApiError as error:
@@ -154,6 +169,9 @@ class Front:
                 self.keeper.mark()
         except ApiError as error:
             return _send_error(start_response, error, request_id)
+        except Exception:
+            log.exception("%s failed", environ["PATH_INFO"])
+            return _send_failure(start_response, f"the sandbox failed in {environ['PATH_INFO']}; see its log")
         return _send_json(start_response, "200 OK", answer, request_id)
 
 

@@ -72,7 +72,16 @@ class MotoBase:
         if self._app is None:
             from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  (0.5 s to import)
 
-            self._app = DomainDispatcherApplication(create_backend_app)
+            class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+                """Says so when moto has no such service, where its own one looks for the application of None."""
+
+                def get_backend_for_host(self, host: str | None) -> Any:
+                    found = super().get_backend_for_host(host)
+                    if host is not None and found is None:
+                        raise NotImplementedError
+                    return found
+
+            self._app = Dispatcher(create_backend_app)
         return self._app
 
     def forget(self) -> None:

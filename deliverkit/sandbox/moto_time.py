@@ -21,6 +21,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from deliverkit.sandbox.kernel.clock import VirtualClock
+from deliverkit.sandbox.moto_hooks import replace
 
 _UTILS = "moto.core.utils"
 _REAL_MODULES = frozenset({"moto.sts.models", "moto.sts.responses", "moto.core.responses"})
@@ -40,9 +41,7 @@ def follow_clock(clock: VirtualClock) -> None:
     import moto.backends  # noqa: PLC0415
     import moto.core.utils  # noqa: PLC0415
 
-    load: Any = moto.backends._import_backend  # noqa: SLF001
-    if not hasattr(load, "is_mended"):
-        moto.backends._import_backend = _mending(load)  # noqa: SLF001
+    replace(moto.backends, "_import_backend", _mending)
     original = moto.core.utils.utcnow
     if original is not _utcnow:
         # Modules bind the function's name when they are imported: those that came too early are rebound.
@@ -112,7 +111,6 @@ def _mending(load: Any) -> Any:
             _mend(service)
         return found
 
-    mended.is_mended = True  # type: ignore[attr-defined]
     return mended
 
 
@@ -121,8 +119,7 @@ def _mend(service: str) -> None:
         from moto.stepfunctions.parser import models as _  # noqa: F401, PLC0415  (all that runs state machines)
         from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function  # noqa: PLC0415
 
-        waiting: Any = wait_function.WaitFunction
-        waiting._wait_interval = _wait  # noqa: SLF001
+        replace(wait_function.WaitFunction, "_wait_interval", lambda _own: _wait)
     for name, module in list(sys.modules.items()):
         if name.startswith(f"moto.{service}."):
             for attribute in ("datetime", "time"):

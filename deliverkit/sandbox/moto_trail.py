@@ -8,28 +8,30 @@ from typing import Any
 
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.moto_base import MotoBase
+from deliverkit.sandbox.moto_hooks import replace
 
 Lookup = Callable[[Mapping[str, Any], str, str], Mapping[str, Any]]
-_lookups: list[Lookup] = []
 
 
 def answer_lookups(lookup: Lookup) -> None:
-    """Let moto's CloudTrail answer LookupEvents; the sandbox that was made last holds for the process.
+    """Let moto's CloudTrail answer LookupEvents.
 
     Args:
         lookup: `(params, account, region) -> answer`.
     """
     from moto.cloudtrail.responses import CloudTrailResponse  # noqa: PLC0415
 
-    _lookups[:] = [lookup]
-    CloudTrailResponse.lookup_events = _lookup_events
+    def instead_of(_: Any) -> Callable[[Any], str]:
+        return lambda response: _lookup_events(lookup, response)
+
+    replace(CloudTrailResponse, "lookup_events", instead_of)
 
 
-def _lookup_events(response: Any) -> str:
+def _lookup_events(lookup: Lookup, response: Any) -> str:
     from moto.core.exceptions import JsonRESTError  # noqa: PLC0415
 
     try:
-        found = _lookups[0](json.loads(response.body or "{}"), response.current_account, response.region)
+        found = lookup(json.loads(response.body or "{}"), response.current_account, response.region)
     except ApiError as error:
         raise JsonRESTError(error.code, error.message) from error
     return json.dumps(found)

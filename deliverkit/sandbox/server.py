@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.sandbox.access.guard import Guard
+from deliverkit.sandbox.access.intake import Intake
 from deliverkit.sandbox.alarms import install as install_alarms
 from deliverkit.sandbox.balancing import install as install_balancing
 from deliverkit.sandbox.codedeploy import install as install_codedeploy
@@ -33,6 +34,7 @@ from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ
 from deliverkit.sandbox.moto_base import MotoBase
 from deliverkit.sandbox.moto_time import follow_clock
+from deliverkit.sandbox.repositories import install as install_repositories
 from deliverkit.sandbox.trail import install as install_trail
 from deliverkit.sandbox.trail.recorder import Recorder
 
@@ -76,6 +78,7 @@ class Sandbox:
             self._balancing,
             self._schedules,
         ]
+        install_repositories(self.world)
         install_trail(self.world)
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status, ("GET", "balancers"): self._balancing.urls})
@@ -136,7 +139,7 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Recorder(self.world, Weather(self.world, Guard(self.world, self._front)))
+        front = Intake(Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
         # Bound here, because werkzeug answers a taken port by ending the process.
         with socket.create_server((LOOPBACK, port)) as bound:
             return make_server(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -500,3 +503,61 @@ def test_a_deny_anywhere_wins_and_the_order_does_not_matter(first: Any, second: 
     parts = {decide([one], action, "arn:ab", {}), decide([two], action, "arn:ab", {})}
     assert (together is Decision.DENIED) == (Decision.DENIED in parts)
     assert (together is Decision.SILENT) == (parts == {Decision.SILENT})
+
+
+# --- signatures -----------------------------------------------------------------------------------
+
+
+def test_a_request_must_be_signed_with_the_keys_own_secret(sandbox: Sandbox) -> None:
+    keys = {**user(sandbox, allow("*")), "aws_secret_access_key": "guessed"}
+    assert refused(client(sandbox, "codedeploy", keys).list_applications)[0] == "InvalidSignatureException"
+    assert refused(client(sandbox, "lambda", keys).list_functions)[0] == "InvalidSignatureException"
+    assert refused(client(sandbox, "iam", keys).list_users)[0] == "SignatureDoesNotMatch"
+    assert refused(client(sandbox, "s3", keys).list_buckets)[0] == "SignatureDoesNotMatch"
+    assert refused(client(sandbox, "ec2", keys).describe_instances)[0] == "AuthFailure"
+
+
+def test_an_inactive_key_is_as_good_as_none(sandbox: Sandbox) -> None:
+    keys = user(sandbox, allow("*"), name="retired")
+    client(sandbox, "iam", keys).list_users()
+    root(sandbox, "iam").update_access_key(UserName="retired", AccessKeyId=keys["aws_access_key_id"], Status="Inactive")
+    assert refused(client(sandbox, "iam", keys).list_users)[0] == "InvalidClientTokenId"
+
+
+@pytest.mark.parametrize("key", ["plain", "a b/c+d%e=f&g~h", "\u00fcber//..//x", "dots/./and/../more"])
+def test_every_way_to_sign_is_understood(sandbox: Sandbox, key: str) -> None:
+    keys = user(sandbox, allow("*"))
+    s3 = client(sandbox, "s3", keys)
+    s3.put_object(Bucket="bucket", Key=key, Body=b"hello", Metadata={"who": "a  b", "under_score": "x"})
+    s3.upload_fileobj(io.BytesIO(b"x" * 100), "bucket", f"{key}.upload")
+    assert s3.list_objects_v2(Bucket="bucket", Prefix=key, MaxKeys=5, EncodingType="url")["KeyCount"] == 2
+    signer = boto3.client(
+        "s3", endpoint_url=sandbox.endpoint, region_name="us-east-1", config=Config(signature_version="s3v4"), **keys
+    )
+    url = signer.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": key})
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        assert answer.read() == b"hello"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(url.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999"), timeout=10)
+    parameters = client(sandbox, "ssm", keys)
+    parameters.put_parameter(Name="/a/b", Value="\u00fc", Type="String", Overwrite=True)
+    functions = client(sandbox, "lambda", keys)
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:nothing"
+    assert refused(functions.get_function, FunctionName=arn)[0] == "ResourceNotFoundException"
+    assert refused(functions.tag_resource, Resource=arn, Tags={"a": "b"})[0] == "ResourceNotFoundException"
+
+
+def test_a_session_needs_its_token_and_ends(sandbox: Sandbox) -> None:
+    iam, sts = root(sandbox, "iam"), root(sandbox, "sts")
+    trust = document({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT}})
+    arn = iam.create_role(RoleName="passing", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="passing", PolicyName="own", PolicyDocument=document(allow("*")))
+    made = sts.assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+    keys = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    whole = {**keys, "aws_session_token": made["SessionToken"]}
+    client(sandbox, "codedeploy", whole).list_applications()
+    assert refused(client(sandbox, "codedeploy", keys).list_applications)[0] == "UnrecognizedClientException"
+    session = sandbox.world.moto.backend("sts", ACCOUNT, "global").get_assumed_role_from_access_key(made["AccessKeyId"])
+    session.expiration -= timedelta(hours=2)
+    assert refused(client(sandbox, "codedeploy", whole).list_applications)[0] == "ExpiredTokenException"
+    assert refused(client(sandbox, "s3", whole).list_buckets)[0] == "ExpiredToken"

@@ -20,15 +20,17 @@ import boto3
 import pytest
 from agent_bench import wait_for
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverkit.sandbox import launcher
 from deliverkit.sandbox.keeping import image, pickling
 from deliverkit.sandbox.keeping.journal import Entry, Journal
-from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads, read_body
+from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
+from deliverkit.sandbox.kernel.wsgi import read_body
 from deliverkit.sandbox.launcher import LaunchError, RunningSandbox
 from deliverkit.sandbox.moto_base import MotoBase
 
@@ -206,6 +208,30 @@ def test_what_another_version_wrote_is_refused_until_one_begins_afresh(state_dir
         launcher.start(state_dir, fresh=True)
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+def test_what_cannot_be_kept_is_refused_in_each_services_own_words(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    client(running, "s3").create_bucket(Bucket="releases")
+    resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))  # as a full disk
+    large = "x" * 200_000
+    calls: list[Callable[[], Any]] = [
+        lambda: client(running, "s3").put_object(Bucket="releases", Key="large", Body=large),
+        lambda: client(running, "ec2").create_key_pair(KeyName=large),
+        lambda: client(running, "sns").create_topic(Name=large),
+        lambda: client(running, "codepipeline").delete_webhook(name=large),
+    ]
+    for call in calls:
+        with pytest.raises(ClientError, match=r"cannot be kept: .* File too large") as caught:
+            call()
+        answer = caught.value.response
+        assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("ServiceUnavailable", 503)
+    assert "Contents" not in client(running, "s3").list_objects_v2(Bucket="releases")
+    lines = (state_dir / "sandbox.log").read_text().splitlines()
+    refused = [line for line in lines if "was refused" in line]
+    assert len(refused) == len(calls)
+    assert "s3:PutObject was refused, for it cannot be kept: [Errno 27] File too large" in refused[0]
+
+
 # --- the journal ----------------------------------------------------------------------------------
 
 
@@ -238,12 +264,25 @@ def test_a_record_for_which_there_was_no_room_leaves_the_later_ones_readable(tmp
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(OSError, match="the journal took 1000 of"):
+        with pytest.raises(OSError, match="File too large"):
             journal.append(Entry(NOW, NOW, 1, {}, b"a" * 2000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     journal.append(Entry(NOW, NOW, 2, {}, b"b"))
     assert [entry.body for entry in journal.since(segment)] == [b"b"]
+
+
+def test_a_record_that_the_system_takes_in_pieces_is_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: whole(descriptor, data[:1000]))  # as above 2 GiB
+    journal = Journal(tmp_path)
+    segment = journal.rotate()
+    written = [Entry(NOW, NOW, number, {"PATH_INFO": "/"}, bytes([number]) * 5000) for number in range(3)]
+    for each in written:
+        journal.append(each)
+    assert list(journal.since(segment)) == written
 
 
 def test_a_journal_forgets_what_an_image_holds(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 
 from deliverkit.sandbox.access.policy import Document, parsed
+from deliverkit.sandbox.access.signatures import Secret
 from deliverkit.sandbox.moto_base import MotoBase
 from deliverkit.sandbox.moto_policies import managed_policy
 
@@ -28,6 +30,7 @@ class Caller:
         role_arn: The role behind a session; empty for a user.
         is_root: True when nothing is denied to it.
         policies: Identity policies.
+        secret: What its requests are signed with; None where nobody checks.
         limits: Sets of policies each of which must allow as well: permissions boundary, session policy.
     """
 
@@ -36,6 +39,7 @@ class Caller:
     user_name: str = ""
     role_arn: str = ""
     is_root: bool = False
+    secret: Secret | None = None
     policies: Sequence[Document] = ()
     limits: Sequence[Sequence[Document]] = ()
 
@@ -54,12 +58,20 @@ def find_caller(moto: MotoBase, access_key: str) -> Caller:
     iam = moto.backend("iam", account, "global")
     session = moto.backend("sts", account, "global").get_assumed_role_from_access_key(access_key)
     if session is not None:
-        return _session(iam, session, account)
+        return replace(_session(iam, session, account), secret=_session_secret(session))
     user = iam.get_user_from_access_key_id(access_key)
-    if user is None:
+    key = iam.access_keys.get(access_key)
+    if user is None or key is None or key.status != "Active":
         return Caller("", account)
-    policies = [*_user_policies(iam, str(user.name))]
-    return Caller(str(user.arn), account, str(user.name), policies=policies, limits=_boundary(iam, user))
+    secret, policies = Secret(str(key.secret_access_key)), [*_user_policies(iam, str(user.name))]
+    return Caller(str(user.arn), account, str(user.name), secret=secret, policies=policies, limits=_boundary(iam, user))
+
+
+def _session_secret(session: Any) -> Secret:
+    """What a session's requests are signed with; host agents have got theirs for good, as nobody renews them here."""
+    is_agent = str(session.role_arn).endswith(f":role/{AGENT_ROLE}")
+    expires = None if is_agent else session.expiration.replace(tzinfo=UTC)
+    return Secret(str(session.secret_access_key), str(session.session_token), expires)
 
 
 def role_caller(moto: MotoBase, account: str, name: str, session_arn: str) -> Caller | None:

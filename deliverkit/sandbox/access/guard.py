@@ -12,6 +12,7 @@ from deliverkit.sandbox.access.needs import Need, needs_of
 from deliverkit.sandbox.access.policy import Decision, decide, trusts
 from deliverkit.sandbox.access.request import Request, Wire, read_request
 from deliverkit.sandbox.access.service_roles import authorise
+from deliverkit.sandbox.access.signatures import EXPIRED, MISMATCH, MISMATCHES, is_signed_with, token_of
 from deliverkit.sandbox.access.wording import IDENTITY, refusal_text
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import CONTROL_PREFIX, Application, Environ, StartResponse
@@ -46,10 +47,9 @@ class Guard:
     def _refusal(self, request: Request, environ: Environ) -> HttpAnswer | None:
         with self._world.lock:
             caller = find_caller(self._world.moto, request.access_key)
-            if caller.is_root:
-                return None
-            if not caller.arn:
-                return _unknown_key(request)
+            refusal = _refuse_key(caller, request, environ)
+            if refusal is not None or caller.is_root:
+                return refusal
             for need in needs_of(self._world, request):
                 decision, kind = self._decide(caller, need, request, environ)
                 if decision is not Decision.ALLOWED:
@@ -99,6 +99,19 @@ class Guard:
             keys["aws:username"] = [caller.user_name]
         external = request.params.get("ExternalId")
         return {**keys, "sts:externalid": [str(external)]} if external else keys
+
+
+def _refuse_key(caller: Caller, request: Request, environ: Environ) -> HttpAnswer | None:
+    secret = caller.secret
+    if not caller.arn or (secret is not None and secret.token != token_of(environ)):
+        return _unknown_key(request)
+    if secret is None:
+        return None
+    if secret.has_expired:
+        return error_answer(request, *EXPIRED[request.wire])
+    if not is_signed_with(secret.key, environ, request):
+        return error_answer(request, *MISMATCHES.get(request.wire, MISMATCH))
+    return None
 
 
 def _unknown_key(request: Request) -> HttpAnswer:

@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from deliverkit.sandbox.access.routes import find_route
-from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ, credential_scope
+from deliverkit.sandbox.kernel.wsgi import CONTROL_PREFIX, MAX_BODY, CredentialScope, Environ, credential_scope
 
-MOST_BYTES = 16 * 1024 * 1024
 _ALIASES = {"monitoring": "cloudwatch"}
 """Services that sign under another name than the one in their actions (Service Authorization Reference)."""
 _READS = ("Get", "List", "Describe", "BatchGet", "Head", "Query", "Scan", "Search", "Lookup", "Receive", "Select")
@@ -24,6 +23,8 @@ _HEADERS = (
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
 )
+_ASKED = "deliverkit.asked"
+"""Where the environ of a request has what was read of it."""
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
 
 
@@ -51,6 +52,8 @@ class Request:
         wire: How to word an error.
         method: HTTP method.
         params: Members of a JSON or form body, or what the path and query of a REST request name.
+        path: As it came, decoded.
+        body: Of an RPC; that of a REST request, which may be an upload, is not looked at.
         identity: What tells two requests for the same thing from others: path, query and body.
         query: Of the URL.
         headers: Those that name what is asked for, in lower case.
@@ -64,6 +67,8 @@ class Request:
     wire: Wire
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+    body: bytes = b""
     identity: bytes = b""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -87,24 +92,41 @@ def read_request(environ: Environ, account_of: Any) -> Request | None:
         account_of: Gives the account id of an access key.
     """
     scope = credential_scope(environ)
-    if scope is None:
-        return None
-    body = _peek(environ)
-    operation, wire, params = _operation(environ, scope, body)
-    identity = "\n".join([environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")]).encode()
+    return None if scope is None else _request(environ, scope, account_of(scope.access_key))
+
+
+def any_request(environ: Environ, account_of: Any = lambda _: "") -> Request:
+    """The same for a request of whomever; one without a signature is S3's unless it says otherwise."""
+    scope = credential_scope(environ) or CredentialScope("", "", "s3")
+    return _request(environ, scope, account_of(scope.access_key))
+
+
+def _request(environ: Environ, scope: CredentialScope, account: str) -> Request:
+    if _ASKED not in environ:  # four layers ask, and nothing of it changes on the way
+        body = _peek(environ)
+        environ[_ASKED] = (*_operation(environ, scope, body), body)
+    operation, wire, params, body = environ[_ASKED]
+    method, path = str(environ["REQUEST_METHOD"]), str(environ["PATH_INFO"])
     return Request(
         service=_ALIASES.get(scope.service, scope.service),
         operation=operation,
-        account=account_of(scope.access_key),
+        account=account,
         region=scope.region,
         access_key=scope.access_key,
         wire=wire,
-        method=environ["REQUEST_METHOD"],
+        method=method,
         params=params,
-        identity=identity + b"\n" + body,
+        path=path,
+        body=body,
+        identity="\n".join([method, path, environ.get("QUERY_STRING", "")]).encode() + b"\n" + body,
         query={name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()},
         headers={name: str(environ[_header(name)]) for name in _HEADERS if _header(name) in environ},
     )
+
+
+def forget_request(environ: Environ) -> None:
+    """Read it anew when somebody asks next: its body became another one."""
+    environ.pop(_ASKED, None)
 
 
 def _header(name: str) -> str:
@@ -116,7 +138,7 @@ def _peek(environ: Environ) -> bytes:
     kind = environ.get("CONTENT_TYPE", "")
     length = environ.get("CONTENT_LENGTH") or "0"
     is_rpc = "json" in kind or "cbor" in kind or kind.startswith("application/x-www-form-urlencoded")
-    if not (is_rpc or "HTTP_X_AMZ_TARGET" in environ) or not length.isdigit() or not 0 < int(length) <= MOST_BYTES:
+    if not (is_rpc or "HTTP_X_AMZ_TARGET" in environ) or not length.isdigit() or not 0 < int(length) <= MAX_BODY:
         return b""
     body: bytes = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = BytesIO(body)
@@ -124,6 +146,8 @@ def _peek(environ: Environ) -> bytes:
 
 
 def _operation(environ: Environ, scope: CredentialScope, body: bytes) -> tuple[str, Wire, Mapping[str, Any]]:
+    if environ["PATH_INFO"].startswith(CONTROL_PREFIX):
+        return "", Wire.JSON, {}
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         return target.rpartition(".")[2], Wire.JSON, _json(body)

@@ -7,8 +7,10 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+from deliverkit.sandbox import moto_hooks
 from deliverkit.sandbox.alarms.checks import check_model
 from deliverkit.sandbox.alarms.evaluation import COMPARISONS, Missing, Rule, State
 from deliverkit.sandbox.alarms.metric_math import Scope, series_of
@@ -281,28 +283,22 @@ def add_composite(account: str, region: str, params: Mapping[str, Any]) -> Alarm
 
 Operation = Callable[[Mapping[str, Any], str, str, Callable[..., None]], Mapping[str, Any] | None]
 """`(params, account, region, moto's own operation) -> answer`; moto's own takes parameters in place of those given."""
-_operations: dict[str, Operation] = {}
-_originals: dict[str, Any] = {}
 
 
 def answer_with(operations: Mapping[str, Operation]) -> None:
     """Let moto's CloudWatch answer with these operations, in every protocol that it speaks.
 
     Args:
-        operations: By name as the model has it; the sandbox that was made last holds for the process.
+        operations: By name as the model has it.
     """
     from moto.cloudwatch.responses import CloudWatchResponse  # noqa: PLC0415
     from moto.core.utils import camelcase_to_underscores  # noqa: PLC0415
 
-    _operations.update(operations)
-    for name in operations:
-        method = camelcase_to_underscores(name)
-        if name not in _originals:
-            _originals[name] = getattr(CloudWatchResponse, method, None)
-            setattr(CloudWatchResponse, method, _method(name))
+    for name, operation in operations.items():
+        moto_hooks.replace(CloudWatchResponse, camelcase_to_underscores(name), partial(_method, name, operation))
 
 
-def _method(name: str) -> Callable[[Any], Any]:
+def _method(name: str, operation: Operation, original: Any) -> Callable[[Any], Any]:
     from moto.cloudwatch.exceptions import ValidationError  # noqa: PLC0415
     from moto.core.responses import ActionResult  # noqa: PLC0415
 
@@ -310,12 +306,12 @@ def _method(name: str) -> Callable[[Any], Any]:
         def by_moto(**instead: Any) -> None:
             asked = response._get_param  # noqa: SLF001
             response._get_param = lambda key, *rest: instead[key] if key in instead else asked(key, *rest)  # noqa: SLF001
-            _originals[name](response)
+            original(response)
 
         try:
             params = response._get_params()  # noqa: SLF001
             check_model(name, params)
-            found = _operations[name](params, response.current_account, response.region, by_moto)
+            found = operation(params, response.current_account, response.region, by_moto)
         except ApiError as error:
             # moto finds an error's shape in the model of the service whose module the class belongs to.
             refusal = ValidationError(error.message)

@@ -10,12 +10,14 @@ import os
 import pickle
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 PREFIX = "journal."
-_LENGTH = struct.Struct(">Q")
+_LENGTHS = struct.Struct(">QQ")
+"""Of the record of a request without its body, and of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,22 @@ class Journal:
             OSError: If it cannot be written, as on a full disk; the request must not be carried out then.
         """
         assert self._descriptor is not None, "rotate comes first"
-        record = pickle.dumps(entry, protocol=5)
-        whole = _LENGTH.pack(len(record)) + record
+        # The body stands by itself, so that a large upload is not copied to be written.
+        record = pickle.dumps(replace(entry, body=b""), protocol=5)
         before = os.fstat(self._descriptor).st_size
-        written = os.write(self._descriptor, whole)
-        if written != len(whole):
+        try:
+            for part in (_LENGTHS.pack(len(record), len(entry.body)) + record, entry.body):
+                _write(self._descriptor, part)
+        except OSError:
             os.ftruncate(self._descriptor, before)  # what comes after half a record could not be read again
-            raise OSError(f"the journal took {written} of {len(whole)} bytes")
+            raise
 
     def since(self, segment: int) -> Iterator[Entry]:
         """Entries of the segment and of all later ones, oldest first; a last one that was cut off is left out."""
         for number in sorted(self._numbers()):
             if number >= segment:
-                yield from _entries(self._path(number).read_bytes())
+                with self._path(number).open("rb") as file:
+                    yield from _entries(file)
 
     def drop_before(self, segment: int) -> None:
         """Remove the segments before that one."""
@@ -94,12 +99,17 @@ class Journal:
         return self._directory / f"{PREFIX}{number}"
 
 
-def _entries(content: bytes) -> Iterator[Entry]:
-    at = 0
-    while at + _LENGTH.size <= len(content):
-        (length,) = _LENGTH.unpack_from(content, at)
-        begin, end = at + _LENGTH.size, at + _LENGTH.size + length
-        if end > len(content):
+def _write(descriptor: int, part: bytes) -> None:
+    """Write all of it: the system takes 2 GiB at a time at most (write(2))."""
+    left = memoryview(part)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _entries(file: BinaryIO) -> Iterator[Entry]:
+    while len(head := file.read(_LENGTHS.size)) == _LENGTHS.size:
+        record_length, body_length = _LENGTHS.unpack(head)
+        record, body = file.read(record_length), file.read(body_length)
+        if len(record) + len(body) < record_length + body_length:
             return
-        yield pickle.loads(content[begin:end])  # noqa: S301  (the sandbox's own file)
-        at = end
+        yield replace(pickle.loads(record), body=body)  # noqa: S301  (the sandbox's own file)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from deliverkit.sandbox.keeping.journal import Entry
 from deliverkit.sandbox.kernel.operations import READS, Service
-from deliverkit.sandbox.kernel.wsgi import Environ
+from deliverkit.sandbox.kernel.wsgi import Environ, read_body
 
 MOTO_READS = (*READS, "Head", "Lookup", "Search", "Filter", "Scan", "Query")
 MAKE_KEYS = (
@@ -48,15 +48,6 @@ def _action(environ: Environ) -> str:
     if not is_form or not length.isdigit() or int(length) > LARGEST_FORM:
         return ""
     return parse_qs(read_body(environ).decode("utf-8", "replace")).get("Action", [""])[0]
-
-
-def read_body(environ: Environ) -> bytes:
-    """The whole body, which can be read again afterwards."""
-    length, source = environ.get("CONTENT_LENGTH") or "", environ["wsgi.input"]
-    is_open_ended = not length.isdigit() and environ.get("wsgi.input_terminated", False)
-    body: bytes = source.read() if is_open_ended else source.read(int(length) if length.isdigit() else 0)
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
 
 
 def essence(environ: Environ) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CONTROL_PREFIX = "/_sandbox/"
 """Paths of the sandbox's own endpoints, which nobody signs."""
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes that a request may hold which is no upload."""
 _SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -38,3 +41,11 @@ def credential_scope(environ: Environ) -> CredentialScope | None:
 def query_of(environ: Environ) -> dict[str, str]:
     """The parameters of the URL; of one that stands there twice, the last."""
     return {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+
+
+def read_body(environ: Environ) -> bytes:
+    """The whole body, which can be read again afterwards."""
+    length, source = environ.get("CONTENT_LENGTH") or "", environ["wsgi.input"]
+    body: bytes = source.read(int(length) if length.isdigit() else 0)
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
