@@ -180,7 +180,11 @@ def held(balanced: Balanced, group: str, foreign: str, **more: Any) -> str:
     deployment = balanced.fleet.redeploy(
         group, balanced.revision(f"{group}-2.zip"), deploymentConfigName=ALL_AT_ONCE, **more
     )
-    wait_for(lambda: foreign in balanced.fleet.targets(deployment, "InProgress"))
+    # A deployment has no targets before it has started, and says so.
+    wait_for(
+        lambda: balanced.fleet.get(deployment)["status"] != "Created"
+        and foreign in balanced.fleet.targets(deployment, "InProgress")
+    )
     return deployment
 
 
