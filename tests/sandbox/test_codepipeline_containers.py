@@ -112,7 +112,7 @@ def test_the_pushed_image_takes_over_the_traffic(shop: Containers) -> None:
     told = json.loads(contents(shop.rig, image["outputArtifacts"][0])["imageDetail.json"])
     assert (told["ImageURI"], told["ImageTags"], told["Version"]) == (uri, ["latest"], "1.0")
     assert re.fullmatch(r"\w{3} \w{3} \d\d \d\d:\d\d:\d\d UTC \d{4}", told["ImagePushedAt"])
-    assert service.weights(service.prod) == {"two": 100}
+    assert service.weights(service.prod) == {"one": 0, "two": 100}
     [task_set] = shop.ecs.describe_services(cluster="shop", services=[service.name])["services"][0]["taskSets"]
     running = shop.ecs.describe_task_definition(taskDefinition=task_set["taskDefinition"])["taskDefinition"]
     assert (running["family"], running["containerDefinitions"][0]["image"]) == ("ecs-demo", uri)
