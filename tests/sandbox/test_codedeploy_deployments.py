@@ -394,3 +394,11 @@ def test_restarts_that_cannot_be_are_refused(fleet: Fleet, more: Any, code: str)
     group = fleet.group(0)
     with refused(code):
         fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, **more)
+
+
+def test_more_than_a_thousand_instances_are_too_many(fleet: Fleet) -> None:
+    group = fleet.group(0)
+    crowd = fleet.launch(1001, serves=group, **{"deliverkit:agent": "none"})
+    error = fleet.end(fleet.deploy(group, "exit 0"))["errorInformation"]
+    fleet.ec2.terminate_instances(InstanceIds=crowd)
+    assert error["code"] == "OVER_MAX_INSTANCES"
