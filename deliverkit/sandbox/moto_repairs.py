@@ -9,6 +9,7 @@ from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
+from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
 
 
 def repair() -> None:
@@ -93,6 +94,7 @@ _MENDS: Mapping[str, Mend] = {
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _give_change_sets_outputs,
     "moto.codebuild.responses": _take_projects_of_pipelines,
+    "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
     "moto.s3.models": _leave_denials_to_the_guard,
     "moto.sts.models": _name_root,

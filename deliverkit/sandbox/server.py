@@ -65,6 +65,7 @@ class Sandbox:
         self.world.moto.forget()
         follow_clock(self.world.clock)
         self._alarms = install_alarms(self.world)
+        self.world.metrics.subscribe(self._alarms.look)
         self._balancing = install_balancing(self.world)
         self._schedules = Scheduler(self.world)
         self._engines: list[Engine] = [

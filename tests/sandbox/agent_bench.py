@@ -19,7 +19,7 @@ from typing import Any
 
 from deliverkit.sandbox.agent.agent import Agent
 from deliverkit.sandbox.agent.executor import Executor
-from deliverkit.sandbox.agent.host import Download, Host, make_host
+from deliverkit.sandbox.agent.host import Host, make_host
 from deliverkit.sandbox.agent.layout import ARCHIVE, SCRIPT_LOG, deployment_directory
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics, HostCommand
 from deliverkit.sandbox.agent.specification import DeploymentSpecification, parse_specification
@@ -93,11 +93,12 @@ class Shelf:
 
     bodies: dict[tuple[str, str | None], bytes] = field(default_factory=dict)
 
-    def fetch(self, bucket: str, key: str, version: str | None) -> Download:
+    def fetch(self, bucket: str, key: str, version: str | None, into: Path) -> str:
         if (key, version) not in self.bodies:
             raise ApiError("NoSuchKey", f"s3://{bucket}/{key} has no version {version or '(newest)'}", status=404)
         body = self.bodies[key, version]
-        return Download(body, hashlib.md5(body).hexdigest())
+        into.write_bytes(body)
+        return hashlib.md5(body).hexdigest()
 
     def put(self, key: str, body: bytes, version: str | None = None) -> None:
         self.bodies[key, version] = body

@@ -85,6 +85,11 @@ class Service:
         services = self.containers.ecs.describe_services(cluster=CLUSTER, services=[self.name])["services"]
         return {each["taskDefinition"].rsplit(":", 1)[1]: each["status"] for each in services[0]["taskSets"]}
 
+    def counts(self) -> tuple[int, int, int]:
+        """Tasks that are desired, running and pending, as ECS tells them."""
+        (found,) = self.containers.ecs.describe_services(cluster=CLUSTER, services=[self.name])["services"]
+        return found["desiredCount"], found["runningCount"], found["pendingCount"]
+
 
 class Containers:
     """The application `shop` on ECS with a cluster and two revisions of a task definition."""

@@ -142,6 +142,35 @@ def test_without_a_policy_nothing_is_allowed_and_the_text_is_awss(sandbox: Sandb
     assert client(sandbox, "sts", keys).get_caller_identity()["Arn"].endswith("user/nobody")
 
 
+def test_a_deployment_needs_its_configuration_and_its_revision_too(sandbox: Sandbox) -> None:
+    codedeploy, name = root(sandbox, "codedeploy"), f"group-{next(_names)}"
+    codedeploy.create_deployment_group(
+        applicationName="shop", deploymentGroupName=name, serviceRoleArn=f"arn:aws:iam::{ACCOUNT}:role/deploy"
+    )
+    group, configurations = GROUP.replace("prod", name), APPLICATION.replace("application:shop", "deploymentconfig:")
+    place = {"bucket": name, "key": "k", "bundleType": "zip"}
+    asked = {
+        "applicationName": "shop",
+        "deploymentGroupName": name,
+        "revision": {"revisionType": "S3", "s3Location": place},
+        "overrideAlarmConfiguration": {"enabled": False},
+    }
+    missing = [
+        ("GetDeploymentConfig", f"{configurations}CodeDeployDefault.OneAtATime"),
+        ("RegisterApplicationRevision", APPLICATION),
+        ("UpdateDeploymentGroup", group),
+    ]
+    allowed = [allow("codedeploy:CreateDeployment", group)]
+    for action, resource in missing:
+        keys = user(sandbox, *allowed)
+        message = refused(client(sandbox, "codedeploy", keys).create_deployment, **asked)[1]
+        assert f"is not authorized to perform: codedeploy:{action} on resource: {resource} because" in message
+        allowed.append(allow(f"codedeploy:{action}", resource))
+    client(sandbox, "codedeploy", user(sandbox, *allowed)).create_deployment(**asked)
+    message = refused(client(sandbox, "codedeploy", user(sandbox, *allowed)).create_deployment, **asked)[1]
+    assert f"codedeploy:GetApplicationRevision on resource: {APPLICATION}" in message  # it is registered by now
+
+
 def test_every_service_refuses_in_its_own_way(sandbox: Sandbox) -> None:
     keys = user(sandbox)
     assert refused(client(sandbox, "codepipeline", keys).list_pipelines)[0] == "AccessDeniedException"

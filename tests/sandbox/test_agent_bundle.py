@@ -47,6 +47,29 @@ def test_every_bundle_type_gives_the_same_tree_with_its_modes(bench: Bench, bund
     assert (bench.directory() / "bundle.tar").read_bytes() == body
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_restart_takes_the_archive_that_is_there_and_downloads_another_otherwise(
+    bench: Bench, *, is_whole: bool
+) -> None:
+    fetch(bench, zipped(TREE), "zip")
+    kept = bench.archive()
+    (kept / "data/kept.txt").write_text("of the first")
+    if not is_whole:
+        (kept / "appspec.yml").unlink()
+    bench.shelf.bodies.clear()
+    again = bench.spec("d-2", ReuseArchiveFromDeploymentId="d-1")
+    if is_whole:
+        bench.executor.execute("DownloadBundle", again)
+        assert (bench.archive("d-2") / "data/kept.txt").read_text() == "of the first"
+        assert stat.S_IMODE((bench.archive("d-2") / "bin/run.sh").stat().st_mode) == 0o755
+        return
+    with pytest.raises(ApiError, match="has no version"):
+        bench.executor.execute("DownloadBundle", again)
+    bench.shelf.put("bundle", zipped(TREE))
+    bench.executor.execute("DownloadBundle", again)
+    assert (bench.archive("d-2") / "data/kept.txt").read_text() == "kept"
+
+
 def test_the_layout_of_the_agents_root(bench: Bench) -> None:
     bench.download(TREE)
     root = bench.root / "opt/codedeploy-agent/deployment-root"
@@ -166,9 +189,9 @@ def test_a_read_only_directory_can_be_filled(bench: Bench) -> None:
     (bench.archive() / "ro").chmod(0o755)
 
 
-def test_the_etag_of_the_revision_must_be_the_objects(bench: Bench) -> None:
+def test_the_etag_of_the_revision_must_be_the_objects(bench: Bench, tmp_path: Path) -> None:
     bench.shelf.put("bundle", zipped(TREE))
-    e_tag = bench.shelf.fetch("releases", "bundle", None).e_tag
+    e_tag = bench.shelf.fetch("releases", "bundle", None, tmp_path / "bundle")
     for given_tag in (e_tag, f'"{e_tag}"'):
         fetch(bench, zipped(TREE), "zip", revision={"ETag": given_tag})
     with pytest.raises(AgentError, match=f"Expected deployment artifact bundle etag 0123 but was actually {e_tag}"):

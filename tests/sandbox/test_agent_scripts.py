@@ -148,6 +148,35 @@ def test_diagnostics_carry_the_last_2048_characters(bench: Bench) -> None:
     assert len(told(bench)) == 400  # the file has everything
 
 
+def test_output_without_line_ends_is_logged_in_pieces(bench: Bench) -> None:
+    script = shell("head -c 5000000 /dev/zero | tr '\\0' x")
+    bench.download({"appspec.yml": hook("AfterInstall", "location: a.sh"), "a.sh": script})
+    run(bench, "AfterInstall")
+    pieces = told(bench)
+    assert sum(len(piece) for piece in pieces) == 5_000_000
+    assert set("".join(pieces)) == {"x"}
+    assert max(len(piece) for piece in pieces) < 1_200_000
+
+
+def test_the_log_of_all_deployments_is_rotated(bench: Bench) -> None:
+    log = bench.host.layout.deployments_log
+    log.parent.mkdir(parents=True)
+    for number in range(7):
+        log.with_name(f"{log.name}.{number}").write_text(f"was {number}")
+    with log.open("w") as full:
+        full.truncate(64 * 1024 * 1024 + 1)
+    bench.download({"appspec.yml": hook("AfterInstall", "location: a.sh"), "a.sh": shell("echo x")})
+    run(bench, "AfterInstall")
+    assert log.read_text().endswith("[stdout]x\n")
+    assert log.stat().st_size < 1000
+    names = [log.name, *(f"{log.name}.{number}" for number in range(7))]
+    assert sorted(path.name for path in log.parent.iterdir()) == names
+    assert log.with_name(f"{log.name}.0").stat().st_size == 64 * 1024 * 1024 + 1
+    assert [log.with_name(f"{log.name}.{number}").read_text() for number in range(1, 7)] == [
+        f"was {number}" for number in range(6)
+    ]
+
+
 def test_a_short_log_is_whole(bench: Bench) -> None:
     bench.download({"appspec.yml": hook("AfterInstall", "location: a.sh"), "a.sh": shell("echo x; exit 1")})
     assert failure(bench).log == "LifecycleEvent - AfterInstall\nScript - a.sh\n[stdout]x\n"

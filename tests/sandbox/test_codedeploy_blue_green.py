@@ -316,6 +316,22 @@ def test_one_blue_instance_that_stays_fails_the_deployment_and_traffic_goes_back
     assert balanced.fleet.shown(group)["ec2TagFilters"] == tagged(blue_tag)
 
 
+def test_a_blue_instance_that_cannot_be_taken_out_of_service_fails_the_deployment(balanced: Balanced) -> None:
+    blue_tag, green_tag = balanced.name("blue"), balanced.name("green")
+    (blue,), (green,) = balanced.launch(1, fleet=blue_tag), balanced.launch(1, fleet=green_tag)
+    behind = balanced.target_group(blue, delay=300)
+    settings = {"deploymentStyle": BLUE_GREEN, "blueGreenDeploymentConfiguration": {"deploymentReadyOption": GO_ON}}
+    group = balanced.group(ec2TagFilters=tagged(blue_tag), **settings, **targets(behind))
+    wanted = {"tagFilters": tagged(green_tag)}
+    deployment = balanced.fleet.redeploy(group, balanced.revision(), targetInstances=wanted)
+    wait_for(lambda: balanced.behind(behind) == {green})
+    balanced.elbv2.delete_target_group(TargetGroupArn=balanced.arn_of(behind))
+    balanced.advance(minutes=5)
+    error = balanced.fleet.end(deployment)["errorInformation"]
+    assert error["code"] == "ELB_INVALID_INSTANCE"
+    assert blue in error["message"]
+
+
 # --- refusals -------------------------------------------------------------------------------------
 
 

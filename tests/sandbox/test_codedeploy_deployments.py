@@ -319,6 +319,9 @@ def test_a_restart_runs_every_event_with_the_last_good_revision(fleet: Fleet) ->
     group = fleet.group(1)
     good = fleet.end(fleet.deploy(group, "exit 0"))
     fleet.end(fleet.deploy(group, "exit 1"))
+    # The agents have a copy: the bundle may be gone meanwhile.
+    place = good["revision"]["s3Location"]
+    fleet.rig.s3.delete_object(Bucket=place["bucket"], Key=place["key"], VersionId=place["version"])
     again = fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, deploymentMode="RESTART")
     info = fleet.end(again["deploymentId"])
     assert (info["status"], info["deploymentMode"], info["revision"]) == ("Succeeded", "RESTART", good["revision"])
@@ -391,3 +394,11 @@ def test_restarts_that_cannot_be_are_refused(fleet: Fleet, more: Any, code: str)
     group = fleet.group(0)
     with refused(code):
         fleet.api.create_deployment(applicationName="shop", deploymentGroupName=group, **more)
+
+
+def test_more_than_a_thousand_instances_are_too_many(fleet: Fleet) -> None:
+    group = fleet.group(0)
+    crowd = fleet.launch(1001, serves=group, **{"deliverkit:agent": "none"})
+    error = fleet.end(fleet.deploy(group, "exit 0"))["errorInformation"]
+    fleet.ec2.terminate_instances(InstanceIds=crowd)
+    assert error["code"] == "OVER_MAX_INSTANCES"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from codepipeline_fixtures import refused, whole_rig
@@ -57,6 +58,50 @@ def test_a_green_task_set_takes_over_from_the_blue_one(shop: Containers) -> None
     assert service.weights(service.prod) == {"one": 0, "two": 100}
     assert set(service.weights(service.test)) == {"two"}
     assert service.task_sets() == {"2": "PRIMARY"}
+
+
+def test_ecs_counts_the_tasks_that_codedeploy_tells_of(shop: Containers) -> None:
+    service = shop.service(size=3)
+    assert service.task_sets() == {"1": "PRIMARY"}  # as soon as there is the service
+    assert service.counts() == (3, 3, 0)
+    deployment = shop.deploy(service.group(keep=5))
+    wait_for(lambda: shop.status(deployment) != "Created" and shop.sets(deployment).get("Green") == ("PRIMARY", 100.0))
+    told = {each["identifer"]: each["runningCount"] for each in shop.target(deployment)["taskSetsInfo"]}
+    found = shop.ecs.describe_task_sets(cluster=CLUSTER, service=service.name)["taskSets"]
+    assert {each["id"]: each["runningCount"] for each in found} == told == dict.fromkeys(told, 3)
+    assert service.counts() == (3, 6, 0)
+    shop.advance(minutes=5)
+    assert shop.end(deployment)["status"] == "Succeeded"
+    assert service.counts() == (3, 3, 0)
+    shop.ecs.update_service(cluster=CLUSTER, service=service.name, desiredCount=1)
+    assert service.counts() == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"taskDefinition": "web:2"}, "Unable to update task definition on"),
+        ({"taskDefinition": "web:1"}, "Unable to update task definition on"),
+        ({"loadBalancers": []}, "Unable to update load balancers on"),
+        ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}}, "Unable to update network"),
+        ({"platformVersion": "1.4.0"}, "Unable to update platform version on"),
+        ({"forceNewDeployment": True}, "Cannot force a new deployment on"),
+    ],
+)
+def test_ecs_leaves_to_codedeploy_what_a_deployment_brings(
+    shop: Containers, change: dict[str, Any], refusal: str
+) -> None:
+    service = shop.service()
+    with refused("InvalidParameterException", refusal):
+        shop.ecs.update_service(cluster=CLUSTER, service=service.name, desiredCount=5, **change)
+    assert service.counts() == (2, 2, 0)
+    assert service.task_sets() == {"1": "PRIMARY"}
+
+
+def test_ecs_changes_services_of_its_own(shop: Containers) -> None:
+    shop.ecs.create_service(cluster=CLUSTER, serviceName="own", taskDefinition="web:1", desiredCount=1)
+    changed = shop.ecs.update_service(cluster=CLUSTER, service="own", taskDefinition="web:2")["service"]
+    assert (changed["taskDefinition"], changed["taskSets"]) == ("web:2", [])
 
 
 def test_the_target_groups_swap_with_each_deployment(shop: Containers) -> None:

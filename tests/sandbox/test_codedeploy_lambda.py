@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from codepipeline_fixtures import ROLE, SOURCE_BUCKET, refused, whole_rig
-from functions_bench import invoke
+from functions_bench import invoke, publish
 from hypothesis import given
 from hypothesis import strategies as st
 from lambda_deployments import STYLE, Serverless, appspec, wait_for
@@ -170,6 +170,41 @@ def test_an_alarm_stops_the_shift_and_rolls_it_back(shop: Serverless) -> None:
     rollback = shop.end(info["rollbackInfo"]["rollbackDeploymentId"])
     assert (rollback["status"], rollback["deploymentConfigName"]) == ("Succeeded", ALL_AT_ONCE)
     assert shop.alias(name) == ("1", {})
+
+
+def test_a_version_that_raises_is_taken_back_by_the_alarm_on_its_errors(shop: Serverless) -> None:
+    cloudwatch, name = shop.rig.client("cloudwatch"), shop.function()
+    bad = publish(shop.rig, name, "def handler(event, context):\n    raise RuntimeError('bad')\n")
+    cloudwatch.put_metric_alarm(
+        AlarmName="raises",
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        Dimensions=[{"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": f"{name}:live"}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+    )
+    alarms = {"enabled": True, "alarms": [{"name": "raises"}]}
+    group = shop.group(alarmConfiguration=alarms, autoRollbackConfiguration=ROLLBACK)
+    routing = {"type": "TimeBasedCanary", "timeBasedCanary": {"canaryPercentage": 90, "canaryInterval": 1}}
+    shop.api.create_deployment_config(
+        deploymentConfigName="nearly-all", computePlatform="Lambda", trafficRoutingConfig=routing
+    )
+    shop.advance(seconds=60 - shop.rig.sandbox.world.clock.now().second)  # to the beginning of a minute
+    deployment = shop.deploy(group, appspec(name, target=bad), deploymentConfigName="nearly-all")
+    shop.shifting(deployment, 90)
+    answers = [invoke(shop.rig, f"{name}:live")[1] for _ in range(8)]
+    assert any("FunctionError" in each for each in answers)
+    shop.advance(seconds=61)  # the minute ends, and then the second shift is due
+    info = shop.end(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    rollback = shop.end(info["rollbackInfo"]["rollbackDeploymentId"])
+    assert rollback["status"] == "Succeeded"
+    assert shop.alias(name) == ("1", {})
+    assert {invoke(shop.rig, f"{name}:live")[0] for _ in range(3)} == {"one"}
 
 
 def test_a_shift_that_outlives_its_function_fails(shop: Serverless) -> None:

@@ -172,6 +172,23 @@ def test_auto_scaling_replaces_an_instance_that_could_not_be_deployed_to(balance
     assert balanced.fleet.targets(third["deploymentId"]) == [other]
 
 
+def test_the_agent_of_a_new_instance_has_an_hour_to_answer(balanced: Balanced) -> None:
+    name, tag = balanced.scaling_group(0, agent="none"), balanced.name("own")
+    balanced.launch(1, fleet=tag)
+    filters = [{"Key": "fleet", "Value": tag, "Type": "KEY_AND_VALUE"}]
+    group = balanced.group(autoScalingGroups=[name], ec2TagFilters=filters)
+    deployed(balanced, group)
+    balanced.scale(name, 1)
+    wait_for(lambda: len(deployments(balanced, group)) == 2)
+    launched = deployments(balanced, group)[1]["deploymentId"]
+    wait_for(lambda: balanced.fleet.get(launched)["status"] == "InProgress")
+    balanced.advance(minutes=59)
+    assert balanced.fleet.rig.sandbox.world.timers.settle(30)
+    assert balanced.fleet.get(launched)["status"] == "InProgress"
+    balanced.advance(minutes=1)
+    assert balanced.fleet.end(launched)["status"] == "Failed"
+
+
 # --- instances that come or go under way ----------------------------------------------------------
 
 
@@ -180,7 +197,13 @@ def held(balanced: Balanced, group: str, foreign: str, **more: Any) -> str:
     deployment = balanced.fleet.redeploy(
         group, balanced.revision(f"{group}-2.zip"), deploymentConfigName=ALL_AT_ONCE, **more
     )
-    wait_for(lambda: foreign in balanced.fleet.targets(deployment, "InProgress"))
+    # A deployment has no targets before it has started, and says so.
+    wait_for(
+        lambda: (
+            balanced.fleet.get(deployment)["status"] != "Created"
+            and foreign in balanced.fleet.targets(deployment, "InProgress")
+        )
+    )
     return deployment
 
 

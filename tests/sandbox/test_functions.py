@@ -220,3 +220,49 @@ def test_code_that_leaves_its_directory_is_refused(rig: Rig) -> None:
     )
     with pytest.raises(ClientError, match="names a file outside"):
         invoke(rig, "leaves")
+
+
+FAILS_FOR_ONE = "def handler(event, context):\n    if event['n'] == 1:\n        raise RuntimeError('one')\n"
+
+
+def statistics(rig: Rig, name: str, dimensions: dict[str, str]) -> tuple[float, ...]:
+    """Samples, sum and maximum of a metric of Lambda's."""
+    now, wanted = rig.sandbox.world.clock.now(), ["SampleCount", "Sum", "Maximum"]
+    points = rig.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName=name,
+        Dimensions=[{"Name": each, "Value": value} for each, value in dimensions.items()],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now,
+        Period=3600,
+        Statistics=wanted,
+    )["Datapoints"]
+    return tuple(sum(point[each] for point in points) for each in wanted)
+
+
+def test_invocations_are_metrics_of_the_function_the_alias_and_the_version(rig: Rig) -> None:
+    function(rig, "measured", FAILS_FOR_ONE)
+    version = publish(rig, "measured", FAILS_FOR_ONE)
+    rig.client("lambda").create_alias(FunctionName="measured", Name="live", FunctionVersion=version)
+    for number in (1, 2, 3):
+        invoke(rig, "measured:live", {"n": number})
+    invoke(rig, "measured", {"n": 1}, Qualifier=version)
+    invoke(rig, "measured", {"n": 2})
+    everything = {"FunctionName": "measured"}
+    assert statistics(rig, "Invocations", everything)[0] == 0  # the minute is not over
+    rig.advance(timedelta(seconds=61))
+    wait_for(lambda: statistics(rig, "Invocations", everything)[0] == 5, "the metrics")
+    assert statistics(rig, "Invocations", everything) == (5, 5, 1)
+    assert statistics(rig, "Errors", everything) == (5, 2, 1)
+    assert statistics(rig, "Throttles", everything) == (5, 0, 0)
+    assert statistics(rig, "ConcurrentExecutions", everything) == (5, 5, 1)
+    samples, total, longest = statistics(rig, "Duration", everything)
+    assert samples == 5
+    assert 1 < longest < total
+    by_alias = {**everything, "Resource": "measured:live"}
+    assert statistics(rig, "Errors", by_alias) == (3, 1, 1)
+    assert statistics(rig, "Errors", {**by_alias, "ExecutedVersion": version}) == (3, 1, 1)
+    by_version = {**everything, "Resource": f"measured:{version}"}
+    assert statistics(rig, "Errors", by_version) == (1, 1, 1)
+    assert statistics(rig, "Errors", {**by_version, "ExecutedVersion": version})[0] == 0
+    assert statistics(rig, "Errors", {})[0] >= 5

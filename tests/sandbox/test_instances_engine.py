@@ -17,7 +17,7 @@ import pytest
 from agent_bench import ScriptedService, appspec, hook, is_running, shell, specification, wait_for, zipped
 
 from deliverkit.sandbox.agent.agent import Agent
-from deliverkit.sandbox.agent.host import Download, make_host
+from deliverkit.sandbox.agent.host import make_host
 from deliverkit.sandbox.agent.protocol import CommandStatus, HostCommand
 from deliverkit.sandbox.instances.addresses import Addresses
 from deliverkit.sandbox.instances.engine import Boot, Instances, StartAgent
@@ -100,9 +100,10 @@ def thread_agents(world: World, switchboard: Switchboard) -> StartAgent:
     """Agents on threads of this process, in conversation with the scripted services."""
 
     def make(boot: Boot) -> Agent:
-        def fetch(bucket: str, key: str, version: str | None) -> Download:
+        def fetch(bucket: str, key: str, version: str | None, into: Path) -> str:
             stored = world.moto.read_object(boot.machine.account, bucket, key, version)
-            return Download(stored.body, stored.e_tag)
+            into.write_bytes(stored.body)
+            return str(stored.e_tag)
 
         host = make_host(boot.identifier, boot.home / "root", boot.address, world.clock.now)
         agent = Agent(host, switchboard, fetch)

@@ -77,11 +77,48 @@ def _named(operation: str, params: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def further_needs(world: World, request: Request) -> list[tuple[str, str]]:
+    """Actions and resources beside the request's own: a deployment reads its configuration and its revision.
+
+    User guide, auth-and-access-control-permissions-reference, and refusals as observed; a revision that is not
+    registered yet is registered by its deployment. API reference, CreateDeployment: whoever overrides the group's
+    alarms may have to be allowed to change the group.
+    """
+    if request.service != "codedeploy" or request.operation != "CreateDeployment":
+        return []
+    params, base = request.params, f"arn:aws:codedeploy:{request.region}:{request.account}"
+    (group,) = codedeploy_resources(world, request)
+    needs = [("codedeploy:GetDeploymentConfig", f"{base}:deploymentconfig:{_configuration_of(world, request)}")]
+    if params.get("revision"):
+        named = {"applicationName": params.get("applicationName"), "revision": params["revision"]}
+        is_registered = _asked(world, request, "GetApplicationRevision", named) is not None
+        action = "GetApplicationRevision" if is_registered else "RegisterApplicationRevision"
+        needs.append((f"codedeploy:{action}", f"{base}:application:{params.get('applicationName', '*')}"))
+    if params.get("overrideAlarmConfiguration"):
+        needs.append(("codedeploy:UpdateDeploymentGroup", group))
+    return needs
+
+
+def _configuration_of(world: World, request: Request) -> str:
+    if request.params.get("deploymentConfigName"):
+        return str(request.params["deploymentConfigName"])
+    named = {name: request.params.get(name) for name in ("applicationName", "deploymentGroupName")}
+    found = _asked(world, request, "GetDeploymentGroup", named)
+    return str(found["deploymentGroupInfo"]["deploymentConfigName"]) if found else "*"
+
+
 def _group_of(world: World, request: Request, deployment: str, base: str) -> str:
-    context = world.context(request.account, request.region, f"arn:aws:iam::{request.account}:root")
-    try:
-        answer = world.call("codedeploy", "GetDeployment", {"deploymentId": deployment}, context)
-    except ApiError:
+    answer = _asked(world, request, "GetDeployment", {"deploymentId": deployment})
+    if answer is None:
         return "*"  # there is none; who may ask at all will be told so
     info = answer["deploymentInfo"]
     return f"{base}:deploymentgroup:{info['applicationName']}/{info['deploymentGroupName']}"
+
+
+def _asked(world: World, request: Request, operation: str, params: Mapping[str, Any]) -> Any:
+    """What CodeDeploy answers to the account itself; None when it refuses."""
+    context = world.context(request.account, request.region, f"arn:aws:iam::{request.account}:root")
+    try:
+        return world.call("codedeploy", operation, params, context)
+    except ApiError:
+        return None

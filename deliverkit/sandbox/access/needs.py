@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deliverkit.sandbox.access import s3_needs
-from deliverkit.sandbox.access.codedeploy_needs import codedeploy_resources
+from deliverkit.sandbox.access.codedeploy_needs import codedeploy_resources, further_needs
 from deliverkit.sandbox.access.codepipeline_needs import codepipeline_resources
 from deliverkit.sandbox.access.other_needs import other_resource
 from deliverkit.sandbox.access.request import Request
@@ -56,7 +56,8 @@ def needs_of(world: World, request: Request) -> list[Need]:
     found = _RESOURCES.get(request.service)
     resources = found(world, request) if found else [other_resource(request)]
     action = _INVOKE.get(request.action, request.action)
-    return [*(Need(action, resource) for resource in resources), *_passed_roles(request)]
+    own = [(action, resource) for resource in resources]
+    return [*(Need(*each) for each in (*own, *further_needs(world, request))), *_passed_roles(request)]
 
 
 def _passed_roles(request: Request) -> Iterator[Need]:

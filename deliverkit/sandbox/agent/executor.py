@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 from deliverkit.sandbox.agent.bundle import unpack
@@ -76,18 +77,33 @@ class Executor:
         require_space(self._host.layout.root)
         directory = self._directory(specification)
         bundle = directory / BUNDLE
-        self._fetch_bundle(specification, bundle)
-        unpack(bundle, specification.revision.bundle_type, directory / ARCHIVE)
+        if not self._reuse(specification, directory / ARCHIVE):
+            self._fetch_bundle(specification, bundle)
+            unpack(bundle, specification.revision.bundle_type, directory / ARCHIVE)
         self._point(self._host.layout.most_recent(specification.group_id), specification)
+
+    def _reuse(self, specification: DeploymentSpecification, archive: Path) -> bool:
+        """Copy the archive of the deployment that a restart starts from; False when it must be downloaded again.
+
+        As the host agent does since 2.1.0 (its release notes): an archive without an appspec is not complete.
+        """
+        identifier = specification.reused_deployment_id
+        if identifier is None:
+            return False
+        own = host_path(deployment_directory(specification.group_id, identifier), ARCHIVE)
+        source = self._host.layout.machine(own)
+        if not any((source / name).is_file() for name in (specification.appspec_name, OTHER_APPSPEC)):
+            return False
+        if archive.exists():
+            remove_tree(archive)
+        shutil.copytree(source, archive, symlinks=True)
+        return True
 
     def _fetch_bundle(self, specification: DeploymentSpecification, bundle: Path) -> None:
         revision = specification.revision
-        download = self._fetch(revision.bucket, revision.key, revision.version)
-        bundle.write_bytes(download.body)
-        if revision.e_tag is not None and revision.e_tag.replace('"', "") != download.e_tag.replace('"', ""):
-            raise AgentError(
-                f"Expected deployment artifact bundle etag {revision.e_tag} but was actually {download.e_tag}"
-            )
+        e_tag = self._fetch(revision.bucket, revision.key, revision.version, bundle)
+        if revision.e_tag is not None and revision.e_tag.replace('"', "") != e_tag.replace('"', ""):
+            raise AgentError(f"Expected deployment artifact bundle etag {revision.e_tag} but was actually {e_tag}")
 
     def _install(self, specification: DeploymentSpecification) -> None:
         appspec_name = self._appspec_name(specification)

@@ -16,21 +16,8 @@ SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 MAX_REVISIONS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A bundle as it was fetched.
-
-    Attributes:
-        body: All bytes.
-        e_tag: The object's ETag.
-    """
-
-    body: bytes
-    e_tag: str
-
-
-Fetcher = Callable[[str, str, str | None], Download]
-"""Fetches (bucket, key, version); whatever it raises fails the DownloadBundle event with that text."""
+Fetcher = Callable[[str, str, str | None, Path], str]
+"""Fetches (bucket, key, version) into a file and gives the ETag; what it raises fails DownloadBundle with that text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from deliverkit.sandbox.agent.errors import AgentError
-from deliverkit.sandbox.agent.host import Download
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics, HostCommand
 from deliverkit.sandbox.agent.signed_data import content_of
 
@@ -30,6 +31,8 @@ RETRIES = 3
 BACKOFF_SECONDS = 0.3
 """AWS SDK for Ruby, on which the agent stands: three retries after network and server errors and throttling, and
 pauses of 0.3, 0.6 and 1.2 s between them."""
+CHUNK = 1 << 20
+"""Bytes of a bundle that are held in memory."""
 _THROTTLED = (b"ThrottlingException", b"RequestLimitExceeded")
 _S3_MESSAGE = re.compile(rb"<Message>(.*?)</Message>", re.DOTALL)
 
@@ -110,8 +113,8 @@ class Remote:
             {"HostCommandIdentifier": identifier, "CommandStatus": str(status), "Diagnostics": envelope},
         )
 
-    def fetch(self, bucket: str, key: str, version: str | None) -> Download:
-        """A bundle from S3.
+    def fetch(self, bucket: str, key: str, version: str | None, into: Path) -> str:
+        """A bundle from S3 into a file, a chunk at a time; its ETag.
 
         Raises:
             AgentError: With S3's own message.
@@ -119,11 +122,11 @@ class Remote:
         url = f"{self._endpoint.url}/{bucket}/{quote(key)}" + (f"?versionId={quote(version)}" if version else "")
         request = AWSRequest("GET", url)
         S3SigV4Auth(self._credentials, "s3", self._endpoint.region).add_auth(request)
-        answer = self._send_again(request)
+        answer = self._send_again(request, into)
         if answer.status != 200:
             message = _S3_MESSAGE.search(answer.data)
             raise AgentError(message[1].decode() if message else f"S3 answered {answer.status} for s3://{bucket}/{key}")
-        return Download(answer.data, answer.headers.get("ETag", "").strip('"'))
+        return answer.headers.get("ETag", "").strip('"')
 
     def _call(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{TARGET}.{operation}"}
@@ -136,10 +139,10 @@ class Remote:
             raise AgentError(f"{operation}: {told.get('__type')}: {told.get('message')}")
         return dict(told)
 
-    def _send_again(self, request: AWSRequest) -> urllib3.BaseHTTPResponse:
+    def _send_again(self, request: AWSRequest, into: Path | None = None) -> urllib3.BaseHTTPResponse:
         for retry in range(RETRIES):
             try:
-                answer = self._send(request)
+                answer = self._send(request, into)
             except urllib3.exceptions.HTTPError:
                 pass
             else:
@@ -147,12 +150,21 @@ class Remote:
                 if answer.status < 500 and not is_throttled:
                     return answer
             time.sleep(BACKOFF_SECONDS * 2**retry)
-        return self._send(request)
+        return self._send(request, into)
 
-    def _send(self, request: AWSRequest) -> urllib3.BaseHTTPResponse:
+    def _send(self, request: AWSRequest, into: Path | None = None) -> urllib3.BaseHTTPResponse:
+        """The answer, with its body if there is no file for it; a refusal's body is never for the file."""
         prepared = request.prepare()
         body: Any = prepared.body
-        return self._pool.request(prepared.method, prepared.url, headers=dict(prepared.headers.items()), body=body)
+        headers = dict(prepared.headers.items())
+        answer = self._pool.request(prepared.method, prepared.url, headers=headers, body=body, preload_content=False)
+        if into is None or answer.status != 200:
+            answer.read(cache_content=True)
+        else:
+            with into.open("wb") as out:
+                shutil.copyfileobj(answer, out, CHUNK)
+        answer.release_conn()
+        return answer
 
     def _persist(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """As `_call`, for what must not get lost while the service is away for a moment."""

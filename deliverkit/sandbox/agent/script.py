@@ -28,6 +28,8 @@ from deliverkit.sandbox.agent.script_log import ScriptLog
 from deliverkit.sandbox.agent.troubles import held_up
 
 READ_SIZE = 1 << 16
+LONGEST_LINE = 1 << 20
+"""Bytes of a line that are waited for; a longer one is logged in pieces, or it would fill the memory."""
 BUSY_TRIES = 200
 BUSY_PAUSE_SECONDS = 0.01
 
@@ -166,6 +168,8 @@ class ScriptRun:
 
     def _log_lines(self, name: str, output: bytes, *, is_end: bool) -> bytes:
         *lines, rest = output.split(b"\n")
+        if len(rest) >= LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
         for line in lines:
             self.log.append(f"[{name}]{line.decode(errors='replace')}\n")
         if is_end and rest:

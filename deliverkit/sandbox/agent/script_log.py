@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Self, TextIO
 
 TAIL_CHARACTERS = 2048
+LARGEST = 64 * 1024 * 1024
+KEPT = 8
+"""The host agent keeps eight files of 64 MiB of all deployments: the present one, and `.0`, the newest, to `.6`."""
 
 
 class ScriptLog:
@@ -30,7 +33,7 @@ class ScriptLog:
     def __enter__(self) -> Self:
         for path in self._paths:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._files.append(path.open("a", errors="surrogateescape"))
+            self._files.append(_opened(path))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,9 +49,26 @@ class ScriptLog:
         """Add an entry, with its line end if it has one: output that ends in mid-line is logged that way."""
         self._tail = (self._tail + entry)[-TAIL_CHARACTERS:]
         local = self._now().astimezone()
+        self._rotate()
         own, shared = self._files
         own.write(f"{local:%Y-%m-%d %H:%M:%S} {entry}")
         own.flush()
         milliseconds = f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}"
         shared.write(f"[{milliseconds}] [{self._deployment_id}]{entry.strip()}\n")
         shared.flush()
+
+    def _rotate(self) -> None:
+        shared = self._paths[1]
+        if self._files[1].tell() <= LARGEST:
+            return
+        self._files[1].close()
+        for number in reversed(range(KEPT - 2)):
+            older = shared.with_name(f"{shared.name}.{number}")
+            if older.exists():
+                older.replace(shared.with_name(f"{shared.name}.{number + 1}"))
+        shared.replace(shared.with_name(f"{shared.name}.0"))
+        self._files[1] = _opened(shared)
+
+
+def _opened(path: Path) -> TextIO:
+    return path.open("a", errors="surrogateescape")

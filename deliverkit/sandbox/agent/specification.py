@@ -56,6 +56,7 @@ class DeploymentSpecification:
         appspec_name: File name within the bundle.
         file_exists_behavior: The deployment's option; the appspec's own setting beats it.
         all_possible_events: When given, Install refuses hooks with other names; when None, they are ignored.
+        reused_deployment_id: The deployment whose archive a restart starts from.
     """
 
     deployment_id: str
@@ -68,6 +69,7 @@ class DeploymentSpecification:
     appspec_name: str
     file_exists_behavior: str
     all_possible_events: frozenset[str] | None
+    reused_deployment_id: str | None
 
 
 def parse_specification(payload: Mapping[str, Any]) -> DeploymentSpecification:
@@ -77,7 +79,7 @@ def parse_specification(payload: Mapping[str, Any]) -> DeploymentSpecification:
         AgentError: If something required is missing or unknown.
     """
     overrides = (payload.get("AgentActionOverrides") or {}).get("AgentOverrides") or {}
-    events = payload.get("AllPossibleLifecycleEvents")
+    events, reused = payload.get("AllPossibleLifecycleEvents"), payload.get("ReuseArchiveFromDeploymentId")
     return DeploymentSpecification(
         deployment_id=_path_safe("DeploymentId", _required(payload, "DeploymentId").rsplit("/", 1)[-1]),
         group_id=_path_safe("DeploymentGroupId", _required(payload, "DeploymentGroupId")),
@@ -89,6 +91,7 @@ def parse_specification(payload: Mapping[str, Any]) -> DeploymentSpecification:
         appspec_name=str(payload.get("AppSpecFilename") or "appspec.yml"),
         file_exists_behavior=str(overrides.get("FileExistsBehavior") or "DISALLOW"),
         all_possible_events=None if events is None else frozenset(events),
+        reused_deployment_id=_path_safe("ReuseArchiveFromDeploymentId", str(reused)) if reused else None,
     )
 
 

@@ -40,7 +40,7 @@ from deliverkit.sandbox.moto_balancing import (
 )
 
 log = logging.getLogger(__name__)
-FLUSH = timedelta(minutes=1)
+HOSTS_COUNTED = timedelta(minutes=1)
 PROBERS = 8
 NOWHERE = "127.255.255.254"
 """Probed in place of a target that has no loopback address: nobody answers there."""
@@ -68,7 +68,7 @@ class Balancing:
         self._states: dict[tuple[str, str], TargetState] = {}
         self._groups: dict[str, Group] = {}
         self._turns = Turns()
-        self._tally = Tally(world)
+        self._tally = Tally(world.metrics)
         self._pool: ThreadPoolExecutor | None = None
         self._is_stopped = threading.Event()
         judge_targets(self._judge, self._changed)
@@ -76,7 +76,7 @@ class Balancing:
     def start(self) -> None:
         """Serve what an earlier process served."""
         self.look()
-        self._flush()
+        self._count_hosts()
 
     def stop(self) -> None:
         """End every server; probes under way end by themselves."""
@@ -254,17 +254,16 @@ class Balancing:
 
     # --- metrics --------------------------------------------------------------------------------------
 
-    def _flush(self) -> None:
+    def _count_hosts(self) -> None:
         if self._is_stopped.is_set():
             return
         with self._world.lock:
-            self._tally.put()
             for listener in listeners():
                 for group in listener.groups.values():
                     healthy = sum(self._is_healthy(group, name) for name in group.targets)
                     place = (listener.account, listener.region)
                     self._tally.hosts(place, listener.balancer, group.arn, healthy, len(group.targets) - healthy)
-        self._world.timers.after(FLUSH, self._flush, is_kept=False)
+        self._world.timers.after(HOSTS_COUNTED, self._count_hosts, is_kept=False)
 
 
 def _redirect(config: Mapping[str, Any], request: Request, listener: Listener) -> Fixed:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.codedeploy.service_role import may
@@ -31,20 +30,26 @@ class AlarmWatch:
 
     def begin(self) -> None:
         """Look now and go on looking until the deployment ends; without alarms, never."""
-        configuration = self.deployment.options.get("alarmConfiguration") or {}
-        if configuration.get("enabled") and configuration.get("alarms"):
-            self._look(configuration)
+        self.look()
+        if self._is_needed:
+            self.world.timers.after(INTERVAL, self.begin)
 
-    def _look(self, configuration: dict[str, Any]) -> None:
-        if not self.deployment.is_live or self.deployment.ending is not None:
-            return
-        reason = self._reason(configuration)
+    def look(self) -> None:
+        """Look now alone, as before a step that would come too late to be undone."""
+        reason = self._reason(self._configuration) if self._is_needed else None
         if reason is not None:
             self.end(Ending("Stopped", "ALARM_ACTIVE", reason, cuts_instances=True))
-        else:
-            self.world.timers.after(INTERVAL, partial(self._look, configuration))
 
-    def _reason(self, configuration: dict[str, Any]) -> str | None:
+    @property
+    def _configuration(self) -> Mapping[str, Any]:
+        return self.deployment.options.get("alarmConfiguration") or {}
+
+    @property
+    def _is_needed(self) -> bool:
+        is_watched = self._configuration.get("enabled") and self._configuration.get("alarms")
+        return bool(is_watched) and self.deployment.is_live and self.deployment.ending is None
+
+    def _reason(self, configuration: Mapping[str, Any]) -> str | None:
         """Why the deployment must stop; an alarm that cannot be read stops it too, unless told otherwise."""
         group = self.deployment.group
         is_allowed = may(self.world, self.deployment, "cloudwatch:DescribeAlarms")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 START_LIMIT = timedelta(minutes=5)
 """An event that no agent takes within five minutes fails (user guide, troubleshooting-auto-scaling)."""
+LAUNCH_LIMIT = timedelta(hours=1)
+"""An instance that Auto Scaling has launched gets one hour instead: its agent may still have to be installed (same)."""
 EVENT_LIMIT = timedelta(seconds=3600)
 """An event may run this long, whatever timeouts its scripts have."""
 NO_AGENT = (
@@ -56,7 +58,9 @@ class Commands:
         """Make a deployment's specification known to agents."""
         self._specifications[execution_id] = specification
 
-    def send(self, host: str, execution_id: str, name: str, completed: Completion) -> str:
+    def send(
+        self, host: str, execution_id: str, name: str, completed: Completion, *, patience: timedelta = START_LIMIT
+    ) -> str:
         """Queue one lifecycle event for a host.
 
         Args:
@@ -64,6 +68,7 @@ class Commands:
             execution_id: Names a published specification.
             name: The lifecycle event.
             completed: Called once, under the world's lock; it is part of the sandbox's state, so it can be pickled.
+            patience: How long an agent may take to answer.
 
         Returns:
             The command's identifier.
@@ -71,7 +76,7 @@ class Commands:
         identifier = chance.uuid4()
         self._last_nonce += 1
         command = HostCommand(identifier, host, execution_id, name, self._last_nonce)
-        timer = self.world.timers.after(START_LIMIT, partial(self.give_up, identifier, NO_AGENT))
+        timer = self.world.timers.after(patience, partial(self.give_up, identifier, NO_AGENT))
         self._open[identifier] = _Open(command, completed, timer)
         self._waiting.setdefault(host, []).append(identifier)
         self.world.doorbell.ring(host)

@@ -12,7 +12,7 @@ from functools import partial
 
 from deliverkit.sandbox.agent.protocol import CommandStatus, Diagnostics
 from deliverkit.sandbox.codedeploy import lifecycle, notices
-from deliverkit.sandbox.codedeploy.command_service import commands_of
+from deliverkit.sandbox.codedeploy.command_service import LAUNCH_LIMIT, START_LIMIT, commands_of
 from deliverkit.sandbox.codedeploy.revisions import identity
 from deliverkit.sandbox.codedeploy.state import Deployment, Event, Health, Target
 from deliverkit.sandbox.codedeploy.traffic import ALLOW, BLOCK, PATIENCE, Unreachable, balancers_of
@@ -109,8 +109,12 @@ class Walk:
             execution = lifecycle.execution_id(self.deployment)
             completed = partial(self._completed, event)
             self.target.command_id = commands_of(self.world).send(
-                self.target.host_identifier, execution, event.name, completed
+                self.target.host_identifier, execution, event.name, completed, patience=self._patience
             )
+
+    @property
+    def _patience(self) -> timedelta:
+        return LAUNCH_LIMIT if self.deployment.creator == "autoscaling" else START_LIMIT
 
     def _completed(self, event: Event, status: CommandStatus, found: Diagnostics) -> None:
         self.target.command_id = None

@@ -13,6 +13,7 @@ from typing import Any
 from deliverkit.sandbox.agent.processes import Processes
 from deliverkit.sandbox.functions import logs
 from deliverkit.sandbox.functions.lookup import find_function
+from deliverkit.sandbox.functions.metrics import FunctionMetrics
 from deliverkit.sandbox.functions.run import MARK, Result, Running, Surroundings
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -76,6 +77,7 @@ class InvocationQueue:
     def __init__(self, world: World) -> None:
         self._world = world
         self._running = Running()
+        self._metrics = FunctionMetrics(world)
         self._keys: dict[tuple[str, str], tuple[str, str, str]] = {}
         self._root = world.state_dir / "functions"
         self._is_started = False
@@ -111,12 +113,19 @@ class InvocationQueue:
         around = Surroundings(
             self._root, self._root / function.account / function.region, self._world.endpoint, keys, stream
         )
+        result = self._counted(function, request_id, event, around)
+        with self._world.lock:
+            logs.keep(self._world, function, stream, result.log)
+        return result
+
+    def _counted(self, function: Function, request_id: str, event: Any, around: Surroundings) -> Result:
+        begun_at, result = self._metrics.begin(function), None
         try:
             result = self._running.run(function, request_id, event, around)
         except ValueError as error:
             raise ApiError("InvalidZipFileException", str(error), status=502) from error
-        with self._world.lock:
-            logs.keep(self._world, function, stream, result.log)
+        finally:
+            self._metrics.end(function, begun_at, result)
         return result
 
     def _keys_of(self, function: Function) -> tuple[str, str, str]:

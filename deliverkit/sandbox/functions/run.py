@@ -34,12 +34,14 @@ class Result:
         payload: JSON: the handler's result, or the error as Lambda describes it.
         failed: True when it is an error (`FunctionError` is then `Unhandled`).
         log: What the function printed, with Lambda's own lines around it.
+        milliseconds: How long it took, in real time.
         cut_short: True when it was ended because the sandbox stops.
     """
 
     payload: bytes
     failed: bool
     log: bytes
+    milliseconds: float
     cut_short: bool = False
 
 
@@ -90,7 +92,7 @@ class Running:
         with path.open("ab") as log:
             log.write(_end_of_log(function, request_id, milliseconds, answer))
         payload, failed = _payload(answer)
-        return Result(payload, failed, path.read_bytes(), cut_short=self.is_stopped)
+        return Result(payload, failed, path.read_bytes(), milliseconds, cut_short=self.is_stopped)
 
     def stop(self) -> None:
         """End every process at once."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.clock import Timers, VirtualClock
 from deliverkit.sandbox.kernel.doorbell import Doorbell
+from deliverkit.sandbox.kernel.metrics import Metrics
 from deliverkit.sandbox.kernel.operations import Answer, Context, Service
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     lock: threading.RLock = field(default_factory=threading.RLock)
     timers: Timers = field(init=False)
+    metrics: Metrics = field(init=False)
     doorbell: Doorbell = field(default_factory=Doorbell)
     services: dict[str, Service] = field(default_factory=dict)
     address_base: str = "127.0.1"
@@ -68,6 +70,7 @@ class World:
     def __post_init__(self) -> None:
         self.timers = Timers(self.clock, self.lock)
         self.timers.begin_sequence = self.begin_sequence
+        self.metrics = Metrics(self)
 
     def begin_sequence(self, seed: int) -> None:
         """Let all ids from now on come from a number, moto's too."""

@@ -19,6 +19,7 @@ from deliverkit.sandbox.codedeploy.serverless.ecs_settings import LONGEST_READY_
 from deliverkit.sandbox.codedeploy.serverless.rollout import RoutingError, ServerlessRollout
 from deliverkit.sandbox.codedeploy.serverless.state import EcsShift, TaskSet
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Event
+from deliverkit.sandbox.moto_services import CONTROLLER
 
 INSTALLING = ("BeforeInstall", "Install", "AfterInstall")
 TESTING = ("AllowTestTraffic", "AfterAllowTestTraffic")
@@ -109,7 +110,7 @@ class EcsRollout(EcsTraffic):
         """The service must live under CodeDeploy's control, behind one of the two target groups."""
         shift, group = self.shift, self.deployment.group
         service = ecs_service.describe(self.world, group, shift.cluster, shift.service)
-        if service is None or service["deploymentController"]["type"] != ecs_service.CONTROLLER:
+        if service is None or service["deploymentController"]["type"] != CONTROLLER:
             return failed("INVALID_ECS_SERVICE", f"There is no ECS service {shift.service} that CodeDeploy controls.")
         pair, listener = self.target_groups(), self.pair["prodTrafficRoute"]["listenerArns"][0]
         served = listeners.forwarded_to(self.world, group, listener, pair)

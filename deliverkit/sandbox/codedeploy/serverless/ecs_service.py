@@ -1,6 +1,6 @@
 """Services and task sets of ECS, as a deployment uses them (ECS API reference, CreateTaskSet and its like).
 
-moto's ECS keeps task sets and starts no containers: a task set's tasks run as soon as there is one.
+There are no containers: a task set's tasks run as soon as there is one (`moto_services`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from deliverkit.sandbox.codedeploy.serverless.state import EcsShift, TaskSet
 from deliverkit.sandbox.codedeploy.state import Group
 from deliverkit.sandbox.kernel.world import World
 
-CONTROLLER = "CODE_DEPLOY"
 UPDATE = "ECS_UPDATE_ERROR"
 
 
@@ -30,17 +29,15 @@ def describe(world: World, group: Group, cluster: str, service: str) -> Mapping[
 
 
 def primary(world: World, group: Group, shift: EcsShift, pair: tuple[str, ...]) -> TaskSet:
-    """The task set that serves; a service that was never deployed to gets it now, as ECS makes it at once.
+    """The task set that serves.
 
     Raises:
-        RoutingError: If ECS refuses.
+        RoutingError: If somebody has deleted it.
     """
     service = describe(world, group, shift.cluster, shift.service) or {}
     found = next((each for each in service.get("taskSets", ()) if each["status"] == "PRIMARY"), None)
     if found is None:
-        asked = {"loadBalancers": service.get("loadBalancers") or [], "launchType": service.get("launchType", "EC2")}
-        found = _create(world, group, shift, {"taskDefinition": service.get("taskDefinition", ""), **asked})
-        make_primary(world, group, shift, found["taskSetArn"])
+        raise RoutingError("INVALID_ECS_SERVICE", f"The ECS service {shift.service} has no primary task set.")
     balancers = [each["targetGroupArn"] for each in found.get("loadBalancers") or () if each.get("targetGroupArn")]
     used = next((arn for arn in balancers if arn in pair), "")
     return _record(found, "Blue", "PRIMARY", used, service)

@@ -11,6 +11,7 @@ from deliverkit.sandbox.codedeploy.serverless import ecs_service
 from deliverkit.sandbox.codedeploy.state import Group, Store
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.operations import Context, Params
+from deliverkit.sandbox.moto_services import CONTROLLER
 
 LONGEST_READY_MINUTES = 120 * 60
 LONGEST_TERMINATION_MINUTES = 2880
@@ -48,7 +49,7 @@ def _check_service(services: list[Mapping[str, str]], context: Context, group: G
     service = ecs_service.describe(context.world, asking, cluster, name)
     if service is None:
         raise ApiError(_SERVICE, f"There is no active Amazon ECS service {name} in the cluster {cluster}.")
-    if service["deploymentController"]["type"] != ecs_service.CONTROLLER:
+    if service["deploymentController"]["type"] != CONTROLLER:
         message = "Deployment group's ECS service must be configured for a CODE_DEPLOY deployment controller."
         raise ApiError(_SERVICE, message)
     if any(services[0] in (other.settings.get("ecsServices") or ()) for other in _others(context, group)):

@@ -98,8 +98,7 @@ class ServerlessRollout(Rollout):
         notices.deployment_changed(self.world, deployment)
         problem = missing_part(self.world, deployment) or role_obstacle(self.world, deployment)
         deployment.ending = problem or self._prepared()
-        # A rollback does not obey alarms: the alarm that caused it would stop it at once.
-        if deployment.creator != ROLLBACK:
+        if self._obeys_alarms:
             AlarmWatch(self.world, deployment, self.end).begin()
         self.world.timers.after(self.cap, self._time_out)
         self.advance()
@@ -171,7 +170,14 @@ class ServerlessRollout(Rollout):
         else:
             self._call_hook(event)
 
+    @property
+    def _obeys_alarms(self) -> bool:
+        """A rollback does not: the alarm that caused it would stop it at once."""
+        return self.deployment.creator != ROLLBACK
+
     def _shift(self, event: Event, index: int) -> None:
+        if index > 0 and self._obeys_alarms:
+            AlarmWatch(self.world, self.deployment, self.end).look()
         if event.status != "InProgress":
             return None
         plan = steps(self.carried.traffic)
