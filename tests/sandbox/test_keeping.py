@@ -29,7 +29,8 @@ from deliverkit.sandbox.keeping.journal import Entry, Journal
 from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads, read_body
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
-from deliverkit.sandbox.launcher import LaunchError, RunningSandbox
+from deliverkit.sandbox.launch_errors import LaunchError
+from deliverkit.sandbox.launcher import RunningSandbox
 from deliverkit.sandbox.moto_base import MotoBase
 
 ROLE = "arn:aws:iam::123456789012:role/delivery"

@@ -10,14 +10,11 @@ from typing import Any
 
 from deliverkit._version import __version__
 from deliverkit.sandbox.keeping import pickling
+from deliverkit.sandbox.keeping.unreadable import UnreadableStateError, reading
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
 
 FILE = "image"
-
-
-class UnreadableImageError(Exception):
-    """An image that this version cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +70,16 @@ def read(world: World, directory: Path) -> Image | None:
     """The image in the directory; None when there is none.
 
     Raises:
-        UnreadableImageError: If another version wrote it, or something else did.
+        UnreadableStateError: If another version wrote it, or something else did.
     """
-    try:
-        with (directory / FILE).open("rb") as source:
-            image = pickling.load(world, source)
-    except FileNotFoundError:
+    path = directory / FILE
+    if not path.exists():
         return None
-    except Exception as error:
-        raise UnreadableImageError(f"{directory / FILE} cannot be read: {error}") from error
+    with path.open("rb") as source, reading(path):
+        image = pickling.load(world, source)
     if not isinstance(image, Image) or image.version != __version__:
         wrote = getattr(image, "version", "something else")
-        raise UnreadableImageError(f"{directory / FILE} was written by {wrote}, not by deliverkit {__version__}")
+        raise UnreadableStateError(f"{path} was written by {wrote}, not by deliverkit {__version__}")
     return image
 
 

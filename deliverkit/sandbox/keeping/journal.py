@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from deliverkit.sandbox.keeping.unreadable import UnreadableStateError, reading
+
 PREFIX = "journal."
 _LENGTH = struct.Struct(">Q")
 
@@ -69,10 +71,14 @@ class Journal:
             raise OSError(f"the journal took {written} of {len(whole)} bytes")
 
     def since(self, segment: int) -> Iterator[Entry]:
-        """Entries of the segment and of all later ones, oldest first; a last one that was cut off is left out."""
+        """Entries of the segment and of all later ones, oldest first; a last one that was cut off is left out.
+
+        Raises:
+            UnreadableStateError: If a segment is damaged.
+        """
         for number in sorted(self._numbers()):
             if number >= segment:
-                yield from _entries(self._path(number).read_bytes())
+                yield from _entries(self._path(number))
 
     def drop_before(self, segment: int) -> None:
         """Remove the segments before that one."""
@@ -94,12 +100,16 @@ class Journal:
         return self._directory / f"{PREFIX}{number}"
 
 
-def _entries(content: bytes) -> Iterator[Entry]:
-    at = 0
+def _entries(path: Path) -> Iterator[Entry]:
+    content, at = path.read_bytes(), 0
     while at + _LENGTH.size <= len(content):
         (length,) = _LENGTH.unpack_from(content, at)
         begin, end = at + _LENGTH.size, at + _LENGTH.size + length
         if end > len(content):
             return
-        yield pickle.loads(content[begin:end])  # noqa: S301  (the sandbox's own file)
+        with reading(path):
+            entry = pickle.loads(content[begin:end])  # noqa: S301  (the sandbox's own file)
+        if not isinstance(entry, Entry):
+            raise UnreadableStateError(f"{path} holds something else than requests")
+        yield entry
         at = end
