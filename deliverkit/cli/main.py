@@ -135,7 +135,12 @@ def _shared_options(*, is_top: bool) -> Parser:
     group.add_argument("--profile", default=default(None), help="AWS profile")
     group.add_argument("--region", default=default(None), help="AWS region")
     group.add_argument("--endpoint-url", metavar="URL", default=default(None), help="endpoint instead of AWS's own")
-    group.add_argument("--sandbox", action="store_true", default=default(False), help="use the sandbox running here")
+    group.add_argument(
+        "--sandbox",
+        action="store_true",
+        default=default(False),
+        help="use the sandbox that runs here, or else the one that AWS_ENDPOINT_URL names",
+    )
     group.add_argument("--output", choices=("text", "json"), default=default("text"), help="form of the data on stdout")
     group.add_argument("-v", "--verbose", action="store_true", default=default(False), help="show causes")
     group.add_argument("--yes", action="store_true", default=default(False), help="ask nothing")
