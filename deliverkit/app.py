@@ -354,7 +354,14 @@ def _account(
     if running is None:
         raise UnreachableError(f"no sandbox runs in {sandbox_state_dir}", hint="deliverkit sandbox up")
     key = None if profile else _SANDBOX_KEY
-    return Account(profile, region or running.region, running.endpoint, access_key_id=key, secret_access_key=key)
+    return Account(
+        profile,
+        region or running.region,
+        running.endpoint,
+        access_key_id=key,
+        secret_access_key=key,
+        credentials_file=credentials_file(sandbox_state_dir),
+    )
 
 
 def _is_loopback(url: str) -> bool:

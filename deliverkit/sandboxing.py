@@ -20,24 +20,28 @@ def start_sandbox(state_dir: Path, *, port: int | None, region: str, fresh: bool
         UnreachableError: If it does not start.
     """
     from deliverkit.sandbox import launcher  # noqa: PLC0415
+    from deliverkit.sandbox.launch_errors import LaunchError  # noqa: PLC0415
 
     try:
         return launcher.start(state_dir, port=port, region=region, fresh=fresh)
-    except launcher.LaunchError as error:
+    except LaunchError as error:
         raise UnreachableError(str(error), hint=error.hint) from error
 
 
-def serve_sandbox(state_dir: Path, *, port: int, region: str, announce: Callable[[str], None]) -> None:
+def serve_sandbox(
+    state_dir: Path, *, port: int, region: str, fresh: bool = False, announce: Callable[[str], None]
+) -> None:
     """Serve a sandbox in this process until a signal.
 
     Raises:
         UnreachableError: If it does not start.
     """
-    from deliverkit.sandbox import launcher  # noqa: PLC0415
+    from deliverkit.sandbox.launch_errors import LaunchError  # noqa: PLC0415
+    from deliverkit.sandbox.serving import serve  # noqa: PLC0415
 
     try:
-        launcher.serve(state_dir, port=port, region=region, announce=announce)
-    except launcher.LaunchError as error:
+        serve(state_dir, port=port, region=region, fresh=fresh, announce=announce)
+    except LaunchError as error:
         raise UnreachableError(str(error), hint=error.hint) from error
 
 
@@ -48,10 +52,11 @@ def stop_sandbox(state_dir: Path) -> bool:
         UnreachableError: If its process does not end.
     """
     from deliverkit.sandbox import launcher  # noqa: PLC0415
+    from deliverkit.sandbox.launch_errors import LaunchError  # noqa: PLC0415
 
     try:
         return launcher.stop(state_dir)
-    except launcher.LaunchError as error:
+    except LaunchError as error:
         raise UnreachableError(str(error), hint=error.hint) from error
 
 
@@ -62,6 +67,16 @@ def find_sandbox(state_dir: Path) -> Any | None:
     return launcher.find(state_dir)
 
 
+def chosen_state_dir(own: Path, endpoint: str | None) -> Path:
+    """Where the sandbox that is meant keeps its state: here if one runs here, else where that of the endpoint does."""
+    from deliverkit.sandbox import launcher  # noqa: PLC0415
+
+    if endpoint and launcher.find(own) is None:
+        found = launcher.find_at(endpoint)
+        return own if found is None else Path(found.state_dir)
+    return own
+
+
 def require_sandbox(state_dir: Path) -> Any:
     """The sandbox that keeps its state there.
 
@@ -70,7 +85,7 @@ def require_sandbox(state_dir: Path) -> Any:
     """
     running = find_sandbox(state_dir)
     if running is None:
-        raise UnreachableError("no sandbox runs here", hint="deliverkit sandbox up")
+        raise UnreachableError(f"no sandbox runs in {state_dir}", hint="deliverkit sandbox up")
     return running
 
 
@@ -92,13 +107,14 @@ def ask_sandbox(state_dir: Path, method: str, path: str, params: Mapping[str, An
         raise UnreachableError(f"the sandbox at {running.endpoint} does not answer: {error}") from error
 
 
-def put_load(url: str, rate: float, seconds: float) -> Mapping[str, Any]:
+def put_load(url: str, rate: float, seconds: float, begin: Callable[[], None]) -> Mapping[str, Any]:
     """Send requests at a steady rate to a loopback address, and tell what came of them.
 
     Args:
         url: Where to.
         rate: Requests per second.
         seconds: For how long, real seconds.
+        begin: Called once all that is allowed, before the first request.
 
     Raises:
         UsageError: For a URL elsewhere, and for a rate or a time beyond the limits.
@@ -106,7 +122,7 @@ def put_load(url: str, rate: float, seconds: float) -> Mapping[str, Any]:
     from deliverkit.sandbox.load import run  # noqa: PLC0415
 
     try:
-        return run(url, rate, seconds).document()
+        return run(url, rate, seconds, begin).document()
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -21,18 +21,25 @@ class Terminated(BaseException):
 
 
 def guarded(  # noqa: PLR0911  (one return for each way a command can end)
-    command: Callable[[], int], console: Console, *, is_verbose: bool
+    command: Callable[[], int], console: Console, *, is_verbose: bool, after_interruption: str
 ) -> int:
-    """Run a command; every way it can end becomes an exit code and at most one screen of text."""
+    """Run a command; every way it can end becomes an exit code and at most one screen of text.
+
+    Args:
+        command: Gives its exit code.
+        console: Where the words go.
+        is_verbose: Show causes.
+        after_interruption: What is left and how to go on when a signal ends it.
+    """
     signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         return command()
     except DeliverkitError as error:
         return _explain(error, console, is_verbose=is_verbose)
     except KeyboardInterrupt:
-        return _interrupted(console, ExitCode.INTERRUPTED)
+        return _interrupted(console, after_interruption, ExitCode.INTERRUPTED)
     except Terminated:
-        return _interrupted(console, ExitCode.TERMINATED)
+        return _interrupted(console, after_interruption, ExitCode.TERMINATED)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); what we did is recorded, only the words are lost.
         sys.stderr.close()
@@ -56,8 +63,8 @@ def _explain(error: DeliverkitError, console: Console, *, is_verbose: bool) -> i
     return error.exit_code
 
 
-def _interrupted(console: Console, code: ExitCode) -> int:
-    console.tell("interrupted: the state is saved; `deliverkit status` names what is under way and how to go on")
+def _interrupted(console: Console, after: str, code: ExitCode) -> int:
+    console.tell(f"interrupted: {after}")
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from deliverkit._version import __version__
 from deliverkit.cli.boundary import guarded
@@ -30,10 +30,22 @@ COMMANDS = {
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }
+_TYPED = "typed"
+"""Where parsed arguments keep the command with its verb, as it was typed."""
+_STATE_IS_SAVED = "the state is saved; `deliverkit status` names what is under way and how to go on"
+_AFTER_INTERRUPTION = {
+    "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
+    "rehearse": "the rehearsal's own sandbox is gone, and nothing outside it was touched",
+}
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors go through the one boundary."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        """Take what argparse takes; parsed arguments tell whose they are."""
+        super().__init__(*arguments, **settings)
+        self.set_defaults(**{_TYPED: self.prog})
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line.
@@ -48,20 +60,40 @@ def run(argv: Sequence[str], console: Console | None = None) -> int:
     """Parse, call the command, give the exit code."""
     console = console or Console()
     is_verbose = any(argument in {"-v", "--verbose"} for argument in argv)
-    return guarded(lambda: _dispatch(argv, console), console, is_verbose=is_verbose)
+    after = _AFTER_INTERRUPTION.get(_command(argv) or "", _STATE_IS_SAVED)
+    code = guarded(lambda: _dispatch(argv, console), console, is_verbose=is_verbose, after_interruption=after)
+    if code != ExitCode.DONE and _is_for_eval(argv):
+        console.say("false")
+    return code
+
+
+def _is_for_eval(argv: Sequence[str]) -> bool:
+    """Whether a shell is about to evaluate what the command writes: `eval "$(deliverkit sandbox up)" && aws ...`.
+
+    The shell does not see how the command ended, and evaluating nothing is a success: after it the next command would
+    go to the real account. Evaluating `false` is a failure.
+    """
+    verbs = [word for word in argv if word in {"up", "status"}]
+    return _command(argv) == "sandbox" and bool(verbs) and not any("json" in word for word in argv)
+
+
+def _command(argv: Sequence[str]) -> str | None:
+    return next((argument for argument in argv if argument in COMMANDS), None)
 
 
 def _dispatch(argv: Sequence[str], console: Console) -> int:
-    command = next((argument for argument in argv if argument in COMMANDS), None)
-    parser = build_parser(only=command)
+    parser = build_parser(only=_command(argv))
     if not argv:
         parser.print_help(console.out)
         return ExitCode.DONE
     try:
-        arguments = parser.parse_args(list(argv))
+        arguments, unknown = parser.parse_known_args(list(argv))
     except SystemExit as end:
         # argparse ends the process itself after --help; the boundary alone decides how a process ends.
         return int(end.code or 0)
+    if unknown:
+        message = f"unrecognized arguments: {' '.join(unknown)}"
+        raise UsageError(message, hint=f"{getattr(arguments, _TYPED)} --help")
     if arguments.command is None:
         raise UsageError("no command was given", hint="deliverkit --help")
     return int(arguments.run(arguments, Options.of(arguments), console))
@@ -103,7 +135,12 @@ def _shared_options(*, is_top: bool) -> Parser:
     group.add_argument("--profile", default=default(None), help="AWS profile")
     group.add_argument("--region", default=default(None), help="AWS region")
     group.add_argument("--endpoint-url", metavar="URL", default=default(None), help="endpoint instead of AWS's own")
-    group.add_argument("--sandbox", action="store_true", default=default(False), help="use the sandbox running here")
+    group.add_argument(
+        "--sandbox",
+        action="store_true",
+        default=default(False),
+        help="use the sandbox that runs here, or else the one that AWS_ENDPOINT_URL names",
+    )
     group.add_argument("--output", choices=("text", "json"), default=default("text"), help="form of the data on stdout")
     group.add_argument("-v", "--verbose", action="store_true", default=default(False), help="show causes")
     group.add_argument("--yes", action="store_true", default=default(False), help="ask nothing")

@@ -104,6 +104,19 @@ def open_delivery(options: Options, console: Console) -> Delivery:
     )
 
 
+def own_state_dir(console: Console) -> Path:
+    """Where this directory's sandbox keeps its state: `.deliverkit/sandbox`, or below DELIVERKIT_STATE_DIR."""
+    return Path(console.environ.get("DELIVERKIT_STATE_DIR") or STATE_DIR) / "sandbox"
+
+
 def sandbox_state_dir(console: Console) -> Path:
-    """Where the sandbox keeps its state: `.deliverkit/sandbox` here, or below DELIVERKIT_STATE_DIR."""
-    return Path(console.environ.get("DELIVERKIT_STATE_DIR", STATE_DIR)) / "sandbox"
+    """Where the sandbox that is meant keeps its state.
+
+    DELIVERKIT_STATE_DIR decides where it is set. Otherwise it is the sandbox that runs in this directory, and else the
+    one that AWS_ENDPOINT_URL names.
+    """
+    from deliverkit.sandboxing import chosen_state_dir  # noqa: PLC0415  (for the commands that need a sandbox)
+
+    if console.environ.get("DELIVERKIT_STATE_DIR"):
+        return own_state_dir(console)
+    return chosen_state_dir(own_state_dir(console), console.environ.get("AWS_ENDPOINT_URL"))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -257,19 +255,6 @@ def lease(value: Lease | None, environment: str) -> str:
     if value is None:
         return f"{environment} is free"
     return f"{environment} is held by {value.holder} since {moment(value.acquired_at)}: {value.reason}"
-
-
-def sandbox_exports(value: Any) -> str:
-    """Lines for `eval`."""
-    return "\n".join(
-        (
-            f"export AWS_ENDPOINT_URL={value.endpoint}",
-            "export AWS_ACCESS_KEY_ID=sandbox",
-            "export AWS_SECRET_ACCESS_KEY=sandbox",
-            f"export AWS_DEFAULT_REGION={value.region}",
-            f"export AWS_SHARED_CREDENTIALS_FILE={shlex.quote(str(Path(value.state_dir).resolve() / 'credentials'))}",
-        )
-    )
 
 
 def sandbox_document(value: Any) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options
 from deliverkit.domain.duration import parse_duration
-from deliverkit.errors import ExitCode
+from deliverkit.errors import ExitCode, UnreachableError
+
+_WHERE = "deliverkit sandbox instance list tells the addresses; GET /_sandbox/balancers those of load balancers"
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -39,9 +41,13 @@ def _seconds(text: str) -> float:
 def _run(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.sandboxing import put_load  # noqa: PLC0415
 
-    console.tell(f"{arguments.rate:g} requests per second to {arguments.url} for {arguments.seconds:g} s")
-    shown = put_load(arguments.url, arguments.rate, arguments.seconds)
+    def begin() -> None:
+        console.tell(f"{arguments.rate:g} requests per second to {arguments.url} for {arguments.seconds:g} s")
+
+    shown = put_load(arguments.url, arguments.rate, arguments.seconds, begin)
     render.data(shown, options, console, text=_text, as_json=dict)
+    if not shown["statuses"]:
+        raise UnreachableError(f"nobody answered at {arguments.url}", hint=_WHERE)
     return ExitCode.DONE
 
 

@@ -7,12 +7,13 @@ is mended in few places.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.moto_client import in_process_client
+from deliverkit.sandbox.moto_launches import hear_launches
 from deliverkit.sandbox.moto_loading import is_loaded
 from deliverkit.sandbox.moto_repairs import repair
 
@@ -237,8 +238,20 @@ class MotoBase:
 
     def set_private_ip(self, account: str, region: str, instance_id: str, address: str) -> None:
         """Give an instance the loopback address on which its processes really listen."""
-        backend = self._backend("ec2", account, region)
-        backend.get_instance(instance_id).nics[0].private_ip_address = address
+        card = self._backend("ec2", account, region).get_instance(instance_id).nics[0]
+        for each in card.private_ip_addresses:
+            if each["PrivateIpAddress"] == card.private_ip_address:
+                each["PrivateIpAddress"] = address
+        card.private_ip_address = address
+
+    def hear_launches(self, hear: Callable[[Machine], None]) -> None:
+        """Be told of each EC2 instance that is launched, before whoever asked for it is answered."""
+
+        def hear_all(backend: Any, instances: Any) -> None:
+            for instance in instances:
+                hear(_machine(instance, str(backend.account_id), str(backend.region_name)))
+
+        hear_launches(hear_all)
 
     def _ec2_backends(self) -> Iterator[tuple[str, str, Any]]:
         """The backends with their accounts and regions.
@@ -256,16 +269,7 @@ class MotoBase:
     def _machines_of(self, backend: Any, account: str, region: str) -> Iterable[Machine]:
         for reservation in list(backend.all_reservations()):
             for instance in reservation.instances:
-                tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
-                yield Machine(
-                    instance.id,
-                    account,
-                    region,
-                    instance.state,
-                    tags,
-                    str(instance.private_ip),
-                    instance.placement.zone,
-                )
+                yield _machine(instance, account, region)
 
     # --- CloudWatch -----------------------------------------------------------------------------------
 
@@ -287,3 +291,9 @@ class MotoBase:
         backends: Any = get_backend(service)
         regional = backends[account]
         return regional["aws"] if region == "global" and "aws" in regional else regional[region]
+
+
+def _machine(instance: Any, account: str, region: str) -> Machine:
+    tags = {tag["key"]: tag["value"] for tag in instance.get_tags()}
+    zone = instance.placement.zone
+    return Machine(instance.id, account, region, instance.state, tags, str(instance.private_ip), zone)

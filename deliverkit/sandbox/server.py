@@ -32,6 +32,7 @@ from deliverkit.sandbox.keeping.keeper import Keeper
 from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ
+from deliverkit.sandbox.launch_errors import PortError
 from deliverkit.sandbox.moto_base import MotoBase
 from deliverkit.sandbox.moto_time import follow_clock
 from deliverkit.sandbox.repositories import install as install_repositories
@@ -54,7 +55,7 @@ class Sandbox:
         keeps_state: Whether what it knows outlives it, in the state directory.
 
     Raises:
-        OSError: If the port is taken.
+        PortError: If the port is taken.
     """
 
     def __init__(self, state_dir: Path, *, port: int = 0, region: str = "us-east-1", keeps_state: bool = False) -> None:
@@ -104,7 +105,7 @@ class Sandbox:
         """Serve requests and run timers, on threads of their own.
 
         Raises:
-            UnreadableImageError: If the state that it should go on from was written by another version.
+            UnreadableStateError: If the state that it should go on from was written by another version, or is damaged.
         """
         if self._keeper is not None:
             self._keeper.restore()
@@ -142,7 +143,7 @@ class Sandbox:
 
         front = Intake(Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
         # Bound here, because werkzeug answers a taken port by ending the process.
-        with socket.create_server((LOOPBACK, port)) as bound:
+        with _bound(port) as bound:
             return make_server(
                 LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler, fd=bound.fileno()
             )
@@ -161,4 +162,12 @@ class Sandbox:
             self._schedules.look()
 
     def _status(self, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"endpoint": self.endpoint, "region": self.region, "now": self.world.clock.now().isoformat()}
+        now = self.world.clock.now().isoformat()
+        return {"endpoint": self.endpoint, "region": self.region, "now": now, "state_dir": str(self.state_dir)}
+
+
+def _bound(port: int) -> socket.socket:
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise PortError(error.errno, f"port {port} of {LOOPBACK} cannot be used: {error.strerror}") from error

@@ -206,3 +206,93 @@ def test_policies_are_enforced_in_the_foreground_too(tmp_path: Path) -> None:
             assert json.loads(answer.read()) == {"is_enforced": True}
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
+
+
+# --- where commands go -----------------------------------------------------------------------------
+
+ASTRAY = {
+    "AWS_PROFILE": "prod",
+    "AWS_SESSION_TOKEN": "of-prod",
+    "AWS_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL_S3": "https://s3.amazonaws.com",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/prod",
+    "AWS_PAGER": "cat",
+}
+
+
+def shell(home: Path, script: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environ |= {**ASTRAY, "DELIVERKIT_STATE_DIR": str(home / "state")}
+    environ["deliverkit"] = f"{sys.executable} -m deliverkit"
+    return subprocess.run(
+        ["sh", "-c", script], env=environ, cwd=home, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_printed_environment_leads_nowhere_else(home: Path) -> None:
+    ran = shell(home, 'eval "$($deliverkit sandbox up)" && env')
+    found = dict(line.split("=", 1) for line in ran.stdout.splitlines() if line.startswith("AWS_"))
+    assert found == {
+        "AWS_ENDPOINT_URL": document(home, "sandbox", "status")["endpoint"],
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_SHARED_CREDENTIALS_FILE": str(home / "state" / "sandbox" / "credentials"),
+        "AWS_CONFIG_FILE": str(home / "state" / "sandbox" / "config"),
+        "AWS_PAGER": "cat",
+    }
+
+
+def test_a_callers_profile_does_not_matter_to_commands_of_the_sandbox(home: Path) -> None:
+    assert shell(home, "$deliverkit sandbox instance add web").returncode == 0
+    assert "web" in shell(home, 'eval "$($deliverkit sandbox status)" && $deliverkit sandbox instance list').stdout
+
+
+@pytest.mark.parametrize("words", ["up --prot 1", "up --port 80000", "status"])
+def test_what_fails_stops_a_shell_that_evaluates_it(tmp_path: Path, words: str) -> None:
+    assert shell(tmp_path, f'eval "$($deliverkit sandbox {words})" && echo reached').stdout == ""
+    assert shell(tmp_path, f"$deliverkit sandbox {words}").stdout == "false\n"
+    assert shell(tmp_path, f"$deliverkit sandbox {words} --output json").stdout == ""
+
+
+def test_an_unknown_argument_leads_to_the_help_of_its_own_command(tmp_path: Path) -> None:
+    for command in ("sandbox up", "sandbox fault add throttling", "ledger verify"):
+        ran = typed(tmp_path, *command.split(), "--prot", "1")
+        shown = command.removesuffix(" throttling")
+        assert ran.returncode == 2
+        assert ran.stderr == f"error: unrecognized arguments: --prot 1\n  next: deliverkit {shown} --help\n"
+
+
+def elsewhere(place: Path, endpoint: str, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    place.mkdir(exist_ok=True)
+    environ = {**os.environ, "AWS_ENDPOINT_URL": endpoint, **environ}
+    command = [sys.executable, "-m", "deliverkit", "sandbox", *words]
+    return subprocess.run(command, env=environ, cwd=place, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_sandbox_of_the_environment_is_found_from_any_directory(home: Path, tmp_path: Path) -> None:
+    first, place = document(home, "sandbox", "status"), tmp_path / "other"
+    at = first["endpoint"]
+    assert json.loads(elsewhere(place, at, "status", "--output", "json").stdout) == first
+    assert elsewhere(place, f"{at}/", "clock", "freeze").returncode == 0
+    assert document(home, "sandbox", "clock")["is_frozen"] is True
+    nowhere = elsewhere(place, at, "clock", DELIVERKIT_STATE_DIR=str(place / "named"))
+    assert (nowhere.returncode, f"no sandbox runs in {place}/named" in nowhere.stderr) == (8, True)
+    # `up` begins one of this directory's own, which comes first from then on.
+    own = json.loads(elsewhere(place, at, "up", "--output", "json").stdout)
+    assert own["endpoint"] != at
+    assert json.loads(elsewhere(place, at, "status", "--output", "json").stdout) == own
+    assert elsewhere(place, at, "down").returncode == 0
+    assert elsewhere(place, at, "down").returncode == 0
+    assert typed(home, "sandbox", "status").returncode == 8
+    assert elsewhere(place, at, "status").returncode == 8
+
+
+def test_load_that_nobody_answers_is_a_failure(tmp_path: Path) -> None:
+    refused = typed(tmp_path, "sandbox", "load", "http://127.77.255.254:9/", "--for", "1s", "--rate", "5")
+    assert (refused.returncode, "nobody answered at http://127.77.255.254:9/" in refused.stderr) == (8, True)
+    assert "ConnectionRefusedError: 5" in refused.stdout
+    astray = typed(tmp_path, "sandbox", "load", "http://example.com")
+    assert (astray.returncode, "requests per second" in astray.stderr) == (2, False)

@@ -31,7 +31,8 @@ from deliverkit.sandbox.keeping.requests import environ_of, essence, only_reads
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import read_body
-from deliverkit.sandbox.launcher import LaunchError, RunningSandbox
+from deliverkit.sandbox.launch_errors import LaunchError
+from deliverkit.sandbox.launcher import RunningSandbox
 from deliverkit.sandbox.moto_base import MotoBase
 
 ROLE = "arn:aws:iam::123456789012:role/delivery"
@@ -181,6 +182,48 @@ def test_an_agent_that_outlives_its_sandbox_is_taken_over_although_nobody_noted_
     launcher.start(state_dir)
     wait_for(note.exists, "the agent")
     assert note.read_text() == before
+
+
+def private_addresses(instances: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    return {
+        each["InstanceId"]: (
+            each["PrivateIpAddress"],
+            each["NetworkInterfaces"][0]["PrivateIpAddresses"][0]["PrivateIpAddress"],
+        )
+        for each in instances
+    }
+
+
+def described(running: RunningSandbox) -> dict[str, tuple[str, str]]:
+    found = client(running, "ec2").describe_instances()["Reservations"]
+    return private_addresses([instance for reservation in found for instance in reservation["Instances"]])
+
+
+def test_a_launch_is_answered_with_the_addresses_that_instances_have_for_life(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    ec2 = client(running, "ec2")
+    launched = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2)["Instances"]
+    port = int(running.endpoint.rpartition(":")[2])
+    base = f"127.{port >> 8}.{port & 255}"
+    told = private_addresses(launched)
+    assert [*told.values()] == [(f"{base}.2", f"{base}.2"), (f"{base}.3", f"{base}.3")]
+    assert described(running) == told
+    kill(running)  # the launch stands in the journal alone, or in an image
+    again = launcher.start(state_dir)
+    assert described(again) == told
+    (third,) = client(again, "ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"]
+    assert third["PrivateIpAddress"] == f"{base}.4"
+    stop(again)
+
+
+def test_a_simulated_instance_takes_no_address_of_this_machine(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "deliverkit:agent", "Value": "memory"}]}]
+    (launched,) = client(running, "ec2").run_instances(
+        ImageId="ami-12c6146b", MinCount=1, MaxCount=1, TagSpecifications=tags
+    )["Instances"]
+    assert launched["PrivateIpAddress"].startswith("10.")
+    stop(running)
 
 
 def test_two_sandboxes_know_nothing_of_each_other(state_dir: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from deliverkit.sandbox import launcher
-from deliverkit.sandbox.launcher import LaunchError
+from deliverkit.sandbox.holding import LOCK, Process, holder
+from deliverkit.sandbox.launch_errors import LaunchError, explained
 from deliverkit.sandbox.leftovers import MARKER, kill_leftovers
 
 
@@ -96,6 +97,113 @@ def test_a_process_id_that_was_given_to_somebody_else_is_left_alone(state_dir: P
     assert launcher.stop(state_dir) is False
     assert stranger.poll() is None
     stranger.communicate(b"")
+
+
+def begin(*words: str, state_dir: Path) -> subprocess.Popen[str]:
+    environ = {**os.environ, "DELIVERKIT_STATE_DIR": str(state_dir.parent)}
+    command = [sys.executable, "-m", *words]
+    return subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def await_holder(state_dir: Path) -> Process:
+    deadline = time.monotonic() + 20
+    while (found := holder(state_dir)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return found
+
+
+@pytest.fixture
+def sandbox_dir(tmp_path: Path) -> Path:
+    return tmp_path / "sandbox"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_launch_leaves_no_process(sandbox_dir: Path, number: signal.Signals) -> None:
+    launch = begin("deliverkit", "sandbox", "up", state_dir=sandbox_dir)
+    server = await_holder(sandbox_dir)
+    os.killpg(launch.pid, number)
+    out, err = launch.communicate(timeout=30)
+    assert launch.returncode == 128 + number
+    assert out == "false\n"
+    assert "deliverkit sandbox up" in err
+    assert not server.is_alive
+    assert holder(sandbox_dir) is None
+    assert launcher.find(sandbox_dir) is None
+    launcher.start(sandbox_dir)
+    assert launcher.stop(sandbox_dir) is True
+
+
+def test_a_sandbox_whose_launcher_was_killed_is_taken_over(sandbox_dir: Path) -> None:
+    launch = begin("deliverkit", "sandbox", "up", state_dir=sandbox_dir)
+    server = await_holder(sandbox_dir)
+    launch.kill()
+    launch.communicate()
+    assert launcher.start(sandbox_dir).process == server
+    assert launcher.stop(sandbox_dir) is True
+    assert not server.is_alive
+
+
+def test_a_sandbox_that_does_not_serve_yet_is_stopped(sandbox_dir: Path) -> None:
+    with begin("deliverkit.sandbox", str(sandbox_dir), state_dir=sandbox_dir) as server:
+        await_holder(sandbox_dir)
+        assert launcher.stop(sandbox_dir) is True
+        server.communicate(timeout=5)
+    assert holder(sandbox_dir) is None
+
+
+def test_a_directory_has_one_server(state_dir: Path) -> None:
+    running = launcher.start(state_dir)
+    with begin("deliverkit.sandbox", str(state_dir), state_dir=state_dir) as second:
+        _, err = second.communicate(timeout=20)
+    assert (second.returncode, err) == (1, f"another sandbox has {state_dir}\n")
+    assert launcher.find(state_dir) == running
+    launcher.stop(state_dir)
+
+
+def test_a_lock_that_nobody_holds_is_no_hindrance(state_dir: Path) -> None:
+    state_dir.mkdir()
+    (state_dir / LOCK).write_text("not by a sandbox", encoding="utf-8")
+    launcher.start(state_dir)
+    launcher.stop(state_dir)
+
+
+@pytest.mark.parametrize("file", ["image", "journal.7"])
+def test_a_damaged_state_is_named_with_the_way_out(state_dir: Path, file: str) -> None:
+    (state_dir / "state").mkdir(parents=True)
+    damaged = state_dir / "state" / file
+    damaged.write_bytes((12).to_bytes(8, "big") + b"not a pickle")
+    with pytest.raises(LaunchError, match=f"state/{file} cannot be read") as caught:
+        launcher.start(state_dir)
+    assert caught.value.hint.startswith("deliverkit sandbox up --fresh")
+    assert launcher.start(state_dir, fresh=True) == launcher.find(state_dir)
+    launcher.stop(state_dir)
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="No space left on device") as caught, explained(tmp_path):
+        Path("/dev/full").write_text("a word")
+    assert caught.value.hint == f"make room on the disk that holds {tmp_path}, then deliverkit sandbox up"
+
+
+def test_a_state_that_is_no_directory_is_named(state_dir: Path) -> None:
+    state_dir.mkdir()
+    (state_dir / "state").write_text("a file")
+    with pytest.raises(LaunchError, match=f"File exists: {state_dir}/state") as caught:
+        launcher.start(state_dir)
+    assert "--port" not in caught.value.hint
+
+
+def test_the_callers_aws_is_not_the_sandboxes(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "prod")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(state_dir / "nowhere"))
+    running = launcher.start(state_dir)
+    assert launcher.find_at(running.endpoint) == running
+    launcher.stop(state_dir)
+    assert launcher.find_at(running.endpoint) is None
+    assert launcher.find_at("https://sts.amazonaws.com") is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

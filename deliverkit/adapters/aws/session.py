@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
@@ -27,6 +29,7 @@ class Account:
         endpoint_url: Endpoint of every service, instead of AWS's own.
         access_key_id: Access key, together with its secret, instead of a profile.
         secret_access_key: The secret; never shown.
+        credentials_file: Read profiles from this file alone, and take none from the environment.
     """
 
     profile: str | None = None
@@ -34,6 +37,7 @@ class Account:
     endpoint_url: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    credentials_file: Path | None = None
 
     def __repr__(self) -> str:
         """Everything but the secret."""
@@ -103,8 +107,22 @@ class Aws:
 
                 with translated("reading the AWS configuration"):
                     self._session = boto3.session.Session(
+                        botocore_session=_core(self._account.credentials_file),
                         profile_name=self._account.profile,
                         aws_access_key_id=self._account.access_key_id,
                         aws_secret_access_key=self._account.secret_access_key,
                     )
             return self._session
+
+
+def _core(credentials_file: Path | None) -> Any:
+    """The session of botocore: its usual one, or one that knows no profiles but those of a file."""
+    import botocore.session  # noqa: PLC0415
+
+    if credentials_file is None:
+        return None
+    # (name in the shared file, name in the environment, default, conversion)
+    alone: Any = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    core = botocore.session.Session(session_vars=alone)
+    core.set_config_variable("credentials_file", str(credentials_file))
+    return core

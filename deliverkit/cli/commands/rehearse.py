@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options
 from deliverkit.cli.progress import Progress
 from deliverkit.cli.rehearsal_text import rehearsal_text
+from deliverkit.cli.sandbox_environment import enter
 from deliverkit.cli.sandbox_instances import add_instances_argument, instances
 from deliverkit.cli.watching import duration
 
@@ -50,7 +50,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.rehearsing.rehearsal import Audience, rehearse  # noqa: PLC0415
 
     progress = Progress(console)
-    audience = Audience(say=console.tell, hear=progress.event, enter=_enter)
+    audience = Audience(say=console.tell, hear=progress.event, enter=enter)
     report = rehearse(_wish(arguments, options, console), audience, console.environ)
     options = replace(options, is_json=options.is_json or arguments.json)
     render.data(report, options, console, text=rehearsal_text, as_json=lambda found: found.document())
@@ -72,18 +72,4 @@ def _wish(arguments: Namespace, options: Options, console: Console) -> Wish:
         region=options.region or console.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
         timeout=arguments.timeout,
         longest_bake=arguments.longest_bake,
-    )
-
-
-def _enter(running: Any) -> None:
-    """Point this process, and the commands that gates run, at the sandbox and at nothing else."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(
-        AWS_ENDPOINT_URL=running.endpoint,
-        AWS_ACCESS_KEY_ID="sandbox",
-        AWS_SECRET_ACCESS_KEY="sandbox",  # noqa: S106  (nobody checks it)
-        AWS_DEFAULT_REGION=running.region,
-        AWS_SHARED_CREDENTIALS_FILE=str(Path(running.state_dir) / "credentials"),
-        AWS_CONFIG_FILE=os.devnull,
     )

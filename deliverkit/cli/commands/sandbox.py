@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
+from typing import Any
 
 from deliverkit.cli import render, sandbox_clock, sandbox_fault, sandbox_instance, sandbox_load
-from deliverkit.cli.options import Console, Options, sandbox_state_dir
+from deliverkit.cli.options import Console, Options, own_state_dir, sandbox_state_dir
+from deliverkit.cli.sandbox_environment import exports
 from deliverkit.cli.sandbox_instances import add_instances_argument, instances
-from deliverkit.errors import ExitCode, UnreachableError
+from deliverkit.errors import ExitCode
+
+DEFAULT_REGION = "us-east-1"
 
 
 def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
@@ -48,19 +52,36 @@ def _port(text: str) -> int:
 def _up(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.sandboxing import serve_sandbox, start_sandbox  # noqa: PLC0415
 
-    region = options.region or console.environ.get("AWS_DEFAULT_REGION", "us-east-1")
+    state_dir = own_state_dir(console)
+    region = options.region or console.environ.get("AWS_DEFAULT_REGION") or console.environ.get("AWS_REGION")
     if arguments.foreground:
 
         def announce(line: str) -> None:
             _enforce_iam(arguments, console)
             console.tell(line)
 
-        serve_sandbox(sandbox_state_dir(console), port=arguments.port or 0, region=region, announce=announce)
+        serve_sandbox(
+            state_dir,
+            port=arguments.port or 0,
+            region=region or DEFAULT_REGION,
+            fresh=arguments.fresh,
+            announce=announce,
+        )
         return ExitCode.DONE
-    running = start_sandbox(sandbox_state_dir(console), port=arguments.port, region=region, fresh=arguments.fresh)
+    running = start_sandbox(state_dir, port=arguments.port, region=region or DEFAULT_REGION, fresh=arguments.fresh)
     _enforce_iam(arguments, console)
     console.tell(f"the sandbox serves at {running.endpoint} (pid {running.pid}); deliverkit sandbox down stops it")
-    render.data(running, options, console, text=render.sandbox_exports, as_json=render.sandbox_document)
+    return _show(running, options, console)
+
+
+def _show(running: Any, options: Options, console: Console) -> int:
+    render.data(
+        running,
+        options,
+        console,
+        text=lambda shown: exports(shown, console.environ),
+        as_json=render.sandbox_document,
+    )
     return ExitCode.DONE
 
 
@@ -68,25 +89,22 @@ def _enforce_iam(arguments: Namespace, console: Console) -> None:
     from deliverkit.sandboxing import ask_sandbox  # noqa: PLC0415
 
     if arguments.enforce_iam is not None:
-        ask_sandbox(sandbox_state_dir(console), "POST", "access", {"is_enforced": arguments.enforce_iam})
+        ask_sandbox(own_state_dir(console), "POST", "access", {"is_enforced": arguments.enforce_iam})
 
 
 def _down(_arguments: Namespace, _options: Options, console: Console) -> int:
     from deliverkit.sandboxing import stop_sandbox  # noqa: PLC0415
 
-    was_running = stop_sandbox(sandbox_state_dir(console))
-    console.tell("the sandbox is down" if was_running else "no sandbox runs here")
+    state_dir = sandbox_state_dir(console)
+    was_running = stop_sandbox(state_dir)
+    console.tell(f"the sandbox in {state_dir} is down" if was_running else f"no sandbox runs in {state_dir}")
     return ExitCode.DONE
 
 
 def _status(_arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.sandboxing import find_sandbox  # noqa: PLC0415
+    from deliverkit.sandboxing import require_sandbox  # noqa: PLC0415
 
-    running = find_sandbox(sandbox_state_dir(console))
-    if running is None:
-        raise UnreachableError("no sandbox runs here", hint="deliverkit sandbox up")
-    render.data(running, options, console, text=render.sandbox_exports, as_json=render.sandbox_document)
-    return ExitCode.DONE
+    return _show(require_sandbox(sandbox_state_dir(console)), options, console)
 
 
 def _seed(arguments: Namespace, options: Options, console: Console) -> int:

@@ -73,6 +73,8 @@ class Instances:
         self._without_address: set[Key] = set()
         self._states: tuple[tuple[str, str], ...] = ()
         self._addresses = Addresses(world.address_base)
+        self._is_settled = False
+        world.moto.hear_launches(self._hear_launch)
         self._homes = world.state_dir.resolve() / "instances"
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sandbox-instances", daemon=True)
@@ -80,7 +82,8 @@ class Instances:
     def start(self) -> None:
         """Begin to watch, once what an earlier sandbox in the same directory left behind and nobody owns is gone."""
         kill_strangers(self._homes, {self._homes / machine.instance_id for machine in self._running()})
-        self._addresses = Addresses(self._world.address_base)  # the server knows its own only after it was made
+        with self._world.lock:
+            self._settle()
         if self._memory_agents is not None:
             self._memory_agents.start()
         self._thread.start()
@@ -182,14 +185,39 @@ class Instances:
         instance.agent = self._make_agent(Boot(machine, identifier_of(machine), home, instance.address))
         instance.agent.start()
 
+    def _hear_launch(self, machine: Machine) -> None:
+        """Give a new instance its address before RunInstances answers, for that tells it.
+
+        A launch that is carried out again after a crash gets the same one, which its agent still has.
+        """
+        if machine.tags.get(TAG) not in {MEMORY, NONE}:
+            with self._world.lock:
+                self._settle()
+                self._place(_key(machine), machine)
+
+    def _settle(self) -> None:
+        """Let the instances of an earlier sandbox in this directory keep their addresses.
+
+        Not before there is need: the server knows its own address only after it was made, and what an earlier one kept
+        comes back after that.
+        """
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._addresses = Addresses(self._world.address_base)
+        for machine in self._machines():
+            if machine.state not in GONE and self._addresses.reserve(machine.private_ip):
+                self._instances[_key(machine)] = Instance(machine.private_ip)
+
     def _place(self, key: Key, machine: Machine) -> Instance | None:
-        """Give the instance the address it had before the sandbox's restart, or a new one."""
-        address = machine.private_ip if self._addresses.reserve(machine.private_ip) else self._addresses.take()
+        """Give the instance an address for life; None when all are taken."""
+        address = self._addresses.take()
         if address is None:
             if key not in self._without_address:  # said once; it is tried again at every tick
                 log.warning("%s gets no agent: all addresses are taken", machine.instance_id)
             self._without_address.add(key)
             return None
+        self._without_address.discard(key)
         instance = self._instances[key] = Instance(address)
         self._world.moto.set_private_ip(machine.account, machine.region, machine.instance_id, address)
         return instance

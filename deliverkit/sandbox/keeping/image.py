@@ -15,14 +15,11 @@ from typing import Any
 
 from deliverkit._version import __version__
 from deliverkit.sandbox.keeping import pickling
+from deliverkit.sandbox.keeping.unreadable import UnreadableStateError, reading
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.world import World
 
 PREFIX = "image."
-
-
-class UnreadableImageError(Exception):
-    """An image that this version cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +75,17 @@ def read(world: World, directory: Path) -> Image | None:
     """The newest image in the directory; None when there is none.
 
     Raises:
-        UnreadableImageError: If another version wrote it, or something else did.
+        UnreadableStateError: If another version wrote it, or something else did.
     """
     number = max(_numbers(directory), default=None)
     if number is None:
         return None
     path = directory / f"{PREFIX}{number}"
-    try:
-        with path.open("rb") as source:
-            image = pickling.load(world, source)
-    except Exception as error:
-        raise UnreadableImageError(f"{path} cannot be read: {error}") from error
+    with path.open("rb") as source, reading(path):
+        image = pickling.load(world, source)
     if not isinstance(image, Image) or image.version != __version__:
         wrote = getattr(image, "version", "something else")
-        raise UnreadableImageError(f"{path} was written by {wrote}, not by deliverkit {__version__}")
+        raise UnreadableStateError(f"{path} was written by {wrote}, not by deliverkit {__version__}")
     return image
 
 

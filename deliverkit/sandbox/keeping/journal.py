@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+
+from deliverkit.sandbox.keeping.unreadable import UnreadableStateError, reading
 
 PREFIX = "journal."
 _LENGTHS = struct.Struct(">QQ")
@@ -73,11 +74,14 @@ class Journal:
             raise
 
     def since(self, segment: int) -> Iterator[Entry]:
-        """Entries of the segment and of all later ones, oldest first; a last one that was cut off is left out."""
+        """Entries of the segment and of all later ones, oldest first; a last one that was cut off is left out.
+
+        Raises:
+            UnreadableStateError: If a segment is damaged.
+        """
         for number in sorted(self._numbers()):
             if number >= segment:
-                with self._path(number).open("rb") as file:
-                    yield from _entries(file)
+                yield from _entries(self._path(number))
 
     def drop_before(self, segment: int) -> None:
         """Remove the segments before that one."""
@@ -106,10 +110,16 @@ def _write(descriptor: int, part: bytes) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def _entries(file: BinaryIO) -> Iterator[Entry]:
-    while len(head := file.read(_LENGTHS.size)) == _LENGTHS.size:
-        record_length, body_length = _LENGTHS.unpack(head)
-        record, body = file.read(record_length), file.read(body_length)
-        if len(record) + len(body) < record_length + body_length:
-            return
-        yield replace(pickle.loads(record), body=body)  # noqa: S301  (the sandbox's own file)
+def _entries(path: Path) -> Iterator[Entry]:
+    with path.open("rb") as file:
+        while len(head := file.read(_LENGTHS.size)) == _LENGTHS.size:
+            record_length, body_length = _LENGTHS.unpack(head)
+            with reading(path):
+                record, body = file.read(record_length), file.read(body_length)
+            if len(record) + len(body) < record_length + body_length:
+                return
+            with reading(path):
+                entry = pickle.loads(record)  # noqa: S301  (the sandbox's own file)
+            if not isinstance(entry, Entry):
+                raise UnreadableStateError(f"{path} holds something else than requests")
+            yield replace(entry, body=body)

@@ -19,6 +19,7 @@ from typing import Any
 
 from deliverkit.sandbox.keeping import image
 from deliverkit.sandbox.keeping.journal import Entry, Journal
+from deliverkit.sandbox.keeping.unreadable import reading
 from deliverkit.sandbox.kernel.world import World
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,12 @@ class Keeper:
         """Bring back what an earlier process kept; called before anything moves.
 
         Raises:
-            UnreadableImageError: If another version wrote it.
+            UnreadableStateError: If another version wrote it, or it is damaged.
         """
         found = image.read(self._world, self._directory)
         if found is not None:
-            image.put_back(self._world, found)
+            with reading(self._directory / image.FILE):
+                image.put_back(self._world, found)
         moment, speed = (found.taken_at, found.speed) if found else (datetime.now(UTC), self._world.clock.speed)
         for entry in self._journal.since(found.segment if found else 0):
             moment = self._again(entry)

@@ -13,6 +13,7 @@ import math
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -86,8 +87,14 @@ def checked(url: str) -> SplitResult:
     return parts
 
 
-def run(url: str, rate: float, seconds: float) -> Load:
+def run(url: str, rate: float, seconds: float, begin: Callable[[], None] = lambda: None) -> Load:
     """Send `rate` requests per second for that many real seconds.
+
+    Args:
+        url: Where to.
+        rate: Requests per second.
+        seconds: For how long.
+        begin: Called once all that is allowed, before the first request.
 
     Raises:
         ValueError: For a URL, rate or time that is not allowed.
@@ -97,6 +104,7 @@ def run(url: str, rate: float, seconds: float) -> Load:
         raise ValueError(
             f"the rate is at most {HIGHEST_RATE:g} per second, the time at most {LONGEST_SECONDS:g} seconds"
         )
+    begin()
     load = Load(url, max(1, round(rate * seconds)))
     schedule = _Schedule(load, rate)
     senders = [
