@@ -77,7 +77,7 @@ class _Resource:
             return replacement
         attributes = original_resource._made.attributes
         if properties != old:
-            attributes = cls.kind.change(place, identity, old, properties)
+            attributes = {**attributes, **cls.kind.change(place, identity, old, properties)}
         return cls(account_id, region_name, Made(identity, attributes), properties)
 
     # --- what moto asks of a resource -------------------------------------------------------------
@@ -140,3 +140,33 @@ class StackWebhook(_Resource, CloudFormationModel):  # type: ignore[misc]
     """AWS::CodePipeline::Webhook."""
 
     kind = KINDS["AWS::CodePipeline::Webhook"]
+
+
+class StackBuildProject(_Resource, CloudFormationModel):  # type: ignore[misc]
+    """AWS::CodeBuild::Project."""
+
+    kind = KINDS["AWS::CodeBuild::Project"]
+
+
+class StackRepository(_Resource, CloudFormationModel):  # type: ignore[misc]
+    """AWS::CodeCommit::Repository."""
+
+    kind = KINDS["AWS::CodeCommit::Repository"]
+
+
+class StackBucketPolicy(_Resource, CloudFormationModel):  # type: ignore[misc]
+    """AWS::S3::BucketPolicy."""
+
+    kind = KINDS["AWS::S3::BucketPolicy"]
+
+
+class StackConnection(_Resource, CloudFormationModel):  # type: ignore[misc]
+    """AWS::CodeConnections::Connection."""
+
+    kind = KINDS["AWS::CodeConnections::Connection"]
+
+
+class StackOldConnection(_Resource, CloudFormationModel):  # type: ignore[misc]
+    """AWS::CodeStarConnections::Connection."""
+
+    kind = KINDS["AWS::CodeStarConnections::Connection"]

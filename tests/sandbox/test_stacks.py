@@ -258,6 +258,54 @@ def test_a_custom_action_type_and_a_webhook(rig: Rig, stacks: Stacks) -> None:
     assert rig.cp.list_action_types(actionOwnerFilter="Custom")["actionTypes"] == []
 
 
+# --- what stands around a pipeline -----------------------------------------------------------------
+
+
+def test_a_pipeline_with_its_project_repository_connection_and_bucket(rig: Rig, stacks: Stacks) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = resource("IAM::Role", AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trust]})
+    image = {"Type": "LINUX_CONTAINER", "ComputeType": "BUILD_GENERAL1_SMALL", "Image": "aws/codebuild/standard:7.0"}
+    variables = [{"Name": "COLOUR", "Value": {"Ref": "Repository"}}]
+    project = resource(
+        "CodeBuild::Project",
+        Artifacts={"Type": "CODEPIPELINE"},
+        Source={"Type": "CODEPIPELINE", "BuildSpec": "version: 0.2\n"},
+        Environment={**image, "EnvironmentVariables": variables},
+        ServiceRole={"Ref": "Role"},
+    )
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject"}]}
+    outputs = {
+        "Project": {"Fn::GetAtt": ["Project", "Arn"]},
+        "Repository": {"Fn::GetAtt": ["Repository", "CloneUrlHttp"]},
+        "Connection": {"Ref": "Connection"},
+    }
+    made = {
+        "Role": role,
+        "Project": project,
+        "Repository": resource("CodeCommit::Repository", RepositoryName="around"),
+        "Connection": resource("CodeStarConnections::Connection", ConnectionName="c", ProviderType="GitHub"),
+        "Bucket": resource("S3::Bucket", BucketName="around"),
+        "Policy": resource("S3::BucketPolicy", Bucket={"Ref": "Bucket"}, PolicyDocument=policy),
+    }
+    shown = stacks.create("around", outputs, **made)
+    assert shown["StackStatus"] == "CREATE_COMPLETE", stacks.api.describe_stack_events(StackName="around")
+    told, names = stacks.outputs("around"), stacks.physical("around")
+    (found,) = rig.client("codebuild").batch_get_projects(names=[names["Project"]])["projects"]
+    assert (found["arn"], found["serviceRole"].rpartition("/")[2]) == (told["Project"], names["Role"])
+    assert found["environment"]["environmentVariables"][0]["value"] == names["Repository"]
+    assert told["Repository"].endswith("/around")
+    assert told["Connection"].startswith("arn:aws:codestar-connections:us-east-1:123456789012:connection/")
+    assert json.loads(rig.s3.get_bucket_policy(Bucket="around")["Policy"]) == policy
+    changed = {**project, "Properties": {**project["Properties"], "Description": "new"}}
+    assert stacks.update("around", outputs, **{**made, "Project": changed})["StackStatus"] == "UPDATE_COMPLETE"
+    (found,) = rig.client("codebuild").batch_get_projects(names=[names["Project"]])["projects"]
+    assert (found["description"], stacks.outputs("around")) == ("new", told)
+    stacks.api.delete_stack(StackName="around")
+    assert rig.client("codebuild").list_projects()["projects"] == []
+    with refused("RepositoryDoesNotExistException"):
+        rig.client("codecommit").get_repository(repositoryName="around")
+
+
 # --- failures --------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""What stacks of CloudFormation make in the services of the sandbox's own; moto's CloudFormation does the rest."""
+"""What stacks of CloudFormation make where moto's CloudFormation makes nothing: pipelines, and what stands around."""
 
 from __future__ import annotations
 

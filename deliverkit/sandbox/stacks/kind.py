@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+
 from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.model import service_model
 from deliverkit.sandbox.kernel.operations import Answer
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.stacks.shaping import shaped
@@ -28,13 +31,18 @@ class Place:
     region: str
 
     def ask(self, service: str, operation: str, params: Mapping[str, Any]) -> Answer:
-        """Call a service of the sandbox's own."""
+        """Call a service of the sandbox's own, or of moto's."""
+        if service not in self.world.services:
+            client = self.world.moto.client(service, self.account, self.region)
+            answer: Answer = getattr(client, xform_name(operation))(**params)
+            return answer
         context = self.world.context(self.account, self.region, f"arn:aws:iam::{self.account}:root")
         return self.world.services[service].call(operation, params, context)
 
     def shape(self, service: str, operation: str, properties: Properties, *path: str) -> dict[str, Any]:
         """Properties as the members of an operation's input, or of what a path of members leads to."""
-        shape = self.world.services[service].model.operation_model(operation).input_shape
+        own = self.world.services.get(service)
+        shape = (own.model if own else service_model(service)).operation_model(operation).input_shape
         for name in path:
             shape = shape.members[name]
         members: dict[str, Any] = shaped(shape, properties)
