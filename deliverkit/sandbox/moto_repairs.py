@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
@@ -104,6 +105,7 @@ _MENDS: Mapping[str, Mend] = {
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _mend_stacks,
     "moto.cloudformation.parsing": _mend_templates,
+    "moto.codebuild.models": tell_builds_as_they_are,
     "moto.codebuild.responses": _take_projects_of_pipelines,
     "moto.iam.models": offer_aws_policies,
     "moto.s3.models": _leave_denials_to_the_guard,

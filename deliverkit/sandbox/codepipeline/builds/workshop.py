@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.codepipeline import artifacts
-from deliverkit.sandbox.codepipeline.builds import gathering, identity, shell
+from deliverkit.sandbox.codepipeline.builds import gathering, identity, records, shell
 from deliverkit.sandbox.codepipeline.builds.build import Build, BuildBook, Ending, book_of
 from deliverkit.sandbox.codepipeline.state import Outcome, Status
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -86,7 +86,7 @@ class Workshop:
             self._report(build, partial(build.job.fail, "SystemUnavailable", "the sandbox failed; see its log"))
         else:
             if not self._is_stopped:
-                self._report(build, partial(_conclude, self._world, build, ending))
+                self._report(build, partial(_conclude, self._world, build, ending), ending)
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
@@ -138,9 +138,10 @@ class Workshop:
             **identity.variables_of(build),
         }
 
-    def _report(self, build: Build, end: Callable[[], None]) -> None:
+    def _report(self, build: Build, end: Callable[[], None], ending: Ending | None = None) -> None:
         with self._world.lock:
             book_of(self._world, build.account, build.region).builds.pop(build.id, None)
+            records.end(build, ending)
             build.job.take(end)
 
 
@@ -162,6 +163,7 @@ def run(job: Job, build_of: Callable[[Job], Build], limit: timedelta | None = No
     job.run.external_id, job.run.external_url = build.shown_id, build.url
     group = f"arn:aws:logs:{build.region}:{build.account}:log-group:{build.log_group}"
     job.run.log_stream_arn = f"{group}:log-stream:{build.id}"
+    records.begin(build)
     workshop: Workshop = job.world.parts[Workshop]
     return workshop.begin(build)
 
@@ -172,6 +174,10 @@ def _expire(job: Job) -> None:
 
 def _conclude(world: World, build: Build, ending: Ending) -> None:
     _keep_log(world, build, ending.output)
+    if build.project and ending.failure is not None:
+        phase, code, message = ending.failure
+        told = f"Build terminated with state: FAILED. Phase: {phase}, Code: {code}, Message: {message}"
+        return build.job.fail("JobFailed", told)
     if ending.problem:
         return build.job.fail("JobFailed", ending.problem)
     if ending.exit_code == 0:
