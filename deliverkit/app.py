@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
@@ -84,6 +84,17 @@ def check_build(path: Path | None = None, *, config: Path | None = None) -> tupl
     return tuple(str(finding) for finding in _recipe(load(_config_path(config)), {}).check(path))
 
 
+def check_environments(config: Path | None, names: Iterable[str]) -> None:
+    """See that a configuration has the environments that are named; needs no AWS.
+
+    Raises:
+        UsageError: If one is missing, or the configuration is wrong.
+    """
+    blueprint = _blueprint(load(_config_path(config)), region="")
+    for name in names:
+        blueprint.environment(name)
+
+
 def write_bundle(path: Path | None, *, destination: Path, config: Path | None = None) -> Any:
     """Write only the bundle; needs no AWS.
 
@@ -109,7 +120,7 @@ def seed_sandbox(
 
     settings = load(_config_path(config))
     aws = Aws(_account(None, region, None, state_dir))
-    blueprint = _blueprint(settings, aws)
+    blueprint = _blueprint(settings, aws.region)
     for name in instances:
         if name:
             blueprint.environment(name)
@@ -173,7 +184,7 @@ class _Assembly:
         self._aws = aws
         self._environ = environ
         self._clock, self._pace = _time_at(aws.endpoint)
-        self._blueprint = _blueprint(settings, aws)
+        self._blueprint = _blueprint(settings, aws.region)
         # One deployer for each region and process: they share the session's connections.
         self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
 
@@ -263,14 +274,14 @@ def _deployer(aws: Aws, region: str) -> Deployer:
     return CodeDeploy(aws, region)
 
 
-def _blueprint(settings: Settings, aws: Aws) -> Blueprint:
-    environments = (each if each.waves else _in_region(each, aws.region) for each in settings.environments)
+def _blueprint(settings: Settings, region: str) -> Blueprint:
+    environments = (each if each.waves else _in_region(each, region) for each in settings.environments)
     return Blueprint(
         application=settings.application,
         environments={environment.name: environment for environment in environments},
         gates=settings.gates,
         pipeline=settings.pipeline.name if settings.pipeline else "",
-        pipeline_region=aws.region,
+        pipeline_region=region,
     )
 
 

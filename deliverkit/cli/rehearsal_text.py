@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from deliverkit.cli import render
@@ -12,13 +13,14 @@ def rehearsal_text(report: Any) -> str:
     document = report.document()
     verdict = document["verdict"].replace("_", " ")
     lines = [f"{verdict} (exit {document['exit_code']}) after {document['seconds']:.0f} s under {report.faults}"]
+    lines += _untested(report)
     if document["trouble"]:
         lines.append(f"  {document['trouble']}")
     if document["afterwards"]:
         lines.append(f"  resumed in fair weather: {document['afterwards'].replace('_', ' ')}")
     lines += ["", "stages", _indented([_stage(each) for each in document["stages"]])]
     lines += [f"    {trouble}" for each in document["stages"] for trouble in each["troubles"]]
-    lines += ["", "faults", _indented([_fault(each) for each in document["faults"]["struck"]])]
+    lines += ["", "faults", *_faults(document["faults"]["struck"])]
     told = ", ".join(f"{count} of {service}" for service, count in sorted(document["retries"].items()))
     lines += ["", f"requests tried again: {told or 'none'}"]
     if document["customers"]:
@@ -35,8 +37,28 @@ def _stage(stage: Any) -> tuple[str, ...]:
     return stage["stage"], stage["state"], f"{stage['seconds']:.1f} s", stage["reason"]
 
 
-def _fault(fault: Any) -> tuple[str, ...]:
-    return fault["kind"], f"{fault['strikes']} strikes"
+def _untested(report: Any) -> list[str]:
+    kinds = [each.fault["kind"] for each in report.untested]
+    if report.is_vain:
+        return [f"  NOTHING WAS TESTED: the promotion met no fault ({', '.join(kinds)})"]
+    return [f"  not tested: the promotion did not meet {', '.join(kinds)}"] if kinds else []
+
+
+def _faults(faults: list[Any]) -> Iterator[str]:
+    for fault in faults:
+        strikes = "1 strike" if fault["strikes"] == 1 else f"{fault['strikes']} strikes"
+        yield f"  {fault['kind']}: {strikes if fault['strikes'] else 'struck nobody'}"
+        yield from render.table([_victim(each) for each in fault["victims"]], indent="    ").splitlines()
+
+
+def _victim(victim: Any) -> tuple[str, ...]:
+    whom = victim["what"]
+    if victim["environment"]:
+        whom = f"{victim['environment']} {victim['number']} of {victim['of']} ({whom})"
+    first, last, times = victim["first_after_seconds"], victim["last_after_seconds"], victim["times"]
+    when = f"at {first:.1f} s" if times == 1 else f"{times} times from {first:.1f} s to {last:.1f} s"
+    told = "" if victim["is_tested"] else "nothing was deployed there meanwhile"
+    return whom, victim["region"], f"{when} ({victim['first_at'][11:19]} UTC)", told
 
 
 def _customers(service: Any) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ MOST_DECISIONS = 60
 MOST_TROUBLES = 10
 Tell = Callable[[Event, Rollout], None]
 
+UNDER_WAY = "under way"
 _ENDS = {
     "leg.accepted": "accepted",
     "leg.completed": "accepted",
@@ -42,7 +43,7 @@ class Stage:
     environment: str
     began_at: datetime
     ended_at: datetime
-    state: str = "under way"
+    state: str = UNDER_WAY
     reason: str = ""
     troubles: list[str] = field(default_factory=list)
 

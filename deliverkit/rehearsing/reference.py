@@ -22,6 +22,14 @@ fault file is YAML: an optional `seed` and the list of `faults`, each with its k
 The same seed makes the same choices: each fault throws dice of its own, once for each request that it may strike.
 `${region}` as a value stands for the region that is rehearsed in.
 
+In a rehearsal faults of instances choose among the instances of the environments that are promoted to, and times count
+from the beginning of the promotion. The report tells for every fault whom it struck, when on the sandbox's clock, and
+how often. A fault that the promotion did not meet, because it struck nobody or only instances into which nothing was
+deployed while it lasted, is told as not tested; a promotion that got through and met none of its faults is called
+`untested` and leaves with 1. With the same seed the same instances of each environment are struck, by their number
+(their ids differ from rehearsal to rehearsal), and each fault's dice fall in the same order; how many requests a
+promotion makes, and so how many of them are struck, depends on how fast the machine is.
+
 Times of faults run on the sandbox's own clock, but for `latency`, which makes real clients wait.
 """
 

@@ -16,7 +16,7 @@ from deliverkit.adapters.aws.codedeploy import CodeDeploy
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.adapters.clock import Stopwatch
 from deliverkit.adapters.http import UrlTextSource
-from deliverkit.app import open_delivery, seed_sandbox
+from deliverkit.app import check_build, check_environments, open_delivery, seed_sandbox
 from deliverkit.config import find, load
 from deliverkit.delivery import Delivery
 from deliverkit.domain.release import Release
@@ -27,7 +27,8 @@ from deliverkit.rehearsing.earlier_build import make_earlier_build
 from deliverkit.rehearsing.fault_file import FaultScript
 from deliverkit.rehearsing.performance import Company, Performance, Tell
 from deliverkit.rehearsing.report import Report
-from deliverkit.rehearsing.targets import Targets
+from deliverkit.rehearsing.striking import Struck, whom_they_struck
+from deliverkit.rehearsing.targets import Place, Targets
 from deliverkit.sandboxing import ask_sandbox, start_sandbox, stop_sandbox
 
 PREFIX = "deliverkit-rehearsal-"
@@ -92,12 +93,21 @@ def rehearse(wish: Wish, audience: Audience, environ: Mapping[str, str]) -> Repo
         ConflictError: If the earlier build does not get through in fair weather.
         UnreachableError: If the sandbox does not start.
     """
+    _check(wish)
     with ExitStack() as stack:
         place = Path(stack.enter_context(_directory()))
         running = stack.enter_context(_sandbox(place / "sandbox", wish.region))
         audience.enter(running)
         audience.say(f"a sandbox of its own serves at {running.endpoint}")
         return _Rehearsal(wish, audience, environ, place, running).run()
+
+
+def _check(wish: Wish) -> None:
+    """Tell what is missing before a sandbox is made for it."""
+    named = (wish.environment, *wish.instances)
+    check_environments(wish.config, [name for name in named if name])
+    for build in (None, wish.before) if wish.before else (None,):
+        check_build(build, config=wish.config)
 
 
 @contextmanager
@@ -144,8 +154,9 @@ class _Rehearsal:
         goals = chain[-1:] if delivery.blueprint.pipeline else chain
         self._begin_with(before, company, goals)
         with Customers(targets.urls(chain, before), UrlTextSource()) as customers:
-            performance, seconds = self._under_faults(release, company, goals)
-            struck, told = self._ask("GET", "faults")["faults"], self._ask("GET", "faults/strikes")
+            places = targets.places(chain)
+            performance, seconds = self._under_faults(release, company, goals, among=list(places))
+            struck, retries = self._struck(places, performance)
             afterwards = self._in_fair_weather(company, performance)
         return Report(
             faults=self._wish.faults,
@@ -156,7 +167,7 @@ class _Rehearsal:
             afterwards=afterwards,
             seconds=seconds,
             struck=struck,
-            retries=told["retries"],
+            retries=retries,
             services=customers.services,
             standings=targets.standings(chain),
         )
@@ -201,13 +212,21 @@ class _Rehearsal:
 
     # --- the promotion ------------------------------------------------------------------------------
 
-    def _under_faults(self, release: Release, company: Company, goals: list[str]) -> tuple[Performance, float]:
+    def _under_faults(
+        self, release: Release, company: Company, goals: list[str], *, among: list[str]
+    ) -> tuple[Performance, float]:
         script = self._wish.script.in_region(self._wish.region)
-        self._ask("POST", "faults", {"seed": script.seed, "faults": list(script.faults)})
+        self._ask("POST", "faults", {"seed": script.seed, "faults": list(script.faults), "among": among})
         self._audience.say(f"faults of {self._wish.faults}, seed {script.seed}: {release.version} is promoted")
         watch = Stopwatch()
         performance = company.perform(release.version, goals)
         return performance, watch.seconds()
+
+    def _struck(
+        self, places: Mapping[str, Place], performance: Performance
+    ) -> tuple[tuple[Struck, ...], Mapping[str, int]]:
+        faults, told = self._ask("GET", "faults")["faults"], self._ask("GET", "faults/strikes")
+        return whom_they_struck(faults, told["strikes"], places, performance.stages), told["retries"]
 
     def _in_fair_weather(self, company: Company, performance: Performance) -> Performance | None:
         self._ask("POST", "faults/clear", {})

@@ -9,9 +9,11 @@ from typing import Any
 from deliverkit.errors import ExitCode
 from deliverkit.rehearsing.customers import Service
 from deliverkit.rehearsing.performance import Performance, Stage
+from deliverkit.rehearsing.striking import Struck
 from deliverkit.rehearsing.targets import Standing
 
 Json = Mapping[str, Any]
+UNTESTED = "untested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Report:
         performance: How it went, as users saw it.
         afterwards: How it ended once the weather was fair again; None when it had ended.
         seconds: From the first fault to the end of the promotion.
-        struck: The faults as the sandbox lists them, with the number of their strikes.
+        struck: Every declared fault, and whom it struck.
         retries: How many requests of each service were a client's second or later try.
         services: What customers got.
         standings: What every target serves in the end.
@@ -39,7 +41,7 @@ class Report:
     performance: Performance
     afterwards: Performance | None
     seconds: float
-    struck: Sequence[Json]
+    struck: Sequence[Struck]
     retries: Mapping[str, int]
     services: Sequence[Service]
     standings: Sequence[Standing]
@@ -50,22 +52,43 @@ class Report:
         return all(each.is_right is not False for each in self.standings)
 
     @property
+    def untested(self) -> tuple[Struck, ...]:
+        """The faults that the promotion never met, though it might have."""
+        return tuple(each for each in self.struck if each.can_strike and not each.is_tested)
+
+    @property
+    def is_vain(self) -> bool:
+        """True when it met none of its faults and so withstood nothing."""
+        return bool(self.untested) and not any(each.is_tested for each in self.struck)
+
+    @property
     def exit_code(self) -> ExitCode:
-        """What the command would have left with; 4 when a target serves something else than the record says."""
+        """What the command would have left with.
+
+        4 when a target serves something else than the record says; 1 when the promotion got through because no fault
+        met it, for that must not pass for having withstood them.
+        """
         is_stuck = self.afterwards is not None and not any(each.is_closed for each in self.afterwards.rollouts)
         if not self.is_right_everywhere or is_stuck:
             return ExitCode.HUMAN_NEEDED
-        return self.performance.exit_code
+        is_done = self.performance.exit_code == ExitCode.DONE
+        return ExitCode.FAILED if is_done and self.is_vain else self.performance.exit_code
 
     @property
     def verdict(self) -> str:
-        """How the promotion ended for whoever watched it."""
-        return _verdict(self.performance)
+        """How the promotion ended for whoever watched it; `untested` when it got through without meeting a fault."""
+        is_done = self.performance.exit_code == ExitCode.DONE
+        return UNTESTED if is_done and self.is_vain else _verdict(self.performance)
 
     def document(self) -> Json:
         """The report as JSON."""
         return {
-            "faults": {"file": self.faults, "seed": self.seed, "struck": list(self.struck)},
+            "faults": {
+                "file": self.faults,
+                "seed": self.seed,
+                "struck": [each.document() for each in self.struck],
+                "untested": [each.fault["id"] for each in self.untested],
+            },
             "verdict": self.verdict,
             "exit_code": int(self.exit_code),
             "trouble": self.performance.trouble,

@@ -36,6 +36,21 @@ class Standing:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a target belongs.
+
+    Attributes:
+        environment: Its name.
+        number: The how manieth of the environment's targets it is; unlike ids, it is the same in every rehearsal.
+        count: How many targets the environment has.
+    """
+
+    environment: str
+    number: int
+    count: int
+
+
 class Targets:
     """Asks for targets and asks the targets."""
 
@@ -53,6 +68,15 @@ class Targets:
             for name, each in found.items()
             if each.serves is not None
         }
+
+    def places(self, environments: Sequence[str]) -> Mapping[str, Place]:
+        """Where each running target belongs, by its id."""
+        found = {}
+        for name in environments:
+            targets = self._of(self._delivery.blueprint.environment(name))
+            for number, target in enumerate(targets, start=1):
+                found[target.target_id] = Place(name, number, len(targets))
+        return found
 
     def standings(self, environments: Sequence[str]) -> tuple[Standing, ...]:
         """What every running target serves, against what the ledger says."""

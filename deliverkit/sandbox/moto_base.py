@@ -173,6 +173,14 @@ class MotoBase:
         """
         return str(self._require_object(account, bucket, key, version_id).etag).strip('"')
 
+    def size_of(self, account: str, bucket: str, key: str, version_id: str | None = None) -> int:
+        """Bytes of an object version, without reading them.
+
+        Raises:
+            ApiError: `NoSuchBucket`, `NoSuchKey` or `NoSuchVersion`.
+        """
+        return int(self._require_object(account, bucket, key, version_id).size)
+
     def write_object(self, account: str, bucket: str, key: str, body: bytes) -> StoredObject:
         """Store an object as the account that owns the bucket would, KMS-encrypted as CodePipeline's artifacts are."""
         backend = self._backend("s3", account, "global")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
+from deliverkit.sandbox.moto_stack_failures import name_failures, roll_back_failures
+from deliverkit.sandbox.moto_stacks import offer_types
 
 
 def repair() -> None:
@@ -54,6 +57,16 @@ def _give_change_sets_outputs(models: Any) -> None:
     replace(models.ChangeSet, "apply", instead_of)
 
 
+def _mend_stacks(models: Any) -> None:
+    _give_change_sets_outputs(models)
+    roll_back_failures(models)
+
+
+def _mend_templates(parsing: Any) -> None:
+    offer_types(parsing)
+    name_failures(parsing)
+
+
 def _name_root(models: Any) -> None:
     """Whoever signs with a key that nobody made is the account's root, as for the sandbox's own key.
 
@@ -92,7 +105,9 @@ def _leave_denials_to_the_guard(models: Any) -> None:
 
 _MENDS: Mapping[str, Mend] = {
     "moto.autoscaling.models": hold_terminations,
-    "moto.cloudformation.models": _give_change_sets_outputs,
+    "moto.cloudformation.models": _mend_stacks,
+    "moto.cloudformation.parsing": _mend_templates,
+    "moto.codebuild.models": tell_builds_as_they_are,
     "moto.codebuild.responses": _take_projects_of_pipelines,
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,

@@ -34,6 +34,7 @@ from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ
 from deliverkit.sandbox.launch_errors import PortError
 from deliverkit.sandbox.moto_base import MotoBase
+from deliverkit.sandbox.moto_stacks import serve_stacks
 from deliverkit.sandbox.moto_time import follow_clock
 from deliverkit.sandbox.repositories import install as install_repositories
 from deliverkit.sandbox.trail import install as install_trail
@@ -82,6 +83,7 @@ class Sandbox:
         ]
         install_repositories(self.world)
         install_trail(self.world)
+        serve_stacks(self.world)
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status, ("GET", "balancers"): self._balancing.urls})
         self.control.add(client_endpoints(self.world))

@@ -217,6 +217,9 @@ def test_passing_a_role_needs_its_own_permission(sandbox: Sandbox) -> None:
         "AccessDeniedException",
         True,
     )
+    trust = {**allow("sts:AssumeRole"), "Principal": {"Service": "codedeploy.amazonaws.com"}}
+    del trust["Resource"]
+    root(sandbox, "iam").create_role(RoleName="deploy", AssumeRolePolicyDocument=document(trust))
     to_codedeploy = {"StringEquals": {"iam:PassedToService": "codedeploy.amazonaws.com"}}
     role = f"arn:aws:iam::{ACCOUNT}:role/deploy"
     create_group(sandbox, user(sandbox, allow("codedeploy:*"), allow("iam:PassRole", role, Condition=to_codedeploy)))()

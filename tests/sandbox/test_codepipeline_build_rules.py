@@ -66,13 +66,48 @@ phases:
     assert rig.ends(name, execution_id) == "Failed"
     assert failure(rig, name) == {
         "code": "JobFailed",
-        "message": "A command ended with exit status 1. spec project pipeline yes\nfinally\nafterwards",
+        "message": "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, "
+        "Message: Error while executing command: false. Reason: exit status 1",
     }
     identity = rule_state(rig, name, "Deploy")["latestExecution"]["externalExecutionId"]
     shown, _, stream = identity.partition(":")
     assert shown == build
     told = rig.client("logs").get_log_events(logGroupName=f"/aws/codebuild/{build}", logStreamName=stream)["events"]
     assert [each["message"] for each in told] == ["spec project pipeline yes", "finally", "afterwards"]
+    codebuild = rig.client("codebuild")
+    assert codebuild.list_builds_for_project(projectName=build)["ids"] == [identity]
+    (shown,) = codebuild.batch_get_builds(ids=[identity])["builds"]
+    assert (shown["buildStatus"], shown["buildComplete"], shown["projectName"]) == ("FAILED", True, build)
+    assert (shown["logs"]["groupName"], shown["logs"]["streamName"]) == (f"/aws/codebuild/{build}", stream)
+    phases = {each["phaseType"]: each.get("phaseStatus") for each in shown["phases"]}
+    assert (phases["PRE_BUILD"], phases["BUILD"], phases["POST_BUILD"]) == ("SUCCEEDED", "FAILED", "SUCCEEDED")
+    failed = next(each for each in shown["phases"] if each["phaseType"] == "BUILD")
+    assert failed["contexts"][0]["statusCode"] == "COMMAND_EXECUTION_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("phase", "on_failure", "said"),
+    [
+        ("install", "", []),
+        ("install", "CONTINUE", ["0 pre_build", "0 build", "0 post_build"]),
+        ("build", "", ["1 pre_build", "0 post_build"]),
+        ("build", "ABORT", ["1 pre_build"]),
+        ("post_build", "CONTINUE", ["1 pre_build", "1 build"]),
+    ],
+)
+def test_a_phase_says_what_its_failure_means(rig: Rig, phase: str, on_failure: str, said: list[str]) -> None:
+    phases = {name: {"commands": [f"echo $CODEBUILD_BUILD_SUCCEEDING {name}"]} for name in ("pre_build", "build")}
+    phases["post_build"] = {"commands": ["echo $CODEBUILD_BUILD_SUCCEEDING post_build"]}
+    failing: dict[str, Any] = {"commands": ["(exit 5)"], **({"on-failure": on_failure} if on_failure else {})}
+    build = project(rig, json.dumps({"version": 0.2, "phases": {**phases, phase: failing}}))
+    name, execution_id = built(rig, build)
+    assert rig.ends(name, execution_id) == "Failed"
+    assert f"Phase: {phase.upper()}," in failure(rig, name)["message"]
+    assert failure(rig, name)["message"].endswith("command: (exit 5). Reason: exit status 5")
+    identity = rule_state(rig, name, "Deploy")["latestExecution"]["externalExecutionId"]
+    stream = identity.partition(":")[2]
+    told = rig.client("logs").get_log_events(logGroupName=f"/aws/codebuild/{build}", logStreamName=stream)["events"]
+    assert [each["message"] for each in told] == said
 
 
 def test_the_specification_names_the_shell(rig: Rig) -> None:

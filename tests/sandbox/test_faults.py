@@ -326,6 +326,21 @@ def test_the_sandbox_keeps_a_record_of_strikes(sandbox: Sandbox) -> None:
     assert (last["fault"], last["kind"], last["what"]) == (fault["id"], "throttling", "iam:ListUsers")
 
 
+def test_faults_of_instances_choose_among_those_that_are_named(sandbox: Sandbox) -> None:
+    ec2 = client(sandbox, "ec2")
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "deliverkit:agent", "Value": "none"}]}]
+    made = ec2.run_instances(ImageId="ami-12345678", MinCount=6, MaxCount=6, TagSpecifications=tags)["Instances"]
+    ids = [each["InstanceId"] for each in made]
+    described = [{"kind": "full-disk", "number": 4, "for": 5}]
+    fault = ask(sandbox, "faults", {"faults": described, "among": ids[4:]})["faults"][0]
+    wait_for(lambda: strikes(sandbox, fault) == 2)
+    struck = [each["what"] for each in ask(sandbox, "faults/strikes")["strikes"] if each["fault"] == fault["id"]]
+    assert sorted(struck) == sorted(ids[4:])
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        ask(sandbox, "faults", {"faults": described, "among": "i-1"})
+    ec2.terminate_instances(InstanceIds=ids)
+
+
 def test_requests_at_once_are_all_answered(sandbox: Sandbox) -> None:
     add(sandbox, "throttling", probability=0.5, service="codedeploy")
     seen: list[str] = []

@@ -49,6 +49,40 @@ def test_a_throttled_promotion_succeeds_by_trying_again(shop: Shop) -> None:
     assert {each["detail"] for each in found["targets"]} == {"serves '1.0.0'"}
     assert found["customers"][0]["requests"] > 0
     assert found["gates"][0]["passages"][0]["verdict"] == "passed"
+    struck = found["faults"]["struck"][0]
+    assert sum(each["times"] for each in struck["victims"]) == struck["strikes"]
+    assert {each["what"].partition(":")[0] for each in struck["victims"]} == {"codedeploy"}
+
+
+def test_a_host_that_is_struck_belongs_to_what_is_promoted_to(shop: Shop, tmp_path: Path) -> None:
+    hang = tmp_path / "hang.yml"
+    hang.write_text("faults: [{hanging-hook: {event: BeforeInstall, number: 1, for: 2s}}]", encoding="utf-8")
+    other = shop.directory / "far.yml"
+    text = (shop.directory / "deliverkit.yml").read_text()
+    other.write_text(text + text.partition("environments:")[2].replace("dev", "far"), encoding="utf-8")
+    found = rehearse(shop, str(hang), "--config", str(other), "--to", "dev", "--instances", "far=9")
+    assert [each["environment"] for each in found["stages"]] == ["dev"]
+    (victim,) = found["faults"]["struck"][0]["victims"]
+    assert (victim["environment"], victim["of"], victim["times"], victim["is_tested"]) == ("dev", 2, 1, True)
+    assert 0 <= victim["first_after_seconds"] < 5
+    assert found["faults"]["untested"] == []
+
+
+def test_a_promotion_that_meets_no_fault_withstood_nothing(shop: Shop, tmp_path: Path) -> None:
+    late = tmp_path / "late.yml"
+    late.write_text("faults: [{killed-instance: {after: 20m}}, {throttling: {service: sqs}}]", encoding="utf-8")
+    found = rehearse(shop, str(late), code=1)
+    assert found["verdict"] == "untested"
+    assert found["faults"]["untested"] == [each["id"] for each in found["faults"]["struck"]]
+    assert [(each["strikes"], each["victims"]) for each in found["faults"]["struck"]] == [(0, []), (0, [])]
+
+
+def test_what_is_missing_is_told_before_anything_is_made(shop: Shop, tmp_path: Path) -> None:
+    bare = tmp_path / "deliverkit.yml"
+    bare.write_text((shop.directory / "deliverkit.yml").read_text().replace("build/,", "nothing/,"), encoding="utf-8")
+    for arguments in (["--config", str(bare)], ["--before", "nothing"], ["--to", "moon"]):
+        ran = shop.run("rehearse", "--faults", "fair-weather", *arguments)
+        assert (ran.code, "serves at" in ran.err) == (2, False), ran
 
 
 def test_a_fleet_that_cannot_take_the_release_needs_a_human(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import config_for
 from deliverkit.sandbox.codedeploy.serverless import settings as serverless
+from deliverkit.sandbox.codedeploy.service_role import require_assumable
 from deliverkit.sandbox.codedeploy.style_settings import check_copied, check_style
 from deliverkit.sandbox.codedeploy.suspension import check_suspension
 from deliverkit.sandbox.codedeploy.tag_filters import check_tags
@@ -41,6 +42,8 @@ def check_settings(params: Params, settings: Params, context: Context, platform:
         config_for(store_of(context), settings["deploymentConfigName"], platform)
     if "serviceRoleArn" in settings and not _ROLE.fullmatch(str(settings["serviceRoleArn"])):
         raise ApiError("InvalidRoleException", f"The service role {settings['serviceRoleArn']!r} is not a role ARN.")
+    if "serviceRoleArn" in params:
+        require_assumable(str(params["serviceRoleArn"]), context)
     check_tags(params)
     check_rollback(settings.get("autoRollbackConfiguration"))
     check_alarms(settings.get("alarmConfiguration"))

@@ -1,7 +1,8 @@
 """Whether the group's service role lets CodeDeploy do its work, when policies are enforced (user guide, error-codes).
 
-Asked for once, at a deployment's start: the rights without which it cannot find or move what it deploys to. The rights
-to read alarms and to invoke hook functions are asked for when they are used.
+That CodeDeploy may assume it is asked when a group is created or updated, and again at a deployment's start, like the
+rights without which it cannot find or move what it deploys to. The rights to read alarms and to invoke hook functions
+are asked for when they are used.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from deliverkit.sandbox.access.callers import Caller, role_caller, role_trust
 from deliverkit.sandbox.access.enforcement import is_enforced
 from deliverkit.sandbox.access.policy import Decision, decide, trusts
 from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Group
+from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.kernel.operations import Context
 from deliverkit.sandbox.kernel.world import World
 
 PRINCIPAL = "codedeploy.amazonaws.com"
@@ -44,16 +47,30 @@ def role_obstacle(world: World, deployment: Deployment) -> Ending | None:
     role_arn = group.settings["serviceRoleArn"]
     if caller is None:
         return _failed("IAM_ROLE_MISSING", f"The IAM role {role_arn} of the deployment group does not exist.")
-    trust = role_trust(world.moto, caller.role_arn) or {}
-    if trusts(trust, (PRINCIPAL, f"codedeploy.{group.region}.amazonaws.com"), "sts:AssumeRole", {}) is not (
-        Decision.ALLOWED
-    ):
+    if not _is_trusted(world, caller.role_arn, group.region):
         return _failed("IAM_ROLE_PERMISSIONS", f"CodeDeploy may not assume the IAM role {role_arn}.")
     missing = next((action for action in _needed(deployment) if not _may(caller, action, "*", group.region)), None)
     if missing is None:
         return None
     code = "AUTO_SCALING_IAM_ROLE_PERMISSIONS" if missing.startswith("autoscaling:") else "IAM_ROLE_PERMISSIONS"
     return _failed(code, f"The IAM role {role_arn} does not give CodeDeploy permission to perform {missing}.")
+
+
+def require_assumable(role_arn: str, context: Context) -> None:
+    """Refuse a service role that CodeDeploy may not assume, when policies are enforced.
+
+    Raises:
+        ApiError: `InvalidRoleException`, in the words that AWS has for it.
+    """
+    if is_enforced(context.world) and not _is_trusted(context.world, role_arn, context.region):
+        text = f"AWS CodeDeploy does not have the permissions required to assume the role {role_arn}."
+        raise ApiError("InvalidRoleException", text)
+
+
+def _is_trusted(world: World, role_arn: str, region: str) -> bool:
+    trust = role_trust(world.moto, role_arn) or {}
+    principals = (PRINCIPAL, f"codedeploy.{region}.amazonaws.com")
+    return trusts(trust, principals, "sts:AssumeRole", {}) is Decision.ALLOWED
 
 
 def may(world: World, deployment: Deployment, action: str, resource: str = "*") -> bool:

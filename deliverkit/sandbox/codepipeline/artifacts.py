@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deliverkit.sandbox.codepipeline.state import Artifact
@@ -50,7 +51,7 @@ def fetch(job: Job, name: str) -> Artifact:
         return artifact
     body = job.world.moto.read_object(job.pipeline.account, artifact.bucket, artifact.key).body
     job.world.moto.write_object(job.pipeline.account, bucket, artifact.key, body)
-    return Artifact(name, bucket, artifact.key)
+    return replace(artifact, bucket=bucket)
 
 
 def unusable(job: Job, error: ApiError) -> str:

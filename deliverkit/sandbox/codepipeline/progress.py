@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from deliverkit.sandbox.codepipeline import admission, artifacts, notices, variables
+from deliverkit.sandbox.codepipeline import admission, artifacts, notices, quotas, variables
 from deliverkit.sandbox.codepipeline.action_types.catalogue import Catalogue
 from deliverkit.sandbox.codepipeline.conditions import RULES, judgement, rule
 from deliverkit.sandbox.codepipeline.conditions.check import Check
@@ -316,11 +316,14 @@ def _work(job: Job) -> None:
 
 
 def _hand_over(job: Job) -> None:
+    try:
+        quotas.check_inputs(job)
+    except ApiError as error:
+        return job.fail(error.code, error.message)
     kind = job.run.action.type
     if kind.category == RULE:
-        rule.start(RULES[kind], job)
-    else:
-        Catalogue(job.world, job.pipeline.account, job.pipeline.region).running(kind).start(job)
+        return rule.start(RULES[kind], job)
+    return Catalogue(job.world, job.pipeline.account, job.pipeline.region).running(kind).start(job)
 
 
 def end(world: World, pipeline: Pipeline, execution: Execution, run: ActionRun, outcome: Outcome) -> None:

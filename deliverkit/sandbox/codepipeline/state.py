@@ -53,11 +53,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where one output of an action lies."""
+    """Where one output of an action lies.
+
+    Attributes:
+        name: Name of the artifact.
+        bucket: Of the artifact store.
+        key: Of the object there.
+        repository: The git repository that the object refers to; empty for an object that holds the files itself.
+        commit: Which of its commits.
+    """
 
     name: str
     bucket: str
     key: str
+    repository: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,20 +20,26 @@ def store_of(world: World) -> FaultStore:
     return world.store(FaultStore, "", "")
 
 
-def add_faults(world: World, seed: int, described: Sequence[Mapping[str, Any]]) -> list[Fault]:
+def add_faults(
+    world: World, seed: int, described: Sequence[Mapping[str, Any]], among: frozenset[str] | None = None
+) -> list[Fault]:
     """Add faults, all of them or none; those of machines and alarms begin by timers.
 
     Args:
         world: The sandbox.
         seed: Of the faults' dice: with one seed, the same faults make the same choices.
         described: One mapping for each fault: `kind`, and the kind's settings.
+        among: Ids of the instances among which faults of instances choose; None for all.
 
     Raises:
         ApiError: `ValidationException`.
     """
     read = [_read(each) for each in described]
     with world.lock:
-        return [_add(world, kind, values, f"{seed}/{index}") for index, (kind, values) in enumerate(read)]
+        faults = [_add(world, kind, values, f"{seed}/{index}") for index, (kind, values) in enumerate(read)]
+        for fault in faults:
+            fault.among = among
+        return faults
 
 
 def clear_faults(world: World, identity: str | None = None) -> list[Fault]:

@@ -35,7 +35,16 @@ def _add(world: World, params: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ApiError("ValidationException", f"seed must be a whole number, not {seed!r}")
     if not isinstance(described, list) or not all(isinstance(each, dict) for each in described) or not described:
         raise ApiError("ValidationException", "faults must be a list of mappings, with one at least")
-    return {"faults": [_shown(world, fault) for fault in add_faults(world, seed, described)]}
+    return {"faults": [_shown(world, fault) for fault in add_faults(world, seed, described, _among(params))]}
+
+
+def _among(params: Mapping[str, Any]) -> frozenset[str] | None:
+    among = params.get("among")
+    if among is None:
+        return None
+    if not isinstance(among, list) or not all(isinstance(each, str) for each in among):
+        raise ApiError("ValidationException", "among must be a list of instance ids")
+    return frozenset(among)
 
 
 def _clear(world: World, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -58,6 +67,7 @@ def _shown(world: World, fault: Fault) -> Mapping[str, Any]:
         "kind": fault.kind,
         "state": fault.state(world.clock.now()),
         "strikes": fault.strikes,
+        "added_at": fault.added_at.isoformat(),
         "settings": settings,
     }
 

@@ -29,6 +29,7 @@ class Fault:
         memory: What its kind has to remember.
         is_begun: True while a fault of machines or alarms is under way.
         is_cleared: True once it was taken back.
+        among: Ids of the instances that a fault of instances may befall; None for all.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Fault:
     memory: dict[str, Any] = field(default_factory=dict)
     is_begun: bool = False
     is_cleared: bool = False
+    among: frozenset[str] | None = None
 
     @property
     def begins_at(self) -> datetime:
@@ -62,6 +64,10 @@ class Fault:
     def is_at(self, account: str, region: str) -> bool:
         """True for an account and region that it means."""
         return fnmatchcase(account, self.values["account"]) and fnmatchcase(region, self.values["region"])
+
+    def may_befall(self, instance_id: str) -> bool:
+        """True for an instance that may be chosen."""
+        return self.among is None or instance_id in self.among
 
     def means_service(self, request: Request) -> bool:
         """True for a request to a service, region and account that it means, whatever the operation."""

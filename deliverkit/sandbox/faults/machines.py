@@ -28,7 +28,8 @@ def _chosen(world: World, fault: Fault) -> list[Key]:
     if "instances" not in fault.memory:
         means = _matcher(str(fault.values["instance"]))
         fitting = [each for each in world.moto.machines() if each.state == "running" and means(each)]
-        keys = [(m.account, m.region, m.instance_id) for m in fitting if fault.is_at(m.account, m.region)]
+        near = [each for each in fitting if fault.is_at(each.account, each.region)]
+        keys = [(m.account, m.region, m.instance_id) for m in near if fault.may_befall(m.instance_id)]
         fault.memory["instances"] = fault.random.sample(keys, min(fault.values["number"], len(keys)))
     found: list[Key] = fault.memory["instances"]
     return found

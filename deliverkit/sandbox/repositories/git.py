@@ -98,6 +98,25 @@ def archive(path: Path, commit: str) -> bytes:
     return _git(path, "archive", "--format=zip", commit)
 
 
+def file_of(path: Path, commit: str, name: str) -> bytes:
+    """A file of a commit.
+
+    Raises:
+        GitError: If there is no such commit, or no such file in it.
+    """
+    return _git(path, "show", "--end-of-options", f"{commit}:{name}")
+
+
+def clone(path: Path, commit: str, directory: Path) -> None:
+    """A whole clone, standing at a commit.
+
+    Raises:
+        GitError: If there is no such commit, or the directory exists.
+    """
+    _git(path, "clone", "--quiet", "--no-hardlinks", "--", str(path.resolve()), str(directory))
+    _git(directory, "checkout", "--quiet", "--detach", commit)
+
+
 def _git(path: Path, *arguments: str) -> bytes:
     # The user's own git configuration must not change what a pipeline reads, nor may git ask for anything.
     environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(path), "LANG": "C.UTF-8"}

@@ -91,6 +91,8 @@ class Ending:
         output: All that the commands printed.
         artifacts: ZIPs of what was gathered, by artifact name.
         problem: Why nothing was gathered, though the commands went well; empty for no reason.
+        phase: In which of CodeBuild's phases the first command failed; empty when none did, or there are no phases.
+        command: That command.
     """
 
     exit_code: int
@@ -98,6 +100,23 @@ class Ending:
     output: bytes
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     problem: str = ""
+    phase: str = ""
+    command: str = ""
+
+    @property
+    def status(self) -> str:
+        """CodeBuild's word for it."""
+        return "SUCCEEDED" if self.exit_code == 0 and not self.problem else "FAILED"
+
+    @property
+    def failure(self) -> tuple[str, str, str] | None:
+        """The phase that failed, with the code and the message that it has on AWS; None when none did."""
+        if self.problem:
+            return "UPLOAD_ARTIFACTS", "CLIENT_ERROR", self.problem
+        if not self.phase:
+            return None
+        message = f"Error while executing command: {self.command}. Reason: exit status {self.exit_code}"
+        return self.phase, "COMMAND_EXECUTION_ERROR", message
 
 
 @dataclass(slots=True)

@@ -26,10 +26,12 @@ class Phase:
     Attributes:
         commands: Until one fails.
         last: The commands of its `finally` block, which run in any case.
+        on_failure: `ABORT` or `CONTINUE`; empty for what holds without it.
     """
 
     commands: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
+    on_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +58,29 @@ class Buildspec:
         """One script for all phases.
 
         A phase that fails ends the build, but a failed `build` is still followed by `post_build` (user guide, build
-        phase transitions). What `finally` runs does not change how the phase ended.
+        phase transitions), unless `on-failure` says otherwise: `ABORT` the build, or `CONTINUE` to the next phase
+        (build specification reference). That a build succeeds one of whose phases failed is not documented: it fails.
+        What `finally` runs does not change how the phase ended.
         """
-        functions = [_function(name, self.phases.get(name, Phase())) for name in PHASES]
-        return "\n".join([*functions, _TRANSITIONS])
+        phases = {name: self.phases.get(name, Phase()) for name in PHASES}
+        functions = [_function(name, phase) for name, phase in phases.items()]
+        transitions = [_transition(name, phase) for name, phase in phases.items()]
+        return "\n".join([*functions, _BEGINNING, *transitions, "exit $__result"])
 
 
-_TRANSITIONS = """
+_BEGINNING = """
 export CODEBUILD_BUILD_SUCCEEDING=1
-__install || exit $?
-__pre_build || exit $?
-__build; __result=$?
-[ $__result -eq 0 ] || CODEBUILD_BUILD_SUCCEEDING=0
-__post_build || [ $__result -ne 0 ] || __result=1
-exit $__result
+__result=0
+__fails() {
+[ $__result -ne 0 ] || __result=$1
+CODEBUILD_BUILD_SUCCEEDING=0
+}
 """.strip()
+
+
+def _transition(name: str, phase: Phase) -> str:
+    goes_on = phase.on_failure == "CONTINUE" or (name == "build" and phase.on_failure != "ABORT")
+    return f"__{name} || {{ __fails $?; {'' if goes_on else 'exit $__result; '}}}"
 
 
 def read(text: str) -> Buildspec:
@@ -112,7 +122,7 @@ def _interpreter(environment: Mapping[str, Any]) -> str:
 
 
 def _function(name: str, phase: Phase) -> str:
-    main = shell.sequence(phase.commands, "return")
+    main = shell.sequence(phase.commands, "return", phase=name.upper())
     last = shell.sequence(phase.last, "return")
     # A `{ ...; }` body would be empty without the colon, which the shell refuses.
     return f"""__{name}_commands() {{
@@ -133,7 +143,10 @@ return $__ended
 def _phase(name: str, phase: Mapping[str, Any]) -> Phase:
     if "commands" not in phase and "finally" not in phase and "runtime-versions" not in phase:
         raise BuildspecError(f"the phase {name} has no commands")
-    return Phase(_commands(phase.get("commands")), _commands(phase.get("finally")))
+    on_failure = str(phase.get("on-failure") or "")
+    if on_failure not in ("", "ABORT", "CONTINUE"):
+        raise BuildspecError(f"on-failure of the phase {name} is {on_failure}; only ABORT and CONTINUE are known here")
+    return Phase(_commands(phase.get("commands")), _commands(phase.get("finally")), on_failure)
 
 
 def _commands(value: Any) -> tuple[str, ...]:

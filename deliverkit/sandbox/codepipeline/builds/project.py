@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.codepipeline.builds import buildspec, values
@@ -16,6 +17,8 @@ from deliverkit.sandbox.codepipeline.builds.buildspec import Buildspec, Buildspe
 from deliverkit.sandbox.codepipeline.definition import EnvironmentVariable
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.repositories import git
+from deliverkit.sandbox.repositories.git import GitError
 
 if TYPE_CHECKING:
     from deliverkit.sandbox.codepipeline.providers.provider import Job
@@ -99,10 +102,12 @@ def _file(job: Job, primary: str, name: str) -> str:
     """
     for artifact in job.run.inputs:
         if primary in ("", artifact.name):
-            body = job.world.moto.read_object(job.pipeline.account, artifact.bucket, artifact.key).body
             try:
+                if artifact.repository:
+                    return git.file_of(Path(artifact.repository), artifact.commit, name).decode()
+                body = job.world.moto.read_object(job.pipeline.account, artifact.bucket, artifact.key).body
                 return zipfile.ZipFile(io.BytesIO(body)).read(name).decode()
-            except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+            except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, GitError) as error:
                 raise BuildspecError(f"the source {artifact.name} has no file {name}") from error
     raise BuildspecError(f"there is no source with a file {name}")
 

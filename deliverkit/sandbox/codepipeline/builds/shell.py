@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -17,8 +18,10 @@ from deliverkit.sandbox.leftovers import MARKER
 
 LOOK_SECONDS = 0.1
 """Real time between two looks whether the build is still wanted."""
+_SEPARATOR = "\n"
 _INHERITED = ("PATH", "LANG", "TMPDIR", "HOME")
 _VARIABLES = "DELIVERKIT_BUILD_VARIABLES"
+_FAILED = "DELIVERKIT_BUILD_FAILED"
 
 
 def run(
@@ -38,10 +41,11 @@ def run(
     Raises:
         OSError: If no process can be started.
     """
-    place, log, variables = home / "commands.sh", home / "output.log", home / "variables"
-    place.write_text(f"trap 'env -0 > \"${_VARIABLES}\"' EXIT\n{script}\n")
+    place, log, variables, failed = (home / name for name in ("commands.sh", "output.log", "variables", "failed"))
+    tell = f'printf %s "${{__failed:-${{__at:-}}}}" > "${_FAILED}"'
+    place.write_text(f"trap 'env -0 > \"${_VARIABLES}\"; {tell}' EXIT\n{script}\n")
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    reserved = {MARKER: str(home), _VARIABLES: str(variables)}
+    reserved = {MARKER: str(home), _VARIABLES: str(variables), _FAILED: str(failed)}
     with log.open("wb") as output:
         child = subprocess.Popen(
             [interpreter, str(place)],
@@ -53,7 +57,9 @@ def run(
             start_new_session=True,
         )
         exit_code = _wait(child, goes_on)
-    return Ending(exit_code, _read_variables(variables, exported), log.read_bytes())
+    at = failed.read_text(errors="replace") if exit_code and failed.exists() else ""
+    phase, _, command = at.partition(_SEPARATOR)
+    return Ending(exit_code, _read_variables(variables, exported), log.read_bytes(), phase=phase, command=command)
 
 
 def unpack(body: bytes, directory: Path) -> None:
@@ -70,14 +76,20 @@ def unpack(body: bytes, directory: Path) -> None:
                 place.chmod(0o755)
 
 
-def sequence(commands: Sequence[str], otherwise: str = "exit") -> str:
+def sequence(commands: Sequence[str], otherwise: str = "exit", *, phase: str = "") -> str:
     """A script that runs commands one after the other, until one fails.
 
     Args:
         commands: In order.
         otherwise: `exit` ends the script with the status of the command that fails, `return` the function it is in.
+        phase: What the first command that fails is said to be of; empty for commands of which none is told.
     """
-    return "\n".join(f"{command}\n__status=$?; [ $__status -eq 0 ] || {otherwise} $__status" for command in commands)
+    fails = f'{{ __failed="${{__failed:-$__at}}"; {otherwise} $__status; }}' if phase else f"{otherwise} $__status"
+    lines = []
+    for command in commands:
+        lines += [f"__at={shlex.quote(f'{phase}{_SEPARATOR}{command}')}"] if phase else []
+        lines += [command, f"__status=$?; [ $__status -eq 0 ] || {fails}"]
+    return "\n".join(lines)
 
 
 def _wait(child: subprocess.Popen[bytes], goes_on: Callable[[], bool]) -> int:

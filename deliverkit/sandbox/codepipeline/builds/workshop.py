@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.sandbox.codepipeline import artifacts
-from deliverkit.sandbox.codepipeline.builds import gathering, identity, shell
+from deliverkit.sandbox.codepipeline.builds import gathering, identity, records, shell
 from deliverkit.sandbox.codepipeline.builds.build import Build, BuildBook, Ending, book_of
-from deliverkit.sandbox.codepipeline.state import Outcome, Status
+from deliverkit.sandbox.codepipeline.state import Artifact, Outcome, Status
 from deliverkit.sandbox.kernel.errors import ApiError
+from deliverkit.sandbox.repositories import git
+from deliverkit.sandbox.repositories.git import GitError
 
 if TYPE_CHECKING:
     from deliverkit.sandbox.codepipeline.providers.provider import Job
@@ -31,10 +33,32 @@ PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Source:
+    """An input artifact, and what its object holds."""
+
+    artifact: Artifact
+    body: bytes
+
+    def lay(self, directory: Path) -> None:
+        """Put its files into a directory, with the repository that they are of when the artifact refers to one.
+
+        Raises:
+            ApiError: `ConfigurationError` when the repository is no longer there.
+        """
+        if not self.artifact.repository:
+            return shell.unpack(self.body, directory)
+        try:
+            return git.clone(Path(self.artifact.repository), self.artifact.commit, directory)
+        except GitError as error:
+            text = f"The repository of {self.artifact.name} cannot be cloned: {error}"
+            raise ApiError("ConfigurationError", text) from error
+
+
+@dataclass(frozen=True, slots=True)
 class _Prepared:
     """What a build needs from the world, taken under its lock."""
 
-    sources: dict[str, bytes]
+    sources: dict[str, _Source]
     environment: dict[str, str]
 
 
@@ -86,13 +110,15 @@ class Workshop:
             self._report(build, partial(build.job.fail, "SystemUnavailable", "the sandbox failed; see its log"))
         else:
             if not self._is_stopped:
-                self._report(build, partial(_conclude, self._world, build, ending))
+                self._report(build, partial(_conclude, self._world, build, ending), ending)
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
     def _prepare(self, build: Build) -> _Prepared:
         sources = {
-            each.name: self._world.moto.read_object(build.job.pipeline.account, each.bucket, each.key).body
+            each.name: _Source(
+                each, self._world.moto.read_object(build.job.pipeline.account, each.bucket, each.key).body
+            )
             for each in build.job.run.inputs
         }
         return _Prepared(sources, {**self._common_environment(build), **build.environment})
@@ -100,13 +126,14 @@ class Workshop:
     def _carry_out(self, build: Build, prepared: _Prepared) -> Ending:
         home = self._directory / build.id
         environment = dict(prepared.environment)
-        (home / "src").mkdir(parents=True)
+        home.mkdir(parents=True)
         primary = build.primary or next(iter(prepared.sources), "")
-        for number, (name, body) in enumerate(prepared.sources.items()):
+        for number, (name, source) in enumerate(prepared.sources.items()):
             # One artifact is the source; the others lie beside it (CodeBuild user guide, CODEBUILD_SRC_DIR_...).
             place = home / ("src" if name == primary else f"src-{number}")
-            shell.unpack(body, place)
+            source.lay(place)
             environment[f"CODEBUILD_SRC_DIR_{name}"] = str(place)
+        (home / "src").mkdir(exist_ok=True)
         environment["CODEBUILD_SRC_DIR"] = str(home / "src")
         ending = shell.run(
             home,
@@ -138,9 +165,10 @@ class Workshop:
             **identity.variables_of(build),
         }
 
-    def _report(self, build: Build, end: Callable[[], None]) -> None:
+    def _report(self, build: Build, end: Callable[[], None], ending: Ending | None = None) -> None:
         with self._world.lock:
             book_of(self._world, build.account, build.region).builds.pop(build.id, None)
+            records.end(build, ending)
             build.job.take(end)
 
 
@@ -162,6 +190,7 @@ def run(job: Job, build_of: Callable[[Job], Build], limit: timedelta | None = No
     job.run.external_id, job.run.external_url = build.shown_id, build.url
     group = f"arn:aws:logs:{build.region}:{build.account}:log-group:{build.log_group}"
     job.run.log_stream_arn = f"{group}:log-stream:{build.id}"
+    records.begin(build)
     workshop: Workshop = job.world.parts[Workshop]
     return workshop.begin(build)
 
@@ -172,6 +201,10 @@ def _expire(job: Job) -> None:
 
 def _conclude(world: World, build: Build, ending: Ending) -> None:
     _keep_log(world, build, ending.output)
+    if build.project and ending.failure is not None:
+        phase, code, message = ending.failure
+        told = f"Build terminated with state: FAILED. Phase: {phase}, Code: {code}, Message: {message}"
+        return build.job.fail("JobFailed", told)
     if ending.problem:
         return build.job.fail("JobFailed", ending.problem)
     if ending.exit_code == 0:

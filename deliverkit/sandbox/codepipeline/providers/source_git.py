@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from deliverkit.sandbox.codepipeline import artifacts
+from deliverkit.sandbox.codepipeline import artifacts, errors, quotas
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
 from deliverkit.sandbox.codepipeline.state import Artifact, Outcome, Revision
@@ -14,6 +15,9 @@ from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.repositories import git
 from deliverkit.sandbox.repositories.git import Commit, GitError
 
+FORMAT, CLONE = "OutputArtifactFormat", "CODEBUILD_CLONE_REF"
+FORMATS = ("CODE_ZIP", CLONE)
+"""Files, or a reference by which a build clones the repository (user guide, CodeCommit and connections)."""
 COMMIT = "COMMIT_ID"
 BRANCH = "BRANCH_NAME"
 """Beside a commit, the branch that it was pushed to; not of the API."""
@@ -27,7 +31,11 @@ class GitSource:
     """The configuration key that names the branch."""
 
     def check(self, action: Action, region: str) -> None:
-        """Everything about it is in the kind; whether the repository exists shows when it runs."""
+        """The format of the output; whether the repository exists shows when it runs."""
+        declared = action.configuration.get(FORMAT, FORMATS[0])
+        if declared not in FORMATS:
+            text = f"{FORMAT} of action '{action.name}' is '{declared}', not one of {', '.join(FORMATS)}"
+            raise errors.bad_action(text)
 
     def entity_url(self, action: Action, region: str) -> str:
         """The console's page of the repository."""
@@ -70,13 +78,22 @@ class GitSource:
             commit = git.commit_of(place, named[COMMIT]) if COMMIT in named else git.head_of(place, branch)
             if commit is None:
                 return job.fail("ConfigurationError", f"The branch {branch} does not exist in {_name(action)}.")
-            body = git.archive(place, commit.id)
-            artifact = artifacts.store(job, action.outputs[0], body, suffix=".zip")
+            artifact = self._stored(job, place, commit)
         except GitError as error:
             return job.fail("ConfigurationError", f"The repository {_name(action)} cannot be read: {error}")
         except ApiError as error:
             return job.fail("ConfigurationError", error.message)
         return self._succeed(job, commit, artifact)
+
+    def _stored(self, job: Job, place: Path, commit: Commit) -> Artifact:
+        name = job.run.action.outputs[0]
+        if job.configuration.get(FORMAT) != CLONE:
+            return artifacts.store(job, name, _within_quota(job, git.archive(place, commit.id)), suffix=".zip")
+        # "A JSON object that can only be used by downstream CodeBuild actions"; what is in it AWS does not document.
+        repository = _name(job.run.action)
+        reference = {"Repository": repository, "BranchName": job.configuration[self.branch_key], "CommitId": commit.id}
+        stored = artifacts.store(job, name, json.dumps(reference).encode(), suffix=".json")
+        return replace(stored, repository=str(place), commit=commit.id)
 
     def _succeed(self, job: Job, commit: Commit, artifact: Artifact) -> None:
         action = job.run.action
@@ -100,7 +117,7 @@ class CodeCommitSource(GitSource):
     kind = Kind(
         type=ActionType("Source", "AWS", "CodeCommit", "1"),
         required=frozenset({"RepositoryName", "BranchName"}),
-        optional=frozenset({"PollForSourceChanges", "OutputArtifactFormat"}),
+        optional=frozenset({"PollForSourceChanges", FORMAT}),
         inputs=(0, 0),
         outputs=(1, 1),
     )
@@ -157,7 +174,7 @@ class ConnectionSource(HostedSource):
     kind = Kind(
         type=ActionType("Source", "AWS", "CodeStarSourceConnection", "1"),
         required=frozenset({"ConnectionArn", "FullRepositoryId", "BranchName"}),
-        optional=frozenset({"OutputArtifactFormat", "DetectChanges"}),
+        optional=frozenset({FORMAT, "DetectChanges"}),
         inputs=(0, 0),
         outputs=(1, 1),
     )
@@ -225,6 +242,11 @@ class GitHubSource(HostedSource):
             "CommitUrl": self.commit_url(action, "", commit),
             "CommitterDate": commit.committer_date,
         }
+
+
+def _within_quota(job: Job, body: bytes) -> bytes:
+    quotas.check_source(job, len(body))
+    return body
 
 
 def _named(job: Job) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deliverkit.sandbox.codepipeline import artifacts
+from deliverkit.sandbox.codepipeline import artifacts, quotas
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
 from deliverkit.sandbox.codepipeline.state import Outcome, Revision
@@ -44,6 +44,7 @@ class S3Source:
                     f"The Amazon S3 bucket {bucket} is not versioned. Enable versioning on the bucket, and try again."
                 )
                 return job.fail("ConfigurationError", text)
+            quotas.check_source(job, job.world.moto.size_of(job.account, bucket, key, named.get(VERSION)))
             found = job.world.moto.read_object(job.account, bucket, key, named.get(VERSION))
         except ApiError as error:
             return job.fail("ConfigurationError", _unreadable(error, bucket, key))
@@ -81,6 +82,8 @@ def _unreadable(error: ApiError, bucket: str, key: str) -> str:
     match error.code:
         case "NoSuchBucket":
             return f"The Amazon S3 bucket {bucket} does not exist. Update the source action, and try again."
+        case "ConfigurationError":
+            return error.message
         case "NoSuchVersion":
             return f"The Amazon S3 object {key} in bucket {bucket} does not have the requested version: {error.message}"
         case _:
