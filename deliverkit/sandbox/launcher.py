@@ -216,8 +216,11 @@ def _end(process: Process) -> None:
 def write_record(state_dir: Path, record: RunningSandbox) -> None:
     """Tell where the sandbox serves, to all who look for it."""
     draft = state_dir / f"{RECORD}.{os.getpid()}"
-    draft.write_text(json.dumps(asdict(record)), encoding="utf-8")
-    draft.replace(state_dir / RECORD)
+    try:
+        draft.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        draft.replace(state_dir / RECORD)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _read_record(state_dir: Path) -> RunningSandbox | None:

@@ -230,3 +230,12 @@ def test_processes_that_outlived_their_sandbox_are_killed_and_no_others(tmp_path
     assert stays.poll() is None
     stays.communicate(b"")
     left.communicate()
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / launcher.RECORD).mkdir()
+    with pytest.raises(IsADirectoryError):
+        launcher.write_record(
+            tmp_path, launcher.RunningSandbox("http://127.0.0.1:1", 1, "", str(tmp_path), "us-east-1")
+        )
+    assert [each.name for each in tmp_path.iterdir()] == [launcher.RECORD]
