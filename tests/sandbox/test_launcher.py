@@ -170,7 +170,7 @@ def test_a_lock_that_nobody_holds_is_no_hindrance(state_dir: Path) -> None:
     launcher.stop(state_dir)
 
 
-@pytest.mark.parametrize("file", ["image", "journal.7"])
+@pytest.mark.parametrize("file", ["image.7", "journal.7"])
 def test_a_damaged_state_is_named_with_the_way_out(state_dir: Path, file: str) -> None:
     (state_dir / "state").mkdir(parents=True)
     damaged = state_dir / "state" / file

@@ -56,6 +56,11 @@ def take(world: World, segment: int) -> Image:
     )
 
 
+def path(directory: Path, segment: int) -> Path:
+    """Where an image is, or would be."""
+    return directory / f"{PREFIX}{segment}"
+
+
 def write(image: Image, directory: Path) -> None:
     """Put the image beside those before; it counts once it is whole.
 
@@ -66,7 +71,7 @@ def write(image: Image, directory: Path) -> None:
     try:
         with draft.open("wb") as out:
             pickling.dump(image, out)
-        draft.replace(directory / f"{PREFIX}{image.segment}")
+        draft.replace(path(directory, image.segment))
     finally:
         draft.unlink(missing_ok=True)
 
@@ -80,12 +85,12 @@ def read(world: World, directory: Path) -> Image | None:
     number = max(_numbers(directory), default=None)
     if number is None:
         return None
-    path = directory / f"{PREFIX}{number}"
-    with path.open("rb") as source, reading(path):
+    found = path(directory, number)
+    with found.open("rb") as source, reading(found):
         image = pickling.load(world, source)
     if not isinstance(image, Image) or image.version != __version__:
         wrote = getattr(image, "version", "something else")
-        raise UnreadableStateError(f"{path} was written by {wrote}, not by deliverkit {__version__}")
+        raise UnreadableStateError(f"{found} was written by {wrote}, not by deliverkit {__version__}")
     return image
 
 
@@ -93,7 +98,7 @@ def drop_before(segment: int, directory: Path) -> None:
     """Remove the images that a newer one made superfluous."""
     for number in _numbers(directory):
         if number < segment:
-            (directory / f"{PREFIX}{number}").unlink(missing_ok=True)
+            path(directory, number).unlink(missing_ok=True)
 
 
 def _numbers(directory: Path) -> Iterator[int]:

@@ -58,7 +58,7 @@ class Keeper:
         """
         found = image.read(self._world, self._directory)
         if found is not None:
-            with reading(self._directory / image.FILE):
+            with reading(image.path(self._directory, found.segment)):
                 image.put_back(self._world, found)
         moment, speed = (found.taken_at, found.speed) if found else (datetime.now(UTC), self._world.clock.speed)
         for entry in self._journal.since(found.segment if found else 0):
