@@ -79,11 +79,6 @@ class Keeper:
         self._entries += 1
         self._world.begin_sequence(seed)
 
-    def mark(self) -> None:
-        """Something changed that stands in no journal, such as the clock or the faults: an image is due."""
-        with self._world.lock:
-            self._entries += 1
-
     def start(self) -> None:
         """Begin to keep."""
         self._journal.rotate()
