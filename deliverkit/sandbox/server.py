@@ -134,8 +134,8 @@ class Sandbox:
         from moto.server import MotoRequestHandler  # noqa: PLC0415  (0.5 s to import)
         from werkzeug.serving import make_server  # noqa: PLC0415
 
-        class KeepAliveHandler(MotoRequestHandler):  # type: ignore[misc]
-            """Quiet, and HTTP/1.1 so that boto3 keeps its connection."""
+        class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
+            """Quiet, and HTTP/1.1 for chunked bodies; werkzeug closes the connection after each answer all the same."""
 
             protocol_version = "HTTP/1.1"
             timeout = IDLE_SECONDS
@@ -147,7 +147,7 @@ class Sandbox:
         # Bound here, because werkzeug answers a taken port by ending the process.
         with _bound(port) as bound:
             return make_server(
-                LOOPBACK, port, front, threaded=True, request_handler=KeepAliveHandler, fd=bound.fileno()
+                LOOPBACK, port, front, threaded=True, request_handler=QuietHandler, fd=bound.fileno()
             )
 
     def _repeat(self, entry: Entry) -> None:

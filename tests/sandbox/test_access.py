@@ -144,9 +144,8 @@ def test_without_a_policy_nothing_is_allowed_and_the_text_is_awss(sandbox: Sandb
 
 def test_a_deployment_needs_its_configuration_and_its_revision_too(sandbox: Sandbox) -> None:
     codedeploy, name = root(sandbox, "codedeploy"), f"group-{next(_names)}"
-    codedeploy.create_deployment_group(
-        applicationName="shop", deploymentGroupName=name, serviceRoleArn=f"arn:aws:iam::{ACCOUNT}:role/deploy"
-    )
+    trusted = role(sandbox, {"Service": "codedeploy.amazonaws.com"})
+    codedeploy.create_deployment_group(applicationName="shop", deploymentGroupName=name, serviceRoleArn=trusted)
     group, configurations = GROUP.replace("prod", name), APPLICATION.replace("application:shop", "deploymentconfig:")
     place = {"bucket": name, "key": "k", "bundleType": "zip"}
     asked = {

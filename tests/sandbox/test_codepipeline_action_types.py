@@ -48,6 +48,8 @@ def test_the_owner_filter_and_the_region_filter_narrow_the_list(rig: Rig) -> Non
 
 
 def test_a_long_list_comes_in_pages(rig: Rig) -> None:
+    before = sum(1 for each in rig.cp.get_paginator("list_action_types").paginate() for _ in each["actionTypes"])
+    assert before >= len(PROVIDERS)
     for _ in range(49):
         declare(rig)
     for number in range(60):
@@ -55,7 +57,7 @@ def test_a_long_list_comes_in_pages(rig: Rig) -> None:
     pages = list(rig.cp.get_paginator("list_action_types").paginate())
     assert len(pages) == 2
     names = [tuple(each["id"].values()) for page in pages for each in page["actionTypes"]]
-    assert len(names) == len(set(names)) == 110 + len(PROVIDERS)
+    assert len(names) == len(set(names)) == before + 109
     with refused("InvalidNextTokenException"):
         rig.cp.list_action_types(nextToken="nonsense")
 
