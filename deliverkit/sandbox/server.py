@@ -146,9 +146,7 @@ class Sandbox:
         front = Intake(Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
         # Bound here, because werkzeug answers a taken port by ending the process.
         with _bound(port) as bound:
-            return make_server(
-                LOOPBACK, port, front, threaded=True, request_handler=QuietHandler, fd=bound.fileno()
-            )
+            return make_server(LOOPBACK, port, front, threaded=True, request_handler=QuietHandler, fd=bound.fileno())
 
     def _repeat(self, entry: Entry) -> None:
         for _ in Recorder(self.world, self._front)(requests.environ_of(entry), requests.ignore_response):
