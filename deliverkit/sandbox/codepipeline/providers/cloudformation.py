@@ -8,8 +8,6 @@ import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from deliverkit.sandbox.codepipeline import artifacts, errors
 from deliverkit.sandbox.codepipeline.definition import Action, ActionType
 from deliverkit.sandbox.codepipeline.providers import stacks
@@ -17,7 +15,6 @@ from deliverkit.sandbox.codepipeline.providers.archive import member_of
 from deliverkit.sandbox.codepipeline.providers.parameters import overrides_of, template_configuration
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
 from deliverkit.sandbox.codepipeline.state import Outcome
-from deliverkit.sandbox.kernel.errors import ApiError
 
 MODES = ("CREATE_UPDATE", "DELETE_ONLY", "REPLACE_ON_FAILURE", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE")
 CHANGE_SET_MODES = frozenset({"CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"})
@@ -74,12 +71,8 @@ class CloudFormationDeploy:
             if stack is not None:
                 job.run.external_id, job.run.external_url = stack["StackId"], stacks.console(job.run.region)
             stored = _store_outputs(job, outputs)
-        except (ValueError, ApiError) as error:
-            return job.fail("ConfigurationError", str(error))
-        except stacks.StackFailedError as error:
-            return job.fail("JobFailed", str(error))
-        except ClientError as error:
-            return job.fail("ConfigurationError", error.response["Error"]["Message"])
+        except stacks.FAILURES as error:
+            return job.fail(*stacks.explained(error))
         return job.succeed(Outcome(summary=f"Stack {name}: {mode}", variables=outputs, artifacts=stored))
 
 

@@ -15,7 +15,6 @@ from deliverkit.sandbox.codepipeline.providers import stacks
 from deliverkit.sandbox.codepipeline.providers.archive import member_of
 from deliverkit.sandbox.codepipeline.providers.provider import Job, Kind
 from deliverkit.sandbox.codepipeline.state import Outcome
-from deliverkit.sandbox.kernel.errors import ApiError
 
 _PERCENTAGES = ("FailureTolerancePercentage", "MaxConcurrentPercentage")
 _PREFERENCES = frozenset({"CallAs", *_PERCENTAGES})
@@ -145,12 +144,8 @@ def _guarded(job: Job, deploy: Any) -> None:
     client = job.world.moto.client("cloudformation", job.account, job.run.region)
     try:
         variables = deploy(job, client)
-    except (ValueError, ApiError) as error:
-        return job.fail("ConfigurationError", str(error))
-    except stacks.StackFailedError as error:
-        return job.fail("JobFailed", str(error))
-    except ClientError as error:
-        return job.fail("ConfigurationError", error.response["Error"]["Message"])
+    except stacks.FAILURES as error:
+        return job.fail(*stacks.explained(error))
     job.run.external_id = variables.get("OperationId") or variables["StackSetId"]
     job.run.external_url = stacks.console(job.run.region)
     name = job.configuration["StackSetName"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.moto_stacks import makes
 
 FAILED = ("FAILED", "ROLLBACK_COMPLETE")
@@ -20,6 +21,17 @@ _NOTHING_TO_MAKE = frozenset(
 
 class StackFailedError(Exception):
     """A stack that did not get where it should; the message tells its status and reason."""
+
+
+FAILURES = (ValueError, ApiError, StackFailedError, ClientError)
+"""What an action with stacks meets when it is declared wrongly or CloudFormation refuses it."""
+
+
+def explained(error: Exception) -> tuple[str, str]:
+    """Code and message of the failed action."""
+    if isinstance(error, ClientError):
+        return "ConfigurationError", str(error.response["Error"]["Message"])
+    return "JobFailed" if isinstance(error, StackFailedError) else "ConfigurationError", str(error)
 
 
 def present(client: Any, name: str) -> Any:
