@@ -76,7 +76,9 @@ def test_a_deleted_type_comes_back_unchanged_only(rig: Rig) -> None:
 
 
 def test_deleting_a_type_that_never_was_is_fine(rig: Rig) -> None:
+    before = rig.cp.list_action_types(actionOwnerFilter="Custom")["actionTypes"]
     delete(rig, "Never")
+    assert rig.cp.list_action_types(actionOwnerFilter="Custom")["actionTypes"] == before
 
 
 def test_a_pipeline_whose_type_was_deleted_can_still_be_looked_at(rig: Rig) -> None:

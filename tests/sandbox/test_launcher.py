@@ -166,8 +166,8 @@ def test_a_directory_has_one_server(state_dir: Path) -> None:
 def test_a_lock_that_nobody_holds_is_no_hindrance(state_dir: Path) -> None:
     state_dir.mkdir()
     (state_dir / LOCK).write_text("not by a sandbox", encoding="utf-8")
-    launcher.start(state_dir)
-    launcher.stop(state_dir)
+    assert launcher.start(state_dir) == launcher.find(state_dir)
+    assert launcher.stop(state_dir) is True
 
 
 @pytest.mark.parametrize("file", ["image.7", "journal.7"])
