@@ -127,6 +127,7 @@ class _Walk:
     allow: frozenset[str]
     refusals: list[str] = field(default_factory=list)
     has_secrets: bool = False
+    user: int = field(default_factory=os.geteuid)
 
     def entries(self) -> Iterator[Entry]:
         folders = [""]
@@ -173,7 +174,8 @@ class _Walk:
             special = _SPECIAL.get(stat.S_IFMT(status.st_mode), "is neither file, directory nor link")
             self.refusals.append(f"{shown(path)} {special}")
             return None
-        if not _is_readable(item.path):
+        is_ours = status.st_uid == self.user and status.st_mode & stat.S_IRUSR
+        if not is_ours and not _is_readable(item.path):
             self.refusals.append(f"{shown(path)} cannot be read: permission denied")
             return None
         self._look_for_secrets(path, lambda count: read_head(item.path, count))
