@@ -23,7 +23,7 @@ from deliverkit.errors import DeliverkitError, IntegrityError, UsageError
 from deliverkit.packaging.archive import MANIFEST_PATH
 from deliverkit.packaging.codec import Codec, codec_for
 from deliverkit.packaging.manifest import Manifest, parse_manifest
-from deliverkit.packaging.package import Bundle, build_bundle, look_at
+from deliverkit.packaging.package import Bundle, build_bundle
 
 APPSPEC = "version: 0.0\nos: linux\nfiles:\n  - source: app\n    destination: /opt/app\n"
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=12).map(
