@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deliverkit.domain.release import BundleFormat
-from deliverkit.errors import UsageError
+from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging.archive import Archive
 from deliverkit.packaging.bundle import size_limit, write_whole
 from deliverkit.packaging.codec import Codec, codec_for
@@ -16,9 +17,10 @@ from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
 from deliverkit.packaging.manifest import Manifest, manifest_document, parse_manifest
-from deliverkit.packaging.reading import read_digests
+from deliverkit.packaging.reading import Digests, read_digests
+from deliverkit.packaging.remembered import Remembered
 from deliverkit.packaging.selection import load_selection
-from deliverkit.packaging.tree import Collection, one_screen, shown
+from deliverkit.packaging.tree import Collection, EntryKind, one_screen, shown
 from deliverkit.ports import PreparedBundle
 
 
@@ -55,6 +57,7 @@ class Packing:
         format: Archive type.
         codec: How to compress.
         threads: How many read and compress at a time; as many as there are cores by default.
+        remembered: What is remembered of an earlier packaging.
     """
 
     collection: Collection
@@ -62,6 +65,7 @@ class Packing:
     format: BundleFormat
     codec: Codec
     threads: int | None = None
+    remembered: Remembered = field(default_factory=Remembered)
 
     def manifest(self) -> Manifest:
         """Read every file and write down what it holds.
@@ -69,7 +73,7 @@ class Packing:
         Raises:
             DeliverkitError: If a file changed or vanished since it was collected.
         """
-        return parse_manifest(self._document(read_digests(self.collection, threads=self.threads)))
+        return parse_manifest(self._document(self._digests()))
 
     def prepare(self) -> PreparedBundle:
         """Fix the bundle's bytes without making them.
@@ -77,23 +81,55 @@ class Packing:
         Raises:
             DeliverkitError: If a file changed or vanished since it was collected.
         """
-        digests = read_digests(self.collection, threads=self.threads)
+        digests = self._digests()
         document = self._document(digests)
         limit = size_limit(self.collection, len(document))
-        return PreparedBundle(document, self.format, limit, lambda: self._archive(digests).stream())
+        return PreparedBundle(document, self.format, limit, lambda: self._chunks(digests))
 
     def write(self, destination: Path) -> Bundle:
-        """Write the bundle to a file, whole or not at all; every file is read once.
+        """Write the bundle to a file, whole or not at all; every file is read once, or not when all is as it was.
 
         Raises:
             UsageError: If nothing can be created at the destination.
             DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
         """
+        return self._written_before(destination) or self._write(destination)
+
+    def _write(self, destination: Path) -> Bundle:
         archive = self._archive(())
         digest, size = write_whole(archive.stream(), destination)
-        manifest = f"sha256:{hashlib.sha256(self._document(archive.digests)).hexdigest()}"
+        document = self._document(archive.digests)
+        self.remembered.keep(self.collection, archive.digests)
+        self.remembered.keep_written(document, destination, digest)
+        return self._bundle(destination, digest, size, document)
+
+    def _written_before(self, destination: Path) -> Bundle | None:
+        """The bundle that lies there already, if no file changed since it was written."""
+        digests = self.remembered.digests(self.collection)
+        pairs = zip(self.collection.entries, digests, strict=True)
+        if any(digest is None and entry.kind is EntryKind.FILE for entry, digest in pairs):
+            return None
+        document = self._document(digests)
+        before = self.remembered.written(document, destination)
+        return self._bundle(destination, *before, document) if before else None
+
+    def _bundle(self, destination: Path, digest: str, size: int, document: bytes) -> Bundle:
+        manifest = f"sha256:{hashlib.sha256(document).hexdigest()}"
         codec = "none" if self.format is BundleFormat.TAR else self.codec.name
         return Bundle(destination, digest, size, self.format, codec, manifest, self.findings)
+
+    def _digests(self) -> Digests:
+        digests = read_digests(self.collection, self.remembered.digests(self.collection), threads=self.threads)
+        self.remembered.keep(self.collection, digests)
+        return digests
+
+    def _chunks(self, digests: Digests) -> Iterator[bytes]:
+        try:
+            yield from self._archive(digests).stream()
+        except DeliverkitError:
+            # Should a remembered digest have been wrong, the next attempt must not stumble over it again.
+            self.remembered.forget()
+            raise
 
     def _archive(self, known: Sequence[bytes | None]) -> Archive:
         return Archive(self.collection, self.format, self.codec, known=known, threads=self.threads)
@@ -110,6 +146,7 @@ def look_at(
     allow: Sequence[str] = (),
     codec: Codec | None = None,
     threads: int | None = None,
+    remembered: Remembered | None = None,
 ) -> Packing:
     """Collect and lint a build directory, before anything is made of it.
 
@@ -120,16 +157,18 @@ def look_at(
         allow: Names or paths of files to pack although they look like secrets.
         codec: How to compress; `codec_for` the least effort unless given.
         threads: How many read and compress at a time; as many as there are cores by default.
+        remembered: What is remembered of an earlier packaging; nothing by default.
 
     Raises:
         UsageError: If the tree cannot be packed, or the appspec has errors (all are listed).
     """
-    collection = collect(tree, allow=allow)
+    remembered = remembered or Remembered()
+    collection = collect(tree, allow=allow, settled_ns=remembered.settled_ns())
     if appspec is not None:
         collection = place_appspec(collection, appspec)
     findings = lint(collection, shown_at=tree)
     refuse_errors(findings)
-    return Packing(collection, findings, format, codec or codec_for(), threads)
+    return Packing(collection, findings, format, codec or codec_for(), threads, remembered)
 
 
 def build_bundle(
@@ -159,7 +198,7 @@ def build_bundle(
         DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
     """
     packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec, threads=threads)
-    _check_destination(packing.collection, tree, destination)
+    check_destination(packing.collection, destination)
     return packing.write(destination)
 
 
@@ -180,15 +219,20 @@ def refuse_errors(findings: Sequence[Finding]) -> None:
     )
 
 
-def _check_destination(collection: Collection, tree: Path, destination: Path) -> None:
-    """A bundle inside the tree would be packed into the next one, and that one would have another digest."""
+def check_destination(collection: Collection, destination: Path) -> None:
+    """See that a bundle may be written to a file.
+
+    Raises:
+        UsageError: If it is a directory, or lies in the tree: the bundle would be packed into the next one, which would
+            have another digest.
+    """
     if destination.is_dir():
         raise UsageError(
             f"{shown(str(destination))} is a directory",
             hint="Name the file to write, for instance bundle.zip in that directory",
         )
     inside = destination.parent.resolve() / destination.name
-    root = tree.resolve()
+    root = Path(os.fsdecode(collection.root)).resolve()
     if not inside.is_relative_to(root):
         return
     path = inside.relative_to(root).as_posix()

@@ -74,12 +74,27 @@ class Reader:
             self.found((unit.entry,), (digest,))
 
 
-def read_digests(collection: Collection, *, threads: int | None = None) -> Digests:
-    """Read every file once.
+def read_digests(
+    collection: Collection, remembered: Sequence[bytes | None] = (), *, threads: int | None = None
+) -> Digests:
+    """Read every file once, but for those whose digests are remembered.
+
+    Args:
+        collection: The files.
+        remembered: What is known of each entry; None, or nothing at all, where it has to be read.
+        threads: How many read at a time; as many as there are cores by default.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
     """
+    known = list(remembered) or [None] * len(collection.entries)
+    missing = [at for at, entry in enumerate(collection.entries) if known[at] is None and entry.kind is EntryKind.FILE]
+    for at, digest in zip(missing, _read(collection, missing, threads), strict=True):
+        known[at] = digest
+    return known
+
+
+def _read(collection: Collection, places: Sequence[int], threads: int | None) -> Digests:
     reader = Reader(collection)
 
     def read(unit: Unit) -> tuple[Unit, bytes, list[bytes | None]]:
@@ -87,7 +102,8 @@ def read_digests(collection: Collection, *, threads: int | None = None) -> Diges
             return unit, b"", [reader.whole(entry)[1] for entry in unit.entries]
         return unit, reader.slice(unit)[0], []
 
-    for unit, content, digests in in_order(read, units(collection.entries), weight=weight, threads=threads):
+    work = units(collection.entries[at] for at in places)
+    for unit, content, digests in in_order(read, work, weight=weight, threads=threads):
         if isinstance(unit, Batch):
             reader.found(unit.entries, digests)
         else:

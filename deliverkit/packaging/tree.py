@@ -45,6 +45,7 @@ class Entry:
         size: Bytes of content; 0 for directories, the length of the target for links.
         target: Where a link points, as written in the link; empty for everything else.
         stamp: How the file looked when it was collected (`stamp_of`).
+        is_settled: Whether the file's times lie so far back that any later change must give it another stamp.
     """
 
     path: str
@@ -53,15 +54,22 @@ class Entry:
     size: int = 0
     target: str = ""
     stamp: int = field(default=0, compare=False, repr=False)
+    is_settled: bool = field(default=False, compare=False, repr=False)
 
     @classmethod
-    def file(cls, path: str, status: os.stat_result) -> Entry:
+    def file(cls, path: str, status: os.stat_result, *, settled_ns: int = 0) -> Entry:
         """A regular file with its normalised mode.
 
         The owner's execute bit decides, as in git: the others depend on the umask of whoever built the tree.
+
+        Args:
+            path: Path inside the bundle.
+            status: The file's status.
+            settled_ns: Times before this one are settled, in nanoseconds since 1970.
         """
         mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-        return cls(path, EntryKind.FILE, mode, status.st_size, stamp=stamp_of(status))
+        is_settled = status.st_mtime_ns < settled_ns and status.st_ctime_ns < settled_ns
+        return cls(path, EntryKind.FILE, mode, status.st_size, "", stamp_of(status), is_settled)
 
     @classmethod
     def directory(cls, path: str) -> Entry:
