@@ -6,6 +6,8 @@ from deliverkit.domain.plan import Plan
 from deliverkit.domain.window import parse_window
 from deliverkit.engine.executor import environment_lease
 from deliverkit.engine.journal import Estate
+from deliverkit.engine.pruning import refuse_while_pruning
+from deliverkit.engine.replication import Replicas, require_revisions
 from deliverkit.errors import IntegrityError, LockedError
 from deliverkit.ports import Clock, LockService, ReleaseStore
 
@@ -13,27 +15,34 @@ from deliverkit.ports import Clock, LockService, ReleaseStore
 class Preflight:
     """Checks a plan against locks, windows, quarantine and the release store."""
 
-    def __init__(self, *, locks: LockService, releases: ReleaseStore, clock: Clock) -> None:
-        """Take what the plan is checked against."""
+    def __init__(
+        self, *, locks: LockService, releases: ReleaseStore, clock: Clock, replicas: Replicas | None = None
+    ) -> None:
+        """Take what the plan is checked against; without `replicas` no region has copies."""
         self._locks = locks
         self._releases = releases
         self._clock = clock
+        self._replicas = replicas
 
     def check(self, plan: Plan, estate: Estate) -> None:
         """Refuse a plan that must not begin now.
 
         Raises:
             LockedError: If the release is quarantined, a window is closed, or another promotion holds an environment.
+            ConflictError: If a region could not deploy the release for want of a copy.
             IntegrityError: If the release's bundle is not in the store any more.
         """
         self._refuse_quarantined(plan, estate)
         self._refuse_closed_windows(plan)
         self._refuse_held_environment(plan)
+        refuse_while_pruning(self._locks, self._clock.now())
         if not self._releases.exists(plan.release.bundle):
             raise IntegrityError(
                 f"the bundle of {plan.release.version} is gone: {plan.release.bundle.uri}",
                 hint="deliverkit package builds and stores it again",
             )
+        if self._replicas is not None:
+            require_revisions(plan, self._replicas)
 
     def _refuse_quarantined(self, plan: Plan, estate: Estate) -> None:
         entry = estate.quarantined.get(plan.release.digest)
