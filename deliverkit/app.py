@@ -35,6 +35,7 @@ from deliverkit.sandboxing import clock_at, find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.packaging.report import Report
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SANDBOX_KEY = "sandbox"
@@ -75,13 +76,13 @@ def open_delivery(
 # --- packaging without AWS -------------------------------------------------------------------------
 
 
-def check_build(path: Path | None = None, *, config: Path | None = None) -> tuple[str, ...]:
-    """The lint's warnings about a build and its appspec; needs no AWS.
+def check_build(path: Path | None = None, *, config: Path | None = None) -> Report:
+    """Everything that the lint has to say about a build and its appspec, errors too; needs no AWS.
 
     Raises:
-        UsageError: If the build cannot be packaged, with every error.
+        UsageError: If the configuration is wrong, or the build cannot be packed at all.
     """
-    return tuple(str(finding) for finding in _recipe(load(_config_path(config)), {}).check(path))
+    return _recipe(load(_config_path(config)), {}).check(path)
 
 
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
@@ -314,6 +315,7 @@ def _recipe(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
         appspec=bundle.appspec,
         version=partial(_version, settings, environ),
         source=git.source_revision,
+        policy=settings.release.lint,
     )
 
 

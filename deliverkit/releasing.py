@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.delivery import PackagedRelease
+from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Release, SourceRevision
 from deliverkit.errors import UsageError
 from deliverkit.ports import Clock, Identity, ReleaseStore
 
 if TYPE_CHECKING:
-    from deliverkit.packaging.finding import Finding
     from deliverkit.packaging.package import Bundle, Packing
+    from deliverkit.packaging.report import Report
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 """Versions become S3 keys and words in URLs, so they hold nothing that either would have to quote."""
@@ -31,6 +32,7 @@ class BuildRecipe:
         appspec: The application specification when it is kept outside the build.
         version: Gives the release's version for a build directory.
         source: Gives the source revision of a build directory; None outside git.
+        policy: What the lint is told of the hosts, and what is allowed.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class BuildRecipe:
     appspec: Path | None
     version: Callable[[Path], str]
     source: Callable[[Path], SourceRevision | None]
+    policy: LintPolicy | None = None
 
     def bundle(self, tree: Path | None, destination: Path) -> Bundle:
         """Bundle a build directory, the configured one by default.
@@ -48,7 +51,13 @@ class BuildRecipe:
         from deliverkit.packaging.package import build_bundle  # noqa: PLC0415  (only packaging pays for it)
 
         where = self.existing(tree)
-        return build_bundle(where, destination=destination, format=self.format, appspec=self.appspec_for(where))
+        return build_bundle(
+            where,
+            destination=destination,
+            format=self.format,
+            appspec=self.appspec_for(where),
+            policy=self.policy,
+        )
 
     def look_at(self, tree: Path | None) -> Packing:
         """Collect and lint a build directory, the configured one by default; writes nothing.
@@ -59,15 +68,18 @@ class BuildRecipe:
         from deliverkit.packaging.package import look_at  # noqa: PLC0415
 
         where = self.existing(tree)
-        return look_at(where, format=self.format, appspec=self.appspec_for(where))
+        return look_at(where, format=self.format, appspec=self.appspec_for(where), policy=self.policy)
 
-    def check(self, tree: Path | None) -> tuple[Finding, ...]:
-        """The lint's warnings about a build directory; writes nothing.
+    def check(self, tree: Path | None) -> Report:
+        """Everything that the lint has to say about a build directory; writes nothing.
 
         Raises:
-            UsageError: If the build cannot be packaged, with every error.
+            UsageError: If the tree cannot be collected at all.
         """
-        return self.look_at(tree).findings
+        from deliverkit.packaging.package import check  # noqa: PLC0415
+
+        where = self.existing(tree)
+        return check(where, format=self.format, appspec=self.appspec_for(where), policy=self.policy)
 
     def existing(self, tree: Path | None) -> Path:
         """The build directory to take.

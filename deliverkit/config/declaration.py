@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deliverkit.config import texts
+from deliverkit.config.lint_keys import LINT
 from deliverkit.config.shapes import (
     Boolean,
     Choice,
@@ -94,6 +95,7 @@ RELEASE = Record(
             is_required=True,
         ),
         Field("sign", Unavailable("signed releases"), "A KMS key that signs releases."),
+        Field("lint", LINT, "What the lint of the appspec is told."),
     ),
 )
 

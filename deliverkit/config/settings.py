@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
+from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat
 
 
@@ -54,6 +55,7 @@ class ReleaseSettings:
     version: VersionSource
     bundle: BundleSettings
     store: S3Location
+    lint: LintPolicy = field(default_factory=LintPolicy)
 
 
 @dataclass(frozen=True, slots=True)

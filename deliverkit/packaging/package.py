@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import UsageError
 from deliverkit.packaging.bundle import bundle_stream, size_limit, write_whole
@@ -15,8 +16,9 @@ from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
 from deliverkit.packaging.manifest import Manifest, make_manifest
+from deliverkit.packaging.report import Report
 from deliverkit.packaging.selection import load_selection
-from deliverkit.packaging.tree import Collection, one_screen, shown
+from deliverkit.packaging.tree import Collection, shown
 from deliverkit.ports import PreparedBundle
 
 
@@ -108,6 +110,7 @@ def look_at(
     appspec: Path | None = None,
     allow: Sequence[str] = (),
     codec: Codec | None = None,
+    policy: LintPolicy | None = None,
 ) -> Packing:
     """Collect and lint a build directory, before anything is made of it.
 
@@ -117,16 +120,41 @@ def look_at(
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
         allow: Names or paths of files to pack although they look like secrets.
         codec: How to compress; zlib at level 6 unless given.
+        policy: What the lint is told of the hosts, and what is allowed.
 
     Raises:
         UsageError: If the tree cannot be packed, or the appspec has errors (all are listed).
     """
+    collection = _collected(tree, appspec, allow)
+    report = Report(tree, lint(collection, shown_at=tree, policy=policy, format=format))
+    report.refuse_errors()
+    return Packing(collection, report.warnings, format, codec or zlib_codec())
+
+
+def check(
+    tree: Path,
+    *,
+    format: BundleFormat = BundleFormat.ZIP,  # noqa: A002 - the configuration's own word
+    appspec: Path | None = None,
+    policy: LintPolicy | None = None,
+) -> Report:
+    """Collect and lint a build directory as `look_at` does, and tell everything instead of refusing errors.
+
+    Raises:
+        UsageError: If the tree cannot be packed at all.
+    """
+    collection = _collected(tree, appspec)
+    return Report(tree, lint(collection, shown_at=tree, policy=policy, format=format))
+
+
+def _collected(tree: Path, appspec: Path | None, allow: Sequence[str] = ()) -> Collection:
+    """What a bundle of a build directory will hold, with the appspec that is kept outside of it.
+
+    Raises:
+        UsageError: If the tree cannot be packed.
+    """
     collection = collect(tree, allow=allow)
-    if appspec is not None:
-        collection = place_appspec(collection, appspec)
-    findings = lint(collection, shown_at=tree)
-    refuse_errors(findings)
-    return Packing(collection, findings, format, codec or zlib_codec())
+    return collection if appspec is None else place_appspec(collection, appspec)
 
 
 def build_bundle(
@@ -137,6 +165,7 @@ def build_bundle(
     appspec: Path | None = None,
     allow: Sequence[str] = (),
     codec: Codec | None = None,
+    policy: LintPolicy | None = None,
 ) -> Bundle:
     """Pack a build directory; the same tree gives the same bytes, whatever the order, clock, umask, owner or locale.
 
@@ -147,32 +176,16 @@ def build_bundle(
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
         allow: Names or paths of files to pack although they look like secrets.
         codec: How to compress; zlib at level 6 unless given.
+        policy: What the lint is told of the hosts, and what is allowed.
 
     Raises:
         UsageError: If the tree cannot be packed, the appspec has errors (all are listed), or the destination is no
             good.
         DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
     """
-    packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec)
+    packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec, policy=policy)
     _check_destination(packing.collection, tree, destination)
     return packing.write(destination)
-
-
-def refuse_errors(findings: Sequence[Finding]) -> None:
-    """Raise when the lint found errors.
-
-    Raises:
-        UsageError: With every error on one screen, and the first one's way out as the hint.
-    """
-    errors = [finding for finding in findings if finding.is_error]
-    if not errors:
-        return
-    lines = [f"{error}\n    {error.why} {error.fix}." for error in errors]
-    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-    raise UsageError(
-        f"The appspec has {count}; nothing was packed:\n{one_screen(lines, limit=10)}",
-        hint="Correct the appspec, then look again with: deliverkit package --check",
-    )
 
 
 def _check_destination(collection: Collection, tree: Path, destination: Path) -> None:
