@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.adapters.clock import FollowingClock, SystemClock
 from deliverkit.config import Settings, find, load
-from deliverkit.delivery import Delivery
+from deliverkit.delivery import Delivery, PackagingChoices
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import GateKind
 from deliverkit.domain.plan import DriveKind, Plan
@@ -35,6 +35,8 @@ from deliverkit.sandboxing import clock_at, find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.packaging.package import PackingRules
+    from deliverkit.packaging.report import Report
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SANDBOX_KEY = "sandbox"
@@ -75,13 +77,13 @@ def open_delivery(
 # --- packaging without AWS -------------------------------------------------------------------------
 
 
-def check_build(path: Path | None = None, *, config: Path | None = None) -> tuple[str, ...]:
-    """The lint's warnings about a build and its appspec; needs no AWS.
+def check_build(path: Path | None = None, *, config: Path | None = None) -> Report:
+    """Everything that the lint has to say about a build and its appspec, errors too; needs no AWS.
 
     Raises:
-        UsageError: If the build cannot be packaged, with every error.
+        UsageError: If the configuration is wrong, or the build cannot be packed at all.
     """
-    return tuple(str(finding) for finding in _recipe(load(_config_path(config)), {}).check(path))
+    return _recipe(load(_config_path(config)), {}).check(path)
 
 
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
@@ -95,13 +97,15 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
         blueprint.environment(name)
 
 
-def write_bundle(path: Path | None, *, destination: Path, config: Path | None = None) -> Any:
+def write_bundle(
+    path: Path | None, *, destination: Path, choices: PackagingChoices | None = None, config: Path | None = None
+) -> Any:
     """Write only the bundle; needs no AWS.
 
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return _recipe(load(_config_path(config)), {}).bundle(path, destination)
+    return _recipe(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
 
 
 # --- the sandbox -----------------------------------------------------------------------------------
@@ -307,13 +311,26 @@ def _ledger_and_locks(settings: Settings, aws: Aws) -> tuple[Ledger, LockService
 def _recipe(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
     from deliverkit.adapters import git  # noqa: PLC0415
 
-    bundle = settings.release.bundle
     return BuildRecipe(
-        path=bundle.path,
-        format=bundle.format,
-        appspec=bundle.appspec,
+        path=settings.release.bundle.path,
+        rules=partial(_packing_rules, settings),
         version=partial(_version, settings, environ),
         source=git.source_revision,
+        memory=settings.path.parent / ".deliverkit" / "packed",
+    )
+
+
+def _packing_rules(settings: Settings) -> PackingRules:
+    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
+
+    bundle = settings.release.bundle
+    return PackingRules(
+        format=bundle.format,
+        compression=bundle.compression,
+        appspec=bundle.appspec,
+        allow=bundle.allow,
+        keeps_links=bundle.keeps_links,
+        policy=settings.release.lint,
     )
 
 
