@@ -8,7 +8,7 @@ from datetime import datetime
 from deliverkit.domain.approval import Decision, objection
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.plan import Plan
-from deliverkit.domain.rollout import AbortMode, Phase, Rollout
+from deliverkit.domain.rollout import AbortMode, Phase, Rollout, open_question
 from deliverkit.engine.executor import Executor
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.preflight import Preflight
@@ -203,12 +203,3 @@ class Promotions:
                 f"the approval request of {rollout.id} expired {rollout.approval_expires_at:%Y-%m-%d %H:%M} UTC",
                 hint=f"deliverkit promote {rollout.plan.release.version} --to {rollout.plan.environment}",
             )
-
-
-def open_question(rollout: Rollout) -> str:
-    """Name of what waits for a human decision; empty when nothing does."""
-    if rollout.phase is Phase.APPROVING:
-        return rollout.leg.label
-    if rollout.phase is Phase.PAUSED:
-        return rollout.failure.gate if rollout.failure and rollout.failure.gate else rollout.leg.label
-    return ""
