@@ -24,7 +24,7 @@ def main_of(report: str, command: list[str]) -> int:
     _, status, usage = os.wait4(child, 0)
     wall = time.monotonic() - began
     done.append(True)
-    floor = peak_of(os.getpid())
+    floor = memory_of(os.getpid())[0]
     figures = {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "maxrss": usage.ru_maxrss, "floor": floor, **seen}
     with open(report, "w") as file:  # noqa: PTH123 - pathlib would be most of this process
         file.write("{" + ", ".join(f'"{name}": {value}' for name, value in figures.items()) + "}")
@@ -34,7 +34,8 @@ def main_of(report: str, command: list[str]) -> int:
 def watch(child: int, seen: dict[str, int], done: list[bool]) -> None:
     """Until done, note the peaks (KiB) of the command's processes: the largest one's, and the sum of those alive."""
     while not done:
-        peaks = [peak_of(pid) for pid in family(child)]
+        # A child between vfork and exec is its parent still, byte for byte: figures that are all alike count once.
+        peaks = [figures[0] for figures in {memory_of(pid) for pid in family(child)}]
         if peaks:
             seen["one"] = max(seen["one"], *peaks)
             seen["sum"] = max(seen["sum"], sum(peaks))
@@ -55,16 +56,21 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def peak_of(pid: int) -> int:
-    """The most memory that the process's present program has had, KiB; 0 when it is gone."""
+def memory_of(pid: int) -> tuple[int, ...]:
+    """The most memory that the process's present program has had, and its address space and memory now, KiB.
+
+    All of them are 0 when it is gone.
+    """
+    found = {"VmHWM": 0, "VmPeak": 0, "VmSize": 0, "VmRSS": 0}
     try:
         with open(f"/proc/{pid}/status") as file:  # noqa: PTH123
             for line in file:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1])
+                name, _, value = line.partition(":")
+                if name in found:
+                    found[name] = int(value.split()[0])
     except (FileNotFoundError, ProcessLookupError):
         pass
-    return 0
+    return tuple(found.values())
 
 
 if __name__ == "__main__":

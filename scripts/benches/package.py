@@ -6,7 +6,6 @@ the system's directory for temporary files (4.5 GiB at full size) and are in mem
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +21,11 @@ from paired import (
     arguments,
     compete,
     finish,
-    our_environment,
     tool,
     understands,
     version_of,
 )
+from project import Project
 
 OURS, FIRST, AGAIN = "deliverkit", "deliverkit, first", "deliverkit, again"
 SMALLER = "deliverkit --level small"
@@ -103,25 +102,18 @@ class Bench:
         return compete(tree.title, tree.size, contestants, rounds=self.rounds)
 
     def _ours(self, tree: trees.Tree, *, level: str, name: str = OURS) -> Contestant:
-        project = self._scratch / f"project-{tree.path.name}"
-        project.mkdir(exist_ok=True)
-        (project / "deliverkit.yml").write_text(CONFIGURATION.format(tree=tree.path), encoding="utf-8")
-        out = project / "out" / "bundle.zip"
-        out.parent.mkdir(exist_ok=True)
-        home = self._scratch / "home"
-
-        def forget() -> None:
-            """Nothing of an earlier run may help this one."""
-            for place in (home, project / ".deliverkit"):
-                shutil.rmtree(place, ignore_errors=True)
-            home.mkdir()
-            out.unlink(missing_ok=True)
-
+        project = Project(self._scratch, tree.path)
         said = ["--level", level] if self._has_levels else []
         missing = "this version has no --level" if level == "small" and not self._has_levels else ""
-        command: list[str | Path] = [BIN / "deliverkit", "package", *said, "--to-file", out]
-        environment = {**our_environment(), "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-        return Contestant(name, command, project, environment, before=forget, out=out, missing=missing)
+        return Contestant(
+            name,
+            project.package(*said, "--to-file", project.bundle),
+            project.place,
+            project.environment,
+            before=project.forget,
+            out=project.bundle,
+            missing=missing,
+        )
 
     def _aws(self, tree: trees.Tree) -> Contestant:
         command: list[str | Path] = [sys.executable, HERE / "contestants" / "aws_zip.py", tree.path]
@@ -153,19 +145,6 @@ class Bench:
         command: list[str | Path] = ["sh", "-c", f'tar -cf - . | {through} > "$0"', out]
         return Contestant(f"tar, {through}", command, tree.path, out=out, missing=missing)
 
-
-CONFIGURATION = """application: bench
-release:
-  version: {{literal: "1"}}
-  bundle: {{path: "{tree}", format: zip}}
-  store: s3://bench/releases
-environments:
-  dev:
-    regions: [us-east-1]
-    endpoint: http://127.0.0.1:8080
-    serves: {{url: "${{endpoint}}/version"}}
-    deploy: {{codedeploy: {{group: bench}}, strategy: all-at-once}}
-"""
 
 ROWS: dict[str, Callable[[Bench], Row]] = {
     "small": Bench.small,
