@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 SEED = 20261
@@ -147,7 +148,7 @@ def _lines(pool: int) -> list[bytes]:
         rng = random.Random(f"lines {pool}")
         syllables = [a + b for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "er", "on", "at")]
         words = ["".join(rng.choices(syllables, k=rng.randint(1, 4))) for _ in range(6000)]
-        weights = [1 / (rank + 8) for rank in range(len(words))]
+        weights = list(accumulate(1 / (rank + 8) for rank in range(len(words))))
         forms = (
             "{0}.{1}({2})",
             "if {0} == {1}:",
@@ -158,7 +159,7 @@ def _lines(pool: int) -> list[bytes]:
         )
         made = []
         for _ in range(20_000):
-            text = rng.choice(forms).format(*rng.choices(words, weights, k=4))
+            text = rng.choice(forms).format(*rng.choices(words, cum_weights=weights, k=4))
             number = f" {rng.randrange(100_000)}" if rng.random() < LITERALS else ""
             made.append(f"{' ' * 4 * rng.randint(0, 3)}{text}{number}\n".encode())
         _POOLS[pool] = made
