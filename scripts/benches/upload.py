@@ -7,7 +7,6 @@ obstore come with the extra `bench`: .venv/bin/pip install -e '.[bench]'.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import statistics
 import subprocess
@@ -87,7 +86,6 @@ class Bench:
         tree = trees.RANDOM.make(self._scale)
         bundle = self._scratch / "bundle.zip"
         bundle.symlink_to(next(file for file in tree.path.rglob("*.bin")))
-        _note_digest(bundle)
         contestants = [
             self._sender(OURS, bundle, "ours_upload.py"),
             self._sender(BOTO3, bundle, "boto3_upload.py"),
@@ -123,7 +121,6 @@ class Bench:
             keeps_out=True,
         )
         send = self._sender(SEND, project.bundle, "ours_upload.py")
-        send.before = lambda: _note_digest(project.bundle)
         title = f"{tree.title}, packaged and uploaded"
         return compete(title, tree.size, [ours, theirs, alone, send], rounds=self._rounds)
 
@@ -139,12 +136,6 @@ class Bench:
 
 
 ROWS: dict[str, Callable[[Bench], Row]] = {"alone": Bench.alone, "small": Bench.small, "jars": Bench.jars}
-
-
-def _note_digest(bundle: Path) -> None:
-    with bundle.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    Path(f"{bundle}.sha256").write_text(digest, encoding="ascii")
 
 
 # --- goals ----------------------------------------------------------------------------------------

@@ -1,18 +1,28 @@
-"""Our uploader on a ready bundle: `ours_upload.py FILE BUCKET`; FILE.sha256 holds its digest, which packaging knows.
+"""Our uploader on bytes that are ready: `ours_upload.py FILE BUCKET`.
 
 The one place that knows how the library is called to upload.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from deliverkit.adapters.aws.releases import S3Releases
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.domain.release import BundleFormat
+from deliverkit.ports import PreparedBundle
 
-bundle, bucket = Path(sys.argv[1]), sys.argv[2]
-digest = Path(f"{bundle}.sha256").read_text(encoding="ascii")
-store = S3Releases(Aws(Account()), bucket=bucket, prefix="releases")
-upload = store.upload(bundle, digest=f"sha256:{digest}", format=BundleFormat.ZIP)
-if not upload.was_sent:
-    sys.exit("it was there already")
+PIECE = 1 << 20
+bundle = Path(sys.argv[1])
+
+
+def chunks() -> Iterator[bytes]:
+    with bundle.open("rb", buffering=0) as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+store = S3Releases(Aws(Account()), bucket=sys.argv[2], prefix="releases")
+upload = store.upload(PreparedBundle(b"{}\n", BundleFormat.ZIP, bundle.stat().st_size, chunks))
+if not upload.was_sent or upload.size != bundle.stat().st_size:
+    sys.exit(f"it was not sent as a whole: {upload}")
