@@ -65,10 +65,11 @@ def facts(report: Mapping[str, Any]) -> str:
     """What the figures were taken with, in a sentence or two."""
     on = report["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in report["peers"].items())
+    rounds = "One round" if report["rounds"] == 1 else f"Medians of {report['rounds']} rounds"
     size = "" if report["scale"] == 1 else f" At {report['scale']:g} of the full size."
     return (
         f"{on['cores']} cores of {on['cpu']}, {on['memory_gib']} GiB, {on['system']}, Python {on['python']}, load "
-        f"{on['load']}; {peers}. Medians of {report['rounds']} rounds.{size}"
+        f"{on['load']}; {peers}. {rounds}.{size}"
     )
 
 

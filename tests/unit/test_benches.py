@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import random
 import subprocess
@@ -205,6 +206,22 @@ def test_the_page_has_a_place_for_each_paired_bench() -> None:
     page = table.PAGE.read_text(encoding="utf-8")
     for bench in ("package", "upload"):
         assert table.placed(page, bench, "figures") != page
+
+
+@pytest.mark.parametrize(("bench", "row"), [("package", "again"), ("upload", "alone"), ("upload", "small")])
+def test_a_bench_still_knows_how_to_run_us_and_aws(bench: str, row: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    command = [sys.executable, ROOT / "scripts" / "benches" / f"{bench}.py", "--json", report, "--only", row]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ran = subprocess.run(
+        [*command, "--scale", "0.001", "--rounds", "1"], env=environment, capture_output=True, text=True, check=True
+    )
+    (measured,) = json.loads(report.read_text())["rows"]
+    known = [each for each in measured["contestants"] if each["name"].startswith(("deliverkit", "aws", "boto3"))]
+    assert len(known) >= 3
+    assert not [each["note"] for each in known if each["note"]]
+    assert "stub: not known" not in ran.stderr
+    assert measured["title"] in ran.stdout
 
 
 def test_the_command_names_the_benches_and_nothing_else() -> None:
