@@ -278,7 +278,8 @@ def machine() -> dict[str, Any]:
 
 
 def arguments(description: str | None, *, rounds: int) -> argparse.ArgumentParser:
-    """The options that all benches have."""
+    """The options that all benches have. A bench that is told to end cleans up before it does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size (default: 1.0)")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"runs of each contestant (default: {rounds})")

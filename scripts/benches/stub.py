@@ -312,7 +312,7 @@ def tell(line: str) -> None:
 def serve(directory: Path) -> int:
     """Serve until stdin ends."""
     context = certify(directory)
-    place = str(directory / "decisions")
+    place = f"\0deliverkit-bench-{uuid.uuid4().hex}"  # abstract: a path of temporary directories can be too long
     key = uuid.uuid4().bytes
     deciding, store = Listener(place, "AF_UNIX", backlog=64, authkey=key), Store()
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
