@@ -116,7 +116,9 @@ LOCATION_ARGUMENTS = error(
     "The agent takes the whole text for the file's name, and hands it to a shell unquoted.",
     "Name a script without spaces or shell characters, and write the arguments into it",
 )
-LOCATION_ABSOLUTE = error("location-absolute", _ONLY_IN_BUNDLE, "Write the path from the bundle's root, without /")
+LOCATION_ABSOLUTE = error(
+    "location-absolute", _ONLY_IN_BUNDLE, "Write the path from the bundle's root, without /", Outcome.DIFFERS
+)
 LOCATION_ESCAPES = error(
     "location-escapes", "The agent would follow it out of the bundle.", "Name a file in the bundle", Outcome.DIFFERS
 )
@@ -125,6 +127,7 @@ TIMEOUT = error(
     "timeout",
     "The agent reads only leading digits: 5m is 5 seconds, and anything else fails the deployment.",
     "Write whole seconds from 1 to 3600, without a unit",
+    Outcome.DIFFERS,
 )
 TIMEOUT_TOTAL = error(
     "timeout-total",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lint_cases import CASES, ECS, GOOD, LAMBDA, PERMISSION, WINDOWS, Case, findings, tree_at
+from lint_cases import CASES, ECS, GOOD, KEYS, LAMBDA, PERMISSION, VALUES, WINDOWS, Case, findings, tree_at
 from ruamel.yaml import YAML
 
 from deliverkit.errors import UsageError
@@ -230,25 +230,6 @@ def assert_inside(content: bytes, found: object) -> None:
         assert 1 <= each.place.line <= len(lines), str(each)
         assert 1 <= each.place.column <= len(lines[each.place.line - 1]) + 1, str(each)
         assert "\n" not in each.message
-
-
-_KEYS = (
-    "version os files hooks permissions source destination object mode owner acls context type except pattern location"
-    " timeout runas sudo AfterInstall ApplicationStop Resources Type Properties Name Alias CurrentVersion TargetVersion"
-    " TaskDefinition LoadBalancerInfo ContainerPort NetworkConfiguration AwsvpcConfiguration Subnets"
-    " CapacityProviderStrategy Base Weight Hooks BeforeAllowTraffic shop file_exists_behavior range"
-)
-KEYS = st.sampled_from(_KEYS.split())
-_WORDS = (
-    "0.0 linux windows app /opt/shop scripts/run.sh ../x ~ yes 0644 '' 5m AWS::Lambda::Function AWS::ECS::Service 1 :x"
-    " ** *.py d:u:a:rw s0:c1.c0 file 0x_ 0b, . .. +. 1:2 &a *a <<"
-)
-WORDS = st.sampled_from(_WORDS.split())
-VALUES = st.recursive(
-    WORDS | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
-    max_leaves=25,
-)
 
 
 @pytest.fixture(scope="module")
