@@ -201,6 +201,11 @@ SCRIPT_DIRECTORY = warning(
     "The agent starts scripts in its own working directory, not in the bundle.",
     'Go there first: cd "$(dirname "$0")"',
 )
+SCRIPT_STDIN = warning(
+    "script-stdin",
+    "The agent closes the script's input: whoever asks there gets no answer, and package managers give up.",
+    "Answer in the command itself, for instance with -y",
+)
 SCRIPT_VARIABLE = warning(
     "script-variable",
     "The agent sets this variable only for revisions from GitHub; bundles in S3 have BUNDLE_BUCKET, BUNDLE_KEY,"
@@ -227,6 +232,11 @@ SOURCE_MISSING = error(
 )
 DESTINATION_DUPLICATE = error(
     "destination-duplicate", "Install fails when two sources have one destination.", "Remove one of the two"
+)
+LINK_DANGLES = warning(
+    "link-dangles",
+    "The agent re-creates links as they are, and does not copy what they lead to.",
+    "Copy the target along, to the place where the link looks for it, or replace the link by the file",
 )
 DESTINATION_RELATIVE = warning(
     "destination-relative",

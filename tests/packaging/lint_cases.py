@@ -289,6 +289,8 @@ SCRIPTS = [
     script("script-directory", "#!/bin/sh\ntrue\n./start\n", 3),
     script("script-directory", "#!/bin/bash\n. scripts/run.sh\n", 2),
     script("script-directory", "#!/bin/sh\ncd scripts\n", 2),
+    script("script-stdin", "#!/bin/sh\napt-get install nginx\n", 2),
+    script("script-stdin", "#!/bin/bash\nread -p 'sure? ' answer\n", 2),
     script("script-variable", "#!/bin/sh\necho $BUNDLE_COMMIT\n", 2),
     Case("script-windows", "run.ps1", "run.sh", 8, appspec=WINDOWS),
 ]

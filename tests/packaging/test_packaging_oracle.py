@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lint_cases import CASES, ECS, GOOD, KEYS, LAMBDA, PERMISSION, RESOURCES, VALUES, WINDOWS, Case, tree_at
 
@@ -97,6 +97,7 @@ SERVER = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(SERVER, st.booleans())
 def test_what_the_agent_cannot_parse_is_an_error_of_the_lint(document: object, is_plain: bool) -> None:
     text = json.dumps(document)
