@@ -15,7 +15,8 @@ from sarif_subset import SARIF
 
 from deliverkit.domain.linting import AllowedRule, LintPolicy
 from deliverkit.errors import UsageError
-from deliverkit.packaging.package import build_bundle, check
+from deliverkit.packaging.package import PackingRules, build_bundle, check
+from deliverkit.packaging.report import Report
 from deliverkit.packaging.rules import RULES
 
 STOP = GOOD.replace("AfterInstall", "ApplicationStop")
@@ -24,6 +25,10 @@ ALLOW = "  # deliverkit: allow application-stop it cannot fail"
 
 def allowed(rule: str, reason: str = "we know") -> LintPolicy:
     return LintPolicy(allow=(AllowedRule(rule, reason, "deliverkit.yml", 9, 7),))
+
+
+def reported(tree: Path, policy: LintPolicy | None = None) -> Report:
+    return check(tree, PackingRules(policy=policy))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_only_what_may_turn_out_well_can_be_allowed(case: Any, tmp_path: Path) -
     rule = {rule.id: rule for rule in RULES}[case.rule]
     tree = case.build(tmp_path / "tree")
     policy = LintPolicy(case.policy.hosts, allowed(case.rule).allow)
-    found = check(tree, policy=policy, format=case.format).findings
+    found = check(tree, PackingRules(case.format, policy=policy)).findings
     assert all((each.allowance is not None) is rule.is_allowable for each in found if each.rule == case.rule)
     assert ("allow-refused" in {each.rule for each in found}) is not rule.is_allowable
 
@@ -111,7 +116,7 @@ def test_nothing_is_unused_in_a_file_that_cannot_be_read(tmp_path: Path) -> None
 
 
 def sarif_of(tree: Path, destination: Path, policy: LintPolicy | None = None) -> Any:
-    check(tree, policy=policy).write_sarif(destination)
+    reported(tree, policy).write_sarif(destination)
     log = json.loads(destination.read_text(encoding="utf-8"))
     jsonschema.Draft7Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(log)
     return log["runs"][0]
@@ -119,7 +124,7 @@ def sarif_of(tree: Path, destination: Path, policy: LintPolicy | None = None) ->
 
 def test_text_and_data_say_the_same(tmp_path: Path) -> None:
     text = STOP.replace("Stop:", f"Stop:{ALLOW}").replace("60", "5m").replace("os: linux", "os: linux\nfoo: 1")
-    report = check(tree_at(tmp_path / "tree", text))
+    report = reported(tree_at(tmp_path / "tree", text))
     document = report.to_document()
     assert (document["errors"], document["warnings"], document["notes"], document["allowed"]) == (2, 0, 0, 1)
     assert report.summary == "2 errors, 1 allowed"
@@ -175,4 +180,4 @@ def test_sarif_of_all_kinds_of_findings_is_valid(number: int, tmp_path: Path) ->
 
 def test_sarif_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"x\.sarif cannot be written"):
-        check(tree_at(tmp_path / "tree", GOOD)).write_sarif(tmp_path / "nowhere" / "x.sarif")
+        reported(tree_at(tmp_path / "tree", GOOD)).write_sarif(tmp_path / "nowhere" / "x.sarif")
