@@ -240,6 +240,18 @@ def test_the_nearest_right_spelling_is_told(before: str, after: str, word: str, 
     assert word in found.message
 
 
+def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    text = GOOD.replace("source: app", 'source: "\\e[2Jhidden\\nline"').replace("AfterInstall", "x" * 5000)
+    for found in findings(tree_at(tmp_path / "tree", text)):
+        assert str(found).isprintable()
+        assert len(found.message) < 400
+    odd = tmp_path / "tree" / "scripts" / "a\nb.sh"
+    odd.write_text("true\n")
+    odd.chmod(0o755)
+    (found,) = findings(tree_at(tmp_path / "tree", GOOD.replace("scripts/run.sh", '"scripts/a\\nb.sh"')))
+    assert found.rule == "location-arguments"
+
+
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
     appspec = GOOD.replace("0.0", "2.0").replace("AfterInstall", "AfterInstal").replace("source: app", "source: ../x")
     with pytest.raises(UsageError, match="3 errors"):
