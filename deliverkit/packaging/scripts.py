@@ -86,6 +86,8 @@ def _directory(text: str, file: str, collection: Collection) -> Iterator[Finding
 
 
 def _of_bundle(line: str, collection: Collection) -> re.Match[str] | None:
+    if line.lstrip().startswith(("echo ", "printf ", "logger ")):  # only spoken of
+        return None
     return next((found for found in _PATHS.finditer(line) if collection.get(found[1]) is not None), None)
 
 

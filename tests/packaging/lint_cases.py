@@ -191,6 +191,7 @@ HOOKS = [
     server("location-required", "- location: scripts/run.sh\n      timeout: 60", "- timeout: 60", 8),
     server("location-arguments", "scripts/run.sh", "scripts/run.sh --now", 8),
     server("location-arguments", "scripts/run.sh", "scripts/run.sh;reboot", 8),
+    server("location-arguments", "scripts/run.sh", "scripts/run$NAME.sh", 8),
     server("location-absolute", "scripts/run.sh", "/scripts/run.sh", 8),
     server("location-escapes", "scripts/run.sh", "../scripts/run.sh", 8),
     server("script-missing", "scripts/run.sh", "scripts/walk.sh", 8),

@@ -83,6 +83,7 @@ def test_a_script_that_is_not_executable(tmp_path: Path) -> None:
         "#!/bin/sh\nexec >/var/log/x 2>&1\nserver &\n",
         '#!/bin/sh\ncd "$(dirname "$0")"\n./start\n',
         "#!/bin/sh\ncd /opt/shop && ./start\n",
+        "#!/bin/sh\necho starts app/main.py\n",
         "#!/bin/sh\n# ./start and server &\ncat <<EOF\n./x &\nBUNDLE_COMMIT\nEOF\n",
         "#!/usr/bin/env python3\nimport os\nos.system('./start')\n",
         "#!/bin/sh\nfind / -name x\ntar -C /opt -xf a.tar\n",
