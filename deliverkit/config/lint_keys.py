@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.config import texts
@@ -15,8 +14,7 @@ STYLES = ("in-place", "blue-green")
 OPERATING_SYSTEMS = ("linux", "windows")
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedRecord(Record):
+class PlacedRecord(Record, frozen=True):
     """A record that remembers where it stands, under the key `place`."""
 
     def read(self, node: Node, path: KeyPath, reading: Reading) -> Any:
