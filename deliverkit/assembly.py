@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
     from deliverkit.adapters.aws.releases import S3Releases
+    from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from deliverkit.domain.plan import Plan
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
+    from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
+    from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.runner import Pace
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
@@ -98,6 +102,67 @@ class Assembly:
             deployers=self._deployers,
             releases=self.releases,
             clock=self.clock,
+            replicas=self._replicas,
+        )
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Reads, copies and removes releases."""
+        from deliverkit.adapters.git_history import commits_between  # noqa: PLC0415
+        from deliverkit.engine.catalogue import Catalogue  # noqa: PLC0415
+
+        return Catalogue(
+            releases=self.releases,
+            journal=self.journal,
+            replicas=self._replicas,
+            pruner=self._pruner,
+            history=partial(commits_between, self._settings.path.parent),
+            tickets=self._settings.release.tickets,
+        )
+
+    @cached_property
+    def _replicas(self) -> S3Replicas:
+        from deliverkit.adapters.aws.replicas import S3Replicas  # noqa: PLC0415
+
+        release = self._settings.release
+        return S3Replicas(
+            self._aws,
+            self._bucket,
+            release.store.prefix,
+            places=release.replicas,
+            clock=self.clock,
+            identity=self._whoami.whoami,
+        )
+
+    @property
+    def _bucket(self) -> Bucket:
+        from deliverkit.adapters.aws.bucket import Bucket  # noqa: PLC0415
+
+        return Bucket(self._aws, self._settings.release.store.bucket)
+
+    def _pruner(self) -> Pruner:
+        from deliverkit.adapters.aws.pruning import S3Removals  # noqa: PLC0415
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+        from deliverkit.engine.pruning import Pruner, revisions_of  # noqa: PLC0415
+
+        release = self._settings.release
+        if release.keep is None:
+            raise UsageError(
+                "deliverkit.yml does not say which releases to keep, so none is removed",
+                hint="release.keep: {last: 20, for: 90d} in deliverkit.yml",
+            )
+        prefix, replicas = release.store.prefix, self._replicas
+        return Pruner(
+            rules=release.keep,
+            releases=self.releases,
+            remover=S3Removals(self._bucket, prefix, releases=self.releases, replicas=replicas),
+            journal=self.journal,
+            unfinished=self.promotions.unfinished,
+            revisions=partial(revisions_of, self.blueprint.environments.values(), self._deployers),
+            locks=self.locks,
+            identity=self._whoami.whoami,
+            driver=ProcessDrivers().me,
+            clock=self.clock,
         )
 
     @cached_property
@@ -141,7 +206,7 @@ class Assembly:
     def _preflight(self) -> Preflight:
         from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
 
-        return Preflight(locks=self.locks, releases=self.releases, clock=self.clock)
+        return Preflight(locks=self.locks, releases=self.releases, clock=self.clock, replicas=self._replicas)
 
     def _executor(self, plan: Plan) -> Executor:
         from deliverkit.adapters.http import UrlTextSource  # noqa: PLC0415
@@ -156,6 +221,7 @@ class Assembly:
             journal=self.journal,
             locks=self.locks,
             clock=self.clock,
+            exists=self.releases.exists,
         )
 
     def _carrier(self, plan: Plan) -> Carrier:

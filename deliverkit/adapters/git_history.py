@@ -12,7 +12,7 @@ from deliverkit.errors import DeliverkitError
 
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FIELD = "\x1f"
-_FORMAT = "%x1f".join(("%H", "%P", "%an", "%cI", "%s", "%b"))
+_FORMAT = "%H%x1f%P%x1f%an%x1f%cI%x1f%s%x1f%b"
 
 
 def commits_between(path: Path, old: str, new: str) -> CommitRange:
@@ -37,17 +37,16 @@ def _between(path: Path, old: str, new: str) -> CommitRange:
     if not git.is_in_repository(path):
         return CommitRange(unknown=f"{path} is in no git repository")
     for commit in (old, new):
-        if not _ID.fullmatch(commit) or not git.attempt(
-            path, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"
-        ):
-            return CommitRange(
-                unknown=f"commit {commit[:10]} is not in the repository at {path} (git fetch --unshallow)"
-            )
+        if not _is_known(path, commit):
+            return CommitRange(unknown=f"commit {commit[:10]} is not in the repository at {path} (git fetch)")
     is_shallow = git.attempt(path, "rev-parse", "--is-shallow-repository") == "true"
-    unknown = (
-        f"the repository at {path} is shallow, commits may be missing (git fetch --unshallow)" if is_shallow else ""
-    )
-    return CommitRange(_only_in(path, new, old), _only_in(path, old, new), unknown)
+    unknown = f"the repository at {path} is shallow, commits may be missing (git fetch --unshallow)"
+    return CommitRange(_only_in(path, new, old), _only_in(path, old, new), unknown if is_shallow else "")
+
+
+def _is_known(path: Path, commit: str) -> bool:
+    is_id = _ID.fullmatch(commit) is not None  # what comes from a record is not trusted to be no option
+    return is_id and bool(git.attempt(path, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"))
 
 
 def _only_in(path: Path, commit: str, other: str) -> tuple[Commit, ...]:

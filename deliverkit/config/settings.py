@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deliverkit.domain.changes import TicketRules
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
+from deliverkit.domain.replica import ReplicaPlace
+from deliverkit.domain.retention import KeepRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,25 @@ class S3Location:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """How a build becomes a release, and where releases are kept."""
+    """How a build becomes a release, and where releases are kept.
+
+    Attributes:
+        version: Where the version comes from.
+        bundle: What is packed.
+        store: Where releases are kept.
+        lint: What the lint of the appspec is told.
+        replicas: Where copies are kept, by region.
+        keep: What pruning leaves although nothing needs it; None when nothing is to be pruned.
+        tickets: How commits name tickets.
+    """
 
     version: VersionSource
     bundle: BundleSettings
     store: S3Location
     lint: LintPolicy = field(default_factory=LintPolicy)
+    replicas: Mapping[str, ReplicaPlace] = field(default_factory=dict)
+    keep: KeepRules | None = None
+    tickets: TicketRules = field(default_factory=TicketRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,5 +101,5 @@ def _address(url: str, name: str) -> str:
     return url.replace("{}", name.removeprefix("#")) if url else ""
 
 
-def _natural(name: str) -> Sequence[tuple[bool, int, str]]:
+def _natural(name: str) -> list[tuple[bool, int, str]]:
     return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]

@@ -172,9 +172,7 @@ class Planner:
         application, now = self._blueprint.application, self._clock.now()
         regions = [region for leg in legs for region in leg.regions]
         replicas = revisions_in(self._replicas, [release, *(leg.previous for leg in legs if leg.previous)], regions)
-        plan = Plan(
-            kind, application, target, release, drive, tuple(legs), gates, requested_by, now, warnings, replicas
-        )
+        plan = Plan(kind, application, target, release, drive, tuple(legs), gates, requested_by, now, replicas=replicas)
         missing = tuple(missing_copies(plan, self._replicas)) if self._replicas else ()
         return replace(plan, warnings=(*warnings, *missing))
 

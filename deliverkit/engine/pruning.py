@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from deliverkit.domain.environment import Environment
 from deliverkit.domain.release import Release
 from deliverkit.domain.retention import KeepRules, Removal, RetentionPlan, plan_retention
 from deliverkit.domain.rollout import Rollout
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.needs import needs_of
 from deliverkit.errors import LockedError, NotFoundError, UnreachableError
-from deliverkit.ports import Clock, Identity, Lease, LockService, ReleaseStore
+from deliverkit.ports import Clock, Deployer, Identity, Lease, LockService, ReleaseStore
 
 PRUNE_LEASE = "releases/prune"
 """Held while releases are removed. Promotions that claim an environment meanwhile are refused: see `refuse_pruning`."""
@@ -134,12 +135,13 @@ class Pruner:
         lease = self._claim()
         try:
             revisions = self._revisions()
-            doomed = {each.release.version: each for each in self._plan(revisions).removals}
-            begun = {each.version: each for each in self._remover.begun()}
-            for version in (*begun, *(each for each in doomed if each not in begun)):
+            doomed = self._plan(revisions).removals
+            due = {each.release for each in doomed}
+            begun = [Removal(each, "its removal was begun earlier") for each in self._remover.begun()]
+            rest = [each for each in doomed if each.release not in {removal.release for removal in begun}]
+            for removal in (*begun, *rest):
                 lease = self._renewed(lease)
-                removal = doomed.get(version) or Removal(begun[version], "its removal was begun earlier")
-                yield self._fate(removal, revisions, is_doomed=version in doomed)
+                yield self._fate(removal, revisions, is_doomed=removal.release in due)
             self._remover.abort_uploads(self._clock.now() - STALE_AFTER)
         finally:
             self._locks.release(lease)
@@ -190,6 +192,23 @@ class Pruner:
 
     def _has_sharers(self, release: Release) -> bool:
         return any(each.bundle == release.bundle and each.version != release.version for each in self._releases.list())
+
+
+def revisions_of(environments: Iterable[Environment], deployers: Callable[[str], Deployer]) -> Mapping[str, str]:
+    """What each deployment group of the environments says was deployed to it last.
+
+    Raises:
+        UnreachableError: If one of them cannot be asked.
+    """
+    found = {}
+    for environment in environments:
+        for region in (region for wave in environment.waves for region in wave):
+            try:
+                facts = deployers(region).group_facts(environment.application, environment.group)
+            except NotFoundError:
+                continue  # a group that does not exist runs nothing
+            found[f"{environment.group} in {region}"] = facts.last_revision
+    return found
 
 
 def _is_on_record(releases: ReleaseStore, release: Release) -> bool:

@@ -61,11 +61,11 @@ def revisions_in(
 def require_revisions(plan: Plan, replicas: Replicas) -> None:
     """Refuse a plan whose release some region could not deploy.
 
-    Through a pipeline CodePipeline carries the bundle into the regions itself, but a rollback goes directly: where copies
-    are configured they are needed in any case.
+    Through a pipeline CodePipeline carries the bundle into the regions itself, but a rollback goes directly: where
+    copies are configured they are needed in any case.
 
     Raises:
-        ConflictError: If a region has no proven copy, or none is configured and the store's bucket is in another region.
+        ConflictError: If a region has no proven copy, or the store is in another region and none is configured.
     """
     release = plan.release
     for region in dict.fromkeys(region for leg in plan.legs for region in leg.regions):

@@ -7,7 +7,7 @@ it, and the mark knows what is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -132,7 +132,8 @@ class S3Removals:
 
     def _remove_all(self, prefix: str) -> int:
         """Remove every version below a folder, or of one object."""
-        found = [each for each in self._versions(prefix) if prefix.endswith("/") or each["Key"] == prefix]
+        listed = self._versions(prefix)
+        found = [each for each in listed if prefix.endswith("/") or each["Key"] == prefix]
         return sum(self._remove_version(str(each["Key"]), str(each["VersionId"])) for each in found)
 
     def _remove_version(self, key: str, version_id: str) -> int:
@@ -144,12 +145,16 @@ class S3Removals:
             raise UnreachableError(error.message, hint=_HINT) from error
         return 1
 
-    def _versions(self, prefix: str) -> Iterator[Mapping[str, Any]]:
+    def _versions(self, prefix: str) -> Sequence[Mapping[str, Any]]:
+        versions: list[Mapping[str, Any]] = []
+        markers: list[Mapping[str, Any]] = []
         pages = self._bucket.client.get_paginator("list_object_versions")
         with self._bucket.doing(f"listing the versions of {self._bucket.uri(prefix)}"):
             for page in pages.paginate(Bucket=self._bucket.name, Prefix=prefix):
-                # Markers last: while one lies on top, the object is not there for anybody.
-                yield from (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+                versions += page.get("Versions", ())
+                markers += page.get("DeleteMarkers", ())
+        # The oldest first, and markers last: what is on top stays there to the end, and nothing older comes to light.
+        return (*reversed(versions), *markers)
 
     def _uploads(self) -> Iterator[Mapping[str, Any]]:
         prefix = f"{self._root}bundles/"

@@ -1,8 +1,8 @@
 """Copies of bundles in buckets of other regions, each with a record of its proof beside the original.
 
-CodeDeploy's instances take revisions only from a bucket of their own region (CodeDeploy user guide, "Push a revision for
-CodeDeploy to Amazon S3"). The record, `<prefix>/replicas/<digits>/<region>.json` in the store's own bucket, is written
-once the copy is proven, so that what has no record is no replica.
+CodeDeploy's instances take revisions only from a bucket of their own region (CodeDeploy user guide, "Push a revision
+for CodeDeploy to Amazon S3"). The record, `<prefix>/replicas/<digits>/<region>.json` in the store's own bucket, is
+written once the copy is proven, so that what has no record is no replica.
 """
 
 from __future__ import annotations
@@ -210,10 +210,7 @@ class S3Replicas:
             return Proof.CHECKSUM if is_same else None
         digits = base64.b64decode(checksum).hex()
         if f"sha256:{digits}" != release.digest:
-            raise IntegrityError(
-                f"{bundle.uri} is no copy of {release.version}: S3 tells SHA-256 {digits[:12]}, not {release.short_digest}",
-                hint=_HINT,
-            )
+            raise _no_copy(bundle, release, digits)
         return Proof.DIGEST
 
     def _read(self, release: Release, bundle: BundleRevision, region: str) -> None:
@@ -225,11 +222,7 @@ class S3Replicas:
             for chunk in body.iter_chunks(_CHUNK):
                 sha256.update(chunk)
         if f"sha256:{sha256.hexdigest()}" != release.digest:
-            raise IntegrityError(
-                f"{bundle.uri} is no copy of {release.version}: it has SHA-256 {sha256.hexdigest()[:12]}, "
-                f"not {release.short_digest}",
-                hint=_HINT,
-            )
+            raise _no_copy(bundle, release, sha256.hexdigest())
 
     def _record(self, release: Release, replica: Replica) -> Replica:
         key = f"{self._root}{_digits(release)}/{replica.region}.json"
@@ -274,6 +267,11 @@ class S3Replicas:
                 hint=f"remove it, then deliverkit release replicate {release.version} --to {replica.region}",
             )
         return replica
+
+
+def _no_copy(bundle: BundleRevision, release: Release, digits: str) -> IntegrityError:
+    found = f"its SHA-256 is {digits[:12]}, not {release.short_digest}"
+    return IntegrityError(f"{bundle.uri} is no copy of {release.version}: {found}", hint=_HINT)
 
 
 def _name(release: Release) -> str:
