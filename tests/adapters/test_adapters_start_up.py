@@ -67,7 +67,7 @@ ONE_CALL = {
     "config": {"build", "consistency", "declaration", "loader", "problem", "settings", "shapes", "texts"},
     "domain": {"duration", "environment", "gate", "ledger", "placeholders", "release", "window"},
 }
-ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "ports", "sandboxing", "yaml_tree"}
+ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "yaml_tree"}
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_command_of_one_call_asks_once_and_imports_what_it_needs(shop: Path, p
 
     rooms = {*ALONE, *ONE_CALL, *(f"{room}.{each}" for room, names in ONE_CALL.items() for each in names)}
     assert {each.removeprefix("deliverkit.") for each in modules if each.startswith("deliverkit.")} == rooms
-    assert modules & {"concurrent.futures.thread", "asyncio", "sqlite3", "multiprocessing"} == set()
+    assert modules & {"concurrent.futures.thread", "asyncio", "sqlite3", "multiprocessing", "zoneinfo"} == set()
 
 
 def test_looking_asks_neither_who_we_are_nor_what_time_it_is(shop: Path, network: Network) -> None:
