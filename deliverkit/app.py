@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.assembly import Assembly, blueprint_of, recipe_of
 from deliverkit.config import Settings, find, load
-from deliverkit.delivery import Delivery
+from deliverkit.delivery import Delivery, PackagingChoices
 from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.packaging.report import Report
 
 _SANDBOX_KEY = "sandbox"
 
@@ -54,13 +55,13 @@ def open_delivery(
 # --- packaging without AWS -------------------------------------------------------------------------
 
 
-def check_build(path: Path | None = None, *, config: Path | None = None) -> tuple[str, ...]:
-    """The lint's warnings about a build and its appspec; needs no AWS.
+def check_build(path: Path | None = None, *, config: Path | None = None) -> Report:
+    """Everything that the lint has to say about a build and its appspec, errors too; needs no AWS.
 
     Raises:
-        UsageError: If the build cannot be packaged, with every error.
+        UsageError: If the configuration is wrong, or the build cannot be packed at all.
     """
-    return tuple(str(finding) for finding in recipe_of(load(_config_path(config)), {}).check(path))
+    return recipe_of(load(_config_path(config)), {}).check(path)
 
 
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
@@ -74,13 +75,15 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
         blueprint.environment(name)
 
 
-def write_bundle(path: Path | None, *, destination: Path, config: Path | None = None) -> Any:
+def write_bundle(
+    path: Path | None, *, destination: Path, choices: PackagingChoices | None = None, config: Path | None = None
+) -> Any:
     """Write only the bundle; needs no AWS.
 
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return recipe_of(load(_config_path(config)), {}).bundle(path, destination)
+    return recipe_of(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
 
 
 # --- the sandbox -----------------------------------------------------------------------------------

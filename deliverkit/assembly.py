@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Pace
+    from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
     from deliverkit.releasing import BuildRecipe, Packager
 
@@ -239,13 +240,26 @@ def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
     from deliverkit.adapters import git  # noqa: PLC0415
     from deliverkit.releasing import BuildRecipe  # noqa: PLC0415
 
-    bundle = settings.release.bundle
     return BuildRecipe(
-        path=bundle.path,
-        format=bundle.format,
-        appspec=bundle.appspec,
+        path=settings.release.bundle.path,
+        rules=partial(_packing_rules, settings),
         version=partial(_version, settings, environ),
         source=git.source_revision,
+        memory=settings.path.parent / ".deliverkit" / "packed",
+    )
+
+
+def _packing_rules(settings: Settings) -> PackingRules:
+    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
+
+    bundle = settings.release.bundle
+    return PackingRules(
+        format=bundle.format,
+        compression=bundle.compression,
+        appspec=bundle.appspec,
+        allow=bundle.allow,
+        keeps_links=bundle.keeps_links,
+        policy=settings.release.lint,
     )
 
 

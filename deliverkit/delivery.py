@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deliverkit.domain.plan import Plan
-    from deliverkit.domain.release import Release
+    from deliverkit.domain.release import BundleFormat, Compression, Release
     from deliverkit.domain.rollout import AbortMode, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.journal import Estate, Journal, Served
@@ -24,7 +24,22 @@ if TYPE_CHECKING:
     from deliverkit.engine.runner import Tick
     from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
 
-    Packager = Callable[[Path | None], "PackagedRelease"]
+    Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagingChoices:
+    """What is chosen for one packaging alone, instead of what the configuration says.
+
+    Attributes:
+        format: Type of the archive; None for the configured one.
+        compression: What compressing aims at; None for the configured aim.
+        is_fresh: Read every file, whatever is remembered of an earlier packaging.
+    """
+
+    format: BundleFormat | None = None
+    compression: Compression | None = None
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +145,18 @@ class Delivery:
 
     # --- releases ----------------------------------------------------------------------------------
 
-    def package(self, path: Path | None = None) -> PackagedRelease:
+    def package(self, path: Path | None = None, choices: PackagingChoices | None = None) -> PackagedRelease:
         """Bundle a build directory, store it under its digest and record the release.
 
         Args:
             path: The build; the configured one by default.
+            choices: What to do otherwise than the configuration says.
 
         Raises:
             UsageError: If the build or its appspec is not fit to be deployed; nothing was stored.
             ConflictError: If the version already names other bytes.
         """
-        return self._parts.packager(path)
+        return self._parts.packager(path, choices or PackagingChoices())
 
     def release(self, version: str | None = None) -> Release:
         """A release by version; without one the newest.

@@ -163,6 +163,7 @@ def _compose(text: str) -> Any:
 
     class Bounded(Composer):
         count = 0
+        warn_double_anchors = property(lambda _: False, lambda *_: None)  # it is good YAML, and stderr is ours
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             self.count += 1

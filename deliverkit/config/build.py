@@ -21,11 +21,13 @@ from deliverkit.config.texts import s3_location
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
 from deliverkit.domain.gate import Gate, GateKind, Policy
-from deliverkit.domain.release import BundleFormat
+from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
+from deliverkit.domain.release import BundleFormat, Compression
 
 Values = Mapping[str, Any]
 
 _DEFAULT_STRATEGY = StrategyKind.ONE_AT_A_TIME.value
+_HOSTS = {"load_balancer": "has_load_balancer"}
 _LIMITS = {
     "every": "every",
     "passes": "passes",
@@ -44,7 +46,7 @@ def build(path: Path, values: Values) -> Settings:
         values: As the declaration's record reads them, without any problem.
     """
     file = path.absolute()
-    release = _release(file.parent, values["release"])
+    release = _release(file, values["release"])
     application = values["application"]
     return Settings(
         path=file,
@@ -57,17 +59,30 @@ def build(path: Path, values: Values) -> Settings:
     )
 
 
-def _release(folder: Path, values: Values) -> ReleaseSettings:
-    bundle = values["bundle"]
+def _release(file: Path, values: Values) -> ReleaseSettings:
+    folder, bundle = file.parent, values["bundle"]
     return ReleaseSettings(
         version=_version(values.get("version", "git")),
         bundle=BundleSettings(
             path=folder / bundle["path"],
             format=BundleFormat(bundle.get("format", BundleFormat.ZIP.value)),
             appspec=folder / bundle["appspec"] if "appspec" in bundle else None,
+            compression=Compression(bundle.get("compression", Compression.FAST.value)),
+            keeps_links=bundle.get("links", "keep") == "keep",
+            allow=tuple(bundle.get("allow", ())),
         ),
         store=values["store"],
+        lint=_lint(file, values.get("lint", {})),
     )
+
+
+def _lint(file: Path, values: Values) -> LintPolicy:
+    hosts = {_HOSTS.get(key, key): value for key, value in values.get("hosts", {}).items()}
+    allowed = (
+        AllowedRule(each["rule"], each["reason"], str(file), each["place"].line, each["place"].column)
+        for each in values.get("allow", ())
+    )
+    return LintPolicy(Hosts(**hosts), tuple(allowed))
 
 
 def _version(value: str | Values) -> VersionSource:

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from deliverkit.packaging import rules
 from deliverkit.packaging.appspec import FileCopy
 from deliverkit.packaging.finding import Finding
+from deliverkit.packaging.subject import Subject
 from deliverkit.packaging.tree import Collection, EntryKind, follow, shown
 
 
-def lint_destinations(files: Sequence[FileCopy], collection: Collection) -> Iterator[Finding]:
+@dataclass(slots=True)
+class Installed:
+    """What an Install makes on a host.
+
+    Attributes:
+        copies: Paths of files and links, with the entry that brings them.
+        directories: Paths of directories; on hosts that have them already they are not made.
+    """
+
+    copies: dict[str, FileCopy] = field(default_factory=dict)
+    directories: dict[str, FileCopy] = field(default_factory=dict)
+
+
+def installed(files: Sequence[FileCopy], collection: Collection) -> Installed:
+    """Everything that the `files` section brings; what two entries bring counts for the first."""
+    made = Installed()
+    for item in files:
+        for target, is_directory in _targets(item, collection):
+            (made.directories if is_directory else made.copies).setdefault(target, item)
+    return made
+
+
+def lint_destinations(files: Sequence[FileCopy], subject: Subject) -> Iterator[Finding]:
     """Report every `files` entry that brings something to a place where an earlier one brought something else.
 
     Directories that meet are merged; a file may meet neither a file nor a directory.
@@ -21,8 +45,9 @@ def lint_destinations(files: Sequence[FileCopy], collection: Collection) -> Iter
     taken: dict[str, tuple[FileCopy, bool]] = {}
     for item in files:
         clash = ""
-        for target, is_directory in _targets(item, collection):
-            other, other_is_directory = taken.setdefault(target, (item, is_directory))
+        for target, is_directory in _targets(item, subject.collection):
+            key = target.casefold() if subject.is_windows else target
+            other, other_is_directory = taken.setdefault(key, (item, is_directory))
             if other is not item and not (is_directory and other_is_directory) and not clash:
                 clash = (
                     f"{shown(target)} is also the destination of {other.source.text} (line {other.source.place.line})"

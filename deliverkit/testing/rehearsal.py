@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deliverkit.delivery import Delivery, PackagedRelease
+from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
@@ -61,7 +61,7 @@ class _Parts:
     """Implements `delivery.Parts` with what it is given."""
 
     blueprint: Blueprint
-    packager: Callable[[Path | None], PackagedRelease]
+    packager: Callable[[Path | None, PackagingChoices], PackagedRelease]
     releases: ReleaseStore
     ledger: Ledger
     locks: LockService
@@ -203,5 +203,5 @@ def _stage(environment: Environment) -> StageDeclaration:
     return StageDeclaration(f"Deploy-{name}", (admit, *deploys, judge))
 
 
-def _no_packaging(_path: Path | None) -> PackagedRelease:
+def _no_packaging(_path: Path | None, _choices: PackagingChoices) -> PackagedRelease:
     raise UsageError("a rehearsal in memory packages nothing; use `release`")

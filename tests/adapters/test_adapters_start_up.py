@@ -64,8 +64,9 @@ ONE_CALL = {
     "adapters.aws": {"bucket", "bundle_upload", "errors", "models", "releases", "session"},
     "cli": {"boundary", "commands", "main", "options", "render", "streams"},
     "cli.commands": {"release"},
-    "config": {"build", "consistency", "declaration", "loader", "problem", "settings", "shapes", "texts"},
-    "domain": {"duration", "environment", "gate", "ledger", "placeholders", "release", "window"},
+    "config": {"build", "consistency", "declaration", "lint_keys", "loader", "problem"}
+    | {"release_declaration", "settings", "shapes", "texts"},
+    "domain": {"duration", "environment", "gate", "ledger", "linting", "placeholders", "release", "window"},
 }
 ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "yaml_tree"}
 

@@ -30,8 +30,8 @@ LAYERS = {
     "releasing": {"delivery", "packaging", "ports", "domain", "errors"},
     "sandbox": {"_version"},
     "sandboxing": {"sandbox", "errors"},
-    "assembly": {"sandboxing", "releasing", "engine", "adapters", "config", "ports", "domain", "errors"},
-    "app": {"assembly", "sandboxing", "delivery", "adapters", "config", "errors"},
+    "assembly": {"sandboxing", "releasing", "engine", "adapters", "packaging", "config", "ports", "domain", "errors"},
+    "app": {"assembly", "sandboxing", "delivery", "adapters", "packaging", "config", "errors"},
     # A fault file's keys are the sandbox's own table of faults, read with the configuration's shapes.
     "rehearsing": {
         "app",

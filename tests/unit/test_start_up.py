@@ -76,9 +76,12 @@ def test_the_help_of_a_command_imports_no_library_and_nothing_that_works(command
     modules = ours(imported(command, "--help"))
     assert f"deliverkit.cli.commands.{command}" in modules
     rooms = {each.split(".")[1] for each in modules if "." in each}
-    # Durations in arguments are read by the domain's grammar.
+    # Durations in arguments are read by the domain's grammar; formats of bundles are the domain's words.
     assert rooms <= {"__main__", "_version", "cli", "errors", "domain"}
-    assert {each for each in modules if each.startswith("deliverkit.domain.")} <= {"deliverkit.domain.duration"}
+    assert {each for each in modules if each.startswith("deliverkit.domain.")} <= {
+        "deliverkit.domain.duration",
+        "deliverkit.domain.release",
+    }
     others = {f"deliverkit.cli.commands.{each}" for each in COMMANDS} - {f"deliverkit.cli.commands.{command}"}
     assert modules & others == set()
 
