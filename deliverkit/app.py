@@ -113,6 +113,7 @@ def seed_sandbox(
         environments=tuple(blueprint.environments.values()),
         pipeline=_pipeline_declaration(settings),
         instances=instances,
+        copies={region: place.bucket for region, place in settings.release.replicas.items()},
     )
     yield from Seeder(aws, credentials_file=credentials_file(state_dir)).seed(needs)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from deliverkit.cli.options import Console, Options
 
@@ -113,8 +112,7 @@ def _leg(number: int, leg: Leg) -> list[str]:
 # --- promotions ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """What `status` shows."""
 
     application: str

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
+from deliverkit.sandbox.moto_copies import mend_copies
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
@@ -112,5 +113,6 @@ _MENDS: Mapping[str, Mend] = {
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
     "moto.s3.models": _leave_denials_to_the_guard,
+    "moto.s3.responses": mend_copies,
     "moto.sts.models": _name_root,
 }

@@ -190,28 +190,34 @@ class S3Replicas:
         size = int(head.get("ContentLength", -1))
         if size != release.size:
             raise IntegrityError(f"{bundle.uri} has {size} bytes, {release.version} has {release.size}", hint=_HINT)
-        proof = None if is_read else self._proof(release, bundle, str(head.get("ChecksumSHA256", "")))
+        proof = None if is_read else self._proof(release, bundle, head)
         if proof is None:
             self._read(release, bundle, region)
             proof = Proof.CONTENT
         return Replica(region, bundle, release.digest, proof, self._clock.now(), self._identity().arn)
 
-    def _proof(self, release: Release, bundle: BundleRevision, checksum: str) -> Proof | None:
+    def _proof(self, release: Release, bundle: BundleRevision, head: Mapping[str, Any]) -> Proof | None:
         """What S3's checksum proves; None when it proves nothing either way.
 
-        A checksum with a hyphen is one over the checksums of parts, and differs between the same bytes in other parts
-        (S3 user guide, "Checking object integrity"); one without is over the bytes.
+        The checksum of an object that was stored in parts is one over the checksums of the parts, and differs between
+        the same bytes in other parts (S3 user guide, "Checking object integrity"); any other is over the bytes.
         """
+        checksum = str(head.get("ChecksumSHA256", ""))
         if not checksum:
             return None
-        if "-" in checksum:
-            home = self._head(self._aws.region, release.bundle.bucket, release.bundle.key, release.bundle.version_id)
-            is_same = home is not None and home.get("ChecksumSHA256") == checksum
-            return Proof.CHECKSUM if is_same else None
-        digits = base64.b64decode(checksum).hex()
-        if f"sha256:{digits}" != release.digest:
-            raise _no_copy(bundle, release, digits)
-        return Proof.DIGEST
+        is_of_parts = "-" in checksum or head.get("ChecksumType") == "COMPOSITE"
+        if not is_of_parts and _digits_of(checksum) == release.digest:
+            return Proof.DIGEST
+        if is_of_parts or "-" in bundle.e_tag:  # of an upload in parts the tag says so too
+            return Proof.CHECKSUM if self._checksum_of(release.bundle) == checksum else None
+        raise _no_copy(bundle, release, _digits_of(checksum).removeprefix("sha256:"))
+
+    def _checksum_of(self, original: BundleRevision) -> str:
+        with self._bucket.doing(f"looking for {original.uri}"):
+            head = self._bucket.client.head_object(
+                Bucket=original.bucket, Key=original.key, VersionId=original.version_id, ChecksumMode="ENABLED"
+            )
+        return str(head.get("ChecksumSHA256", ""))
 
     def _read(self, release: Release, bundle: BundleRevision, region: str) -> None:
         sha256 = hashlib.sha256()
@@ -280,6 +286,10 @@ def _name(release: Release) -> str:
 
 def _digits(release: Release) -> str:
     return _name(release).partition(".")[0]
+
+
+def _digits_of(checksum: str) -> str:
+    return f"sha256:{base64.b64decode(checksum).hex()}"
 
 
 def _e_tag(head: Mapping[str, Any]) -> str:
