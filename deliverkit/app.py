@@ -15,6 +15,7 @@ from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
 
 _SANDBOX_KEY = "sandbox"
@@ -77,7 +78,7 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
 
 def write_bundle(
     path: Path | None, *, destination: Path, choices: PackagingChoices | None = None, config: Path | None = None
-) -> Any:
+) -> Bundle:
     """Write only the bundle; needs no AWS.
 
     Raises:

@@ -35,7 +35,7 @@ _RULES = {
     Breach.SIZE: rules.APPSPEC_SIZE,
     Breach.ALIAS: rules.YAML_ALIAS,
     Breach.LOOP: rules.YAML_SYNTAX,
-    Breach.KEY: rules.SHAPE,
+    Breach.KEY: rules.KEY_UNKNOWN,
     Breach.DUPLICATE: rules.YAML_DUPLICATE,
     Breach.MERGE: rules.KEY_UNKNOWN,
 }

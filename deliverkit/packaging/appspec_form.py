@@ -74,4 +74,4 @@ PLATFORM_VERSION = r"LATEST|[0-9]+\.[0-9]+\.[0-9]+"
 
 def spellings(key: str, *, is_lenient: bool) -> tuple[str, ...]:
     """The ways to write a key: the guide writes those of Lambda with capitals and without, and both work."""
-    return (key, key.lower()) if is_lenient else (key,)
+    return tuple(dict.fromkeys((key, key.lower()))) if is_lenient else (key,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from deliverkit.packaging import rules
 from deliverkit.packaging.appspec import FileCopy
@@ -56,12 +57,38 @@ def lint_destinations(files: Sequence[FileCopy], subject: Subject) -> Iterator[F
             yield rules.DESTINATION_DUPLICATE.at(item.destination.place, clash)
 
 
+def lint_links(files: Sequence[FileCopy], subject: Subject) -> Iterator[Finding]:
+    """Report, for each `files` entry, the first link whose target does not come along."""
+    links = [entry for entry in subject.collection.entries if entry.kind is EntryKind.SYMLINK]
+    if not links:
+        return
+    made = installed(files, subject.collection)
+    there = {*made.copies, *made.directories}
+    there |= {str(parent) for path in made.directories for parent in PurePosixPath(path).parents}
+    for item in files:
+        base = follow({}, item.source.text.strip().replace("\\", "/"))
+        for link in links if base is not None else ():
+            if link.path != base and base and not link.path.startswith(f"{base}/"):
+                continue
+            below = posixpath.basename(link.path) if link.path == base else link.path[len(base or "") :].lstrip("/")
+            place = posixpath.join(_normal(item.destination.text), below)
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(place), link.target))
+            if target not in there:
+                message = f"the link {shown(link.path)} looks for {shown(target)}, which is not copied"
+                yield rules.LINK_DANGLES.at(item.source.place, message)
+                break
+
+
+def _normal(destination: str) -> str:
+    return posixpath.normpath(destination.strip().replace("\\", "/"))
+
+
 def _targets(item: FileCopy, collection: Collection) -> Iterator[tuple[str, bool]]:
     """Each path on the host that an entry writes, and whether it is a directory.
 
     A file is copied into the destination, a directory's content is merged into it; a link is copied as a link.
     """
-    destination = posixpath.normpath(item.destination.text.strip().replace("\\", "/"))
+    destination = _normal(item.destination.text)
     source = follow({}, item.source.text.strip().replace("\\", "/"))
     if source is None:
         return

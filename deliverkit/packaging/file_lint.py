@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from deliverkit.packaging import rules
 from deliverkit.packaging.appspec import FileCopy, ServerAppspec
-from deliverkit.packaging.destinations import lint_destinations
+from deliverkit.packaging.destinations import lint_destinations, lint_links
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.subject import Subject
 from deliverkit.packaging.tree import EntryKind, follow
@@ -35,6 +35,7 @@ def lint_files(spec: ServerAppspec, subject: Subject) -> Iterator[Finding]:
         if may_clash:
             yield from _shared(item)
     yield from lint_destinations(spec.files, subject)
+    yield from lint_links(spec.files, subject)
 
 
 def lint_place(written: str, place: Place, what: str, subject: Subject) -> Iterator[Finding]:

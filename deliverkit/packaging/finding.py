@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from deliverkit.yaml_tree import Place
 
+_MESSAGE_LIMIT = 300
+
 
 class Severity(StrEnum):
     """How much a finding matters: an error stops the packaging, a note is only worth knowing."""
@@ -46,7 +48,7 @@ class Rule:
 
     def at(self, place: Place, message: str) -> Finding:
         """A case of this rule."""
-        return Finding(self.id, self.severity, place, message, self.why, self.fix)
+        return Finding(self.id, self.severity, place, _one_line(message), self.why, self.fix)
 
 
 def error(id_: str, why: str, fix: str, outcome: Outcome = Outcome.FAILS, *, is_allowable: bool = False) -> Rule:
@@ -109,4 +111,15 @@ class Finding:
         return self.severity is Severity.ERROR and self.allowance is None
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: {self.message} [{self.rule}]"
+        place = f"{_printable(self.place.file)}:{self.place.line}:{self.place.column}"
+        return f"{place}: {self.severity}: {self.message} [{self.rule}]"
+
+
+def _one_line(message: str) -> str:
+    """A message as it can be shown: it quotes files that may hold anything, control sequences and whole books too."""
+    text = _printable(message[:_MESSAGE_LIMIT])
+    return f"{text}..." if len(message) > _MESSAGE_LIMIT else text
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

@@ -22,8 +22,8 @@ from deliverkit.packaging.tree import EntryKind, follow
 from deliverkit.yaml_tree import Place, Scalar
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@\\-]*\$?")
-# What the shell that gets the path would take apart or replace.
-_SHELL = re.compile(r"[\s;&|<>()$`\"'*?\[\]#~!{}]")
+# What the shell that gets the path, behind the bundle's own, would take apart or replace.
+_SHELL = re.compile(r"[\s;&|<>()$`\"']")
 # Accounts of Amazon Linux, RHEL, Ubuntu and common packages whose shell is nologin or false.
 _NOLOGIN_WORDS = (
     "bin daemon adm lp mail news uucp proxy operator games ftp man backup list irc gnats nobody _apt messagebus dbus"

@@ -123,8 +123,8 @@ def _inside(findings: Iterable[Finding], texts: dict[str, str]) -> Iterator[Find
 def _clamped(place: Place, lines: list[str]) -> Place:
     last = len(lines) - 1 if len(lines) > 1 and not lines[-1] else len(lines)
     if place.line > last:
-        return replace(place, line=last, column=len(lines[last - 1]) + 1)
-    return replace(place, column=min(place.column, len(lines[place.line - 1]) + 1))
+        return Place(last, len(lines[last - 1]) + 1, place.file)
+    return Place(place.line, min(place.column, len(lines[place.line - 1]) + 1), place.file)
 
 
 def _version(spec: Appspec) -> Iterator[Finding]:

@@ -116,7 +116,9 @@ LOCATION_ARGUMENTS = error(
     "The agent takes the whole text for the file's name, and hands it to a shell unquoted.",
     "Name a script without spaces or shell characters, and write the arguments into it",
 )
-LOCATION_ABSOLUTE = error("location-absolute", _ONLY_IN_BUNDLE, "Write the path from the bundle's root, without /")
+LOCATION_ABSOLUTE = error(
+    "location-absolute", _ONLY_IN_BUNDLE, "Write the path from the bundle's root, without /", Outcome.DIFFERS
+)
 LOCATION_ESCAPES = error(
     "location-escapes", "The agent would follow it out of the bundle.", "Name a file in the bundle", Outcome.DIFFERS
 )
@@ -125,6 +127,7 @@ TIMEOUT = error(
     "timeout",
     "The agent reads only leading digits: 5m is 5 seconds, and anything else fails the deployment.",
     "Write whole seconds from 1 to 3600, without a unit",
+    Outcome.DIFFERS,
 )
 TIMEOUT_TOTAL = error(
     "timeout-total",
@@ -198,6 +201,11 @@ SCRIPT_DIRECTORY = warning(
     "The agent starts scripts in its own working directory, not in the bundle.",
     'Go there first: cd "$(dirname "$0")"',
 )
+SCRIPT_STDIN = warning(
+    "script-stdin",
+    "The agent closes the script's input: whoever asks there gets no answer, and package managers give up.",
+    "Answer in the command itself, for instance with -y",
+)
 SCRIPT_VARIABLE = warning(
     "script-variable",
     "The agent sets this variable only for revisions from GitHub; bundles in S3 have BUNDLE_BUCKET, BUNDLE_KEY,"
@@ -224,6 +232,11 @@ SOURCE_MISSING = error(
 )
 DESTINATION_DUPLICATE = error(
     "destination-duplicate", "Install fails when two sources have one destination.", "Remove one of the two"
+)
+LINK_DANGLES = warning(
+    "link-dangles",
+    "The agent re-creates links as they are, and does not copy what they lead to.",
+    "Copy the target along, to the place where the link looks for it, or replace the link by the file",
 )
 DESTINATION_RELATIVE = warning(
     "destination-relative",

@@ -24,6 +24,11 @@ _GOES_SOMEWHERE = re.compile(r"\b(?:cd|pushd)\s+(?:-\S+\s+)*[\"']?[/$`~]")
 _STAYS_HERE = re.compile(r"(?:^|[\s\"'(;&|`])(\.{1,2}/[\w.$-][^\s\"';&|)]*)")
 _GOES_ASIDE = re.compile(r"^\s*(?:cd|pushd)\s+([\w.][^\s;&|]*)")
 _PATHS = re.compile(r"(?:^|[\s\"'(;&|`])(\w[\w.-]*/[\w./-]*\w)")
+# Questions that nobody answers: a prompt of the shell's own, and package managers without a yes.
+_ASKS = re.compile(
+    r"\bread\s+-[a-z]*p\b|\b(?:apt|apt-get|yum|dnf|zypper)\s+(?!.*(?:\s-[a-z]*y|--yes|--assume-?yes|--non-interactive|-qq|<))"
+    r"(?:-\S+\s+)*(?:install|upgrade|dist-upgrade|update-minimal|remove|purge|autoremove)\b"
+)
 _GITHUB_VARIABLE = re.compile(r"\bBUNDLE_COMMIT\b")
 
 
@@ -53,7 +58,7 @@ def lint_script(entry: Entry, subject: Subject, place: Place) -> Iterator[Findin
     for line, column in _background(text):
         yield rules.SCRIPT_BACKGROUND.at(Place(line, column, file), "a background process keeps the script's output")
     yield from _directory(text, file, subject.collection)
-    yield from _variable(text, file)
+    yield from _words(text, file)
 
 
 def _background(text: str) -> Iterator[tuple[int, int]]:
@@ -81,14 +86,19 @@ def _directory(text: str, file: str, collection: Collection) -> Iterator[Finding
 
 
 def _of_bundle(line: str, collection: Collection) -> re.Match[str] | None:
+    if line.lstrip().startswith(("echo ", "printf ", "logger ")):  # only spoken of
+        return None
     return next((found for found in _PATHS.finditer(line) if collection.get(found[1]) is not None), None)
 
 
-def _variable(text: str, file: str) -> Iterator[Finding]:
+def _words(text: str, file: str) -> Iterator[Finding]:
+    is_shell = bool(_SHELLS.match(text)) or not text.startswith("#!")
     for number, line in _code(text):
         if found := _GITHUB_VARIABLE.search(line):
             yield rules.SCRIPT_VARIABLE.at(Place(number, found.start() + 1, file), "BUNDLE_COMMIT is never set here")
-            return
+        if is_shell and "|" not in line and (found := _ASKS.search(line)):
+            asked = " ".join(found[0].split())
+            yield rules.SCRIPT_STDIN.at(Place(number, found.start() + 1, file), f"{asked} asks, and nobody answers")
 
 
 def _code(text: str) -> Iterator[tuple[int, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 from deliverkit.domain.linting import Hosts, LintPolicy
 from deliverkit.domain.release import BundleFormat
 from deliverkit.packaging.collect import collect
@@ -161,7 +163,7 @@ DOCUMENT = [
     server("yaml-syntax", "os: linux", "os: linux\x01", 2),
     server("yaml-syntax", "os: linux", "os: &a [*a]", 2),
     server("yaml-syntax", "  - source", "\t- source", 4),
-    server("appspec-shape", "os: linux", "os: linux\n? [a]\n: b", 3),
+    server("key-unknown", "os: linux", "os: linux\n? [a]\n: b", 3),
     server("appspec-shape", "files:\n  - source: app\n    destination: /opt/shop\n", "files: none\n", 3),
     server("appspec-shape", _HOOK, "", 7),
     server("appspec-shape", "timeout: 60", "timeout: [60]", 9),
@@ -189,6 +191,7 @@ HOOKS = [
     server("location-required", "- location: scripts/run.sh\n      timeout: 60", "- timeout: 60", 8),
     server("location-arguments", "scripts/run.sh", "scripts/run.sh --now", 8),
     server("location-arguments", "scripts/run.sh", "scripts/run.sh;reboot", 8),
+    server("location-arguments", "scripts/run.sh", "scripts/run$NAME.sh", 8),
     server("location-absolute", "scripts/run.sh", "/scripts/run.sh", 8),
     server("location-escapes", "scripts/run.sh", "../scripts/run.sh", 8),
     server("script-missing", "scripts/run.sh", "scripts/walk.sh", 8),
@@ -287,6 +290,8 @@ SCRIPTS = [
     script("script-directory", "#!/bin/sh\ntrue\n./start\n", 3),
     script("script-directory", "#!/bin/bash\n. scripts/run.sh\n", 2),
     script("script-directory", "#!/bin/sh\ncd scripts\n", 2),
+    script("script-stdin", "#!/bin/sh\napt-get install nginx\n", 2),
+    script("script-stdin", "#!/bin/bash\nread -p 'sure? ' answer\n", 2),
     script("script-variable", "#!/bin/sh\necho $BUNDLE_COMMIT\n", 2),
     Case("script-windows", "run.ps1", "run.sh", 8, appspec=WINDOWS),
 ]
@@ -354,3 +359,22 @@ RESOURCES = [
 ]
 
 CASES = [*DOCUMENT, *HOOKS, *FILES, *PERMISSIONS, *SCRIPTS, *HOSTS, *ALLOWANCES, *RESOURCES]
+
+# Words that the lint and the agent read, put together at random.
+_KEYS = (
+    "version os files hooks permissions source destination object mode owner acls context type except pattern location"
+    " timeout runas sudo AfterInstall ApplicationStop Resources Type Properties Name Alias CurrentVersion TargetVersion"
+    " TaskDefinition LoadBalancerInfo ContainerPort NetworkConfiguration AwsvpcConfiguration Subnets"
+    " CapacityProviderStrategy Base Weight Hooks BeforeAllowTraffic shop file_exists_behavior range"
+)
+KEYS = st.sampled_from(_KEYS.split())
+_WORDS = (
+    "0.0 linux windows app /opt/shop scripts/run.sh ../x ~ yes 0644 '' 5m AWS::Lambda::Function AWS::ECS::Service 1 :x"
+    " ** *.py d:u:a:rw s0:c1.c0 file 0x_ 0b, . .. +. 1:2 &a *a <<"
+)
+WORDS = st.sampled_from(_WORDS.split())
+VALUES = st.recursive(
+    WORDS | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=25,
+)

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from lint_cases import CASES, ECS, GOOD, LAMBDA, PERMISSION, WINDOWS, Case, findings, tree_at
+from lint_cases import CASES, ECS, GOOD, KEYS, LAMBDA, PERMISSION, VALUES, WINDOWS, Case, findings, tree_at
 from ruamel.yaml import YAML
 
 from deliverkit.errors import UsageError
@@ -54,7 +54,7 @@ def test_a_case_of_each_rule(case: Case, tmp_path: Path) -> None:
 def test_every_rule_has_a_case() -> None:
     tested = {case.rule for case in CASES}
     tested |= {"appspec-missing", "appspec-name", "appspec-nested", "appspec-several", "appspec-empty", "appspec-size"}
-    tested |= {"script-not-executable"}
+    tested |= {"script-not-executable", "link-dangles"}
     assert {rule.id for rule in RULES} == tested
     assert len({rule.id for rule in RULES}) == len(RULES)
 
@@ -83,9 +83,13 @@ def test_a_script_that_is_not_executable(tmp_path: Path) -> None:
         "#!/bin/sh\nexec >/var/log/x 2>&1\nserver &\n",
         '#!/bin/sh\ncd "$(dirname "$0")"\n./start\n',
         "#!/bin/sh\ncd /opt/shop && ./start\n",
+        "#!/bin/sh\necho starts app/main.py\n",
         "#!/bin/sh\n# ./start and server &\ncat <<EOF\n./x &\nBUNDLE_COMMIT\nEOF\n",
         "#!/usr/bin/env python3\nimport os\nos.system('./start')\n",
         "#!/bin/sh\nfind / -name x\ntar -C /opt -xf a.tar\n",
+        "#!/bin/sh\napt-get -qq install x\nyum install -y x\n",
+        "#!/bin/sh\nDEBIAN_FRONTEND=x apt-get install --yes y\nyes | apt-get install z\n",
+        "#!/bin/sh\nwhile read -r line; do echo $line; done </etc/hosts\n",
     ],
 )
 def test_scripts_that_are_fine(text: str, tmp_path: Path) -> None:
@@ -94,6 +98,33 @@ def test_scripts_that_are_fine(text: str, tmp_path: Path) -> None:
 
 def test_a_program_is_not_read_as_a_script(tmp_path: Path) -> None:
     assert findings(tree_at(tmp_path / "tree", GOOD, {"scripts/run.sh": "\x7fELF\0\0 server &\r\n"})) == []
+
+
+# --- links -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "is_whole"),
+    [
+        ("app/current", "main.py", True),
+        ("app/lib/up", "../main.py", True),
+        ("app/back", ".", True),
+        ("app/aside", "../scripts/run.sh", False),
+    ],
+)
+def test_links_whose_target_does_not_come_along(link: str, target: str, is_whole: bool, tmp_path: Path) -> None:
+    tree = tree_at(tmp_path / "tree", GOOD)
+    (tree / link).symlink_to(target)
+    assert [(each.rule, each.place.line) for each in findings(tree)] == ([] if is_whole else [("link-dangles", 4)])
+    # The whole bundle has every target.
+    (tree / "appspec.yml").write_text(GOOD.replace("source: app", "source: /"))
+    assert findings(tree) == []
+
+
+def test_a_link_that_is_copied_alone(tmp_path: Path) -> None:
+    tree = tree_at(tmp_path / "tree", GOOD.replace("source: app", "source: app/current"))
+    (tree / "app" / "current").symlink_to("main.py")
+    assert [each.rule for each in findings(tree)] == ["link-dangles"]
 
 
 # --- the file ----------------------------------------------------------------------------------------
@@ -210,6 +241,18 @@ def test_the_nearest_right_spelling_is_told(before: str, after: str, word: str, 
     assert word in found.message
 
 
+def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    text = GOOD.replace("source: app", 'source: "\\e[2Jhidden\\nline"').replace("AfterInstall", "x" * 5000)
+    for found in findings(tree_at(tmp_path / "tree", text)):
+        assert str(found).isprintable()
+        assert len(found.message) < 400
+    odd = tmp_path / "tree" / "scripts" / "a\nb.sh"
+    odd.write_text("true\n")
+    odd.chmod(0o755)
+    (found,) = findings(tree_at(tmp_path / "tree", GOOD.replace("scripts/run.sh", '"scripts/a\\nb.sh"')))
+    assert found.rule == "location-arguments"
+
+
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
     appspec = GOOD.replace("0.0", "2.0").replace("AfterInstall", "AfterInstal").replace("source: app", "source: ../x")
     with pytest.raises(UsageError, match="3 errors"):
@@ -232,25 +275,6 @@ def assert_inside(content: bytes, found: object) -> None:
         assert "\n" not in each.message
 
 
-_KEYS = (
-    "version os files hooks permissions source destination object mode owner acls context type except pattern location"
-    " timeout runas sudo AfterInstall ApplicationStop Resources Type Properties Name Alias CurrentVersion TargetVersion"
-    " TaskDefinition LoadBalancerInfo ContainerPort NetworkConfiguration AwsvpcConfiguration Subnets"
-    " CapacityProviderStrategy Base Weight Hooks BeforeAllowTraffic shop file_exists_behavior range"
-)
-KEYS = st.sampled_from(_KEYS.split())
-_WORDS = (
-    "0.0 linux windows app /opt/shop scripts/run.sh ../x ~ yes 0644 '' 5m AWS::Lambda::Function AWS::ECS::Service 1 :x"
-    " ** *.py d:u:a:rw s0:c1.c0 file 0x_ 0b, . .. +. 1:2 &a *a <<"
-)
-WORDS = st.sampled_from(_WORDS.split())
-VALUES = st.recursive(
-    WORDS | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
-    max_leaves=25,
-)
-
-
 @pytest.fixture(scope="module")
 def module_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree_at(tmp_path_factory.mktemp("law") / "tree", GOOD)
@@ -263,6 +287,7 @@ def lint_text(tree: Path, content: bytes) -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_no_structure_breaks_the_lint(module_tree: Path, value: object) -> None:
     lint_text(module_tree, json.dumps(value).encode())
@@ -270,17 +295,20 @@ def test_no_structure_breaks_the_lint(module_tree: Path, value: object) -> None:
     lint_text(module_tree, text.encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, len(GOOD)))
 def test_no_bytes_break_the_lint(module_tree: Path, noise: bytes, at: int) -> None:
     lint_text(module_tree, noise)
     lint_text(module_tree, GOOD.encode()[:at] + noise + GOOD.encode()[at:])
 
 
+@settings(deadline=None)
 @given(st.sampled_from([GOOD, PERMISSION, ECS, LAMBDA]), st.integers(0, 400), st.integers(0, 30), st.text(max_size=8))
 def test_no_slip_of_the_pen_breaks_the_lint(module_tree: Path, text: str, at: int, gone: int, instead: str) -> None:
     lint_text(module_tree, (text[:at] + instead + text[at + gone :]).encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=50))
 def test_any_plain_value_is_retyped_or_stays(text: str) -> None:
     became = retyped(text)
