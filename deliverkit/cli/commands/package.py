@@ -47,7 +47,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         return _write(arguments, options, console)
     packaged = open_delivery(options, console).package(arguments.path, _choices(arguments))
     for warning in packaged.warnings:
-        console.tell(f"warning: {warning}")
+        console.tell(warning)
     console.tell("uploaded" if packaged.was_sent else "the same bytes are in the store already: nothing uploaded")
     for copy in packaged.copies:
         console.tell(f"copied to {copy.region}, proven by {copy.proof.value}: {copy.bundle.uri}")
