@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging.tree import Collection, Entry, Stamp, shown
@@ -34,6 +36,23 @@ def read_chunks(collection: Collection, entry: Entry) -> Iterator[bytes]:
         if count != entry.size or Stamp.of(os.fstat(descriptor)) != entry.stamp:
             raise changed(entry)
     _check_still_there(collection, entry)
+
+
+@contextlib.contextmanager
+def opened(collection: Collection, entry: Entry) -> Iterator[BinaryIO]:
+    """The file, to be read in any order.
+
+    Raises:
+        DeliverkitError: If the file changed, was replaced or vanished since it was collected, or while it was open.
+        UsageError: If it cannot be read.
+    """
+    descriptor = _open(collection, entry)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        if Stamp.of(os.fstat(descriptor)) != entry.stamp:
+            raise changed(entry)
+        yield file
+        if Stamp.of(os.fstat(descriptor)) != entry.stamp:
+            raise changed(entry)
 
 
 def _read(file: io.FileIO, entry: Entry) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
 from deliverkit.sandbox.moto_hooks import replace
+from deliverkit.sandbox.moto_keys import heed_states_and_digests
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
@@ -111,6 +112,7 @@ _MENDS: Mapping[str, Mend] = {
     "moto.codebuild.responses": _take_projects_of_pipelines,
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
+    "moto.kms.responses": heed_states_and_digests,
     "moto.s3.models": _leave_denials_to_the_guard,
     "moto.sts.models": _name_root,
 }

@@ -26,6 +26,7 @@ _MISSING = frozenset(
         "DeploymentDoesNotExistException",
         "DeploymentConfigDoesNotExistException",
         "RevisionDoesNotExistException",
+        "NotFoundException",  # KMS
     }
 )
 _CONFLICTS = frozenset(
@@ -51,6 +52,8 @@ _CONFLICTS = frozenset(
         "BucketAlreadyOwnedByYou",
         "EntityAlreadyExists",
         "InstanceNameAlreadyRegisteredException",
+        "DisabledException",
+        "KMSInvalidStateException",
     }
 )
 _TRANSIENT = frozenset(
@@ -66,6 +69,9 @@ _TRANSIENT = frozenset(
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "RequestTimeout",
+        "KMSInternalException",
+        "DependencyTimeoutException",
+        "KeyUnavailableException",
         "500",
         "503",
     }
