@@ -7,10 +7,10 @@ adapter translates its vendor's errors by code: `UnreachableError` for what may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from deliverkit.domain.carriage import DeploymentReport, Target
@@ -130,32 +130,64 @@ class LockService(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PreparedBundle:
+    """A bundle whose bytes are fixed already, although nobody has made them yet.
+
+    Attributes:
+        manifest: The manifest's canonical document. It names every file by content, the archive's type and the codec,
+            so that its digest names the bundle's bytes.
+        format: Archive type.
+        size_limit: Bytes that the bundle will not exceed; the same for the same manifest.
+        chunks: Makes the bytes, the same ones each time it is called; raises what packing raises.
+    """
+
+    manifest: bytes
+    format: BundleFormat
+    size_limit: int
+    chunks: Callable[[], Iterator[bytes]]
+
+    @property
+    def manifest_digest(self) -> str:
+        """`sha256:` and 64 hexadecimal digits over the manifest."""
+        return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """What became of a bundle's upload.
 
     Attributes:
         revision: Where the bundle lies.
+        digest: `sha256:` and 64 hexadecimal digits over the bundle's bytes.
+        size: The bundle's bytes.
         was_sent: False when the same bytes were already there.
     """
 
     revision: BundleRevision
+    digest: str
+    size: int
     was_sent: bool
 
 
 class ReleaseStore(Protocol):
-    """Bundles by digest, releases by version."""
+    """Bundles by the digest of their manifest, releases by version."""
 
-    def upload(self, bundle: Path, *, digest: str, format: BundleFormat) -> Upload:  # noqa: A002
-        """Store a bundle under its digest, unless it is there already.
-
-        Args:
-            bundle: The archive.
-            digest: `sha256:...` over its bytes.
-            format: Its archive type.
+    def upload(self, bundle: PreparedBundle) -> Upload:
+        """Make a bundle and store it under its manifest's digest, unless it is there already.
 
         Raises:
-            IntegrityError: If what lies there is not what the digest says.
+            IntegrityError: If what lies there is not what its name says.
             UsageError: If the bucket is missing or not versioned.
+            DeliverkitError: If the bundle cannot be made (a file changed meanwhile); nothing was stored.
+        """
+        ...
+
+    def manifest(self, digest: str) -> bytes:
+        """The manifest's document with that digest (`sha256:...`), as it was uploaded with its bundle.
+
+        Raises:
+            NotFoundError: If there is none.
+            IntegrityError: If what lies there has another digest.
         """
         ...
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from deliverkit.ports import Clock, Identity, ReleaseStore
 
 if TYPE_CHECKING:
     from deliverkit.packaging.finding import Finding
-    from deliverkit.packaging.package import Bundle
+    from deliverkit.packaging.package import Bundle, Packing
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 """Versions become S3 keys and words in URLs, so they hold nothing that either would have to quote."""
@@ -51,21 +50,24 @@ class BuildRecipe:
         where = self.existing(tree)
         return build_bundle(where, destination=destination, format=self.format, appspec=self.appspec_for(where))
 
+    def look_at(self, tree: Path | None) -> Packing:
+        """Collect and lint a build directory, the configured one by default; writes nothing.
+
+        Raises:
+            UsageError: If the build cannot be packaged, with every error.
+        """
+        from deliverkit.packaging.package import look_at  # noqa: PLC0415
+
+        where = self.existing(tree)
+        return look_at(where, format=self.format, appspec=self.appspec_for(where))
+
     def check(self, tree: Path | None) -> tuple[Finding, ...]:
         """The lint's warnings about a build directory; writes nothing.
 
         Raises:
             UsageError: If the build cannot be packaged, with every error.
         """
-        from deliverkit.packaging.collect import collect, place_appspec  # noqa: PLC0415
-        from deliverkit.packaging.lint import lint  # noqa: PLC0415
-        from deliverkit.packaging.package import refuse_errors  # noqa: PLC0415
-
-        where = self.existing(tree)
-        collection, appspec = collect(where), self.appspec_for(where)
-        findings = lint(place_appspec(collection, appspec) if appspec else collection, shown_at=where)
-        refuse_errors(findings)
-        return findings
+        return self.look_at(tree).findings
 
     def existing(self, tree: Path | None) -> Path:
         """The build directory to take.
@@ -104,20 +106,21 @@ class Packager:
         """Bundle, upload and record; the same bytes under the same version give the release on record."""
         where = self._recipe.existing(tree)
         version = checked_version(self._recipe.version(where))
-        with tempfile.TemporaryDirectory(prefix="deliverkit-") as scratch:
-            bundle = self._recipe.bundle(where, Path(scratch) / f"bundle.{self._recipe.format.value}")
-            upload = self._releases.upload(bundle.path, digest=bundle.digest, format=bundle.format)
+        packing = self._recipe.look_at(where)
+        prepared = packing.prepare()
+        upload = self._releases.upload(prepared)
         release = Release(
             application=self._application,
             version=version,
-            digest=bundle.digest,
-            size=bundle.size,
+            digest=upload.digest,
+            size=upload.size,
             bundle=upload.revision,
             created_at=self._clock.now(),
             created_by=self._identity.arn,
             source=self._recipe.source(where),
+            manifest=prepared.manifest_digest,
         )
-        warnings = tuple(str(finding) for finding in bundle.findings)
+        warnings = tuple(str(finding) for finding in packing.findings)
         return PackagedRelease(self._releases.record(release), upload.was_sent, warnings)
 
 

@@ -38,7 +38,7 @@ class BundleRevision:
 
     Attributes:
         bucket: Bucket name.
-        key: Object key; it contains the bundle's digest.
+        key: Object key; it contains the digest of the bundle's manifest.
         version_id: S3 version id of the object.
         e_tag: Entity tag without the surrounding quotes.
         format: Archive type.
@@ -69,6 +69,7 @@ class Release:
         source: The source revision; None when the build was not in a git repository.
         created_at: When it was packaged, UTC.
         created_by: Who packaged it (AWS identity ARN).
+        manifest: `sha256:` and 64 hexadecimal digits over the manifest, which names every file in the bundle.
     """
 
     application: str
@@ -79,6 +80,7 @@ class Release:
     created_at: datetime
     created_by: str
     source: SourceRevision | None = None
+    manifest: str = ""
 
     @property
     def short_digest(self) -> str:

@@ -9,14 +9,13 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging.archive import Member, archive_stream
 from deliverkit.packaging.codec import Codec
 from deliverkit.packaging.content import changed, read_chunks
 from deliverkit.packaging.manifest import Manifest
 from deliverkit.packaging.selection import STATE_FOLDER
-from deliverkit.packaging.tree import Collection, Entry, EntryKind, by_path, shown
+from deliverkit.packaging.tree import Collection, Entry, EntryKind, shown
 
 # The manifest travels inside the bundle, so that a host or an auditor can check files against it without S3. It does
 # not disturb the agent, which copies only what `files` names; with `source: /` it lands at the destination, exactly as
@@ -24,36 +23,43 @@ from deliverkit.packaging.tree import Collection, Entry, EntryKind, by_path, sho
 # the top: the agent strips a lone top folder that holds the appspec, and would not any more. The lint therefore wants
 # the appspec at the root, where no stripping is needed.
 MANIFEST_PATH = f"{STATE_FOLDER}/manifest.json"
+# More than any member's headers take: with tar a header block, extended headers for a long name, and padding.
+_HEADER_BYTES = 4096
+_ARCHIVE_BYTES = 64 << 10
 
 
 def members(collection: Collection, manifest: Manifest) -> Iterator[Member]:
-    """Everything that lies in the bundle, the manifest included, in the order in which it lies there."""
+    """Everything that lies in the bundle, in the order in which it lies there: the manifest comes last."""
     document = manifest.to_json()
     own = (
         Entry.directory(STATE_FOLDER),
         Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, len(document)),
     )
     digests = {entry.path: entry.sha256 for entry in manifest.entries}
-    for entry in sorted((*collection.entries, *own), key=by_path):
-        if entry.path == MANIFEST_PATH:
-            yield Member(entry, lambda: (document,))
-        else:
-            yield Member(entry, _reader(collection, entry, digests.get(entry.path)))
+    for entry in collection.entries:
+        yield Member(entry, _reader(collection, entry, digests.get(entry.path)))
+    yield from (Member(entry, lambda: (document,)) for entry in own)
 
 
 def bundle_stream(
     collection: Collection,
     manifest: Manifest,
-    *,
-    format: BundleFormat,  # noqa: A002
     codec: Codec,
 ) -> Iterator[bytes]:
-    """The bundle's bytes, fixed by the manifest, the format and the codec.
+    """The bundle's bytes, fixed by the manifest.
 
     Raises:
         DeliverkitError: While reading, if a file is no longer what the manifest says.
     """
-    return archive_stream(members(collection, manifest), format=format, codec=codec)
+    return archive_stream(members(collection, manifest), format=manifest.format, codec=codec)
+
+
+def size_limit(collection: Collection, manifest_bytes: int) -> int:
+    """Bytes that no archive of this collection exceeds: content, headers, and a codec's worst case."""
+    content = sum(entry.size for entry in collection.entries) + manifest_bytes
+    headers = sum(2 * len(entry.path.encode()) + _HEADER_BYTES for entry in collection.entries)
+    # Deflate's stored blocks cost 5 bytes for each 64 KiB at the worst; 1 in 1,000 leaves room for smaller ones.
+    return content + content // 1000 + headers + _ARCHIVE_BYTES
 
 
 def write_whole(chunks: Iterable[bytes], destination: Path) -> tuple[str, int]:

@@ -1,7 +1,7 @@
-"""The manifest: what is in a bundle, file by file, in a form whose digest names the content and nothing else.
+"""The manifest: what is in a bundle, file by file, and how it is packed; its digest names the bundle's bytes.
 
-The manifest does not depend on the archive's type, its codec or any clock: two bundles with one manifest unpack to the
-same files. It is known before anything is packed.
+The manifest depends on no clock, owner, order or machine. It can be known before anything is packed, and two bundles
+with one manifest are the same bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import IntegrityError
 from deliverkit.packaging.content import read_chunks
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
@@ -41,20 +42,24 @@ class ManifestEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All entries of a bundle, sorted by the bytes of their paths.
+    """All entries of a bundle, sorted by the bytes of their paths, and what makes an archive of them.
 
     Attributes:
         entries: The tree's entries; the manifest's own file inside the bundle is not among them.
+        format: Archive type.
+        codec: Name of the codec: library, version and level; `none` for tar.
         schema: Name and version of the form.
     """
 
     entries: tuple[ManifestEntry, ...]
+    format: BundleFormat
+    codec: str
     schema: str = SCHEMA
 
     def to_json(self) -> bytes:
         """The canonical form: UTF-8, keys sorted, no spaces, nulls left out, one newline at the end."""
         entries = [_plain(entry) for entry in self.entries]
-        document = {"entries": entries, "schema": self.schema}
+        document = {"codec": self.codec, "entries": entries, "format": self.format.value, "schema": self.schema}
         text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return f"{text}\n".encode()
 
@@ -64,13 +69,18 @@ class Manifest:
         return f"sha256:{hashlib.sha256(self.to_json()).hexdigest()}"
 
 
-def make_manifest(collection: Collection) -> Manifest:
+def make_manifest(collection: Collection, *, format: BundleFormat, codec: str) -> Manifest:  # noqa: A002
     """Read every file once and write down what it holds.
+
+    Args:
+        collection: What will be packed.
+        format: Archive type.
+        codec: Name of the codec.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
     """
-    return Manifest(tuple(_describe(collection, entry) for entry in collection.entries))
+    return Manifest(tuple(_describe(collection, entry) for entry in collection.entries), format, codec)
 
 
 def parse_manifest(data: bytes) -> Manifest:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import UsageError
-from deliverkit.packaging.bundle import bundle_stream, write_whole
+from deliverkit.packaging.bundle import bundle_stream, size_limit, write_whole
 from deliverkit.packaging.codec import Codec, zlib_codec
 from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.finding import Finding
@@ -16,6 +17,7 @@ from deliverkit.packaging.lint import lint
 from deliverkit.packaging.manifest import Manifest, make_manifest
 from deliverkit.packaging.selection import load_selection
 from deliverkit.packaging.tree import Collection, one_screen, shown
+from deliverkit.ports import PreparedBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +28,105 @@ class Bundle:
         path: Where it lies.
         digest: `sha256:` and 64 hexadecimal digits over its bytes.
         size: Its bytes.
-        format: Type of the archive.
-        codec: Name of the codec; the manifest, the format and this fix the bytes.
-        manifest: What is in it.
+        manifest: What is in it, and how it was packed; this fixes the bytes.
         findings: The lint's warnings; a bundle with errors is never made.
     """
 
     path: Path
     digest: str
     size: int
-    format: BundleFormat
-    codec: str
     manifest: Manifest
     findings: tuple[Finding, ...]
+
+    @property
+    def format(self) -> BundleFormat:
+        """Type of the archive."""
+        return self.manifest.format
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return self.manifest.codec
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A build directory that was looked at and may be packed.
+
+    Attributes:
+        collection: What will lie in the bundle.
+        findings: The lint's warnings.
+        format: Archive type.
+        codec: How to compress.
+    """
+
+    collection: Collection
+    findings: tuple[Finding, ...]
+    format: BundleFormat
+    codec: Codec
+
+    @property
+    def codec_name(self) -> str:
+        """What the manifest says about the codec."""
+        return "none" if self.format is BundleFormat.TAR else self.codec.name
+
+    def manifest(self) -> Manifest:
+        """Read every file and write down what it holds.
+
+        Raises:
+            DeliverkitError: If a file changed or vanished since it was collected.
+        """
+        return make_manifest(self.collection, format=self.format, codec=self.codec_name)
+
+    def prepare(self) -> PreparedBundle:
+        """Fix the bundle's bytes without making them.
+
+        Raises:
+            DeliverkitError: If a file changed or vanished since it was collected.
+        """
+        manifest = self.manifest()
+        document = manifest.to_json()
+        chunks = partial(bundle_stream, self.collection, manifest, self.codec)
+        return PreparedBundle(document, self.format, size_limit(self.collection, len(document)), chunks)
+
+    def write(self, destination: Path) -> Bundle:
+        """Write the bundle to a file, whole or not at all.
+
+        Raises:
+            UsageError: If nothing can be created at the destination.
+            DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
+        """
+        manifest = self.manifest()
+        digest, size = write_whole(bundle_stream(self.collection, manifest, self.codec), destination)
+        return Bundle(destination, digest, size, manifest, self.findings)
+
+
+def look_at(
+    tree: Path,
+    *,
+    format: BundleFormat = BundleFormat.ZIP,  # noqa: A002 - the configuration's own word
+    appspec: Path | None = None,
+    allow: Sequence[str] = (),
+    codec: Codec | None = None,
+) -> Packing:
+    """Collect and lint a build directory, before anything is made of it.
+
+    Args:
+        tree: The build directory; `.deliverignore` in it applies.
+        format: Type of the archive.
+        appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
+        allow: Names or paths of files to pack although they look like secrets.
+        codec: How to compress; zlib at level 6 unless given.
+
+    Raises:
+        UsageError: If the tree cannot be packed, or the appspec has errors (all are listed).
+    """
+    collection = collect(tree, allow=allow)
+    if appspec is not None:
+        collection = place_appspec(collection, appspec)
+    findings = lint(collection, shown_at=tree)
+    refuse_errors(findings)
+    return Packing(collection, findings, format, codec or zlib_codec())
 
 
 def build_bundle(
@@ -65,18 +153,9 @@ def build_bundle(
             good.
         DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
     """
-    collection = collect(tree, allow=allow)
-    if appspec is not None:
-        collection = place_appspec(collection, appspec)
-    _check_destination(collection, tree, destination)
-    findings = lint(collection, shown_at=tree)
-    refuse_errors(findings)
-    manifest = make_manifest(collection)
-    codec = codec or zlib_codec()
-    chunks = bundle_stream(collection, manifest, format=format, codec=codec)
-    digest, size = write_whole(chunks, destination)
-    name = "none" if format is BundleFormat.TAR else codec.name
-    return Bundle(destination, digest, size, format, name, manifest, findings)
+    packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec)
+    _check_destination(packing.collection, tree, destination)
+    return packing.write(destination)
 
 
 def refuse_errors(findings: Sequence[Finding]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import DriveKind, Plan
-from deliverkit.domain.release import BundleFormat, Release
+from deliverkit.domain.release import Release
 from deliverkit.engine.direct import DirectCarrier
 from deliverkit.engine.executor import Executor
 from deliverkit.engine.journal import Journal
@@ -34,7 +32,7 @@ from deliverkit.testing.identity import DEVELOPER
 from deliverkit.testing.ledger import MemoryLedger
 from deliverkit.testing.locks import MemoryLocks
 from deliverkit.testing.pipelines import MemoryPipelines
-from deliverkit.testing.releases import MemoryReleases
+from deliverkit.testing.releases import MemoryReleases, ready_bundle
 
 PIPELINE = "delivery"
 Wrap = Callable[[object], object]
@@ -100,13 +98,9 @@ class Rehearsal:
     def release(self, version: str) -> Release:
         """A release on record, with a bundle in the store."""
         content = version.encode()
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        with tempfile.TemporaryDirectory() as scratch:
-            bundle = Path(scratch) / "bundle.zip"
-            bundle.write_bytes(content)
-            revision = self.releases.upload(bundle, digest=digest, format=BundleFormat.ZIP).revision
-        self.fleet.versions[revision] = version
-        release = Release("shop", version, digest, len(content), revision, self.clock.now(), DEVELOPER.arn)
+        upload = self.releases.upload(ready_bundle(content))
+        self.fleet.versions[upload.revision] = version
+        release = Release("shop", version, upload.digest, upload.size, upload.revision, self.clock.now(), DEVELOPER.arn)
         return self.releases.record(release)
 
     def delivery(self, identity: Identity = DEVELOPER, *, driver: str = "driver-1") -> Delivery:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from pathlib import Path
 
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
-from deliverkit.errors import IntegrityError
-from deliverkit.ports import Upload
+from deliverkit.errors import NotFoundError
+from deliverkit.ports import PreparedBundle, Upload
 
 BUCKET = "memory"
 
@@ -20,25 +19,34 @@ class MemoryReleases:
     def __init__(self) -> None:
         """Begin empty."""
         self._bundles: dict[BundleRevision, bytes] = {}
+        self._manifests: dict[str, bytes] = {}
         self._records: dict[str, Release] = {}
         self._lock = threading.Lock()
 
-    def upload(self, bundle: Path, *, digest: str, format: BundleFormat) -> Upload:  # noqa: A002
-        """Keep a bundle's bytes under their digest.
+    def upload(self, bundle: PreparedBundle) -> Upload:
+        """Keep a bundle's bytes under its manifest's digest."""
+        digits = bundle.manifest_digest.removeprefix("sha256:")
+        with self._lock:
+            self._manifests[bundle.manifest_digest] = bundle.manifest
+            present = next((each for each in self._bundles if digits in each.key), None)
+        content = b"".join(bundle.chunks()) if present is None else self._bundles[present]
+        e_tag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        revision = BundleRevision(BUCKET, f"bundles/{digits}.{bundle.format}", "1", e_tag, bundle.format)
+        with self._lock:
+            self._bundles[revision] = content
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        return Upload(revision, digest, len(content), was_sent=present is None)
+
+    def manifest(self, digest: str) -> bytes:
+        """The manifest's document with that digest.
 
         Raises:
-            IntegrityError: If the bytes are not what the digest says.
+            NotFoundError: If there is none.
         """
-        content = bundle.read_bytes()
-        if digest != "sha256:" + hashlib.sha256(content).hexdigest():
-            raise IntegrityError(f"{bundle} is not {digest}", hint="deliverkit package")
-        key = f"bundles/sha256/{digest.removeprefix('sha256:')}.{format}"
-        e_tag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        revision = BundleRevision(BUCKET, key, "1", e_tag, format)
         with self._lock:
-            was_sent = revision not in self._bundles
-            self._bundles[revision] = content
-        return Upload(revision, was_sent)
+            if digest not in self._manifests:
+                raise NotFoundError(f"there is no manifest {digest}", hint="deliverkit package")
+            return self._manifests[digest]
 
     def exists(self, revision: BundleRevision) -> bool:
         """True when that very object version can still be read."""
@@ -74,3 +82,9 @@ class MemoryReleases:
         """All releases, the newest first."""
         with self._lock:
             return newest_first(self._records.values())
+
+
+def ready_bundle(content: bytes, *, format: BundleFormat = BundleFormat.ZIP) -> PreparedBundle:  # noqa: A002
+    """A bundle of given bytes, for tests that care for no archive; other bytes have another manifest."""
+    manifest = f"{format} of {hashlib.sha256(content).hexdigest()}\n".encode()
+    return PreparedBundle(manifest, format, len(content), lambda: iter((content,)))

@@ -9,6 +9,7 @@ import pytest
 from deliverkit.ports import Clock, IdentityProvider, Ledger, LockService, ReleaseStore
 from deliverkit.testing import FakeClock, FixedIdentity, MemoryLedger, MemoryLocks, MemoryReleases
 from deliverkit.testing.contracts import LedgerContract, LockContract, ReleaseStoreContract
+from deliverkit.testing.releases import ready_bundle
 
 
 class TestMemoryLedger(LedgerContract):
@@ -59,11 +60,8 @@ def test_a_lease_needs_a_holder_with_a_name() -> None:
         MemoryLocks().acquire("x", holder="", ttl=None, now=datetime(2026, 3, 1, tzinfo=UTC), reason="")
 
 
-def test_a_forgotten_bundle_is_gone(tmp_path) -> None:
+def test_a_forgotten_bundle_is_gone() -> None:
     releases = MemoryReleases()
-    bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(b"")
-    digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    revision = releases.upload(bundle, digest=digest, format="zip").revision
+    revision = releases.upload(ready_bundle(b"")).revision
     releases.forget(revision)
     assert not releases.exists(revision)

@@ -1,29 +1,45 @@
-"""The release store in S3: bundles by digest, one record for each version, every object written once.
+"""The release store in S3: bundles by their manifest's digest, one record for each version, every object written once.
 
-`<prefix>/bundles/sha256/<digest>.<format>` and `<prefix>/releases/<version>.json`.
+`<prefix>/bundles/<digits>.<format>` with `.json` beside it, `<prefix>/manifests/<digits>.json` and
+`<prefix>/releases/<version>.json`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from deliverkit.adapters.aws.bucket import Bucket, Document, Encryption
-from deliverkit.adapters.aws.bundle_upload import SINGLE_LIMIT, BundleUpload
+from deliverkit.adapters.aws.bundle_upload import PART_SIZE, BundleUpload
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
-from deliverkit.ports import Upload
+from deliverkit.ports import PreparedBundle, Upload
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """What is written down beside a bundle once it is there.
+
+    Attributes:
+        digest: `sha256:` and 64 hexadecimal digits over its bytes.
+        size: Its bytes.
+        version_id: S3 version id of the object.
+        e_tag: Its entity tag, without quotes.
+    """
+
+    digest: str
+    size: int
+    version_id: str
+    e_tag: str
 
 
 class S3Releases:
@@ -36,7 +52,7 @@ class S3Releases:
         bucket: str,
         prefix: str,
         encryption: Encryption | None = None,
-        single_limit: int = SINGLE_LIMIT,
+        part_size: int = PART_SIZE,
         page_size: int = 1000,
     ) -> None:
         """Take the place; nothing is contacted yet.
@@ -46,39 +62,79 @@ class S3Releases:
             bucket: Bucket name.
             prefix: Key prefix without slashes at its ends; may be empty.
             encryption: How objects are encrypted; with KMS by default.
-            single_limit: Bytes above which a bundle is sent in parts.
+            part_size: Bytes above which a bundle is sent in parts, and the least size of a part.
             page_size: Keys asked for at once when listing.
         """
         self._bucket = Bucket(aws, bucket, encryption=encryption, page_size=page_size)
-        self._uploads = BundleUpload(self._bucket, single_limit=single_limit)
+        self._uploads = BundleUpload(self._bucket, part_size=part_size)
         self._root = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._is_known_versioned = False
 
     # --- bundles -----------------------------------------------------------------------------------
 
-    def upload(self, bundle: Path, *, digest: str, format: BundleFormat) -> Upload:  # noqa: A002
-        """Store a bundle under its digest, unless it is there already.
+    def upload(self, bundle: PreparedBundle) -> Upload:
+        """Make a bundle and store it under its manifest's digest, unless it is there already.
 
         Raises:
-            IntegrityError: If the file, or what lies at its key, is not what the digest says; nothing was stored.
+            IntegrityError: If what lies there is not what its name says.
             UsageError: If the bucket is missing or not versioned; nothing was stored.
             UnreachableError: If S3 does not answer or denies the request.
         """
-        digits = _digits_of(bundle, digest)
-        key = f"{self._root}bundles/sha256/{digits}.{format.value}"
         self._require_versioning()
-        size = bundle.stat().st_size
+        digits = bundle.manifest_digest.removeprefix("sha256:")
+        key = f"{self._root}bundles/{digits}.{bundle.format.value}"
+        head, deed = self._head(key), self._bucket.get(self._deed_key(digits, bundle.format))
+        if head is not None and deed is not None:
+            return self._settled(key, head, msgspec.json.decode(deed.body, type=_Deed), bundle.format)
+        self._put_once(f"{self._root}manifests/{digits}.json", bundle.manifest)
+        sent = self._uploads.send(bundle, key)
         head = self._head(key)
-        was_sent = head is None and self._uploads.send(bundle, key, digits)
-        if head is None:
-            head = self._head(key)
         if head is None:
             raise IntegrityError(
                 f"{self._bucket.uri(key)} vanished right after it was stored", hint="see the bucket's lifecycle rules"
             )
-        self._uploads.check(head, key, digits, size)
-        version_id, e_tag = str(head.get("VersionId", "")), str(head["ETag"]).strip('"')
-        return Upload(BundleRevision(self._bucket.name, key, version_id, e_tag, format), was_sent)
+        found = _Deed(f"sha256:{sent.digest}", sent.size, _version_id(head), _e_tag(head))
+        self._put_once(self._deed_key(digits, bundle.format), canonical(msgspec.to_builtins(found)))
+        return self._settled(key, head, found, bundle.format, was_sent=sent.is_ours)
+
+    def manifest(self, digest: str) -> bytes:
+        """The manifest's document with that digest, as it was uploaded with its bundle.
+
+        Raises:
+            NotFoundError: If there is none.
+            IntegrityError: If what lies there has another digest.
+        """
+        key = f"{self._root}manifests/{digest.removeprefix('sha256:')}.json"
+        document = self._bucket.get(key)
+        if document is None:
+            raise NotFoundError(f"there is no manifest {self._bucket.uri(key)}", hint="deliverkit package")
+        if f"sha256:{hashlib.sha256(document.body).hexdigest()}" != digest:
+            raise IntegrityError(f"{self._bucket.uri(key)} is not the manifest of its name")
+        return document.body
+
+    def _settled(
+        self,
+        key: str,
+        head: Mapping[str, Any],
+        deed: _Deed,
+        format: BundleFormat,  # noqa: A002
+        *,
+        was_sent: bool = False,
+    ) -> Upload:
+        revision = BundleRevision(self._bucket.name, key, _version_id(head), _e_tag(head), format)
+        if (deed.version_id, deed.e_tag) != (revision.version_id, revision.e_tag):
+            raise IntegrityError(
+                f"{self._bucket.uri(key)} is not the object that was stored there",
+                hint="somebody wrote there by other means; find out who (CloudTrail) and restore the right version",
+            )
+        return Upload(revision, deed.digest, deed.size, was_sent)
+
+    def _deed_key(self, digits: str, format: BundleFormat) -> str:  # noqa: A002
+        return f"{self._root}bundles/{digits}.{format.value}.json"
+
+    def _put_once(self, key: str, body: bytes) -> None:
+        with suppress(ConflictError):
+            self._bucket.put(key, body)
 
     def exists(self, revision: BundleRevision) -> bool:
         """True when that very object version can still be read.
@@ -182,12 +238,9 @@ class S3Releases:
         return release
 
 
-def _digits_of(bundle: Path, digest: str) -> str:
-    matched = _DIGEST.fullmatch(digest)
-    if matched is None:
-        raise UsageError(f"{digest!r} is not a digest: sha256: and 64 lower-case hexadecimal digits")
-    with bundle.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != matched[1]:
-        raise IntegrityError(f"{bundle} is not {digest}: its bytes give sha256:{found}", hint="deliverkit package")
-    return found
+def _version_id(head: Mapping[str, Any]) -> str:
+    return str(head.get("VersionId", ""))
+
+
+def _e_tag(head: Mapping[str, Any]) -> str:
+    return str(head["ETag"]).strip('"')
