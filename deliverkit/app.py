@@ -17,6 +17,7 @@ from deliverkit.delivery import Delivery
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import GateKind
 from deliverkit.domain.plan import DriveKind, Plan
+from deliverkit.domain.trust import Finding
 from deliverkit.engine.carrier import Carrier
 from deliverkit.engine.direct import DirectCarrier
 from deliverkit.engine.executor import Executor
@@ -30,7 +31,7 @@ from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.ports import Check, Clock, Deployer, Ledger, LockService, PipelineService
-from deliverkit.releasing import BuildRecipe, Packager
+from deliverkit.release_assembly import packager_for, recipe_for, trust_for, verifier_for
 from deliverkit.sandboxing import clock_at, find_sandbox
 
 if TYPE_CHECKING:
@@ -72,6 +73,40 @@ def open_delivery(
     return _Assembly(settings, aws, environ).delivery()
 
 
+def verify_release(
+    version: str,
+    config: Path | None = None,
+    *,
+    is_rebuilt: bool = False,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox_state_dir: Path | None = None,
+) -> Iterator[Finding]:
+    """Check a release, one finding after the other: bundle, content, signature, statement, source, SBOM.
+
+    Args:
+        version: The release.
+        config: Path of deliverkit.yml; by default it is looked for here and in the folders above.
+        is_rebuilt: Build the recorded commit again and compare, too.
+        profile: AWS profile.
+        region: AWS region.
+        endpoint_url: Endpoint of every AWS service, instead of AWS's own.
+        sandbox_state_dir: Use the sandbox that keeps its state there.
+
+    Raises:
+        NotFoundError: If there is no such release, or what it was built from is not here.
+        UnreachableError: If the store or a key's keeper does not answer or denies the request.
+    """
+    from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
+
+    settings = load(_config_path(config))
+    aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
+    store = settings.release.store
+    releases = S3Releases(aws, bucket=store.bucket, prefix=store.prefix)
+    yield from verifier_for(settings, aws, releases)(releases.get(version), is_rebuilt)
+
+
 # --- packaging without AWS -------------------------------------------------------------------------
 
 
@@ -81,7 +116,7 @@ def check_build(path: Path | None = None, *, config: Path | None = None) -> tupl
     Raises:
         UsageError: If the build cannot be packaged, with every error.
     """
-    return tuple(str(finding) for finding in _recipe(load(_config_path(config)), {}).check(path))
+    return tuple(str(finding) for finding in recipe_for(load(_config_path(config)), {}).check(path))
 
 
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
@@ -101,7 +136,7 @@ def write_bundle(path: Path | None, *, destination: Path, config: Path | None = 
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return _recipe(load(_config_path(config)), {}).bundle(path, destination)
+    return recipe_for(load(_config_path(config)), {}).bundle(path, destination)
 
 
 # --- the sandbox -----------------------------------------------------------------------------------
@@ -185,6 +220,7 @@ class _Assembly:
         self._environ = environ
         self._clock, self._pace = _time_at(aws.endpoint)
         self._blueprint = _blueprint(settings, aws.region)
+        self._trust = trust_for(settings, aws)
         # One deployer for each region and process: they share the session's connections.
         self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
 
@@ -205,20 +241,22 @@ class _Assembly:
             deployers=self._deployers,
             releases=releases,
             clock=self._clock,
+            trust=self._trust,
         )
         promotions = Promotions(
             ledger=ledger,
             locks=locks,
             journal=journal,
-            preflight=Preflight(locks=locks, releases=releases, clock=self._clock),
+            preflight=Preflight(locks=locks, releases=releases, clock=self._clock, trust=self._trust),
             executor_for=partial(self._executor, locks, journal),
             drivers=ProcessDrivers(),
             clock=self._clock,
             identity=identity,
             pace=self._pace,
         )
-        recipe = _recipe(self._settings, self._environ)
-        packager = Packager(self._settings.application, recipe, releases=releases, identity=identity, clock=self._clock)
+        packager = packager_for(
+            self._settings, self._aws, self._environ, releases=releases, identity=identity, clock=self._clock
+        )
         return Delivery(
             blueprint=self._blueprint,
             packager=packager,
@@ -242,6 +280,7 @@ class _Assembly:
             journal=journal,
             locks=locks,
             clock=self._clock,
+            trust=self._trust,
         )
 
     def _carrier(self, plan: Plan) -> Carrier:
@@ -302,43 +341,6 @@ def _ledger_and_locks(settings: Settings, aws: Aws) -> tuple[Ledger, LockService
     return S3Ledger(aws, bucket=place.bucket, prefix=place.prefix), S3Locks(
         aws, bucket=place.bucket, prefix=place.prefix
     )
-
-
-def _recipe(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    bundle = settings.release.bundle
-    return BuildRecipe(
-        path=bundle.path,
-        format=bundle.format,
-        appspec=bundle.appspec,
-        version=partial(_version, settings, environ),
-        source=git.source_revision,
-    )
-
-
-def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    source = settings.release.version
-    match source.kind:
-        case "git":
-            return git.describe(tree)
-        case "file":
-            return _first_line(settings.path.parent / source.value)
-        case "env":
-            if not environ.get(source.value):
-                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
-            return environ[source.value].strip()
-        case _:
-            return source.value
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"release.version names the file {path}, which cannot be read: {error}") from error
 
 
 def _pipeline_declaration(settings: Settings) -> Mapping[str, Any] | None:

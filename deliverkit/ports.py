@@ -216,39 +216,6 @@ class ReleaseStore(Protocol):
         ...
 
 
-class PublicKey(Protocol):
-    """A key that signatures are verified with."""
-
-    @property
-    def name(self) -> str:
-        """Where it is, as the configuration writes it."""
-        ...
-
-    def public_key(self) -> str:
-        """The public key in PEM.
-
-        Raises:
-            UsageError: If there is no such key, or it is none for signatures.
-            ConflictError: If it is disabled or about to be deleted.
-            UnreachableError: If whoever keeps it does not answer or denies it.
-        """
-        ...
-
-
-class Signer(PublicKey, Protocol):
-    """A private key, wherever it is kept."""
-
-    def sign(self, message: bytes) -> bytes:
-        """The signature over a message, in the scheme that goes with the key.
-
-        Raises:
-            UsageError: If there is no such key, it is none for signatures, or its passphrase is wrong.
-            ConflictError: If it is disabled or about to be deleted.
-            UnreachableError: If whoever keeps it does not answer or denies it.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class GroupFacts:
     """What a deployment group says about itself.

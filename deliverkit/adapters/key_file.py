@@ -18,7 +18,7 @@ _LIMIT = 64 * 1024
 
 
 class PublicKeyFile:
-    """Implements `ports.PublicKey` with a PEM file."""
+    """Implements `attestation_ports.PublicKey` with a PEM file."""
 
     def __init__(self, path: Path, *, name: str = "") -> None:
         """Take the file; nothing is read yet."""
@@ -46,7 +46,7 @@ class PublicKeyFile:
 
 
 class KeyFile:
-    """Implements `ports.Signer` with a private key in a PEM file."""
+    """Implements `attestation_ports.Signer` with a private key in a PEM file."""
 
     def __init__(self, path: Path, *, passphrase: str | None = None, name: str = "") -> None:
         """Take the file and what opens it; nothing is read yet."""

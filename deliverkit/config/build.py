@@ -10,11 +10,13 @@ from typing import Any
 from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT
 from deliverkit.config.settings import (
     BundleSettings,
+    KeyLocation,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
     S3Location,
     Settings,
+    TrustSettings,
     VersionSource,
 )
 from deliverkit.config.texts import s3_location
@@ -22,6 +24,7 @@ from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
 from deliverkit.domain.gate import Gate, GateKind, Policy
 from deliverkit.domain.release import BundleFormat
+from deliverkit.domain.trust import DirtyTree, SourcePolicy
 
 Values = Mapping[str, Any]
 
@@ -67,7 +70,22 @@ def _release(folder: Path, values: Values) -> ReleaseSettings:
             appspec=folder / bundle["appspec"] if "appspec" in bundle else None,
         ),
         store=values["store"],
+        build=values.get("build", ""),
+        sign=_key(folder, values["sign"]) if "sign" in values else None,
+        trust=_trust(folder, values["trust"]) if "trust" in values else None,
     )
+
+
+def _key(folder: Path, text: str) -> KeyLocation:
+    is_file = text.startswith("file:")
+    return KeyLocation(text, folder / text.removeprefix("file:").removeprefix("//") if is_file else None)
+
+
+def _trust(folder: Path, values: Values) -> TrustSettings:
+    source = dict(values.get("source", {}))
+    if "dirty" in source:
+        source["dirty"] = DirtyTree(source["dirty"])
+    return TrustSettings(tuple(_key(folder, each) for each in values["keys"]), SourcePolicy(**source))
 
 
 def _version(value: str | Values) -> VersionSource:

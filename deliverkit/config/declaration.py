@@ -15,6 +15,7 @@ from deliverkit.config.shapes import (
     Unavailable,
     WordOr,
 )
+from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
 from deliverkit.domain.duration import format_duration, parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, StrategyKind
 from deliverkit.domain.gate import Policy
@@ -93,7 +94,9 @@ RELEASE = Record(
             "Where releases are kept, by digest. The bucket must be versioned.",
             is_required=True,
         ),
-        Field("sign", Unavailable("signed releases"), "A KMS key that signs releases."),
+        BUILD,
+        SIGN,
+        TRUST,
     ),
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.release import BundleFormat
+from deliverkit.domain.trust import SourcePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,45 @@ class S3Location:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLocation:
+    """Where a key is.
+
+    Attributes:
+        text: As written: `kms://...` or `file:...`.
+        path: Of a file; None for KMS.
+    """
+
+    text: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """What a release must prove: which keys may have signed it, and which sources it may come from."""
+
+    keys: tuple[KeyLocation, ...]
+    source: SourcePolicy
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """How a build becomes a release, and where releases are kept."""
+    """How a build becomes a release, and where releases are kept.
+
+    Attributes:
+        version: Where the version comes from.
+        bundle: What is packed.
+        store: Where releases are kept.
+        build: Shell command that makes the build out of a clean checkout; empty for none.
+        sign: The key that signs; None for unsigned releases.
+        trust: What must be proved before a promotion; None for nothing.
+    """
 
     version: VersionSource
     bundle: BundleSettings
     store: S3Location
+    build: str = ""
+    sign: KeyLocation | None = None
+    trust: TrustSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

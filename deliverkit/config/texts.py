@@ -20,11 +20,17 @@ REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 DURATION = r"^([0-9]+(ms|[dhms]))+$"
 S3 = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
 MIN_HEALTHY = r"^[0-9]+%?$"
+_KMS_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:"
+_ALIAS = r"alias/[A-Za-z0-9/_-]{1,250}"
+_KMS_ID = r"[0-9a-f]{8}-[0-9a-f-]{27}|mrk-[0-9a-f]{32}"
+KEY = rf"^(kms://({_ALIAS}|{_KMS_ID})|(kms://)?{_KMS_ARN}({_ALIAS}|key/[A-Za-z0-9-]+)|file:.+)$"
+"""KMS developer guide, "Key identifiers (KeyId)"."""
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()+=,@-]+", re.ASCII)
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _URL = re.compile(r"https?://[^\s/]\S*")
 _DOTTED = re.compile(r"\$\{([A-Za-z_]+\.[A-Za-z_.-]+)\}")
 
@@ -106,6 +112,20 @@ def s3_location(text: str) -> S3Location:
         if segment in {".", ".."} or not _SEGMENT.fullmatch(segment):
             raise ValueError(f"{segment!r} cannot be part of an S3 prefix: letters, digits and !_.*'()+=,@- are safe")
     return S3Location(bucket, "/".join(segments))
+
+
+def key(text: str) -> str:
+    """Where a key is; a bare ARN gets the scheme of the others."""
+    if not re.fullmatch(KEY, text, re.ASCII):
+        raise ValueError(f"{text!r} is not a key: write kms://alias/NAME, kms://KEY-ID, kms://ARN or file:PATH")
+    return f"kms://{text}" if text.startswith("arn:") else text
+
+
+def repository(text: str) -> str:
+    """A repository's address, which must hold no password: this file is for everybody to read."""
+    if _PASSWORD.search(text):
+        raise ValueError("an address with a password: leave the user and password out")
+    return text
 
 
 def ledger(text: str) -> str:

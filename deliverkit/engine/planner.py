@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.pipeline import StageDeclaration
@@ -67,13 +68,15 @@ class Planner:
         deployers: Callable[[str], Deployer],
         releases: ReleaseStore,
         clock: Clock,
+        trust: Trust | None = None,
     ) -> None:
-        """Take the configured delivery and what it is read against."""
+        """Take the configured delivery and what it is read against; without `trust` a release has nothing to prove."""
         self._blueprint = blueprint
         self._pipelines = pipelines
         self._deployers = deployers
         self._releases = releases
         self._clock = clock
+        self._trust = trust
 
     def promotion(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
         """The plan that brings a release into an environment.
@@ -82,9 +85,12 @@ class Planner:
             ConflictError: If the release has not passed the environment before.
             UsageError: If the pipeline cannot be driven truthfully.
             NotFoundError: If the pipeline or a deployment group does not exist.
+            IntegrityError: If the release's signature or the source policy does not hold.
         """
         drive, legs = self._route(release, target, estate)
-        return self._plan(PlanKind.PROMOTE, release, target, drive, legs, requested_by, estate)
+        evidence = self._trust.require(release, is_thorough=False) if self._trust else None
+        plan = self._plan(PlanKind.PROMOTE, release, target, drive, legs, requested_by, estate)
+        return replace(plan, evidence=evidence)
 
     def rollback(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
         """The plan that brings an environment back to an earlier release: directly, without approvals or order."""

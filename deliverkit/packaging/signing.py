@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from deliverkit.attestation_ports import Signer
 from deliverkit.errors import IntegrityError, UsageError
 from deliverkit.packaging.provenance import PAYLOAD_TYPE
-from deliverkit.ports import Signer
 
 if TYPE_CHECKING:
     from securesystemslib.dsse import Envelope

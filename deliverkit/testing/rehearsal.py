@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.delivery import Delivery, PackagedRelease
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
@@ -71,6 +72,7 @@ class Rehearsal:
         locks: Leases.
         releases: The store.
         dead: Drivers declared dead.
+        trust: What says whether a release may be deployed; None to ask for nothing.
         wrap: Wraps every port that a delivery is given, to make it fail or count.
     """
 
@@ -82,6 +84,7 @@ class Rehearsal:
     locks: LockService = field(default_factory=MemoryLocks)
     releases: MemoryReleases = field(default_factory=MemoryReleases)
     dead: set[str] = field(default_factory=set)
+    trust: Trust | None = None
     wrap: Wrap = field(default=lambda port: port)
 
     def __post_init__(self) -> None:
@@ -116,12 +119,13 @@ class Rehearsal:
             deployers=self._deployer,
             releases=self.releases,
             clock=self.clock,
+            trust=self.trust,
         )
         promotions = Promotions(
             ledger=ledger,
             locks=locks,
             journal=journal,
-            preflight=Preflight(locks=locks, releases=self.releases, clock=self.clock),
+            preflight=Preflight(locks=locks, releases=self.releases, clock=self.clock, trust=self.trust),
             executor_for=lambda plan: self._executor(plan, journal, locks, pipelines),
             drivers=ScriptedDrivers(driver, self.dead),
             clock=self.clock,
@@ -155,6 +159,7 @@ class Rehearsal:
             journal=journal,
             locks=locks,
             clock=self.clock,
+            trust=self.trust,
         )
 
     def _deployer(self, region: str) -> Deployer:

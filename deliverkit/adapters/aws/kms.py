@@ -28,7 +28,7 @@ _SPECS = frozenset({"ECC_NIST_P256", "ECC_NIST_P384", "RSA_2048", "RSA_3072", "R
 
 
 class KmsKey:
-    """Implements `ports.Signer` with one KMS key; it is asked for its public key once."""
+    """Implements `attestation_ports.Signer` with one KMS key; it is asked for its public key once."""
 
     def __init__(self, aws: Aws, key: str) -> None:
         """Take the key; nothing is asked yet.

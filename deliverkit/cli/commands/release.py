@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from deliverkit.cli import render
+from deliverkit.cli import release_verify, render
 from deliverkit.cli.options import Console, Options, open_delivery
 from deliverkit.errors import ExitCode
 
@@ -21,6 +21,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
         command.add_argument("version")
         command.add_argument("--reason", required=True)
         command.set_defaults(run=_quarantine if verb == "quarantine" else _lift)
+    release_verify.configure(verbs, shared)
 
 
 def _list(_arguments: Namespace, options: Options, console: Console) -> int:
