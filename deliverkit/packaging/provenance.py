@@ -86,7 +86,7 @@ def _predicate(provenance: Provenance) -> dict[str, Any]:
         "invocationId": provenance.invocation,
         "startedOn": _moment(provenance.started_at),
         "finishedOn": _moment(provenance.finished_at),
-        "jenkinsBuildTag": provenance.build,
+        "deliverkit_buildTag": provenance.build,
     }
     return {
         "buildDefinition": definition,
@@ -141,7 +141,7 @@ def _read(document: Mapping[str, Any]) -> Provenance:
         started_at=_time(metadata["startedOn"]),
         finished_at=_time(metadata["finishedOn"]),
         invocation=_text(metadata.get("invocationId", "")),
-        build=_text(metadata.get("jenkinsBuildTag", "")),
+        build=_text(metadata.get("deliverkit_buildTag", "")),
         origin=_origin(definition.get("resolvedDependencies", [])),
     )
 
