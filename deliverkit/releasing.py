@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ from deliverkit.ports import Clock, Identity, PreparedBundle, ReleaseStore
 if TYPE_CHECKING:
     from deliverkit.packaging.finding import Finding
     from deliverkit.packaging.package import Bundle, Packing
+    from deliverkit.packaging.remembered import Remembered
     from deliverkit.trusting.attesting import Attestor, Subject
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -33,6 +36,8 @@ class BuildRecipe:
         appspec: The application specification when it is kept outside the build.
         version: Gives the release's version for a build directory.
         source: Gives the source revision of a build directory; None outside git.
+        memory: Folder in which digests of files are remembered from one packaging to the next; None for none.
+        is_fresh: Read every file, whatever is remembered.
     """
 
     path: Path
@@ -40,6 +45,8 @@ class BuildRecipe:
     appspec: Path | None
     version: Callable[[Path], str]
     source: Callable[[Path], SourceRevision | None]
+    memory: Path | None = None
+    is_fresh: bool = False
 
     def bundle(self, tree: Path | None, destination: Path) -> Bundle:
         """Bundle a build directory, the configured one by default.
@@ -47,10 +54,11 @@ class BuildRecipe:
         Raises:
             UsageError: If the build or its appspec is not fit to be deployed.
         """
-        from deliverkit.packaging.package import build_bundle  # noqa: PLC0415  (only packaging pays for it)
+        from deliverkit.packaging.package import check_destination  # noqa: PLC0415  (only packaging pays for it)
 
-        where = self.existing(tree)
-        return build_bundle(where, destination=destination, format=self.format, appspec=self.appspec_for(where))
+        packing = self.look_at(tree)
+        check_destination(packing.collection, destination)
+        return packing.write(destination)
 
     def look_at(self, tree: Path | None) -> Packing:
         """Collect and lint a build directory, the configured one by default; writes nothing.
@@ -61,7 +69,7 @@ class BuildRecipe:
         from deliverkit.packaging.package import look_at  # noqa: PLC0415
 
         where = self.existing(tree)
-        return look_at(where, format=self.format, appspec=self.appspec_for(where))
+        return look_at(where, format=self.format, appspec=self.appspec_for(where), remembered=self._remembered(where))
 
     def check(self, tree: Path | None) -> tuple[Finding, ...]:
         """The lint's warnings about a build directory; writes nothing.
@@ -70,6 +78,12 @@ class BuildRecipe:
             UsageError: If the build cannot be packaged, with every error.
         """
         return self.look_at(tree).findings
+
+    def _remembered(self, tree: Path) -> Remembered:
+        from deliverkit.packaging.remembered import Remembered  # noqa: PLC0415
+
+        name = hashlib.sha256(os.fsencode(tree.resolve())).hexdigest()[:16]
+        return Remembered(self.memory / f"{name}.digests" if self.memory else None, is_trusted=not self.is_fresh)
 
     def existing(self, tree: Path | None) -> Path:
         """The build directory to take.

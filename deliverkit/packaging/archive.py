@@ -1,78 +1,100 @@
-"""The streams that archives are made of: what a member is, and tar and tgz; zip has a module of its own."""
+"""From a collection to the bytes of an archive: workers read and compress units, one writer puts them in order."""
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from deliverkit.domain.release import BundleFormat
-from deliverkit.packaging.codec import Checksum, Codec
-from deliverkit.packaging.tree import Entry, EntryKind
-from deliverkit.packaging.zipstream import ZipStream
+from deliverkit.packaging.codec import Codec
+from deliverkit.packaging.manifest import manifest_document
+from deliverkit.packaging.parallel import BUDGET_BYTES, in_order
+from deliverkit.packaging.reading import Digests, Reader
+from deliverkit.packaging.selection import STATE_FOLDER
+from deliverkit.packaging.tarstream import TarPart, TarWriter, gzip_stream
+from deliverkit.packaging.tree import Collection, Entry, EntryKind
+from deliverkit.packaging.units import Batch, Unit, units, weight
+from deliverkit.packaging.zipstream import ZipPart, ZipWriter
 
-# The earliest moment that a zip member can name; every member of every bundle carries it: 1980-01-01T00:00:00Z.
-EPOCH_SECONDS = 315_532_800
+# The manifest travels inside the bundle, so that a host or an auditor can check files against it without S3. It does
+# not disturb the agent, which copies only what `files` names; with `source: /` it lands at the destination, exactly as
+# appspec.yml itself does, and the agent removes both again before the next deployment. It does add a second name at
+# the top: the agent strips a lone top folder that holds the appspec, and would not any more. The lint therefore wants
+# the appspec at the root, where no stripping is needed.
+MANIFEST_PATH = f"{STATE_FOLDER}/manifest.json"
 
-_TAR_TYPES = {
-    EntryKind.FILE: tarfile.REGTYPE,
-    EntryKind.DIRECTORY: tarfile.DIRTYPE,
-    EntryKind.SYMLINK: tarfile.SYMTYPE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An entry and a way to read its content, exactly `entry.size` bytes of it for a file, nothing for the others."""
-
-    entry: Entry
-    read: Callable[[], Iterable[bytes]]
+Part = TypeVar("Part", ZipPart, TarPart)
 
 
-def archive_stream(members: Iterable[Member], *, format: BundleFormat, codec: Codec) -> Iterator[bytes]:  # noqa: A002
-    """The bytes of an archive, made while the members are read, in memory that does not grow with their size.
+class Writer(Protocol[Part]):
+    """Makes one kind of archive."""
 
-    Args:
-        members: In the order in which they shall lie in the archive.
-        format: zip, tar or tgz.
+    def pack(self, unit: Unit, reader: Reader) -> Part:
+        """Read and compress a unit; called by many threads."""
+        ...
+
+    def take(self, part: Part) -> Iterator[bytes]:
+        """The bytes of the next part, in order."""
+        ...
+
+    def add(self, entry: Entry, content: bytes) -> Iterator[bytes]:
+        """The bytes of a member whose content is in memory."""
+        ...
+
+    def end(self) -> Iterator[bytes]:
+        """The bytes behind the last member."""
+        ...
+
+
+@dataclass(slots=True)
+class Archive:
+    """An archive that can be made once.
+
+    The manifest comes last in it: by then every file was read, so that nothing has to be read twice when nobody needs
+    to know the manifest beforehand.
+
+    Attributes:
+        collection: What lies in it.
+        format: Archive type.
         codec: How to compress; tar has no use for it.
+        known: The digests that the files must have; empty when they are read for the first time.
+        threads: How many read and compress at a time; as many as there are cores by default. The bytes do not depend
+            on it.
+        digests: What the files' contents were; complete when the stream has ended.
     """
-    match format:
-        case BundleFormat.ZIP:
-            return ZipStream(codec).write((member.entry, member.read) for member in members)
-        case BundleFormat.TAR:
-            return _tar(members)
-        case BundleFormat.TGZ:
-            return _gzip(_tar(members), codec)
 
+    collection: Collection
+    format: BundleFormat
+    codec: Codec
+    known: Sequence[bytes | None] = ()
+    threads: int | None = None
+    digests: Digests = field(default_factory=list)
 
-def _tar(members: Iterable[Member]) -> Iterator[bytes]:
-    written = 0
-    for member in members:
-        header = _tar_header(member.entry)
-        yield header
-        yield from member.read() if member.entry.kind is EntryKind.FILE else ()
-        content = member.entry.size if member.entry.kind is EntryKind.FILE else 0
-        padding = -content % tarfile.BLOCKSIZE
-        yield bytes(padding)
-        written += len(header) + content + padding
-    end = 2 * tarfile.BLOCKSIZE
-    yield bytes(end + -(written + end) % tarfile.RECORDSIZE)
+    def stream(self) -> Iterator[bytes]:
+        """The archive's bytes, in memory that does not grow with their number.
 
+        Raises:
+            DeliverkitError: While reading, if a file is no longer what was collected, or what the manifest says.
+        """
+        if self.format is BundleFormat.ZIP:
+            return self._written(ZipWriter(self.codec), BUDGET_BYTES)
+        tar = self._written(TarWriter(), BUDGET_BYTES // 2)
+        return gzip_stream(tar, self.codec, self.threads) if self.format is BundleFormat.TGZ else tar
 
-def _tar_header(entry: Entry) -> bytes:
-    info = tarfile.TarInfo(entry.path)
-    info.type = _TAR_TYPES[entry.kind]
-    info.mode, info.mtime, info.linkname = entry.mode, EPOCH_SECONDS, entry.target
-    info.size = entry.size if entry.kind is EntryKind.FILE else 0
-    # POSIX.1-2001: plain ustar blocks, and extended ones only for what these cannot hold. Owner 0 without names.
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
-
-
-def _gzip(chunks: Iterable[bytes], codec: Codec) -> Iterator[bytes]:
-    """One single member: the agent on Windows reads no further than the first (RFC 1952 allows several)."""
-    plain = Checksum()
-    # No name, no time, no operating system.
-    yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    yield from codec.deflate(plain.over(chunks))
-    yield plain.crc.to_bytes(4, "little") + (plain.size & 0xFFFFFFFF).to_bytes(4, "little")
+    def _written(self, writer: Writer[Part], budget: int) -> Iterator[bytes]:
+        reader = Reader(self.collection, self.known, self.digests)
+        work = units(self.collection.entries)
+        parts = in_order(
+            lambda unit: writer.pack(unit, reader), work, weight=weight, threads=self.threads, budget=budget
+        )
+        for part in parts:
+            if isinstance(part.unit, Batch):
+                reader.found(part.unit.entries, part.digests)
+            else:
+                reader.follow(part.unit, part.plain)
+            yield from writer.take(part)
+        document = manifest_document(self.collection, reader.digests, format=self.format, codec=self.codec.name)
+        yield from writer.add(Entry.directory(STATE_FOLDER), b"")
+        yield from writer.add(Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, len(document)), document)
+        yield from writer.end()

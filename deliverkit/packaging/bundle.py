@@ -1,4 +1,4 @@
-"""Write a collection as one deterministic archive, whole or not at all."""
+"""Writing a bundle to a file, whole or not at all, and how large it can get."""
 
 from __future__ import annotations
 
@@ -6,52 +6,15 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from deliverkit.errors import DeliverkitError, UsageError
-from deliverkit.packaging.archive import Member, archive_stream
-from deliverkit.packaging.codec import Codec
-from deliverkit.packaging.content import changed, read_chunks
-from deliverkit.packaging.manifest import Manifest
-from deliverkit.packaging.selection import STATE_FOLDER
-from deliverkit.packaging.tree import Collection, Entry, EntryKind, shown
+from deliverkit.packaging.tree import Collection, shown
 
-# The manifest travels inside the bundle, so that a host or an auditor can check files against it without S3. It does
-# not disturb the agent, which copies only what `files` names; with `source: /` it lands at the destination, exactly as
-# appspec.yml itself does, and the agent removes both again before the next deployment. It does add a second name at
-# the top: the agent strips a lone top folder that holds the appspec, and would not any more. The lint therefore wants
-# the appspec at the root, where no stripping is needed.
-MANIFEST_PATH = f"{STATE_FOLDER}/manifest.json"
 # More than any member's headers take: with tar a header block, extended headers for a long name, and padding.
 _HEADER_BYTES = 4096
 _ARCHIVE_BYTES = 64 << 10
-
-
-def members(collection: Collection, manifest: Manifest) -> Iterator[Member]:
-    """Everything that lies in the bundle, in the order in which it lies there: the manifest comes last."""
-    document = manifest.to_json()
-    own = (
-        Entry.directory(STATE_FOLDER),
-        Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, len(document)),
-    )
-    digests = {entry.path: entry.sha256 for entry in manifest.entries}
-    for entry in collection.entries:
-        yield Member(entry, _reader(collection, entry, digests.get(entry.path)))
-    yield from (Member(entry, lambda: (document,)) for entry in own)
-
-
-def bundle_stream(
-    collection: Collection,
-    manifest: Manifest,
-    codec: Codec,
-) -> Iterator[bytes]:
-    """The bundle's bytes, fixed by the manifest.
-
-    Raises:
-        DeliverkitError: While reading, if a file is no longer what the manifest says.
-    """
-    return archive_stream(members(collection, manifest), format=manifest.format, codec=codec)
 
 
 def size_limit(collection: Collection, manifest_bytes: int) -> int:
@@ -117,17 +80,3 @@ def _sync_directory(directory: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _reader(collection: Collection, entry: Entry, sha256: str | None) -> Callable[[], Iterator[bytes]]:
-    """Read a file a second time and hold it against the manifest: a change that keeps size and time shows here."""
-
-    def read() -> Iterator[bytes]:
-        digest = hashlib.sha256()
-        for chunk in read_chunks(collection, entry):
-            digest.update(chunk)
-            yield chunk
-        if digest.hexdigest() != sha256:
-            raise changed(entry)
-
-    return read

@@ -24,7 +24,7 @@ _SPECIAL = {
 }
 
 
-def collect(tree: Path, *, allow: Sequence[str] = ()) -> Collection:
+def collect(tree: Path, *, allow: Sequence[str] = (), settled_ns: int = 0) -> Collection:
     """List what a bundle of this directory will hold.
 
     Version control folders, `.deliverignore` itself and what it names, and a `.deliverkit` folder at the root are left
@@ -33,13 +33,14 @@ def collect(tree: Path, *, allow: Sequence[str] = ()) -> Collection:
     Args:
         tree: The build directory.
         allow: Names or paths of files to pack although they look like secrets.
+        settled_ns: Files that last changed before this moment are settled, in nanoseconds since 1970.
 
     Raises:
         UsageError: If the tree is missing, no directory or holds nothing, or for everything in it that no bundle can
             or should hold, all of it at once.
     """
     root = _root(tree)
-    walk = _Walk(root, load_selection(root), frozenset(allow))
+    walk = _Walk(root, load_selection(root), frozenset(allow), settled_ns)
     entries = tuple(sorted(walk.entries(), key=by_path))
     index = {entry.path: entry for entry in entries}
     walk.refusals.extend(_leaving_links(index))
@@ -125,8 +126,10 @@ class _Walk:
     root: bytes
     selection: Selection
     allow: frozenset[str]
+    settled_ns: int
     refusals: list[str] = field(default_factory=list)
     has_secrets: bool = False
+    user: int = field(default_factory=os.geteuid)
 
     def entries(self) -> Iterator[Entry]:
         folders = [""]
@@ -173,11 +176,12 @@ class _Walk:
             special = _SPECIAL.get(stat.S_IFMT(status.st_mode), "is neither file, directory nor link")
             self.refusals.append(f"{shown(path)} {special}")
             return None
-        if not _is_readable(item.path):
+        is_ours = status.st_uid == self.user and status.st_mode & stat.S_IRUSR
+        if not is_ours and not _is_readable(item.path):
             self.refusals.append(f"{shown(path)} cannot be read: permission denied")
             return None
         self._look_for_secrets(path, lambda count: read_head(item.path, count))
-        return Entry.file(path, status)
+        return Entry.file(path, status, settled_ns=self.settled_ns)
 
     def _link(self, path: str, item: os.DirEntry[bytes]) -> Entry | None:
         try:

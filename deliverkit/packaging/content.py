@@ -4,62 +4,73 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from deliverkit.errors import DeliverkitError, UsageError
-from deliverkit.packaging.tree import Collection, Entry, Stamp, shown
+from deliverkit.packaging.tree import Collection, Entry, shown, stamp_of
 
-CHUNK_BYTES = 1 << 18
+SLICE_BYTES = 1 << 20
+"""Large files are read and packed in pieces of this size; the bundle's bytes depend on it."""
 
 
-def read_chunks(collection: Collection, entry: Entry) -> Iterator[bytes]:
-    """The file's bytes, a quarter of a mebibyte at a time, exactly `entry.size` of them.
+def read_whole(collection: Collection, entry: Entry) -> bytes:
+    """All bytes of a file, exactly `entry.size` of them.
 
     Raises:
         DeliverkitError: If the file changed, grew, shrank, was replaced or vanished since it was collected, or while
-            it was read; whatever was made of the bytes so far must be thrown away.
+            it was read; whatever was made of the bundle so far must be thrown away.
+        UsageError: If it cannot be read.
+    """
+    return read_slice(collection, entry, 0, entry.size)
+
+
+def read_slice(collection: Collection, entry: Entry, start: int, size: int) -> bytes:
+    """Some bytes of a file, exactly as many as asked for.
+
+    Args:
+        collection: Knows where the file lies.
+        entry: The file.
+        start: Offset of the first byte.
+        size: Bytes wanted; they must lie within `entry.size`.
+
+    Raises:
+        DeliverkitError: If the file is not what was collected any more.
         UsageError: If it cannot be read.
     """
     descriptor = _open(collection, entry)
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
-        if Stamp.of(os.fstat(descriptor)) != entry.stamp:
+    try:
+        # One byte more shows that a file grew, for instance a log that is written to all the time.
+        is_end = start + size == entry.size
+        content = _read(descriptor, entry, start, size + is_end)
+        # The stamp is taken after reading: what changed before or meanwhile has another one.
+        if len(content) != size or stamp_of(os.fstat(descriptor)) != entry.stamp:
             raise changed(entry)
-        count = 0
-        while chunk := _read(file, entry):
-            count += len(chunk)
-            if count > entry.size:  # a log that is written to all the time must not be followed forever
-                raise changed(entry)
-            yield chunk
-        if count != entry.size or Stamp.of(os.fstat(descriptor)) != entry.stamp:
-            raise changed(entry)
-    _check_still_there(collection, entry)
+    finally:
+        os.close(descriptor)
+    return content
 
 
 @contextlib.contextmanager
 def opened(collection: Collection, entry: Entry) -> Iterator[BinaryIO]:
-    """The file, to be read in any order.
+    """The file, to be read in any order; the stamp is looked at when it is closed, as `read_slice` does.
 
     Raises:
-        DeliverkitError: If the file changed, was replaced or vanished since it was collected, or while it was open.
+        DeliverkitError: If the file is not what was collected any more.
         UsageError: If it cannot be read.
     """
     descriptor = _open(collection, entry)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-        if Stamp.of(os.fstat(descriptor)) != entry.stamp:
-            raise changed(entry)
         yield file
-        if Stamp.of(os.fstat(descriptor)) != entry.stamp:
+        if stamp_of(os.fstat(descriptor)) != entry.stamp:
             raise changed(entry)
 
 
-def _read(file: io.FileIO, entry: Entry) -> bytes:
-    try:
-        return file.read(CHUNK_BYTES)
-    except OSError as error:
-        raise DeliverkitError(f"{shown(entry.path)} cannot be read: {error.strerror}") from error
+def read_chunks(collection: Collection, entry: Entry) -> Iterator[bytes]:
+    """The file's bytes, a mebibyte at a time, exactly `entry.size` of them; raises what `read_slice` raises."""
+    for start in range(0, max(entry.size, 1), SLICE_BYTES):
+        yield read_slice(collection, entry, start, min(SLICE_BYTES, entry.size - start))
 
 
 def changed(entry: Entry) -> DeliverkitError:
@@ -77,6 +88,16 @@ def _vanished(entry: Entry) -> DeliverkitError:
     )
 
 
+def _read(descriptor: int, entry: Entry, start: int, size: int) -> bytes:
+    try:
+        content = os.pread(descriptor, size, start) if start else os.read(descriptor, size)
+        while len(content) < size and (more := os.pread(descriptor, size - len(content), start + len(content))):
+            content += more
+    except OSError as error:
+        raise DeliverkitError(f"{shown(entry.path)} cannot be read: {error.strerror}") from error
+    return content
+
+
 def _open(collection: Collection, entry: Entry) -> int:
     # Links are not followed within the tree, and a FIFO that took the file's place cannot hang us.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -90,12 +111,3 @@ def _open(collection: Collection, entry: Entry) -> int:
         if error.errno == errno.ELOOP:
             raise changed(entry) from error
         raise UsageError(f"{shown(entry.path)} cannot be read: {error.strerror}") from error
-
-
-def _check_still_there(collection: Collection, entry: Entry) -> None:
-    try:
-        status = os.stat(collection.location(entry), follow_symlinks=entry.path in collection.placed)  # noqa: PTH116
-    except OSError as error:
-        raise _vanished(entry) from error
-    if Stamp.of(status) != entry.stamp:
-        raise changed(entry)

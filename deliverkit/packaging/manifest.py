@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any
 
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import IntegrityError
-from deliverkit.packaging.content import read_chunks
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
 
 SCHEMA = "deliverkit.manifest/1"
@@ -69,18 +70,36 @@ class Manifest:
         return f"sha256:{hashlib.sha256(self.to_json()).hexdigest()}"
 
 
-def make_manifest(collection: Collection, *, format: BundleFormat, codec: str) -> Manifest:  # noqa: A002
-    """Read every file once and write down what it holds.
+def manifest_document(
+    collection: Collection,
+    digests: Sequence[bytes | None],
+    *,
+    format: BundleFormat,  # noqa: A002
+    codec: str,
+) -> bytes:
+    """The manifest of a collection in its canonical form.
 
     Args:
-        collection: What will be packed.
+        collection: What lies in the bundle.
+        digests: SHA-256 of each entry's content, in their order; None for what is no file.
         format: Archive type.
-        codec: Name of the codec.
-
-    Raises:
-        DeliverkitError: If a file changed or vanished since it was collected.
+        codec: Name of the codec; tar has none, whatever is given.
     """
-    return Manifest(tuple(_describe(collection, entry) for entry in collection.entries), format, codec)
+    entries = ",".join(map(_line, collection.entries, digests))
+    name = encode_basestring("none" if format is BundleFormat.TAR else codec)
+    head = f'{{"codec":{name},"entries":[{entries}],"format":"{format.value}","schema":"{SCHEMA}"}}\n'
+    return head.encode()
+
+
+def _line(entry: Entry, digest: bytes | None) -> str:
+    """One entry, its keys sorted; by hand, because a tree may have hundreds of thousands."""
+    line = f'{{"kind":"{entry.kind.value}","mode":"{entry.mode:04o}","path":{encode_basestring(entry.path)}'
+    if digest is not None:
+        line += f',"sha256":"{digest.hex()}"'
+    line += f',"size":{entry.size}'
+    if entry.kind is EntryKind.SYMLINK:
+        line += f',"target":{encode_basestring(entry.target)}'
+    return line + "}"
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -101,18 +120,6 @@ def parse_manifest(data: bytes) -> Manifest:
             hint="Package again, or read the bundle with the version of deliverkit that made it",
         )
     return manifest
-
-
-def _describe(collection: Collection, entry: Entry) -> ManifestEntry:
-    sha256 = target = None
-    if entry.kind is EntryKind.FILE:
-        digest = hashlib.sha256()
-        for chunk in read_chunks(collection, entry):
-            digest.update(chunk)
-        sha256 = digest.hexdigest()
-    elif entry.kind is EntryKind.SYMLINK:
-        target = entry.target
-    return ManifestEntry(entry.path, entry.kind, f"{entry.mode:04o}", entry.size, sha256, target)
 
 
 def _plain(entry: ManifestEntry) -> dict[str, Any]:

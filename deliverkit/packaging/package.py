@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deliverkit.domain.release import BundleFormat
-from deliverkit.errors import UsageError
-from deliverkit.packaging.bundle import bundle_stream, size_limit, write_whole
-from deliverkit.packaging.codec import Codec, zlib_codec
+from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.packaging.archive import Archive
+from deliverkit.packaging.bundle import size_limit, write_whole
+from deliverkit.packaging.codec import Codec, codec_for
 from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
-from deliverkit.packaging.manifest import Manifest, make_manifest
+from deliverkit.packaging.manifest import Manifest, manifest_document, parse_manifest
+from deliverkit.packaging.reading import Digests, read_digests
+from deliverkit.packaging.remembered import Remembered
 from deliverkit.packaging.selection import load_selection
-from deliverkit.packaging.tree import Collection, one_screen, shown
+from deliverkit.packaging.tree import Collection, EntryKind, one_screen, shown
 from deliverkit.ports import PreparedBundle
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle on disk, ready to be uploaded.
+    """A bundle on disk.
 
     Attributes:
         path: Where it lies.
         digest: `sha256:` and 64 hexadecimal digits over its bytes.
         size: Its bytes.
-        manifest: What is in it, and how it was packed; this fixes the bytes.
+        format: Type of the archive.
+        codec: Name of the codec.
+        manifest: `sha256:` and 64 hexadecimal digits over the manifest, which lies in the bundle and fixes its bytes.
         findings: The lint's warnings; a bundle with errors is never made.
     """
 
     path: Path
     digest: str
     size: int
-    manifest: Manifest
+    format: BundleFormat
+    codec: str
+    manifest: str
     findings: tuple[Finding, ...]
-
-    @property
-    def format(self) -> BundleFormat:
-        """Type of the archive."""
-        return self.manifest.format
-
-    @property
-    def codec(self) -> str:
-        """Name of the codec."""
-        return self.manifest.codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +56,16 @@ class Packing:
         findings: The lint's warnings.
         format: Archive type.
         codec: How to compress.
+        threads: How many read and compress at a time; as many as there are cores by default.
+        remembered: What is remembered of an earlier packaging.
     """
 
     collection: Collection
     findings: tuple[Finding, ...]
     format: BundleFormat
     codec: Codec
-
-    @property
-    def codec_name(self) -> str:
-        """What the manifest says about the codec."""
-        return "none" if self.format is BundleFormat.TAR else self.codec.name
+    threads: int | None = None
+    remembered: Remembered = field(default_factory=Remembered)
 
     def manifest(self) -> Manifest:
         """Read every file and write down what it holds.
@@ -76,7 +73,7 @@ class Packing:
         Raises:
             DeliverkitError: If a file changed or vanished since it was collected.
         """
-        return make_manifest(self.collection, format=self.format, codec=self.codec_name)
+        return parse_manifest(self._document(self._digests()))
 
     def prepare(self) -> PreparedBundle:
         """Fix the bundle's bytes without making them.
@@ -84,21 +81,61 @@ class Packing:
         Raises:
             DeliverkitError: If a file changed or vanished since it was collected.
         """
-        manifest = self.manifest()
-        document = manifest.to_json()
-        chunks = partial(bundle_stream, self.collection, manifest, self.codec)
-        return PreparedBundle(document, self.format, size_limit(self.collection, len(document)), chunks)
+        digests = self._digests()
+        document = self._document(digests)
+        limit = size_limit(self.collection, len(document))
+        return PreparedBundle(document, self.format, limit, lambda: self._chunks(digests))
 
     def write(self, destination: Path) -> Bundle:
-        """Write the bundle to a file, whole or not at all.
+        """Write the bundle to a file, whole or not at all; every file is read once, or not when all is as it was.
 
         Raises:
             UsageError: If nothing can be created at the destination.
             DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
         """
-        manifest = self.manifest()
-        digest, size = write_whole(bundle_stream(self.collection, manifest, self.codec), destination)
-        return Bundle(destination, digest, size, manifest, self.findings)
+        return self._written_before(destination) or self._write(destination)
+
+    def _write(self, destination: Path) -> Bundle:
+        archive = self._archive(())
+        digest, size = write_whole(archive.stream(), destination)
+        document = self._document(archive.digests)
+        self.remembered.keep(self.collection, archive.digests)
+        self.remembered.keep_written(document, destination, digest)
+        return self._bundle(destination, digest, size, document)
+
+    def _written_before(self, destination: Path) -> Bundle | None:
+        """The bundle that lies there already, if no file changed since it was written."""
+        digests = self.remembered.digests(self.collection)
+        pairs = zip(self.collection.entries, digests, strict=True)
+        if any(digest is None and entry.kind is EntryKind.FILE for entry, digest in pairs):
+            return None
+        document = self._document(digests)
+        before = self.remembered.written(document, destination)
+        return self._bundle(destination, *before, document) if before else None
+
+    def _bundle(self, destination: Path, digest: str, size: int, document: bytes) -> Bundle:
+        manifest = f"sha256:{hashlib.sha256(document).hexdigest()}"
+        codec = "none" if self.format is BundleFormat.TAR else self.codec.name
+        return Bundle(destination, digest, size, self.format, codec, manifest, self.findings)
+
+    def _digests(self) -> Digests:
+        digests = read_digests(self.collection, self.remembered.digests(self.collection), threads=self.threads)
+        self.remembered.keep(self.collection, digests)
+        return digests
+
+    def _chunks(self, digests: Digests) -> Iterator[bytes]:
+        try:
+            yield from self._archive(digests).stream()
+        except DeliverkitError:
+            # Should a remembered digest have been wrong, the next attempt must not stumble over it again.
+            self.remembered.forget()
+            raise
+
+    def _archive(self, known: Sequence[bytes | None]) -> Archive:
+        return Archive(self.collection, self.format, self.codec, known=known, threads=self.threads)
+
+    def _document(self, digests: Sequence[bytes | None]) -> bytes:
+        return manifest_document(self.collection, digests, format=self.format, codec=self.codec.name)
 
 
 def look_at(
@@ -108,6 +145,8 @@ def look_at(
     appspec: Path | None = None,
     allow: Sequence[str] = (),
     codec: Codec | None = None,
+    threads: int | None = None,
+    remembered: Remembered | None = None,
 ) -> Packing:
     """Collect and lint a build directory, before anything is made of it.
 
@@ -116,17 +155,20 @@ def look_at(
         format: Type of the archive.
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
         allow: Names or paths of files to pack although they look like secrets.
-        codec: How to compress; zlib at level 6 unless given.
+        codec: How to compress; `codec_for` the least effort unless given.
+        threads: How many read and compress at a time; as many as there are cores by default.
+        remembered: What is remembered of an earlier packaging; nothing by default.
 
     Raises:
         UsageError: If the tree cannot be packed, or the appspec has errors (all are listed).
     """
-    collection = collect(tree, allow=allow)
+    remembered = remembered or Remembered()
+    collection = collect(tree, allow=allow, settled_ns=remembered.settled_ns())
     if appspec is not None:
         collection = place_appspec(collection, appspec)
     findings = lint(collection, shown_at=tree)
     refuse_errors(findings)
-    return Packing(collection, findings, format, codec or zlib_codec())
+    return Packing(collection, findings, format, codec or codec_for(), threads, remembered)
 
 
 def build_bundle(
@@ -137,6 +179,7 @@ def build_bundle(
     appspec: Path | None = None,
     allow: Sequence[str] = (),
     codec: Codec | None = None,
+    threads: int | None = None,
 ) -> Bundle:
     """Pack a build directory; the same tree gives the same bytes, whatever the order, clock, umask, owner or locale.
 
@@ -146,15 +189,16 @@ def build_bundle(
         format: Type of the archive.
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
         allow: Names or paths of files to pack although they look like secrets.
-        codec: How to compress; zlib at level 6 unless given.
+        codec: How to compress; `codec_for` the least effort unless given.
+        threads: How many read and compress at a time; as many as there are cores by default.
 
     Raises:
         UsageError: If the tree cannot be packed, the appspec has errors (all are listed), or the destination is no
             good.
         DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
     """
-    packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec)
-    _check_destination(packing.collection, tree, destination)
+    packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec, threads=threads)
+    check_destination(packing.collection, destination)
     return packing.write(destination)
 
 
@@ -175,15 +219,20 @@ def refuse_errors(findings: Sequence[Finding]) -> None:
     )
 
 
-def _check_destination(collection: Collection, tree: Path, destination: Path) -> None:
-    """A bundle inside the tree would be packed into the next one, and that one would have another digest."""
+def check_destination(collection: Collection, destination: Path) -> None:
+    """See that a bundle may be written to a file.
+
+    Raises:
+        UsageError: If it is a directory, or lies in the tree: the bundle would be packed into the next one, which would
+            have another digest.
+    """
     if destination.is_dir():
         raise UsageError(
             f"{shown(str(destination))} is a directory",
             hint="Name the file to write, for instance bundle.zip in that directory",
         )
     inside = destination.parent.resolve() / destination.name
-    root = tree.resolve()
+    root = Path(os.fsdecode(collection.root)).resolve()
     if not inside.is_relative_to(root):
         return
     path = inside.relative_to(root).as_posix()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice, takewhile
+from typing import Protocol
 
 # The kernel gives up on a chain of links at the same length (path_resolution(7)).
 _LINKS_LIMIT = 40
@@ -20,19 +23,13 @@ class EntryKind(StrEnum):
     SYMLINK = "symlink"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What tells, without reading, that a file is still the one that was collected."""
+def stamp_of(status: os.stat_result) -> int:
+    """What tells, without reading, that a file is still the one that was collected.
 
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Stamp:
-        """The stamp of a file whose status was just asked."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    Of all that a status holds only these can change when content does; a single number, because trees may have hundreds
+    of thousands of files. It means nothing to another Python.
+    """
+    return hash((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,8 @@ class Entry:
         mode: Permission bits: 0o755 for directories and what its owner may execute, 0o644 else; links have 0o777.
         size: Bytes of content; 0 for directories, the length of the target for links.
         target: Where a link points, as written in the link; empty for everything else.
-        stamp: How the file looked when it was collected.
+        stamp: How the file looked when it was collected (`stamp_of`).
+        is_settled: Whether the file's times lie so far back that any later change must give it another stamp.
     """
 
     path: str
@@ -55,16 +53,23 @@ class Entry:
     mode: int
     size: int = 0
     target: str = ""
-    stamp: Stamp | None = field(default=None, compare=False, repr=False)
+    stamp: int = field(default=0, compare=False, repr=False)
+    is_settled: bool = field(default=False, compare=False, repr=False)
 
     @classmethod
-    def file(cls, path: str, status: os.stat_result) -> Entry:
+    def file(cls, path: str, status: os.stat_result, *, settled_ns: int = 0) -> Entry:
         """A regular file with its normalised mode.
 
         The owner's execute bit decides, as in git: the others depend on the umask of whoever built the tree.
+
+        Args:
+            path: Path inside the bundle.
+            status: The file's status.
+            settled_ns: Times before this one are settled, in nanoseconds since 1970.
         """
         mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-        return cls(path, EntryKind.FILE, mode, status.st_size, stamp=Stamp.of(status))
+        is_settled = status.st_mtime_ns < settled_ns and status.st_ctime_ns < settled_ns
+        return cls(path, EntryKind.FILE, mode, status.st_size, "", stamp_of(status), is_settled)
 
     @classmethod
     def directory(cls, path: str) -> Entry:
@@ -90,10 +95,6 @@ class Collection:
     root: bytes
     entries: tuple[Entry, ...]
     placed: Mapping[str, bytes] = field(default_factory=dict)
-    _index: dict[str, Entry] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._index.update((entry.path, entry) for entry in self.entries)
 
     def location(self, entry: Entry) -> bytes:
         """Where the entry lies on disk."""
@@ -101,17 +102,20 @@ class Collection:
 
     def get(self, path: str) -> Entry | None:
         """The entry with exactly this path."""
-        return self._index.get(path)
+        at = bisect_left(self.entries, path, key=by_path)
+        found = self.entries[at] if at < len(self.entries) else None
+        return found if found is not None and found.path == path else None
 
     def resolve(self, path: str) -> Entry | None:
         """What a path names after following links, as on the host; None when it is missing or leaves the bundle."""
-        where = follow(self._index, path)
-        return self._index.get(where) if where else None
+        where = follow(self, path)
+        return self.get(where) if where else None
 
     def under(self, directory: str) -> Iterator[Entry]:
         """Everything below a directory of the bundle; the empty name is the bundle's root."""
         prefix = f"{directory}/" if directory else ""
-        return (entry for entry in self.entries if entry.path.startswith(prefix))
+        first = bisect_left(self.entries, prefix, key=by_path)
+        return takewhile(lambda entry: entry.path.startswith(prefix), islice(self.entries, first, None))
 
     def with_placed(self, entry: Entry, location: bytes) -> Collection:
         """This collection with one more file, whose bytes lie elsewhere."""
@@ -124,7 +128,15 @@ def by_path(entry: Entry) -> str:
     return entry.path
 
 
-def follow(index: Mapping[str, Entry], path: str) -> str | None:
+class Index(Protocol):
+    """Whatever knows entries by path: a mapping, or a collection."""
+
+    def get(self, path: str, /) -> Entry | None:
+        """The entry with exactly this path."""
+        ...
+
+
+def follow(index: Index, path: str) -> str | None:
     """Walk a path inside a tree as the kernel would, links included.
 
     Args:

@@ -13,7 +13,7 @@ from typing import IO
 
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import IntegrityError
-from deliverkit.packaging.bundle import MANIFEST_PATH
+from deliverkit.packaging.archive import MANIFEST_PATH
 from deliverkit.packaging.manifest import Manifest, ManifestEntry, parse_manifest
 from deliverkit.packaging.selection import STATE_FOLDER
 from deliverkit.packaging.tree import EntryKind, shown

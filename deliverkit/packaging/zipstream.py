@@ -6,12 +6,15 @@ Python's own writer is not used: it seeks back, and its output differs in detail
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from deliverkit.packaging.codec import Checksum, Codec
+from deliverkit.packaging.codec import Codec, stored
+from deliverkit.packaging.crc import combined, crc32
+from deliverkit.packaging.reading import Reader
 from deliverkit.packaging.tree import Entry, EntryKind
+from deliverkit.packaging.units import Slice, Unit
 
 _DEFLATED, _STORED = 8, 0
 _MADE_ON_UNIX = 3
@@ -20,77 +23,171 @@ _DOS_DATE, _DOS_TIME = 0x0021, 0  # 1980-01-01 00:00
 _MAX_16, _MAX_32 = 0xFFFF, 0xFFFF_FFFF
 # From here on a member gets 64-bit sizes: compressing may make it a little longer, and that must fit as well.
 ZIP64_BYTES = 0xF000_0000
+PROBED_BYTES = 256 << 10
+"""From this size on a sample tells whether compressing is worth the time."""
 _TYPE_BITS = {EntryKind.FILE: 0o100000, EntryKind.DIRECTORY: 0o040000, EntryKind.SYMLINK: 0o120000}
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What the headers and the central directory say about a member."""
+class Record(NamedTuple):
+    """What the headers and the central directory say about a member.
+
+    Attributes:
+        name: Its name.
+        attributes: Its type and mode, as Unix has them.
+        method: Stored or deflated.
+        flags: General purpose flags.
+        crc: CRC-32 of its content.
+        compressed: Bytes in the archive.
+        size: Bytes of its content.
+        offset: Where its header begins, from the start of its part.
+    """
 
     name: bytes
     attributes: int
-    offset: int
     method: int = _STORED
     flags: int = 0
     crc: int = 0
     compressed: int = 0
     size: int = 0
+    offset: int = 0
 
 
 @dataclass(slots=True)
-class ZipStream:
-    """Writes one archive."""
+class ZipPart:
+    """What became of a unit.
+
+    Attributes:
+        unit: The unit.
+        packed: Its bytes in the archive; of a slice only the content's.
+        records: The members of a batch.
+        digests: The files' digests, for a batch.
+        plain: The content, for a slice.
+        crc: The content's checksum, for a slice.
+    """
+
+    unit: Unit
+    packed: bytes
+    records: list[Record] = field(default_factory=list)
+    digests: list[bytes | None] = field(default_factory=list)
+    plain: bytes = b""
+    crc: int = 0
+
+
+@dataclass(slots=True)
+class ZipWriter:
+    """Writes one archive.
+
+    Attributes:
+        codec: How to compress.
+    """
 
     codec: Codec
-    _records: list[_Record] = field(default_factory=list)
+    _central: bytearray = field(default_factory=bytearray)
+    _count: int = 0
     _offset: int = 0
+    _large: Record | None = None
+    """The large member whose slices are being written, with its checksum and compressed bytes so far."""
 
-    def write(self, members: Iterable[tuple[Entry, Callable[[], Iterable[bytes]]]]) -> Iterator[bytes]:
-        """The archive's bytes, in order."""
-        for entry, read in members:
-            if entry.kind is EntryKind.FILE and entry.size:
-                yield from self._deflated(entry, read())
-            else:
-                yield self._stored(entry)
-        start = self._offset
-        for record in self._records:
-            yield self._counted(_central(record))
-        yield _end(len(self._records), start, self._offset - start)
+    def pack(self, unit: Unit, reader: Reader) -> ZipPart:
+        """Read and compress a unit."""
+        if isinstance(unit, Slice):
+            content, before = reader.slice(unit)
+            packed = self._packed_slice(unit, content, before)
+            return ZipPart(unit, packed, plain=content, crc=crc32(content))
+        pieces: list[bytes] = []
+        records, digests, offset = [], [], 0
+        for entry in unit.entries:
+            content, digest = reader.whole(entry)
+            record, body = _member(entry, content, self.codec, offset)
+            header = _local(record)
+            pieces += (header, body)
+            offset += len(header) + len(body)
+            records.append(record)
+            digests.append(digest)
+        return ZipPart(unit, b"".join(pieces), records, digests)
 
-    def _stored(self, entry: Entry) -> bytes:
-        content = entry.target.encode()  # a link's content is its target; directories and empty files have none
-        size = len(content)
-        record = replace(self._record(entry), crc=zlib.crc32(content), compressed=size, size=size)
-        self._records.append(record)
-        return self._counted(_local(record) + content)
+    def _packed_slice(self, unit: Slice, content: bytes, before: bytes) -> bytes:
+        # Stored as blocks within a deflated member: its sizes follow it, and Java reads no stored member like that.
+        if self.codec.shrinks(content):
+            return self.codec.piece(content, before, unit.is_last)
+        return stored(content, is_last=unit.is_last)
 
-    def _deflated(self, entry: Entry, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        # Sizes and checksum follow the content, so that nothing has to be kept in memory or written twice.
-        record = self._record(entry)
-        record = replace(record, method=_DEFLATED, flags=record.flags | _SIZES_FOLLOW)
-        is_large = entry.size >= ZIP64_BYTES
-        yield self._counted(_local(record, is_large=is_large))
-        start = self._offset
-        plain = Checksum()
-        for piece in self.codec.deflate(plain.over(chunks)):
-            yield self._counted(piece)
-        compressed = self._offset - start
-        sums = (plain.crc, compressed, plain.size)
-        yield self._counted(struct.pack("<4sIQQ" if is_large else "<4sIII", b"PK\x07\x08", *sums))
-        self._records.append(replace(record, crc=plain.crc, compressed=compressed, size=plain.size))
+    def take(self, part: ZipPart) -> Iterator[bytes]:
+        """The bytes of the next part."""
+        if isinstance(part.unit, Slice):
+            yield from self._take_slice(part.unit, part)
+            return
+        for record in part.records:
+            self._register(record._replace(offset=self._offset + record.offset))
+        yield self._counted(part.packed)
 
-    def _record(self, entry: Entry) -> _Record:
-        is_directory = entry.kind is EntryKind.DIRECTORY
-        name = f"{entry.path}/" if is_directory else entry.path
-        attributes = (_TYPE_BITS[entry.kind] | entry.mode) << 16 | (0x10 if is_directory else 0)
-        return _Record(name.encode(), attributes, self._offset, flags=0 if name.isascii() else _NAMES_ARE_UTF8)
+    def _take_slice(self, unit: Slice, part: ZipPart) -> Iterator[bytes]:
+        is_wide = unit.entry.size >= ZIP64_BYTES
+        if self._large is None:
+            begun = _record(unit.entry)
+            self._large = begun._replace(method=_DEFLATED, flags=begun.flags | _SIZES_FOLLOW, offset=self._offset)
+            yield self._counted(_local(self._large, is_large=is_wide))
+        member = self._large
+        size = member.size + unit.size
+        compressed = member.compressed + len(part.packed)
+        self._large = member._replace(crc=combined(member.crc, part.crc, unit.size), compressed=compressed, size=size)
+        yield self._counted(part.packed)
+        if unit.is_last:
+            member, self._large = self._large, None
+            sums = (member.crc, member.compressed, member.size)
+            yield self._counted(struct.pack("<4sIQQ" if is_wide else "<4sIII", b"PK\x07\x08", *sums))
+            self._register(member)
+
+    def add(self, entry: Entry, content: bytes) -> Iterator[bytes]:
+        """The bytes of a member whose content is in memory."""
+        record, body = _member(entry, content, self.codec, self._offset)
+        self._register(record)
+        yield self._counted(_local(record))
+        yield self._counted(body)
+
+    def end(self) -> Iterator[bytes]:
+        """The central directory and its end."""
+        yield bytes(self._central)
+        yield _end(self._count, self._offset, len(self._central))
+
+    def _register(self, record: Record) -> None:
+        self._central += _central(record)
+        self._count += 1
 
     def _counted(self, piece: bytes) -> bytes:
         self._offset += len(piece)
         return piece
 
 
-def _local(record: _Record, *, is_large: bool = False) -> bytes:
+def _member(entry: Entry, content: bytes, codec: Codec, offset: int) -> tuple[Record, bytes]:
+    """A member that is in memory: what to say about it, and its bytes in the archive."""
+    # A link's content is its target; directories and empty files have none.
+    content = content or entry.target.encode()
+    body, method = _smallest(content, codec) if entry.kind is EntryKind.FILE else (content, _STORED)
+    flags, name, attributes = _names(entry)
+    return Record(name, attributes, method, flags, crc32(content), len(body), len(content), offset), body
+
+
+def _smallest(content: bytes, codec: Codec) -> tuple[bytes, int]:
+    if len(content) >= PROBED_BYTES and not codec.shrinks(content):
+        return content, _STORED
+    body = codec.whole(content)
+    return (body, _DEFLATED) if len(body) < len(content) else (content, _STORED)
+
+
+def _record(entry: Entry) -> Record:
+    flags, name, attributes = _names(entry)
+    return Record(name, attributes, flags=flags)
+
+
+def _names(entry: Entry) -> tuple[int, bytes, int]:
+    is_directory = entry.kind is EntryKind.DIRECTORY
+    name = f"{entry.path}/" if is_directory else entry.path
+    attributes = (_TYPE_BITS[entry.kind] | entry.mode) << 16 | (0x10 if is_directory else 0)
+    return 0 if name.isascii() else _NAMES_ARE_UTF8, name.encode(), attributes
+
+
+def _local(record: Record, *, is_large: bool = False) -> bytes:
     """The header before the content; a large member announces that the sizes behind it have 64 bits."""
     extra = struct.pack("<HHQQ", 1, 16, 0, 0) if is_large else b""
     compressed, size = (_MAX_32, _MAX_32) if is_large else (record.compressed, record.size)
@@ -103,7 +200,7 @@ def _local(record: _Record, *, is_large: bool = False) -> bytes:
     )
 
 
-def _central(record: _Record) -> bytes:
+def _central(record: Record) -> bytes:
     # A member announced as large stays so, even should it compress well.
     is_large = record.size >= ZIP64_BYTES
     wide = [record.size, record.compressed] if is_large else []

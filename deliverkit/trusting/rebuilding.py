@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from deliverkit.domain.release import BundleFormat, Release
 from deliverkit.domain.trust import Finding, Verdict
 from deliverkit.errors import NotFoundError
-from deliverkit.packaging.bundle import bundle_stream
+from deliverkit.packaging.codec import Effort, codec_for
 from deliverkit.packaging.manifest import Manifest, parse_manifest
 from deliverkit.packaging.package import Packing
 from deliverkit.packaging.tree import one_screen
 from deliverkit.packaging.unpacking import differences
+from deliverkit.ports import PreparedBundle
 
 CheckOut = Callable[[str, Path], Path]
 """Checks a commit out into a directory, and gives the configuration's folder in it."""
@@ -51,12 +53,19 @@ class Rebuilder:
         with tempfile.TemporaryDirectory(prefix="deliverkit-rebuild-") as scratch:
             folder = self._check_out(release.source.commit, Path(scratch) / "checkout")
             self._build(folder, release.version)
-            packing = self._look_at(folder, recorded.format)
-            return _judge(release, recorded, packing, packing.manifest())
+            packing = _with_codec_of(recorded, self._look_at(folder, recorded.format))
+            return _judge(release, recorded, packing.prepare())
 
 
-def _judge(release: Release, recorded: Manifest, packing: Packing, built: Manifest) -> Finding:
+def _with_codec_of(recorded: Manifest, packing: Packing) -> Packing:
+    """The packing with the codec that made the recorded bundle, if this machine has it."""
+    found = (codec for codec in map(codec_for, Effort) if codec.name == recorded.codec)
+    return replace(packing, codec=next(found, packing.codec))
+
+
+def _judge(release: Release, recorded: Manifest, prepared: PreparedBundle) -> Finding:
     assert release.source is not None
+    built = parse_manifest(prepared.manifest)
     commit = f"commit {release.source.commit[:12]}"
     found = differences(recorded.entries, built.entries)
     if found:
@@ -68,7 +77,7 @@ def _judge(release: Release, recorded: Manifest, packing: Packing, built: Manife
         said = f"the codec here is {built.codec}, not {recorded.codec}, so the files were compared and not the bytes"
         return Finding("rebuild", Verdict.HOLDS, f"{commit} gives the same files; {said}")
     digest = hashlib.sha256()
-    for chunk in bundle_stream(packing.collection, built, packing.codec):
+    for chunk in prepared.chunks():
         digest.update(chunk)
     if f"sha256:{digest.hexdigest()}" != release.digest:
         said = f"it gives the same files in other bytes: sha256:{digest.hexdigest()}, not {release.digest}"

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import DeliverkitError, IntegrityError, UsageError
-from deliverkit.packaging.bundle import MANIFEST_PATH
-from deliverkit.packaging.codec import zlib_codec
-from deliverkit.packaging.manifest import parse_manifest
+from deliverkit.packaging.archive import MANIFEST_PATH
+from deliverkit.packaging.codec import Codec, codec_for
+from deliverkit.packaging.manifest import Manifest, parse_manifest
 from deliverkit.packaging.package import Bundle, build_bundle
 
 APPSPEC = "version: 0.0\nos: linux\nfiles:\n  - source: app\n    destination: /opt/app\n"
@@ -57,6 +57,11 @@ def contents(bundle: Bundle) -> dict[str, bytes]:
             members = [member for member in archive.getmembers() if member.isfile()]
             found = {member.name: archive.extractfile(member).read() for member in members}  # type: ignore[union-attr]
     return {name: content for name, content in found.items() if name not in {MANIFEST_PATH, "appspec.yml"}}
+
+
+def manifest_of(bundle: Bundle) -> Manifest:
+    with zipfile.ZipFile(bundle.path) as archive:
+        return parse_manifest(archive.read(MANIFEST_PATH))
 
 
 @pytest.mark.parametrize("kind", list(BundleFormat))
@@ -133,8 +138,10 @@ def test_the_manifest_names_every_file_and_is_refused_when_changed(tmp_path: Pat
     bundle = pack(tree_at(tmp_path / "tree"))
     with zipfile.ZipFile(bundle.path) as archive:
         document = archive.read(MANIFEST_PATH)
-    assert parse_manifest(document) == bundle.manifest
-    assert {entry.path for entry in bundle.manifest.entries} == {"app", "app/main.py", "appspec.yml"}
+    manifest = parse_manifest(document)
+    assert manifest.digest == bundle.manifest
+    assert (manifest.format, manifest.codec) == (bundle.format, bundle.codec)
+    assert {entry.path for entry in manifest.entries} == {"app", "app/main.py", "appspec.yml"}
     for broken in (b"{}", b"", document.replace(b'"size"', b'"Size"'), document + b" "):
         with pytest.raises(IntegrityError):
             parse_manifest(broken)
@@ -177,7 +184,7 @@ def _git_ignores(tree: Path, path: str) -> bool:
 def test_links_inside_are_kept_and_links_outside_refused(tmp_path: Path) -> None:
     tree = tree_at(tmp_path / "tree")
     (tree / "app" / "again").symlink_to("main.py")
-    assert {entry.target for entry in pack(tree).manifest.entries} == {None, "main.py"}
+    assert {entry.target for entry in manifest_of(pack(tree)).entries} == {None, "main.py"}
     (tree / "app" / "out").symlink_to("../../elsewhere")
     with pytest.raises(UsageError, match="app/out"):
         pack(tree)
@@ -223,7 +230,7 @@ def test_an_appspec_kept_elsewhere_is_put_at_the_root(tmp_path: Path) -> None:
     tree = tree_at(tmp_path / "tree")
     (tree / "appspec.yml").rename(tmp_path / "spec.yml")
     bundle = build_bundle(tree, destination=tmp_path / "out.zip", appspec=tmp_path / "spec.yml")
-    assert "appspec.yml" in {entry.path for entry in bundle.manifest.entries}
+    assert "appspec.yml" in {entry.path for entry in manifest_of(bundle).entries}
     with pytest.raises(UsageError, match=r"none\.yml"):
         build_bundle(tree, destination=tmp_path / "out.zip", appspec=tmp_path / "none.yml")
 
@@ -241,22 +248,18 @@ def test_a_bundle_inside_its_own_tree_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_changes_while_it_is_packed_is_noticed(tmp_path: Path) -> None:
     tree = tree_at(tmp_path / "tree", {"big": os.urandom(3_000_000), "later": b"before"})
 
-    class Meddling:
-        """A codec that changes a file of the tree while another is packed."""
+    usual = codec_for()
 
-        def __init__(self) -> None:
-            self._inner = zlib_codec()
-            self.name = self._inner.name
-
-        def __getattr__(self, name: str) -> object:
-            later = tree / "app" / "later"
-            when = later.stat().st_mtime_ns
-            later.write_bytes(b"after!")
-            os.utime(later, ns=(when, when))
-            return getattr(self._inner, name)
+    def meddling(content: bytes) -> bytes:
+        """Change a file of the tree while another one is packed."""
+        later = tree / "app" / "later"
+        when = later.stat().st_mtime_ns
+        later.write_bytes(b"after!")
+        os.utime(later, ns=(when, when))
+        return usual.whole(content)
 
     with pytest.raises(DeliverkitError, match="later"):
-        build_bundle(tree, destination=tmp_path / "out.zip", codec=Meddling())  # type: ignore[arg-type]
+        build_bundle(tree, destination=tmp_path / "out.zip", codec=Codec("x", meddling, usual.piece), threads=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tree"]
 
 

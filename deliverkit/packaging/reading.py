@@ -1,0 +1,128 @@
+"""Read the files of a collection, digest them, and hold them against what a manifest says of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from deliverkit.packaging.codec import WINDOW_BYTES
+from deliverkit.packaging.content import changed, read_slice, read_whole
+from deliverkit.packaging.parallel import in_order
+from deliverkit.packaging.tree import Collection, Entry, EntryKind
+from deliverkit.packaging.units import Batch, Slice, Unit, units, weight
+
+Digests = list[bytes | None]
+"""SHA-256 of each entry's content, in the entries' order; None for what is no file."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads units, on any thread, and gathers the digests of their files, on one thread and in order.
+
+    Attributes:
+        collection: Where the files are.
+        known: The digests that files must have; empty when they are read for the first time.
+        digests: Those found so far.
+    """
+
+    collection: Collection
+    known: Sequence[bytes | None] = ()
+    digests: Digests = field(default_factory=list)
+    _under_way: hashlib._Hash | None = None
+
+    def whole(self, entry: Entry) -> tuple[bytes, bytes | None]:
+        """A file's content and its digest; nothing for what is no file.
+
+        Raises:
+            DeliverkitError: If the file is not what was collected any more.
+        """
+        if entry.kind is not EntryKind.FILE:
+            return b"", None
+        content = read_whole(self.collection, entry)
+        return content, hashlib.sha256(content).digest()
+
+    def slice(self, unit: Slice) -> tuple[bytes, bytes]:
+        """A slice's content, and so much of what lies before it as a deflate stream can refer to.
+
+        Raises:
+            DeliverkitError: If the file is not what was collected any more.
+        """
+        before = min(unit.start, WINDOW_BYTES)
+        content = read_slice(self.collection, unit.entry, unit.start - before, before + unit.size)
+        return content[before:], content[:before]
+
+    def found(self, entries: Sequence[Entry], digests: Sequence[bytes | None]) -> None:
+        """Take the digests of the next entries.
+
+        Raises:
+            DeliverkitError: If a file has other content than the manifest says: a change that kept size and times.
+        """
+        first = len(self.digests)
+        self.digests += digests
+        if self.known and list(self.known[first : len(self.digests)]) != list(digests):
+            pairs = zip(entries, self.known[first:], digests, strict=False)
+            raise changed(next(entry for entry, known, digest in pairs if known != digest))
+
+    def follow(self, unit: Slice, content: bytes) -> None:
+        """Take the content of the next slice; the last one completes its file's digest."""
+        if self._under_way is None:
+            self._under_way = hashlib.sha256()
+        self._under_way.update(content)
+        if unit.is_last:
+            digest, self._under_way = self._under_way.digest(), None
+            self.found((unit.entry,), (digest,))
+
+
+def read_digests(
+    collection: Collection, remembered: Sequence[bytes | None] = (), *, threads: int | None = None
+) -> Digests:
+    """Read every file once, but for those whose digests are remembered.
+
+    Args:
+        collection: The files.
+        remembered: What is known of each entry; None, or nothing at all, where it has to be read.
+        threads: How many read at a time; as many as there are cores by default.
+
+    Raises:
+        DeliverkitError: If a file changed or vanished since it was collected.
+    """
+    known = list(remembered) or [None] * len(collection.entries)
+    missing = [at for at, entry in enumerate(collection.entries) if known[at] is None and entry.kind is EntryKind.FILE]
+    for at, digest in zip(missing, _read(collection, missing, threads), strict=True):
+        known[at] = digest
+    return known
+
+
+def _read(collection: Collection, places: Sequence[int], threads: int | None) -> Digests:
+    reader = Reader(collection)
+
+    def read(unit: Unit) -> tuple[Unit, bytes, list[bytes | None]]:
+        if isinstance(unit, Batch):
+            return unit, b"", [reader.whole(entry)[1] for entry in unit.entries]
+        return unit, reader.slice(unit)[0], []
+
+    work = units(collection.entries[at] for at in places)
+    for unit, content, digests in in_order(read, work, weight=weight, threads=threads):
+        if isinstance(unit, Batch):
+            reader.found(unit.entries, digests)
+        else:
+            reader.follow(unit, content)
+    return reader.digests
+
+
+def regrouped(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in chunks of exactly that size; only the last one may be shorter."""
+    gathered, count = [], 0
+    for chunk in chunks:
+        view = memoryview(chunk)
+        while count + len(view) >= size:
+            gathered.append(view[: size - count])
+            view = view[size - count :]
+            yield b"".join(gathered)
+            gathered, count = [], 0
+        if view:
+            gathered.append(view)
+            count += len(view)
+    if gathered:
+        yield b"".join(gathered)

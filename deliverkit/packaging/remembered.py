@@ -1,0 +1,128 @@
+"""Digests remembered from one packaging to the next, so that an unchanged file is asked for its status and not read.
+
+A digest is found again by the file's stamp (device, inode, size and times), the way git's index does it, and like there
+a file that changed a moment ago is not remembered: a second change within the same tick of the file system's clock
+would leave the same stamp. Whoever trusts no stamp packages `--fresh`. What is packed is read in any case and held against
+what was remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from deliverkit.packaging.tree import Collection, stamp_of
+
+# Stamps are hash values, which another Python may compute in another way.
+_HEAD = f"deliverkit digests 1 {sys.implementation.cache_tag} {sys.hash_info.width}\n".encode()
+_DIGEST_BYTES = 32
+# The coarsest clocks of file systems still in use (FAT) tick every two seconds.
+_MARGIN_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The digests of one tree's files, in a file of our own.
+
+    It saves time and nothing else: what cannot be read is not there, and what cannot be written is not remembered.
+
+    Attributes:
+        path: The file; None to remember nothing.
+        is_trusted: False to read every file, and only write down what was found.
+        margin_ns: How long ago a file must have changed to be remembered.
+    """
+
+    path: Path | None = None
+    is_trusted: bool = True
+    margin_ns: int = _MARGIN_NS
+
+    def settled_ns(self) -> int:
+        """Times of files before this one are settled: asked of the file system, whose clock may not be ours."""
+        if self.path is None:
+            return 0
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part = self.path.with_suffix(".part")
+            part.write_bytes(b"")
+            return part.stat().st_mtime_ns - self.margin_ns
+        return 0
+
+    def digests(self, collection: Collection) -> list[bytes | None]:
+        """What is known of each entry's content without reading it."""
+        known = self._load()
+        return [known.get(entry.stamp) if entry.is_settled else None for entry in collection.entries]
+
+    def keep(self, collection: Collection, digests: Sequence[bytes | None]) -> None:
+        """Remember these instead of all that was."""
+        pairs = zip(collection.entries, digests, strict=True)
+        kept = {entry.stamp: digest for entry, digest in pairs if digest is not None and entry.is_settled}
+        self._write(self.path, array("q", kept).tobytes() + b"".join(kept.values()))
+
+    def written(self, manifest: bytes, destination: Path) -> tuple[str, int] | None:
+        """Digest and size of the bundle of a manifest, if its file is still the one that was written there."""
+        body = self._read(self._note)
+        try:
+            size = destination.stat().st_size
+            expected = _note_of(manifest, destination)
+        except OSError:
+            return None
+        found = body.removeprefix(expected) if body and body.startswith(expected) else b""
+        return (f"sha256:{found.hex()}", size) if len(found) == _DIGEST_BYTES else None
+
+    def keep_written(self, manifest: bytes, destination: Path, digest: str) -> None:
+        """Remember what was written to a file a moment ago."""
+        with suppress(OSError):
+            note = _note_of(manifest, destination)
+            self._write(self._note, note + bytes.fromhex(digest.removeprefix("sha256:")))
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        if self.path is not None:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+    @property
+    def _note(self) -> Path | None:
+        return None if self.path is None else self.path.with_suffix(".written")
+
+    def _load(self) -> Mapping[int, bytes]:
+        body = self._read(self.path)
+        stamps = array("q")
+        count = len(body) // (stamps.itemsize + _DIGEST_BYTES)
+        stamps.frombytes(body[: count * stamps.itemsize])
+        digests = body[count * stamps.itemsize :]
+        return {stamp: digests[32 * at : 32 * at + 32] for at, stamp in enumerate(stamps)}
+
+    def _read(self, path: Path | None) -> bytes:
+        """The body of a file of ours; empty unless all of it is there."""
+        if path is None or not self.is_trusted:
+            return b""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return b""
+        start = len(_HEAD) + _DIGEST_BYTES
+        body = content[start:]
+        is_whole = content.startswith(_HEAD) and hashlib.sha256(body).digest() == content[len(_HEAD) : start]
+        return body if is_whole else b""
+
+    def _write(self, path: Path | None, body: bytes) -> None:
+        if path is None:
+            return
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_bytes(_HEAD + hashlib.sha256(body).digest() + body)
+            part.replace(path)
+
+
+def _note_of(manifest: bytes, destination: Path) -> bytes:
+    """What identifies a bundle and the file that it was written to, as it is now."""
+    stamp = stamp_of(destination.stat())
+    return hashlib.sha256(manifest).digest() + os.fsencode(destination.resolve()) + b"\0" + b"%d" % stamp + b"\0"
