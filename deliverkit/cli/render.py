@@ -61,6 +61,9 @@ def release(value: Release) -> str:
     if value.source:
         dirty = ", with uncommitted changes" if value.source.is_dirty else ""
         lines.append(f"source    {value.source.commit}{f' ({value.source.tag})' if value.source.tag else ''}{dirty}")
+    lines += [
+        f"{name:10}{digest}" for name, digest in (("statement", value.provenance), ("sbom", value.sbom)) if digest
+    ]
     lines.append(f"created   {moment(value.created_at)} by {value.created_by}")
     return "\n".join(lines)
 
@@ -92,6 +95,8 @@ def plan(value: Plan) -> str:
         f"{value.kind.value} {value.release.version} ({value.release.short_digest}) to {value.environment}, {through}"
     )
     lines = [head, f"  asked for by {value.requested_by}"]
+    if value.evidence is not None:
+        lines.append(f"  signed by {', '.join(value.evidence.key_names)}")
     lines.extend(
         f"  stops execution {each.execution} of {each.version}, which waits in front of {each.environment}"
         for each in value.drive.leftovers

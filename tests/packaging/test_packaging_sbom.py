@@ -63,7 +63,7 @@ def manifest_of(collection: Collection) -> Manifest:
 def listed(sbom: Sbom) -> dict[str, dict[str, Any]]:
     """Components by their reference."""
     document = json.loads(sbom.content)
-    assert not list(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom.content.decode()) or ())
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom.content.decode()) is None
     return {component["bom-ref"]: component for component in document.get("components", [])}
 
 
