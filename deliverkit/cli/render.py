@@ -61,9 +61,8 @@ def release(value: Release) -> str:
     if value.source:
         dirty = ", with uncommitted changes" if value.source.is_dirty else ""
         lines.append(f"source    {value.source.commit}{f' ({value.source.tag})' if value.source.tag else ''}{dirty}")
-    lines += [
-        f"{name:10}{digest}" for name, digest in (("statement", value.provenance), ("sbom", value.sbom)) if digest
-    ]
+    statements = (("statement", value.provenance), ("sbom", value.sbom))
+    lines += [f"{name:10}{digest}" for name, digest in statements if digest]
     lines.append(f"created   {moment(value.created_at)} by {value.created_by}")
     return "\n".join(lines)
 

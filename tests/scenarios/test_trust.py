@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.dsse import Envelope
@@ -76,17 +77,32 @@ def change(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after, 1), encoding="utf-8")
 
 
+def client(shop: Shop, service: str) -> Any:
+    """A client of its own, of somebody who may do everything."""
+    return boto3.client(
+        service,
+        endpoint_url=shop.environ["AWS_ENDPOINT_URL"],
+        region_name=shop.environ["AWS_DEFAULT_REGION"],
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",
+    )
+
+
 def fetch(shop: Shop, key: str, to: Path) -> Path:
-    shop.aws("s3api", "get-object", "--bucket", BUCKET, "--key", key, str(to))
+    to.write_bytes(client(shop, "s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
     return to
 
 
 def store(shop: Shop, key: str, file: Path) -> Any:
-    return shop.aws("s3api", "put-object", "--bucket", BUCKET, "--key", key, "--body", str(file))
+    return client(shop, "s3").put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
+
+
+def delete(shop: Shop, key: str) -> None:
+    client(shop, "s3").delete_object(Bucket=BUCKET, Key=key)
 
 
 def keys(shop: Shop, prefix: str = "") -> list[str]:
-    listed = shop.aws("s3api", "list-objects-v2", "--bucket", BUCKET, "--prefix", f"storefront/{prefix}") or {}
+    listed = client(shop, "s3").list_objects_v2(Bucket=BUCKET, Prefix=f"storefront/{prefix}")
     return sorted(each["Key"] for each in listed.get("Contents", []))
 
 
@@ -168,7 +184,7 @@ def test_a_killed_run_repeats_cleanly(shop: Shop, configured: Path) -> None:
     shop.build("1.0.1")
     shop.must("package")
     first = record(shop, "1.0.1")
-    shop.aws("s3api", "delete-object", "--bucket", BUCKET, "--key", "storefront/releases/1.0.1.json")
+    delete(shop, "storefront/releases/1.0.1.json")
     shop.must("package")
     again = record(shop, "1.0.1")
     assert (again["bundle"], again["sbom"]) == (first["bundle"], first["sbom"])
@@ -341,7 +357,7 @@ def test_a_changed_record_is_refused(shop: Shop, tmp_path: Path) -> None:
         assert_refused(shop, "3.0.0", "has no provenance")
     finally:
         store(shop, "storefront/releases/1.0.0.json", original)
-        shop.aws("s3api", "delete-object", "--bucket", BUCKET, "--key", "storefront/releases/3.0.0.json")
+        delete(shop, "storefront/releases/3.0.0.json")
     shop.must("release", "verify", "1.0.0")
 
 
@@ -359,7 +375,7 @@ def test_a_changed_envelope_and_a_lost_sbom_are_told(shop: Shop, tmp_path: Path)
     bundle, sbom = (release[each].removeprefix("sha256:") for each in ("digest", "sbom"))
     where = f"storefront/attestations/{bundle}/{sbom}.sbom.cdx.json"
     kept = fetch(shop, where, tmp_path / "sbom")
-    shop.aws("s3api", "delete-object", "--bucket", BUCKET, "--key", where)
+    delete(shop, where)
     assert_broken(shop.run("release", "verify", "1.0.0", "--output", "json"), "sbom")
     store(shop, where, kept)
 
@@ -373,8 +389,9 @@ def test_an_unknown_release_is_no_verdict(shop: Shop) -> None:
 
 
 def test_a_kms_key_signs_and_once_disabled_is_trusted_no_more(shop: Shop, configured: Path) -> None:
-    made = shop.aws("kms", "create-key", "--key-spec", "ECC_NIST_P256", "--key-usage", "SIGN_VERIFY")["KeyMetadata"]
-    shop.aws("kms", "create-alias", "--alias-name", "alias/release-signing", "--target-key-id", made["KeyId"])
+    kms = client(shop, "kms")
+    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    kms.create_alias(AliasName="alias/release-signing", TargetKeyId=made["KeyId"])
     change(configured, "sign: file:keys/release.pem", "sign: kms://alias/release-signing")
     change(configured, "[file:keys/release.pem.pub]", f"[file:keys/other.pem.pub, '{made['Arn']}']")
     change(configured, "repository:", "dirty: allow, repository:")
@@ -382,7 +399,7 @@ def test_a_kms_key_signs_and_once_disabled_is_trusted_no_more(shop: Shop, config
     shop.must("package")
     ran = shop.must("release", "verify", "4.0.0")
     assert f"signed by kms://{made['Arn']}" in ran.out
-    shop.aws("kms", "disable-key", "--key-id", made["KeyId"])
+    kms.disable_key(KeyId=made["KeyId"])
     assert_refused(shop, "4.0.0", "is disabled")
     shop.build("4.0.1")
     ran = shop.run("package")

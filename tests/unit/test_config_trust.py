@@ -60,9 +60,8 @@ def test_keys_in_kms(tmp_path: Path, written: str, means: str) -> None:
 
 
 def test_keys_in_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
-    release = loaded(
-        tmp_path, "  sign: file:keys/a.pem\n  trust: {keys: [file:keys/a.pem.pub, file:/etc/b.pub]}"
-    ).release
+    text = "  sign: file:keys/a.pem\n  trust: {keys: [file:keys/a.pem.pub, file:/etc/b.pub]}"
+    release = loaded(tmp_path, text).release
     assert release.sign == KeyLocation("file:keys/a.pem", tmp_path / "keys/a.pem")
     assert release.trust is not None
     assert [key.path for key in release.trust.keys] == [tmp_path / "keys/a.pem.pub", Path("/etc/b.pub")]
@@ -91,15 +90,15 @@ def test_a_whole_policy(tmp_path: Path) -> None:
     [
         ("  sign: release.pem", "5:9 release.sign: 'release.pem' is not a key: write kms://alias/NAME"),
         ("  sign: kms://release", "5:9 release.sign: 'kms://release' is not a key"),
-        ("  sign: file:", "5:9 release.sign: 'file:' is not a key"),
+        ("  sign: 'file:'", "5:9 release.sign: 'file:' is not a key"),
         ("  sign: [file:a]", "5:9 release.sign: expected kms://alias/NAME"),
         ("  key: file:a", "5:3 release.key: unknown key; did you mean 'sign'?"),
         ("  trust: true", "5:10 release.trust: expected what releases must prove: {keys: [...]}"),
-        ("  trust: {}", "5:3 release.trust: keys: missing"),
+        ("  trust: {}", "5:3 release.trust.keys: missing"),
         ("  trust: {keys: []}", "5:17 release.trust.keys: expected a list of keys, found an empty list"),
         ("  trust: {key: [file:a]}", "5:11 release.trust.key: unknown key; did you mean 'keys'?"),
-        ("  trust: {keys: [a, file:b]}", "5:18 release.trust.keys.0: 'a' is not a key"),
-        ("  trust: {keys: [file:a, file:a]}", "release.trust.keys.1: 'file:a' stands in this list already"),
+        ("  trust: {keys: [a, file:b]}", "5:18 release.trust.keys[0]: 'a' is not a key"),
+        ("  trust: {keys: [file:a, file:a]}", "release.trust.keys[1]: 'file:a' stands in this list already"),
         ("  trust: {keys: [file:a], source: {dirty: refused}}", "did you mean 'refuse'?"),
         ("  trust: {keys: [file:a], source: {branch: [main]}}", "unknown key; did you mean 'branches'?"),
         ("  trust: {keys: [file:a], source: {repository: 'https://a:b@c/d'}}", "an address with a password"),
