@@ -15,11 +15,12 @@ Names are imported when they are first used, so that `import deliverkit` costs n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from deliverkit._version import __version__
 
+TYPE_CHECKING = False  # as type checkers read it; importing `typing` would cost `--version` a quarter of its time
 if TYPE_CHECKING:
+    from typing import Any
+
     from deliverkit.app import open_delivery
     from deliverkit.delivery import Delivery
     from deliverkit.domain.gate import Verdict

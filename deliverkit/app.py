@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from datetime import timedelta
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from deliverkit.adapters.aws.session import Account, Aws
-from deliverkit.adapters.clock import FollowingClock, SystemClock
+from deliverkit.assembly import Assembly, blueprint_of, recipe_of
 from deliverkit.config import Settings, find, load
-from deliverkit.delivery import Delivery
-from deliverkit.domain.environment import Environment
-from deliverkit.domain.gate import GateKind
-from deliverkit.domain.plan import DriveKind, Plan
-from deliverkit.domain.trust import Finding
-from deliverkit.engine.carrier import Carrier
-from deliverkit.engine.direct import DirectCarrier
-from deliverkit.engine.executor import Executor
-from deliverkit.engine.journal import Journal
-from deliverkit.engine.measuring import Gatekeeper
-from deliverkit.engine.planner import Blueprint, Planner
-from deliverkit.engine.preflight import Preflight
-from deliverkit.engine.promotions import Promotions
-from deliverkit.engine.runner import Pace
-from deliverkit.engine.through_pipeline import PipelineCarrier
-from deliverkit.engine.verifying import Witness
+from deliverkit.delivery import Delivery, PackagingChoices
 from deliverkit.errors import UnreachableError, UsageError
-from deliverkit.ports import Check, Clock, Deployer, Ledger, LockService, PipelineService
-from deliverkit.release_assembly import packager_for, recipe_for, trust_for, verifier_for
-from deliverkit.sandboxing import clock_at, find_sandbox
+from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.domain.trust import Finding
+    from deliverkit.packaging.package import Bundle
+    from deliverkit.packaging.report import Report
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SANDBOX_KEY = "sandbox"
 
 
@@ -64,13 +45,13 @@ def open_delivery(
 
     Raises:
         UsageError: If there is no configuration, or it is wrong; all its problems are named at once.
-        UnreachableError: If the sandbox does not run, AWS does not answer, or there are no credentials.
+        UnreachableError: If the sandbox does not run. AWS is first contacted by what the delivery is then asked for.
     """
     settings = load(_config_path(config))
     settings = adjust(settings) if adjust else settings
     environ = environ or {}
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
-    return _Assembly(settings, aws, environ).delivery()
+    return Delivery(Assembly(settings, aws, environ))
 
 
 def verify_release(
@@ -98,25 +79,25 @@ def verify_release(
         NotFoundError: If there is no such release, or what it was built from is not here.
         UnreachableError: If the store or a key's keeper does not answer or denies the request.
     """
-    from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
+    from deliverkit.release_assembly import verified  # noqa: PLC0415
 
     settings = load(_config_path(config))
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
-    store = settings.release.store
-    releases = S3Releases(aws, bucket=store.bucket, prefix=store.prefix)
-    yield from verifier_for(settings, aws, releases)(releases.get(version), is_rebuilt)
+    releases = Assembly(settings, aws, {}).releases
+    recipe = recipe_of(settings, {}) if is_rebuilt else None
+    yield from verified(releases.get(version), settings, aws, releases=releases, recipe=recipe)
 
 
 # --- packaging without AWS -------------------------------------------------------------------------
 
 
-def check_build(path: Path | None = None, *, config: Path | None = None) -> tuple[str, ...]:
-    """The lint's warnings about a build and its appspec; needs no AWS.
+def check_build(path: Path | None = None, *, config: Path | None = None) -> Report:
+    """Everything that the lint has to say about a build and its appspec, errors too; needs no AWS.
 
     Raises:
-        UsageError: If the build cannot be packaged, with every error.
+        UsageError: If the configuration is wrong, or the build cannot be packed at all.
     """
-    return tuple(str(finding) for finding in recipe_for(load(_config_path(config)), {}).check(path))
+    return recipe_of(load(_config_path(config)), {}).check(path)
 
 
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
@@ -125,18 +106,20 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
     Raises:
         UsageError: If one is missing, or the configuration is wrong.
     """
-    blueprint = _blueprint(load(_config_path(config)), region="")
+    blueprint = blueprint_of(load(_config_path(config)), region="")
     for name in names:
         blueprint.environment(name)
 
 
-def write_bundle(path: Path | None, *, destination: Path, config: Path | None = None) -> Any:
+def write_bundle(
+    path: Path | None, *, destination: Path, choices: PackagingChoices | None = None, config: Path | None = None
+) -> Bundle:
     """Write only the bundle; needs no AWS.
 
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return recipe_for(load(_config_path(config)), {}).bundle(path, destination)
+    return recipe_of(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
 
 
 # --- the sandbox -----------------------------------------------------------------------------------
@@ -155,7 +138,7 @@ def seed_sandbox(
 
     settings = load(_config_path(config))
     aws = Aws(_account(None, region, None, state_dir))
-    blueprint = _blueprint(settings, aws.region)
+    blueprint = blueprint_of(settings, aws.region)
     for name in instances:
         if name:
             blueprint.environment(name)
@@ -211,138 +194,6 @@ def scaffold(directory: Path) -> Iterator[tuple[Path, bool]]:
 # --- from settings to objects ----------------------------------------------------------------------
 
 
-class _Assembly:
-    """Puts one delivery together."""
-
-    def __init__(self, settings: Settings, aws: Aws, environ: Mapping[str, str]) -> None:
-        self._settings = settings
-        self._aws = aws
-        self._environ = environ
-        self._clock, self._pace = _time_at(aws.endpoint)
-        self._blueprint = _blueprint(settings, aws.region)
-        self._trust = trust_for(settings, aws)
-        # One deployer for each region and process: they share the session's connections.
-        self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
-
-    def delivery(self) -> Delivery:
-        """Everything, wired."""
-        from deliverkit.adapters.aws.identity import StsIdentity  # noqa: PLC0415
-        from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
-        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
-
-        store = self._settings.release.store
-        releases = S3Releases(self._aws, bucket=store.bucket, prefix=store.prefix)
-        identity = StsIdentity(self._aws).whoami()
-        ledger, locks = _ledger_and_locks(self._settings, self._aws)
-        journal = Journal(ledger, clock=self._clock, actor=identity.arn)
-        planner = Planner(
-            self._blueprint,
-            pipelines=self._pipelines(),
-            deployers=self._deployers,
-            releases=releases,
-            clock=self._clock,
-            trust=self._trust,
-        )
-        promotions = Promotions(
-            ledger=ledger,
-            locks=locks,
-            journal=journal,
-            preflight=Preflight(locks=locks, releases=releases, clock=self._clock, trust=self._trust),
-            executor_for=partial(self._executor, locks, journal),
-            drivers=ProcessDrivers(),
-            clock=self._clock,
-            identity=identity,
-            pace=self._pace,
-        )
-        packager = packager_for(
-            self._settings, self._aws, self._environ, releases=releases, identity=identity, clock=self._clock
-        )
-        return Delivery(
-            blueprint=self._blueprint,
-            packager=packager,
-            releases=releases,
-            ledger=ledger,
-            locks=locks,
-            journal=journal,
-            planner=planner,
-            promotions=promotions,
-            identity=identity,
-            clock=self._clock,
-        )
-
-    def _executor(self, locks: LockService, journal: Journal, plan: Plan) -> Executor:
-        from deliverkit.adapters.http import UrlTextSource  # noqa: PLC0415
-
-        return Executor(
-            carrier=self._carrier(plan),
-            gatekeeper=Gatekeeper(self._checks()),
-            witness=Witness(self._deployers, UrlTextSource()),
-            journal=journal,
-            locks=locks,
-            clock=self._clock,
-            trust=self._trust,
-        )
-
-    def _carrier(self, plan: Plan) -> Carrier:
-        if plan.drive.kind is DriveKind.DIRECT:
-            return DirectCarrier(self._deployers)
-        return PipelineCarrier(self._pipelines(), self._deployers, plan.drive)
-
-    def _pipelines(self) -> PipelineService:
-        from deliverkit.adapters.aws.codepipeline import CodePipeline  # noqa: PLC0415
-
-        return CodePipeline(self._aws, self._blueprint.pipeline_region)
-
-    def _checks(self) -> Mapping[GateKind, Check]:
-        from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
-        from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
-        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
-        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
-
-        return {
-            GateKind.HTTP: HttpCheck(self._deployers, clock=self._clock),
-            GateKind.ALARM: AlarmCheck(self._aws, self._clock),
-            GateKind.COMMAND: CommandCheck(clock=self._clock),
-            GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self._clock),
-        }
-
-
-def _deployer(aws: Aws, region: str) -> Deployer:
-    from deliverkit.adapters.aws.codedeploy import CodeDeploy  # noqa: PLC0415
-
-    return CodeDeploy(aws, region)
-
-
-def _blueprint(settings: Settings, region: str) -> Blueprint:
-    environments = (each if each.waves else _in_region(each, region) for each in settings.environments)
-    return Blueprint(
-        application=settings.application,
-        environments={environment.name: environment for environment in environments},
-        gates=settings.gates,
-        pipeline=settings.pipeline.name if settings.pipeline else "",
-        pipeline_region=region,
-    )
-
-
-def _in_region(environment: Environment, region: str) -> Environment:
-    return replace(environment, waves=((region,),))
-
-
-def _ledger_and_locks(settings: Settings, aws: Aws) -> tuple[Ledger, LockService]:
-    place = settings.ledger
-    if place.scheme == "sqlite":
-        from deliverkit.adapters.ledger_sqlite import SqliteLedger  # noqa: PLC0415
-        from deliverkit.adapters.locks_sqlite import SqliteLocks  # noqa: PLC0415
-
-        return SqliteLedger(place.path), SqliteLocks(place.path)
-    from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
-    from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
-
-    return S3Ledger(aws, bucket=place.bucket, prefix=place.prefix), S3Locks(
-        aws, bucket=place.bucket, prefix=place.prefix
-    )
-
-
 def _pipeline_declaration(settings: Settings) -> Mapping[str, Any] | None:
     if settings.pipeline is None or settings.pipeline.file is None:
         return None
@@ -375,22 +226,3 @@ def _account(
         secret_access_key=key,
         credentials_file=credentials_file(sandbox_state_dir),
     )
-
-
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in _LOOPBACK
-
-
-def _time_at(endpoint: str) -> tuple[Clock, Pace]:
-    """The clock that holds where we deliver to, and the pace to keep there."""
-    if not _is_loopback(endpoint):
-        return SystemClock(), Pace()
-    # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
-    look, patience = timedelta(milliseconds=500), timedelta(seconds=20)
-    read = clock_at(endpoint)
-    if read is None:
-        return SystemClock(), Pace(look=look, patience=patience)
-    # The sandbox's time may run faster than ours; what we ask of the machine stays what it is in real time.
-    clock, usual = FollowingClock(read), Pace()
-    speed = max(clock.speed, 1.0)
-    return clock, Pace(look * speed, usual.lease * speed, patience * speed, usual.backoff_limit * speed)

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from deliverkit.domain.plan import Plan
-from deliverkit.domain.release import Release
-from deliverkit.domain.rollout import AbortMode, Outcome, Rollout
-from deliverkit.engine.journal import Estate, Journal, Served
-from deliverkit.engine.planner import Blueprint, Planner
-from deliverkit.engine.promotion_log import Listener
-from deliverkit.engine.promotions import Promotions
-from deliverkit.engine.runner import Tick
 from deliverkit.errors import ConflictError, NotFoundError, UsageError
-from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
 
-Packager = Callable[[Path | None], "PackagedRelease"]
+# Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+    from pathlib import Path
+
+    from deliverkit.domain.plan import Plan
+    from deliverkit.domain.release import BundleFormat, Compression, Release
+    from deliverkit.domain.rollout import AbortMode, Rollout
+    from deliverkit.engine.blueprint import Blueprint
+    from deliverkit.engine.journal import Estate, Journal, Served
+    from deliverkit.engine.planner import Planner
+    from deliverkit.engine.promotion_log import Listener
+    from deliverkit.engine.promotions import Promotions
+    from deliverkit.engine.runner import Tick
+    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
+
+    Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagingChoices:
+    """What is chosen for one packaging alone, instead of what the configuration says.
+
+    Attributes:
+        format: Type of the archive; None for the configured one.
+        compression: What compressing aims at; None for the configured aim.
+        is_fresh: Read every file, whatever is remembered of an earlier packaging.
+    """
+
+    format: BundleFormat | None = None
+    compression: Compression | None = None
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,56 +57,106 @@ class PackagedRelease:
     warnings: tuple[str, ...] = ()
 
 
+class Parts(Protocol):
+    """What a delivery works with; each is made when it is first asked for, so that reading pays for no driving."""
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """Environments, gates and pipeline."""
+        ...
+
+    @property
+    def releases(self) -> ReleaseStore:
+        """Where bundles and releases lie."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where everything that happened is recorded."""
+        ...
+
+    @property
+    def locks(self) -> LockService:
+        """Leases, in the same store."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Who we are to AWS; asking costs a call."""
+        ...
+
+    @property
+    def packager(self) -> Packager:
+        """Makes releases of builds."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The application's stream."""
+        ...
+
+    @property
+    def planner(self) -> Planner:
+        """Computes plans."""
+        ...
+
+    @property
+    def promotions(self) -> Promotions:
+        """Everything that can be done to promotions."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time where we deliver to."""
+        ...
+
+
 class Delivery:
-    """A configured delivery.
+    """A configured delivery."""
 
-    Attributes:
-        blueprint: Environments, gates and pipeline.
-        releases: Where bundles and releases lie.
-        ledger: Where everything that happened is recorded.
-        locks: Leases, in the same store.
-        identity: Who we are to AWS.
-    """
-
-    def __init__(
-        self,
-        *,
-        blueprint: Blueprint,
-        packager: Packager,
-        releases: ReleaseStore,
-        ledger: Ledger,
-        locks: LockService,
-        journal: Journal,
-        planner: Planner,
-        promotions: Promotions,
-        identity: Identity,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Take the collaborators; `deliverkit.open_delivery` puts them together."""
-        self.blueprint = blueprint
-        self.releases = releases
-        self.ledger = ledger
-        self.locks = locks
-        self.identity = identity
-        self._packager = packager
-        self._journal = journal
-        self._planner = planner
-        self._promotions = promotions
-        self._clock = clock
+        self._parts = parts
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """Environments, gates and pipeline."""
+        return self._parts.blueprint
+
+    @property
+    def releases(self) -> ReleaseStore:
+        """Where bundles and releases lie."""
+        return self._parts.releases
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where everything that happened is recorded."""
+        return self._parts.ledger
+
+    @property
+    def locks(self) -> LockService:
+        """Leases, in the same store."""
+        return self._parts.locks
+
+    @property
+    def identity(self) -> Identity:
+        """Who we are to AWS; asking costs a call."""
+        return self._parts.identity
 
     # --- releases ----------------------------------------------------------------------------------
 
-    def package(self, path: Path | None = None) -> PackagedRelease:
+    def package(self, path: Path | None = None, choices: PackagingChoices | None = None) -> PackagedRelease:
         """Bundle a build directory, store it under its digest and record the release.
 
         Args:
             path: The build; the configured one by default.
+            choices: What to do otherwise than the configuration says.
 
         Raises:
             UsageError: If the build or its appspec is not fit to be deployed; nothing was stored.
             ConflictError: If the version already names other bytes.
         """
-        return self._packager(path)
+        return self._parts.packager(path, choices or PackagingChoices())
 
     def release(self, version: str | None = None) -> Release:
         """A release by version; without one the newest.
@@ -103,13 +174,13 @@ class Delivery:
     def quarantine(self, version: str, reason: str) -> Release:
         """Forbid a release everywhere until it is lifted."""
         release = self.releases.get(version)
-        self._journal.quarantine(release, reason)
+        self._parts.journal.quarantine(release, reason)
         return release
 
     def lift(self, version: str, reason: str) -> Release:
         """Allow a quarantined release again."""
         release = self.releases.get(version)
-        self._journal.lift(release, reason)
+        self._parts.journal.lift(release, reason)
         return release
 
     # --- promotions --------------------------------------------------------------------------------
@@ -128,8 +199,8 @@ class Delivery:
         """
         target = to or list(self.blueprint.environments)[-1]
         self.blueprint.environment(target)
-        return self._planner.promotion(
-            self.release(version), target, self._journal.estate(), requested_by=self.identity.arn
+        return self._parts.planner.promotion(
+            self.release(version), target, self._parts.journal.estate(), requested_by=self.identity.arn
         )
 
     def promote(self, version: str | None = None, *, to: str) -> str:
@@ -139,7 +210,7 @@ class Delivery:
             LockedError: If it must not begin now (lock, window, quarantine); nothing was recorded.
             IntegrityError: If the bundle is gone; nothing was recorded.
         """
-        return self._promotions.open(self.plan(version, to=to))
+        return self._parts.promotions.open(self.plan(version, to=to))
 
     def plan_rollback(self, environment: str, *, to: str | None = None) -> Plan:
         """What `rollback` would do; reads only.
@@ -147,10 +218,10 @@ class Delivery:
         Raises:
             ConflictError: If there is no earlier good release.
         """
-        estate = self._journal.estate()
+        estate = self._parts.journal.estate()
         self.blueprint.environment(environment)
         target = self.releases.get(to) if to else _way_back(estate, environment)
-        return self._planner.rollback(target, environment, estate, requested_by=self.identity.arn)
+        return self._parts.planner.rollback(target, environment, estate, requested_by=self.identity.arn)
 
     def rollback(self, environment: str, *, to: str | None = None) -> str:
         """Open a rollback and give its id; `watch` drives it.
@@ -159,7 +230,7 @@ class Delivery:
             ConflictError: If there is no earlier good release.
             LockedError: If another promotion holds the environment; nothing was recorded.
         """
-        return self._promotions.open(self.plan_rollback(environment, to=to))
+        return self._parts.promotions.open(self.plan_rollback(environment, to=to))
 
     def watch(
         self,
@@ -186,17 +257,17 @@ class Delivery:
             UsageError: If the promotion has no such stage.
             UnreachableError: If AWS stayed unreachable; the promotion can be resumed.
         """
-        passed = stage_index(self._promotions.show(promotion_id), stage) if stage else None
+        passed = stage_index(self._parts.promotions.show(promotion_id), stage) if stage else None
 
         def stop_when(rollout: Rollout) -> bool:
             # Behind the last stage the promotion has still to be filed, and its lease given back.
             is_stage_done = passed is not None and rollout.outcome is None and has_passed(rollout, passed)
             return is_stage_done or (rollout.waits_for_human and not through_approvals)
 
-        return self._promotions.run(
+        return self._parts.promotions.run(
             promotion_id,
             stop_when=stop_when,
-            deadline=self._clock.now() + timeout if timeout is not None else None,
+            deadline=self._parts.clock.now() + timeout if timeout is not None else None,
             listener=listener,
             on_tick=on_tick,
         )
@@ -208,7 +279,7 @@ class Delivery:
             ConflictError: If nothing waits, or something else does, or the request expired.
             NotEntitledError: If our decision would not count.
         """
-        return self._promotions.decide(promotion_id, gate=gate, is_approved=is_approved, reason=reason)
+        return self._parts.promotions.decide(promotion_id, gate=gate, is_approved=is_approved, reason=reason)
 
     def abort(self, promotion_id: str, mode: AbortMode) -> Rollout:
         """Ask for a promotion to be given up; `watch` sees it through.
@@ -216,7 +287,7 @@ class Delivery:
         Raises:
             ConflictError: If it has ended.
         """
-        return self._promotions.abort(promotion_id, mode)
+        return self._parts.promotions.abort(promotion_id, mode)
 
     # --- looking -----------------------------------------------------------------------------------
 
@@ -226,7 +297,7 @@ class Delivery:
         Raises:
             NotFoundError: If there is no such promotion.
         """
-        return self._promotions.show(promotion_id)
+        return self._parts.promotions.show(promotion_id)
 
     def newest(self) -> Rollout:
         """The promotion to take when none is named.
@@ -235,19 +306,19 @@ class Delivery:
             UsageError: If several are under way.
             NotFoundError: If there is none.
         """
-        return self._promotions.newest()
+        return self._parts.promotions.newest()
 
     def unfinished(self) -> tuple[Rollout, ...]:
         """Promotions that are not closed, the oldest first."""
-        return self._promotions.unfinished()
+        return self._parts.promotions.unfinished()
 
     def estate(self) -> Estate:
         """What serves where, how promotions ended, what is quarantined."""
-        return self._journal.estate()
+        return self._parts.journal.estate()
 
     def serving(self, environment: str) -> Served | None:
         """What an environment serves now."""
-        return self._journal.estate().serving(environment)
+        return self._parts.journal.estate().serving(environment)
 
     def lease_of(self, environment: str) -> Lease | None:
         """Who holds an environment; None when nobody does."""
@@ -276,6 +347,8 @@ def stage_index(rollout: Rollout, stage: str) -> int:
 
 def has_passed(rollout: Rollout, index: int) -> bool:
     """True when the leg was judged good and the rollout has moved on."""
+    from deliverkit.domain.rollout import Outcome  # noqa: PLC0415
+
     return rollout.leg_index > index or rollout.outcome is Outcome.SUCCEEDED
 
 

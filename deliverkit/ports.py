@@ -11,14 +11,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from deliverkit.domain.carriage import DeploymentReport, Target
-from deliverkit.domain.environment import Strategy
-from deliverkit.domain.gate import Gate, Measurement
-from deliverkit.domain.ledger import Draft, Event
-from deliverkit.domain.pipeline import ActionReport, ExecutionReport, StageDeclaration, WaitingExecution
-from deliverkit.domain.release import BundleFormat, BundleRevision, Release
+if TYPE_CHECKING:  # every adapter imports this module, and needs few of these
+    from deliverkit.domain.carriage import DeploymentReport, Target
+    from deliverkit.domain.environment import Strategy
+    from deliverkit.domain.gate import Gate, Measurement
+    from deliverkit.domain.ledger import Draft, Event
+    from deliverkit.domain.pipeline import ActionReport, ExecutionReport, StageDeclaration, WaitingExecution
+    from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 
 
 class Clock(Protocol):

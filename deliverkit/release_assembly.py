@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -11,44 +11,28 @@ from typing import TYPE_CHECKING
 
 from deliverkit._version import __version__
 from deliverkit.adapters.key_file import PASSPHRASE, KeyFile, PublicKeyFile, write_pair
-from deliverkit.domain.release import BundleFormat, Release
+from deliverkit.delivery import PackagingChoices
+from deliverkit.domain.release import Release
 from deliverkit.domain.trust import Finding
-from deliverkit.errors import DeliverkitError, UsageError
-from deliverkit.releasing import BuildRecipe, Packager
+from deliverkit.errors import DeliverkitError
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Attestations, PublicKey, Signer, Trust
     from deliverkit.config import Settings
     from deliverkit.config.settings import KeyLocation
-    from deliverkit.ports import Clock, Identity, ReleaseStore
+    from deliverkit.packaging.manifest import Manifest
+    from deliverkit.packaging.package import Packing, PackingRules
+    from deliverkit.ports import Clock, ReleaseStore
+    from deliverkit.releasing import BuildRecipe
     from deliverkit.trusting.attesting import Attestor
     from deliverkit.trusting.proving import KeyRing
 
 _BUILD_TIMEOUT = timedelta(hours=2)
 
 
-def packager_for(
-    settings: Settings,
-    aws: Aws,
-    environ: Mapping[str, str],
-    *,
-    releases: ReleaseStore,
-    identity: Identity,
-    clock: Clock,
-) -> Packager:
-    """What makes releases out of builds."""
-    return Packager(
-        settings.application,
-        recipe_for(settings, environ),
-        releases=releases,
-        attestor=_attestor(settings, aws, environ, clock),
-        identity=identity,
-        clock=clock,
-    )
-
-
-def _attestor(settings: Settings, aws: Aws, environ: Mapping[str, str], clock: Clock) -> Attestor:
+def attestor_of(settings: Settings, aws: Aws, environ: Mapping[str, str], clock: Clock) -> Attestor:
+    """What states and signs where releases come from."""
     from deliverkit.adapters import git  # noqa: PLC0415
     from deliverkit.trusting.attesting import Attestor  # noqa: PLC0415
 
@@ -65,7 +49,7 @@ def _attestor(settings: Settings, aws: Aws, environ: Mapping[str, str], clock: C
     )
 
 
-def trust_for(settings: Settings, aws: Aws) -> Trust | None:
+def trust_of(settings: Settings, aws: Aws) -> Trust | None:
     """What says whether a release may be deployed; None where nothing is asked for."""
     from deliverkit.trusting.proving import StoredTrust  # noqa: PLC0415
 
@@ -73,25 +57,23 @@ def trust_for(settings: Settings, aws: Aws) -> Trust | None:
     return StoredTrust(_ring(settings, aws), trust.source, _store(settings, aws)) if trust else None
 
 
-def verifier_for(settings: Settings, aws: Aws, releases: ReleaseStore) -> Callable[[Release, bool], Iterator[Finding]]:
-    """What checks a release, and builds it again when it is asked to."""
+def verified(
+    release: Release, settings: Settings, aws: Aws, *, releases: ReleaseStore, recipe: BuildRecipe | None
+) -> Iterator[Finding]:
+    """Check a release; with a recipe, build it again, too."""
     from deliverkit.trusting.rebuilding import Rebuilder  # noqa: PLC0415
     from deliverkit.trusting.verification import Verification  # noqa: PLC0415
 
-    def verify(release: Release, is_rebuilt: bool) -> Iterator[Finding]:
-        trust = settings.release.trust
-        ring = _ring(settings, aws) if trust else None
-        policy = trust.source if trust else None
-        yield from Verification(_store(settings, aws), ring=ring, policy=policy).check(release)
-        if is_rebuilt:
-            yield Rebuilder(
-                check_out=partial(_checked_out, settings.path.parent),
-                build=partial(_build, settings.release.build),
-                look_at=lambda folder, kind: _recipe_in(settings, folder, kind).look_at(None),
-                manifest=releases.manifest,
-            ).check(release)
-
-    return verify
+    trust = settings.release.trust
+    ring, policy = (_ring(settings, aws), trust.source) if trust else (None, None)
+    yield from Verification(_store(settings, aws), ring=ring, policy=policy).check(release)
+    if recipe is not None:
+        yield Rebuilder(
+            check_out=partial(_checked_out, settings.path.parent),
+            build=partial(_build, settings.release.build),
+            look_at=partial(_look_at, recipe, settings.path.parent),
+            manifest=releases.manifest,
+        ).check(release)
 
 
 def _store(settings: Settings, aws: Aws) -> Attestations:
@@ -130,55 +112,6 @@ def make_key(path: Path, environ: Mapping[str, str]) -> tuple[Path, Path, str]:
     return private, public, key_id_of(PublicKeyFile(public).public_key())
 
 
-# --- builds ------------------------------------------------------------------------------------
-
-
-def recipe_for(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
-    """How the configured build becomes a bundle."""
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    bundle = settings.release.bundle
-    return BuildRecipe(
-        path=bundle.path,
-        format=bundle.format,
-        appspec=bundle.appspec,
-        version=partial(_version, settings, environ),
-        source=git.source_revision,
-    )
-
-
-def _recipe_in(settings: Settings, folder: Path, format: BundleFormat) -> BuildRecipe:  # noqa: A002
-    """The recipe in another checkout of the configuration's folder; its version is known and not asked for."""
-    here, bundle = settings.path.parent, settings.release.bundle
-    appspec = folder / bundle.appspec.relative_to(here) if bundle.appspec else None
-    moved = replace(bundle, path=folder / bundle.path.relative_to(here), appspec=appspec, format=format)
-    return recipe_for(replace(settings, release=replace(settings.release, bundle=moved)), {})
-
-
-def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    source = settings.release.version
-    match source.kind:
-        case "git":
-            return git.describe(tree)
-        case "file":
-            return _first_line(settings.path.parent / source.value)
-        case "env":
-            if not environ.get(source.value):
-                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
-            return environ[source.value].strip()
-        case _:
-            return source.value
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"release.version names the file {path}, which cannot be read: {error}") from error
-
-
 # --- keys and checkouts -------------------------------------------------------------------------------
 
 
@@ -211,6 +144,18 @@ def _checked_out(folder: Path, commit: str, destination: Path) -> Path:
     from deliverkit.adapters import git  # noqa: PLC0415
 
     return git.check_out(folder, commit, destination)
+
+
+def _look_at(recipe: BuildRecipe, here: Path, folder: Path, manifest: Manifest) -> Packing:
+    """What the recipe would pack in another checkout of the configuration's folder, by the recorded rules."""
+
+    def rules() -> PackingRules:
+        configured = recipe.rules()
+        appspec = folder / configured.appspec.relative_to(here) if configured.appspec else None
+        return replace(configured, appspec=appspec)
+
+    moved = replace(recipe, path=folder / recipe.path.relative_to(here), rules=rules, memory=None)
+    return moved.look_at(None, PackagingChoices(format=manifest.format))
 
 
 def _build(command: str, folder: Path, version: str) -> None:

@@ -11,15 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deliverkit.delivery import PackagedRelease
-from deliverkit.domain.release import BundleFormat, Release, SourceRevision
+from deliverkit.delivery import PackagedRelease, PackagingChoices
+from deliverkit.domain.release import Release, SourceRevision
 from deliverkit.errors import NotFoundError, UsageError
 from deliverkit.ports import Clock, Identity, PreparedBundle, ReleaseStore
 
 if TYPE_CHECKING:
-    from deliverkit.packaging.finding import Finding
-    from deliverkit.packaging.package import Bundle, Packing
+    from deliverkit.packaging.package import Bundle, Packing, PackingRules
     from deliverkit.packaging.remembered import Remembered
+    from deliverkit.packaging.report import Report
     from deliverkit.trusting.attesting import Attestor, Subject
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -32,23 +32,19 @@ class BuildRecipe:
 
     Attributes:
         path: Build directory.
-        format: Archive type.
-        appspec: The application specification when it is kept outside the build.
+        rules: Gives how it is packed.
         version: Gives the release's version for a build directory.
         source: Gives the source revision of a build directory; None outside git.
         memory: Folder in which digests of files are remembered from one packaging to the next; None for none.
-        is_fresh: Read every file, whatever is remembered.
     """
 
     path: Path
-    format: BundleFormat
-    appspec: Path | None
+    rules: Callable[[], PackingRules]
     version: Callable[[Path], str]
     source: Callable[[Path], SourceRevision | None]
     memory: Path | None = None
-    is_fresh: bool = False
 
-    def bundle(self, tree: Path | None, destination: Path) -> Bundle:
+    def bundle(self, tree: Path | None, destination: Path, choices: PackagingChoices) -> Bundle:
         """Bundle a build directory, the configured one by default.
 
         Raises:
@@ -56,11 +52,11 @@ class BuildRecipe:
         """
         from deliverkit.packaging.package import check_destination  # noqa: PLC0415  (only packaging pays for it)
 
-        packing = self.look_at(tree)
+        packing = self.look_at(tree, choices)
         check_destination(packing.collection, destination)
         return packing.write(destination)
 
-    def look_at(self, tree: Path | None) -> Packing:
+    def look_at(self, tree: Path | None, choices: PackagingChoices) -> Packing:
         """Collect and lint a build directory, the configured one by default; writes nothing.
 
         Raises:
@@ -69,21 +65,24 @@ class BuildRecipe:
         from deliverkit.packaging.package import look_at  # noqa: PLC0415
 
         where = self.existing(tree)
-        return look_at(where, format=self.format, appspec=self.appspec_for(where), remembered=self._remembered(where))
+        return look_at(where, self._rules_for(where, choices), self._remembered(where, choices))
 
-    def check(self, tree: Path | None) -> tuple[Finding, ...]:
-        """The lint's warnings about a build directory; writes nothing.
+    def check(self, tree: Path | None) -> Report:
+        """Everything that the lint has to say about a build directory; writes nothing.
 
         Raises:
-            UsageError: If the build cannot be packaged, with every error.
+            UsageError: If the tree cannot be collected at all.
         """
-        return self.look_at(tree).findings
+        from deliverkit.packaging.package import check  # noqa: PLC0415
 
-    def _remembered(self, tree: Path) -> Remembered:
+        where = self.existing(tree)
+        return check(where, self._rules_for(where, PackagingChoices()))
+
+    def _remembered(self, tree: Path, choices: PackagingChoices) -> Remembered:
         from deliverkit.packaging.remembered import Remembered  # noqa: PLC0415
 
         name = hashlib.sha256(os.fsencode(tree.resolve())).hexdigest()[:16]
-        return Remembered(self.memory / f"{name}.digests" if self.memory else None, is_trusted=not self.is_fresh)
+        return Remembered(self.memory / f"{name}.digests" if self.memory else None, is_trusted=not choices.is_fresh)
 
     def existing(self, tree: Path | None) -> Path:
         """The build directory to take.
@@ -99,10 +98,16 @@ class BuildRecipe:
             )
         return where
 
-    def appspec_for(self, tree: Path) -> Path | None:
-        """The appspec to put into the bundle; None when the build has its own."""
+    def _rules_for(self, tree: Path, choices: PackagingChoices) -> PackingRules:
+        """The rules; a build that has an appspec of its own needs no other."""
+        rules = self.rules()
         has_own = any((tree / name).exists() for name in ("appspec.yml", "appspec.yaml"))
-        return None if has_own else self.appspec
+        return replace(
+            rules,
+            appspec=None if has_own else rules.appspec,
+            format=choices.format or rules.format,
+            compression=choices.compression or rules.compression,
+        )
 
 
 class Packager:
@@ -126,13 +131,13 @@ class Packager:
         self._identity = identity
         self._clock = clock
 
-    def __call__(self, tree: Path | None = None) -> PackagedRelease:
+    def __call__(self, tree: Path | None, choices: PackagingChoices) -> PackagedRelease:
         """Bundle, upload and record; the same bytes under the same version give the release on record."""
         where = self._recipe.existing(tree)
         version = checked_version(self._recipe.version(where))
         self._attestor.check()
         started_at, source = self._clock.now(), self._recipe.source(where)
-        packing = self._recipe.look_at(where)
+        packing = self._recipe.look_at(where, choices)
         prepared = packing.prepare()
         upload = self._releases.upload(prepared)
         release = Release(

@@ -7,6 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deliverkit.ports import Clock
 
 _LONGEST_NAP = 20.0
 """Seconds after which a sleeper looks at the clock again: it may have been set, or the machine suspended."""
@@ -78,6 +83,29 @@ class FollowingClock:
             is_lag = timedelta(0) < reckoned - told < _LAG * max(speed, 1.0)
             reckoned = reckoned if is_lag else told
         self._base, self._speed, self._anchor = reckoned, speed, time.monotonic()
+
+
+class DeferredClock:
+    """A clock that is chosen when the time is first asked for: choosing may mean to ask somebody far away.
+
+    Args:
+        choose: Gives the clock.
+    """
+
+    def __init__(self, choose: Callable[[], Clock]) -> None:
+        self._choose = choose
+
+    def now(self) -> datetime:
+        """The present moment, UTC."""
+        return self._clock.now()
+
+    def sleep_until(self, moment: datetime) -> None:
+        """Return at the moment, or at once when it has passed."""
+        self._clock.sleep_until(moment)
+
+    @cached_property
+    def _clock(self) -> Clock:
+        return self._choose()
 
 
 class Stopwatch:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
 
 from deliverkit._version import __version__
-from deliverkit.cli.options import Console
 from deliverkit.errors import DeliverkitError, ExitCode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from deliverkit.cli.streams import Console
 
 
 class Terminated(BaseException):
@@ -59,7 +60,7 @@ def _explain(error: DeliverkitError, console: Console, *, is_verbose: bool) -> i
     if error.hint:
         console.tell(f"  next: {error.hint}")
     if is_verbose:
-        console.tell("".join(traceback.format_exception(error)))
+        console.tell(_traceback(error))
     return error.exit_code
 
 
@@ -73,24 +74,34 @@ def _system_trouble(error: OSError, console: Console, *, is_verbose: bool) -> in
     console.tell(f"error: {error.strerror or error}{place}")
     console.tell("  next: mend that and type the command again; whatever was recorded stays recorded")
     if is_verbose:
-        console.tell("".join(traceback.format_exception(error)))
+        console.tell(_traceback(error))
     return ExitCode.FAILED
 
 
 def _bug(error: Exception, console: Console) -> int:
     report = _write_report(error)
     console.tell(f"internal error: {type(error).__name__}: {error}")
-    console.tell(f"  next: please report this, with {report}" if report else "".join(traceback.format_exception(error)))
+    console.tell(f"  next: please report this, with {report}" if report else _traceback(error))
     return ExitCode.INTERNAL
 
 
+def _traceback(error: Exception) -> str:
+    import traceback  # noqa: PLC0415  (only those who ask pay for it)
+
+    return "".join(traceback.format_exception(error))
+
+
 def _write_report(error: Exception) -> Path | None:
+    import platform  # noqa: PLC0415
+    import tempfile  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
     lines = [f"deliverkit {__version__}", f"python {sys.version}", platform.platform(), ""]
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", prefix="deliverkit-report-", suffix=".txt", delete=False
         ) as file:
-            file.write("\n".join(lines) + "".join(traceback.format_exception(error)))
+            file.write("\n".join(lines) + _traceback(error))
     except OSError:
         return None
     return Path(file.name)

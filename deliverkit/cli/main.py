@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from collections.abc import Sequence
-from typing import Any, NoReturn
+import os
+import sys
 
 from deliverkit._version import __version__
 from deliverkit.cli.boundary import guarded
-from deliverkit.cli.options import Console, Options
+from deliverkit.cli.streams import Console
 from deliverkit.errors import ExitCode, UsageError
+
+TYPE_CHECKING = False  # as type checkers read it: `typing` is not needed to run
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 COMMANDS = {
     "init": "scaffold deliverkit.yml, appspec.yml and a Jenkinsfile",
@@ -32,6 +36,7 @@ COMMANDS = {
 }
 _TYPED = "typed"
 """Where parsed arguments keep the command with its verb, as it was typed."""
+_USUAL_COLUMNS = 80
 _STATE_IS_SAVED = "the state is saved; `deliverkit status` names what is under way and how to go on"
 _AFTER_INTERRUPTION = {
     "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
@@ -39,12 +44,30 @@ _AFTER_INTERRUPTION = {
 }
 
 
+class _Formatter(argparse.HelpFormatter):
+    """As wide as argparse would be, which imports `shutil` and with it every compressor only to find out."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Columns of the terminal, by the rules of `shutil.get_terminal_size`."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or _USUAL_COLUMNS
+    except (OSError, ValueError):
+        return _USUAL_COLUMNS
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors go through the one boundary."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         """Take what argparse takes; parsed arguments tell whose they are."""
-        super().__init__(*arguments, **settings)
+        super().__init__(*arguments, **{"formatter_class": _Formatter, **settings})
         self.set_defaults(**{_TYPED: self.prog})
 
     def error(self, message: str) -> NoReturn:
@@ -82,7 +105,7 @@ def _command(argv: Sequence[str]) -> str | None:
 
 
 def _dispatch(argv: Sequence[str], console: Console) -> int:
-    parser = build_parser(only=_command(argv))
+    parser = build_parser()
     if not argv:
         parser.print_help(console.out)
         return ExitCode.DONE
@@ -96,30 +119,56 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
         raise UsageError(message, hint=f"{getattr(arguments, _TYPED)} --help")
     if arguments.command is None:
         raise UsageError("no command was given", hint="deliverkit --help")
+    from deliverkit.cli.options import Options  # noqa: PLC0415  (every command needs it, `--help` does not)
+
     return int(arguments.run(arguments, Options.of(arguments), console))
 
 
-def build_parser(*, only: str | None = None) -> Parser:
+def build_parser(*, is_complete: bool = False) -> Parser:
     """The parser of the whole command line.
 
     Args:
-        only: Import and describe the arguments of this command alone, which keeps the start quick; None for all.
+        is_complete: Describe the arguments of every command now, for a reference of them all. Otherwise a command's
+            module is imported when argparse comes to the command, which keeps the start quick.
     """
     parser = Parser(
         prog="deliverkit", description="Carry a build to production on AWS, and bring it back when it is bad."
     )
     parser.add_argument("--version", action="version", version=f"deliverkit {__version__}", help="show the version")
-    shared = _shared_options(is_top=False)
     for action in _shared_options(is_top=True)._actions:  # noqa: SLF001  (argparse offers no public way to share options)
         parser._add_action(action)  # noqa: SLF001
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Command)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", parents=[shared]
-        )
-        if only in {None, name}:
-            importlib.import_module(f"deliverkit.cli.commands.{name}").configure(command, shared)
+        command: _Command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        command.name = name
+        if is_complete:
+            command.complete()
     return parser
+
+
+class _Command(Parser):
+    """The parser of one command, which learns the command's arguments when it is about to parse them.
+
+    Attributes:
+        name: The command's, and its module's; empty once the arguments are known, and for the parsers of verbs.
+    """
+
+    name = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, knowing the command's arguments."""
+        self.complete()
+        return super().parse_known_args(args, namespace)
+
+    def complete(self) -> None:
+        """Import the command's module, and take its arguments."""
+        import importlib  # noqa: PLC0415
+
+        name, self.name = self.name, ""
+        if name:
+            shared = _shared_options(is_top=False)
+            self._add_container_actions(shared)  # what argparse does with `parents` when a parser is made
+            importlib.import_module(f"deliverkit.cli.commands.{name}").configure(self, shared)
 
 
 def _shared_options(*, is_top: bool) -> Parser:

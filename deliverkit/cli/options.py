@@ -1,49 +1,20 @@
-"""The options that every command takes, and the streams it talks to."""
+"""The options that every command takes, and what they open."""
 
 from __future__ import annotations
 
-import os
-import sys
 from argparse import Namespace
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from deliverkit.cli.streams import Console
 
 if TYPE_CHECKING:
     from deliverkit.delivery import Delivery
 
+__all__ = ["Console", "Options", "open_delivery", "own_state_dir", "sandbox_state_dir"]
+
 STATE_DIR = Path(".deliverkit")
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """Where a command reads its surroundings and writes its words.
-
-    Attributes:
-        out: Data.
-        err: Diagnostics and progress.
-        environ: Environment variables.
-    """
-
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    err: TextIO = field(default_factory=lambda: sys.stderr)
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-
-    def say(self, line: str = "") -> None:
-        """Write a line of data."""
-        self.out.write(line + "\n")
-        self.out.flush()
-
-    def tell(self, line: str = "") -> None:
-        """Write a line of talk."""
-        self.err.write(line + "\n")
-        self.err.flush()
-
-    @property
-    def is_live(self) -> bool:
-        """True when a person watches: stderr is a terminal that can be redrawn."""
-        return self.err.isatty() and self.environ.get("TERM", "dumb") != "dumb"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from deliverkit.cli.main import COMMANDS, build_parser
 
 def page() -> str:
     """The page as Markdown."""
-    parser = build_parser()
+    parser = build_parser(is_complete=True)
     commands = _subparsers(parser)
     lines = ["# Commands", "", "Made by `python -m deliverkit.cli.reference`; a test compares it with the parser.", ""]
     lines += ["stdout is data, stderr is talk. [Exit codes](exit-codes.md).", "", "## Options of every command", ""]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deliverkit.cli.options import Console, Options
-from deliverkit.domain import ledger
-from deliverkit.domain.plan import DriveKind, Leg, Plan
-from deliverkit.domain.release import Release
-from deliverkit.domain.rollout import Phase, Rollout
-from deliverkit.engine.journal import Estate
-from deliverkit.engine.promotions import open_question
-from deliverkit.ports import Lease
+
+# Every command's module imports this one, also to describe its arguments: what is shown is imported by who made it.
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from deliverkit.domain import ledger
+    from deliverkit.domain.plan import Leg, Plan
+    from deliverkit.domain.release import Release
+    from deliverkit.domain.rollout import Rollout
+    from deliverkit.engine.journal import Estate
+    from deliverkit.ports import Lease
 
 ValueT = TypeVar("ValueT")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it."""
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.to_builtins(value)
 
 
 def data(
@@ -28,10 +35,12 @@ def data(
     console: Console,
     *,
     text: Callable[[ValueT], str],
-    as_json: Callable[[ValueT], Any] = msgspec.to_builtins,
+    as_json: Callable[[ValueT], Any] = plain,
 ) -> None:
     """Write a value to stdout, as text or as one JSON document."""
     if options.is_json:
+        import json  # noqa: PLC0415
+
         console.say(json.dumps(as_json(value), ensure_ascii=False, indent=2, sort_keys=True, default=str))
     else:
         console.say(text(value))
@@ -75,7 +84,7 @@ def listing(value: Listing) -> str:
 
 def listing_document(value: Listing) -> Any:
     """The same as JSON."""
-    return [{**msgspec.to_builtins(r), "standing": _standing(r, value.estate)} for r in value.releases]
+    return [{**plain(r), "standing": _standing(r, value.estate)} for r in value.releases]
 
 
 def _standing(value: Release, estate: Estate) -> str:
@@ -89,6 +98,8 @@ def _standing(value: Release, estate: Estate) -> str:
 
 def plan(value: Plan) -> str:
     """A plan as the steps it will take."""
+    from deliverkit.domain.plan import DriveKind  # noqa: PLC0415
+
     through = f"through pipeline {value.drive.pipeline}" if value.drive.kind is DriveKind.PIPELINE else "directly"
     head = (
         f"{value.kind.value} {value.release.version} ({value.release.short_digest}) to {value.environment}, {through}"
@@ -165,10 +176,10 @@ def overview_document(value: Overview) -> Any:
     serving = {name: value.estate.serving(name) for name in value.environments}
     return {
         "application": value.application,
-        "environments": {name: msgspec.to_builtins(served) if served else None for name, served in serving.items()},
+        "environments": {name: plain(served) if served else None for name, served in serving.items()},
         "promotions": [rollout_document(each) for each in value.unfinished],
-        "ended": [msgspec.to_builtins(ending) for ending in value.estate.endings.values()],
-        "quarantined": [msgspec.to_builtins(entry) for entry in value.estate.quarantined.values()],
+        "ended": [plain(ending) for ending in value.estate.endings.values()],
+        "quarantined": [plain(entry) for entry in value.estate.quarantined.values()],
     }
 
 
@@ -188,6 +199,8 @@ def doing(value: Rollout) -> str:
     """What a promotion does, in words."""
     if value.outcome is not None:
         return f"{value.outcome.value.replace('_', ' ')}: {value.reason}"
+    from deliverkit.domain.rollout import Phase  # noqa: PLC0415
+
     where = f"{value.phase.value} {value.leg.label}"
     if value.phase is Phase.APPROVING and value.approval_expires_at:
         needed = value.leg.approvals.needed if value.leg.approvals else 1
@@ -202,6 +215,8 @@ def next_commands(value: Rollout) -> list[str]:
     """What can be typed now; empty when nothing is left to do."""
     if value.is_closed:
         return []
+    from deliverkit.domain.rollout import open_question  # noqa: PLC0415
+
     question = open_question(value)
     if question and _is_answered(value):
         return [f"deliverkit wait {value.id}"]
@@ -215,6 +230,8 @@ def next_commands(value: Rollout) -> list[str]:
 
 def _is_answered(value: Rollout) -> bool:
     """True when whoever attaches next will find the decision taken."""
+    from deliverkit.domain.rollout import Phase  # noqa: PLC0415
+
     if any(not decision.is_approved for decision in value.decisions):
         return True
     needed = value.leg.approvals.needed if value.phase is Phase.APPROVING and value.leg.approvals else 1
@@ -223,20 +240,22 @@ def _is_answered(value: Rollout) -> bool:
 
 def rollout_document(value: Rollout) -> Any:
     """One promotion as JSON."""
+    from deliverkit.domain.rollout import open_question  # noqa: PLC0415
+
     outcome = value.outcome
     return {
         "promotion": value.id,
         "environment": value.plan.environment,
-        "release": msgspec.to_builtins(value.plan.release),
+        "release": plain(value.plan.release),
         "phase": value.phase.value,
         "leg": value.leg.label,
         "outcome": outcome.value if outcome else None,
         "exit_code": int(outcome.exit_code) if outcome and value.is_closed else 5,
         "reason": value.reason or (value.failure.reason if value.failure else ""),
         "waits_for": open_question(value) or None,
-        "gates": [msgspec.to_builtins(passage) for passage in value.passages],
-        "targets": [msgspec.to_builtins(report) for report in value.reports],
-        "deployments": msgspec.to_builtins(value.carriage.deployments) if value.carriage else [],
+        "gates": [plain(passage) for passage in value.passages],
+        "targets": [plain(report) for report in value.reports],
+        "deployments": plain(value.carriage.deployments) if value.carriage else [],
         "next": next_commands(value),
     }
 
@@ -250,6 +269,8 @@ def events(values: Sequence[ledger.Event]) -> str:
 
 
 def _short(payload: Any) -> str:
+    import json  # noqa: PLC0415
+
     shown = json.dumps(payload, ensure_ascii=False, sort_keys=True)
     return shown if len(shown) <= 100 else shown[:97] + "..."
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
-from deliverkit.cli.junit import junit_xml
 from deliverkit.cli.options import Console, Options
-from deliverkit.cli.progress import Progress
-from deliverkit.delivery import Delivery, has_passed, stage_index
-from deliverkit.domain.rollout import Rollout
 from deliverkit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from deliverkit.delivery import Delivery
+    from deliverkit.domain.rollout import Rollout
 
 
 def add_watch_arguments(parser: ArgumentParser) -> None:
@@ -51,6 +53,8 @@ def watch(
     stage: str | None = None,
 ) -> tuple[Rollout, int]:
     """Watch until it ends, pauses for a human, or time is up; render, and give the exit code."""
+    from deliverkit.cli.progress import Progress  # noqa: PLC0415  (not needed to describe the arguments)
+
     progress = Progress(console)
     rollout = delivery.watch(
         promotion_id,
@@ -62,6 +66,8 @@ def watch(
     )
     progress.close()
     if arguments.junit:
+        from deliverkit.cli.junit import junit_xml  # noqa: PLC0415
+
         arguments.junit.write_text(junit_xml(rollout), encoding="utf-8")
     render.data(rollout, options, console, text=render.rollout, as_json=render.rollout_document)
     return rollout, exit_code(rollout, stage)
@@ -69,6 +75,8 @@ def watch(
 
 def exit_code(rollout: Rollout, stage: str | None) -> int:
     """What Jenkins reads: the outcome, 0 for a stage that was passed, 5 for a promotion that still runs."""
+    from deliverkit.delivery import has_passed, stage_index  # noqa: PLC0415
+
     if stage and has_passed(rollout, stage_index(rollout, stage)):
         return ExitCode.DONE
     return rollout.outcome.exit_code if rollout.is_closed and rollout.outcome else ExitCode.WAITING

@@ -23,12 +23,14 @@ from deliverkit.config.texts import s3_location
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
 from deliverkit.domain.gate import Gate, GateKind, Policy
-from deliverkit.domain.release import BundleFormat
+from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
+from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.domain.trust import DirtyTree, SourcePolicy
 
 Values = Mapping[str, Any]
 
 _DEFAULT_STRATEGY = StrategyKind.ONE_AT_A_TIME.value
+_HOSTS = {"load_balancer": "has_load_balancer"}
 _LIMITS = {
     "every": "every",
     "passes": "passes",
@@ -47,7 +49,7 @@ def build(path: Path, values: Values) -> Settings:
         values: As the declaration's record reads them, without any problem.
     """
     file = path.absolute()
-    release = _release(file.parent, values["release"])
+    release = _release(file, values["release"])
     application = values["application"]
     return Settings(
         path=file,
@@ -60,19 +62,23 @@ def build(path: Path, values: Values) -> Settings:
     )
 
 
-def _release(folder: Path, values: Values) -> ReleaseSettings:
-    bundle = values["bundle"]
+def _release(file: Path, values: Values) -> ReleaseSettings:
+    folder, bundle = file.parent, values["bundle"]
     return ReleaseSettings(
         version=_version(values.get("version", "git")),
         bundle=BundleSettings(
             path=folder / bundle["path"],
             format=BundleFormat(bundle.get("format", BundleFormat.ZIP.value)),
             appspec=folder / bundle["appspec"] if "appspec" in bundle else None,
+            compression=Compression(bundle.get("compression", Compression.FAST.value)),
+            keeps_links=bundle.get("links", "keep") == "keep",
+            allow=tuple(bundle.get("allow", ())),
         ),
         store=values["store"],
         build=values.get("build", ""),
         sign=_key(folder, values["sign"]) if "sign" in values else None,
         trust=_trust(folder, values["trust"]) if "trust" in values else None,
+        lint=_lint(file, values.get("lint", {})),
     )
 
 
@@ -86,6 +92,15 @@ def _trust(folder: Path, values: Values) -> TrustSettings:
     if "dirty" in source:
         source["dirty"] = DirtyTree(source["dirty"])
     return TrustSettings(tuple(_key(folder, each) for each in values["keys"]), SourcePolicy(**source))
+
+
+def _lint(file: Path, values: Values) -> LintPolicy:
+    hosts = {_HOSTS.get(key, key): value for key, value in values.get("hosts", {}).items()}
+    allowed = (
+        AllowedRule(each["rule"], each["reason"], str(file), each["place"].line, each["place"].column)
+        for each in values.get("allow", ())
+    )
+    return LintPolicy(Hosts(**hosts), tuple(allowed))
 
 
 def _version(value: str | Values) -> VersionSource:

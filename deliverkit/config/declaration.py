@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deliverkit.config import texts
+from deliverkit.config.release_declaration import PATH, RELEASE
 from deliverkit.config.shapes import (
     Boolean,
     Choice,
@@ -15,11 +16,9 @@ from deliverkit.config.shapes import (
     Unavailable,
     WordOr,
 )
-from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
 from deliverkit.domain.duration import format_duration, parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, StrategyKind
 from deliverkit.domain.gate import Policy
-from deliverkit.domain.release import BundleFormat
 
 HTTP_TIMEOUT = "5s"
 COMMAND_TIMEOUT = "60s"
@@ -29,7 +28,6 @@ _APPROVALS = ApprovalPolicy()
 
 _TIME = Text("a time such as 500ms, 90s or 1h30m", parse_duration, texts.DURATION)
 _SOME_TIME = Text(_TIME.expected, texts.positive_duration, texts.DURATION)
-_PATH = Text("a path, relative to this file")
 _TEXT = Text("a text", texts.with_placeholders)
 _URL = Text("an address such as ${endpoint}/healthz", texts.url)
 _NAME = Text(
@@ -42,63 +40,6 @@ _REGION = Text(
 )
 _REGIONS = ListOf(_REGION, "a list of AWS regions such as [us-east-1]")
 _GATES = ListOf(Text("the name of a gate"), "a list of names from `gates`")
-
-VERSION = WordOr(
-    Choice(("git",)),
-    Record(
-        "where the version comes from",
-        (
-            Field("file", _PATH, "A file whose only line is the version."),
-            Field(
-                "env",
-                Text(
-                    "the name of an environment variable",
-                    texts.matching(texts.VARIABLE, "a variable's name"),
-                    texts.VARIABLE,
-                ),
-                "An environment variable that holds the version.",
-            ),
-            Field("literal", Text("a version"), "The version itself."),
-        ),
-        choices=("file", "env", "literal"),
-    ),
-)
-
-BUNDLE = Record(
-    "what is packed: {path: ...}",
-    (
-        Field("path", _PATH, "The build directory; its `.deliverignore` applies.", is_required=True),
-        Field(
-            "format",
-            Choice(tuple(each.value for each in BundleFormat)),
-            "Archive type. CodePipeline's S3 source passes on zip only.",
-            default=BundleFormat.ZIP.value,
-        ),
-        Field("appspec", _PATH, "The appspec, when it does not lie at the root of the build directory."),
-    ),
-)
-
-RELEASE = Record(
-    "how a release is made: {bundle: ..., store: ...}",
-    (
-        Field(
-            "version",
-            VERSION,
-            "`git` asks git describe; otherwise a file, an environment variable or a literal.",
-            default="git",
-        ),
-        Field("bundle", BUNDLE, "What is packed.", is_required=True),
-        Field(
-            "store",
-            Text("a place in S3 such as s3://BUCKET/PREFIX", texts.s3_location, texts.S3),
-            "Where releases are kept, by digest. The bucket must be versioned.",
-            is_required=True,
-        ),
-        BUILD,
-        SIGN,
-        TRUST,
-    ),
-)
 
 PIPELINE = Record(
     "the pipeline: {name: ...}",
@@ -113,7 +54,7 @@ PIPELINE = Record(
             "Name of the CodePipeline pipeline.",
             is_required=True,
         ),
-        Field("file", _PATH, "Its declaration."),
+        Field("file", PATH, "Its declaration."),
     ),
 )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from deliverkit.errors import UsageError
 from deliverkit.yaml_tree import KeyPath, Place
@@ -13,8 +14,7 @@ SHOWN = 20
 """Problems told at once: a screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -28,8 +28,7 @@ class Problem:
     message: str
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """What is known while a file is read: the problems so far, and where everything stands.
 
     Attributes:
@@ -38,9 +37,9 @@ class Reading:
         values: Place of each value.
     """
 
-    problems: list[Problem] = field(default_factory=list)
-    keys: dict[KeyPath, Place] = field(default_factory=dict)
-    values: dict[KeyPath, Place] = field(default_factory=dict)
+    problems: list[Problem] = []
+    keys: dict[KeyPath, Place] = {}
+    values: dict[KeyPath, Place] = {}
 
     def report(self, path: KeyPath, message: str, place: Place | None = None) -> None:
         """Note a problem with the value at a path, by default at the place of that value."""

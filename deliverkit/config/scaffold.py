@@ -42,6 +42,7 @@ def _files(directory: Path) -> Mapping[str, str]:
         NAME: example,
         "deliverkit.schema.json": json_schema(),
         "deploy/appspec.yml": (_HERE / "appspec.yml").read_text(encoding="utf-8").replace(_EXAMPLES_NAME, name),
+        "deploy/appspec.schema.json": (_HERE / "appspec.schema.json").read_text(encoding="utf-8"),
         "Jenkinsfile": (_HERE / "Jenkinsfile.tmpl").read_text(encoding="utf-8"),
     }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
-from deliverkit.domain.release import BundleFormat
+from deliverkit.domain.linting import LintPolicy
+from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.domain.trust import SourcePolicy
 
 
@@ -33,11 +34,17 @@ class BundleSettings:
         path: The build directory.
         format: Archive type.
         appspec: The appspec when it is kept outside the build directory; None when it lies at its root.
+        compression: What compressing aims at.
+        keeps_links: Whether symbolic links are packed as links, or refused.
+        allow: Names or paths of files to pack although they look like secrets.
     """
 
     path: Path
     format: BundleFormat
     appspec: Path | None
+    compression: Compression = Compression.FAST
+    keeps_links: bool = True
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class ReleaseSettings:
     build: str = ""
     sign: KeyLocation | None = None
     trust: TrustSettings | None = None
+    lint: LintPolicy = field(default_factory=LintPolicy)
 
 
 @dataclass(frozen=True, slots=True)

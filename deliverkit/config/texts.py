@@ -19,6 +19,7 @@ PIPELINE = r"^[A-Za-z0-9.@_-]{1,100}$"
 REGION = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 DURATION = r"^([0-9]+(ms|[dhms]))+$"
 S3 = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
+SIZE = r"^[0-9]+ ?(MiB|GiB|TiB)$"
 MIN_HEALTHY = r"^[0-9]+%?$"
 _KMS_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:"
 _ALIAS = r"alias/[A-Za-z0-9/_-]{1,250}"
@@ -27,6 +28,8 @@ KEY = rf"^(kms://({_ALIAS}|{_KMS_ID})|(kms://)?{_KMS_ARN}({_ALIAS}|key/[A-Za-z0-
 """KMS developer guide, "Key identifiers (KeyId)"."""
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
+_SIZE = re.compile(r"([0-9]{1,9}) ?(MiB|GiB|TiB)", re.ASCII)
+_SIZE_UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()+=,@-]+", re.ASCII)
@@ -59,6 +62,14 @@ def positive_duration(text: str) -> timedelta:
     if not duration:
         raise ValueError(f"{text!r} is no time at all: write more than 0")
     return duration
+
+
+def size(text: str) -> int:
+    """Bytes, from a number with its unit."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or not int(found[1]):
+        raise ValueError(f"{text!r} is not a size: write a whole number with MiB, GiB or TiB, such as 20 GiB")
+    return int(found[1]) * _SIZE_UNITS[found[2]]
 
 
 def window(text: str) -> str:

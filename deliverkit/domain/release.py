@@ -15,6 +15,13 @@ class BundleFormat(StrEnum):
     TGZ = "tgz"
 
 
+class Compression(StrEnum):
+    """What compressing aims at: little time, or few bytes."""
+
+    FAST = "fast"
+    SMALL = "small"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRevision:
     """The commit that a bundle was built from.

@@ -227,3 +227,12 @@ class Rollout:
     def analysis(self, gate: str) -> Analysis:
         """What was measured of a gate so far."""
         return self.analyses.get(gate) or Analysis(gate)
+
+
+def open_question(rollout: Rollout) -> str:
+    """Name of what waits for a human decision; empty when nothing does."""
+    if rollout.phase is Phase.APPROVING:
+        return rollout.leg.label
+    if rollout.phase is Phase.PAUSED:
+        return rollout.failure.gate if rollout.failure and rollout.failure.gate else rollout.leg.label
+    return ""

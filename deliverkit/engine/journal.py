@@ -13,7 +13,7 @@ from deliverkit.domain.plan import PlanKind
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Outcome, Rollout
 from deliverkit.errors import ConflictError
-from deliverkit.ports import Clock, Ledger
+from deliverkit.ports import Clock, IdentityProvider, Ledger
 
 STREAM = "application"
 
@@ -102,10 +102,11 @@ class Estate:
 class Journal:
     """Reads and writes the application's stream."""
 
-    def __init__(self, ledger: Ledger, *, clock: Clock, actor: str) -> None:
+    def __init__(self, ledger: Ledger, *, clock: Clock, identity: IdentityProvider) -> None:
+        """Take the ledger; who we are is asked when something is recorded, not to read."""
         self._ledger = ledger
         self._clock = clock
-        self._actor = actor
+        self._identity = identity
         self._estate = Estate()
 
     def estate(self) -> Estate:
@@ -157,9 +158,9 @@ class Journal:
     def _append(self, kind: str, payload: Mapping[str, object]) -> None:
         # Journals are short and writers few: whoever loses the race reads on and tries the next place.
         while True:
-            estate = self.estate()
+            estate, actor = self.estate(), self._identity.whoami().arn
             try:
-                self._ledger.append(STREAM, estate.last, Draft(kind, payload), actor=self._actor, at=self._clock.now())
+                self._ledger.append(STREAM, estate.last, Draft(kind, payload), actor=actor, at=self._clock.now())
             except ConflictError:
                 continue
             return

@@ -9,7 +9,7 @@ from deliverkit.domain.ledger import Draft, Event, verify, verify_link
 from deliverkit.domain.plan import Plan
 from deliverkit.domain.rollout import Rollout
 from deliverkit.errors import ConflictError, NotFoundError
-from deliverkit.ports import Clock, Ledger
+from deliverkit.ports import Clock, IdentityProvider, Ledger
 
 PREFIX = "promotions/"
 Listener = Callable[[Event, Rollout], None]
@@ -49,8 +49,8 @@ class PromotionLog:
         rollout: The state after every event read so far.
     """
 
-    def __init__(self, ledger: Ledger, promotion_id: str, *, clock: Clock, actor: str) -> None:
-        """Read the stream.
+    def __init__(self, ledger: Ledger, promotion_id: str, *, clock: Clock, identity: IdentityProvider) -> None:
+        """Read the stream; who we are is asked when something is recorded.
 
         Raises:
             NotFoundError: If there is no such promotion.
@@ -58,7 +58,7 @@ class PromotionLog:
         """
         self._ledger = ledger
         self._clock = clock
-        self._actor = actor
+        self._identity = identity
         self._listeners: list[Listener] = []
         self._stream = stream_of(promotion_id)
         events = ledger.read(self._stream)
@@ -84,7 +84,8 @@ class PromotionLog:
         Raises:
             ConflictError: If somebody else recorded an event meanwhile: `sync` and decide again.
         """
-        event = self._ledger.append(self._stream, self.rollout.last, draft, actor=self._actor, at=self._clock.now())
+        actor = self._identity.whoami().arn
+        event = self._ledger.append(self._stream, self.rollout.last, draft, actor=actor, at=self._clock.now())
         return self._take(event)
 
     def insist(self, make: Callable[[Rollout], Draft | None]) -> Rollout:

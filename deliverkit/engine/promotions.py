@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from deliverkit.domain.approval import Decision, objection
 from deliverkit.domain.ledger import Draft
-from deliverkit.domain.plan import Plan
-from deliverkit.domain.rollout import AbortMode, Phase, Rollout
-from deliverkit.engine.executor import Executor
-from deliverkit.engine.journal import Journal
-from deliverkit.engine.preflight import Preflight
+from deliverkit.domain.rollout import AbortMode, Phase, Rollout, open_question
 from deliverkit.engine.promotion_log import Listener, PromotionLog, open_promotion, promotion_ids
-from deliverkit.engine.runner import Pace, Runner, StopWhen, Tick
 from deliverkit.errors import ConflictError, DeliverkitError, ExitCode, NotFoundError, UsageError
-from deliverkit.ports import Clock, Drivers, Identity, Ledger, LockService
 
-ExecutorFor = Callable[[Plan], Executor]
+# What drives a promotion is imported by whoever drives one; looking at promotions is asked for much more often.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from deliverkit.domain.plan import Plan
+    from deliverkit.engine.executor import Executor
+    from deliverkit.engine.journal import Journal
+    from deliverkit.engine.preflight import Preflight
+    from deliverkit.engine.runner import Pace, StopWhen, Tick
+    from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
+
+    ExecutorFor = Callable[[Plan], Executor]
 
 
 class NotEntitledError(DeliverkitError):
@@ -35,14 +40,14 @@ class Promotions:
         ledger: Ledger,
         locks: LockService,
         journal: Journal,
-        preflight: Preflight,
+        preflight: Callable[[], Preflight],
         executor_for: ExecutorFor,
         drivers: Drivers,
         clock: Clock,
-        identity: Identity,
-        pace: Pace,
+        identity: IdentityProvider,
+        pace: Callable[[], Pace],
     ) -> None:
-        """Take the collaborators."""
+        """Take the collaborators; who we are, and how fast to turn, is asked when it matters."""
         self._ledger = ledger
         self._locks = locks
         self._journal = journal
@@ -60,7 +65,7 @@ class Promotions:
             LockedError: If it must not begin now; nothing was recorded.
             IntegrityError: If its bundle is gone; nothing was recorded.
         """
-        self._preflight.check(plan, self._journal.estate())
+        self._preflight().check(plan, self._journal.estate())
         return open_promotion(self._ledger, plan, clock=self._clock)
 
     def run(
@@ -85,6 +90,8 @@ class Promotions:
             NotFoundError: If there is no such promotion.
             UnreachableError: If AWS stayed unreachable beyond patience; the promotion can be resumed.
         """
+        from deliverkit.engine.runner import Runner  # noqa: PLC0415
+
         log = self._log(promotion_id)
         if listener:
             log.listen(listener)
@@ -95,7 +102,7 @@ class Promotions:
             locks=self._locks,
             drivers=self._drivers,
             clock=self._clock,
-            pace=self._pace,
+            pace=self._pace(),
             on_tick=on_tick,
         )
         return runner.run(stop_when, deadline=deadline)
@@ -165,7 +172,7 @@ class Promotions:
         return self._log(promotion_id).insist(draft)
 
     def _log(self, promotion_id: str) -> PromotionLog:
-        return PromotionLog(self._ledger, promotion_id, clock=self._clock, actor=self._identity.arn)
+        return PromotionLog(self._ledger, promotion_id, clock=self._clock, identity=self._identity)
 
     def _decision(self, rollout: Rollout, gate: str, *, is_approved: bool, reason: str) -> Draft:
         expected = open_question(rollout)
@@ -176,10 +183,11 @@ class Promotions:
         if gate not in {"", expected}:
             hint = f"deliverkit approve {rollout.id} --gate {expected} --reason TEXT"
             raise ConflictError(f"{rollout.id} waits for a decision on {expected}, not on {gate}", hint=hint)
+        identity = self._identity.whoami()
         decision = Decision(
             gate=expected,
-            by=self._identity.arn,
-            groups=self._identity.groups,
+            by=identity.arn,
+            groups=identity.groups,
             is_approved=is_approved,
             reason=reason,
             plan_digest=rollout.plan.digest,
@@ -203,12 +211,3 @@ class Promotions:
                 f"the approval request of {rollout.id} expired {rollout.approval_expires_at:%Y-%m-%d %H:%M} UTC",
                 hint=f"deliverkit promote {rollout.plan.release.version} --to {rollout.plan.environment}",
             )
-
-
-def open_question(rollout: Rollout) -> str:
-    """Name of what waits for a human decision; empty when nothing does."""
-    if rollout.phase is Phase.APPROVING:
-        return rollout.leg.label
-    if rollout.phase is Phase.PAUSED:
-        return rollout.failure.gate if rollout.failure and rollout.failure.gate else rollout.leg.label
-    return ""

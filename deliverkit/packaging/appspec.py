@@ -7,35 +7,35 @@ bundle, and for Lambda functions and ECS services, which name `Resources`.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from deliverkit.packaging import rules
+from deliverkit.packaging.appspec_form import (
+    CONTEXT_KEYS,
+    FILE_KEYS,
+    PERMISSION_KEYS,
+    RESOURCE_KEYS,
+    SCRIPT_KEYS,
+    SERVER_KEYS,
+    spellings,
+)
 from deliverkit.packaging.finding import Finding, Rule
+from deliverkit.packaging.yaml11 import retyped
 from deliverkit.yaml_tree import Breach, Mapping, Node, Place, Scalar, Sequence, Violation, place_of, read_tree
 
 T = TypeVar("T")
 
-SERVER_KEYS = ("version", "os", "file_exists_behavior", "files", "permissions", "hooks")
-RESOURCE_KEYS = ("version", "Resources", "Hooks", "resources", "hooks")
-# In the order in which the agent runs them.
-SERVER_HOOKS = (
-    *("BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop", "BeforeInstall", "AfterInstall"),
-    *("ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AfterAllowTraffic"),
-)
-UNSCRIPTABLE_HOOKS = ("Start", "BlockTraffic", "DownloadBundle", "Install", "AllowTraffic", "End")
-_SCRIPT_KEYS = ("location", "timeout", "runas", "sudo")
-_FILE_KEYS = ("source", "destination")
-_PERMISSION_KEYS = ("object", "pattern", "except", "owner", "group", "mode", "acls", "context", "type")
-_BYTES_LIMIT = 1 << 20
+APPSPEC_BYTES_LIMIT = 1 << 20
 # The agent's parser takes tags that it does not know for texts.
 _RULES = {
     Breach.SYNTAX: rules.YAML_SYNTAX,
     Breach.SIZE: rules.APPSPEC_SIZE,
     Breach.ALIAS: rules.YAML_ALIAS,
     Breach.LOOP: rules.YAML_SYNTAX,
-    Breach.KEY: rules.SHAPE,
+    Breach.KEY: rules.KEY_UNKNOWN,
     Breach.DUPLICATE: rules.YAML_DUPLICATE,
     Breach.MERGE: rules.KEY_UNKNOWN,
 }
@@ -47,6 +47,7 @@ class Script:
 
     location: Scalar
     timeout: Scalar | None
+    runas: Scalar | None
     sudo: Scalar | None
 
 
@@ -70,8 +71,15 @@ class FileCopy:
 class Permission:
     """Owner, mode and so on for something that was copied."""
 
+    place: Place
     target: Scalar
+    pattern: Scalar | None
+    exceptions: tuple[Scalar, ...]
+    owner: Scalar | None
+    group: Scalar | None
     mode: Scalar | None
+    acls: tuple[Scalar, ...]
+    context: Mapping | None
     types: tuple[Scalar, ...]
 
 
@@ -90,11 +98,11 @@ class ServerAppspec:
 
 @dataclass(frozen=True, slots=True)
 class ResourceAppspec:
-    """An application specification for a Lambda function or an ECS service."""
+    """An application specification for a Lambda function or an ECS service; its entries as they were written."""
 
     place: Place
     version: Scalar | None
-    resources: tuple[tuple[Scalar, Mapping], ...]
+    resources: tuple[Mapping, ...]
     hooks: tuple[tuple[Scalar, Scalar], ...]
 
 
@@ -111,24 +119,45 @@ def parse_appspec(data: bytes, file: str) -> tuple[Appspec | None, tuple[Finding
     Returns:
         The specification as far as it could be understood, None if not at all; and what is wrong with its form.
     """
-    if len(data) > _BYTES_LIMIT:
-        return None, (rules.APPSPEC_SIZE.at(Place(file=file), f"{len(data)} bytes are no appspec"),)
-    root, findings = _read(data, file)
-    parser = _Parser(list(findings))
-    if root is None or (isinstance(root, Scalar) and root.is_null):
-        empty = () if parser.findings else (rules.APPSPEC_EMPTY.at(Place(file=file), "the appspec is empty"),)
-        return None, (*findings, *empty)
-    top = parser.mapping(root, "the appspec")
-    return parser.appspec(top) if top else None, tuple(parser.findings)
+    if len(data) > APPSPEC_BYTES_LIMIT:
+        return None, (rules.APPSPEC_SIZE.at(Place(file=file), f"{len(data)} bytes or more are no appspec"),)
+    text, complaint = _decoded(data, file)
+    if complaint:
+        return None, (complaint,)
+    root, violations = read_tree(_without_tabs(text), file)
+    findings = [_RULES[each.breach].at(each.place, _told(each)) for each in violations if each.breach in _RULES]
+    parser = _Parser(findings)
+    spec = None
+    if root is not None and not (isinstance(root, Scalar) and root.is_null):
+        top = parser.mapping(root, "the appspec")
+        spec = parser.appspec(top) if top else None
+    elif not findings:
+        parser.note(rules.APPSPEC_EMPTY, Place(file=file), "the appspec is empty")
+    return spec, tuple(parser.findings)
 
 
-def _read(data: bytes, file: str) -> tuple[Node | None, tuple[Finding, ...]]:
+def _decoded(data: bytes, file: str) -> tuple[str, Finding | None]:
     try:
-        root, violations = read_tree(data.decode("utf-8-sig"), file)
+        return data.decode("utf-8-sig"), None
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
-        return None, (rules.YAML_SYNTAX.at(place_of(before, len(before), file), "not UTF-8 text"),)
-    return root, tuple(_RULES[each.breach].at(each.place, _told(each)) for each in violations if each.breach in _RULES)
+        is_utf16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+        what = "UTF-16, not UTF-8 text: save it as UTF-8" if is_utf16 else "not UTF-8 text"
+        return "", rules.YAML_SYNTAX.at(place_of(before, len(before), file), what)
+
+
+def _without_tabs(text: str) -> str:
+    """JSON may be indented with tabs, which our reader of YAML refuses and the agent's does not.
+
+    A tab stands in no text of JSON, so every one can give way to a space; the places stay.
+    """
+    if "\t" not in text or not text.lstrip().startswith("{"):
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return text.replace("\t", " ")
 
 
 def _told(violation: Violation) -> str:
@@ -150,9 +179,11 @@ class _Parser:
     findings: list[Finding] = field(default_factory=list)
 
     def appspec(self, top: Mapping) -> Appspec:
-        is_for_servers = top.get("Resources") is None and top.get("resources") is None
-        self.keys(top, SERVER_KEYS if is_for_servers else RESOURCE_KEYS, "the appspec")
-        return self.server(top) if is_for_servers else self.resource(top)
+        if top.get("Resources") is None and top.get("resources") is None:
+            self.keys(top, SERVER_KEYS, "the appspec", (*SERVER_KEYS, "Resources"))
+            return self.server(top)
+        self.keys(top, tuple(each for key in RESOURCE_KEYS for each in (key, key.lower())), "the appspec")
+        return self.resource(top)
 
     def server(self, top: Mapping) -> ServerAppspec:
         return ServerAppspec(
@@ -166,35 +197,73 @@ class _Parser:
         )
 
     def resource(self, top: Mapping) -> ResourceAppspec:
-        resources = top.get("Resources") or top.get("resources")
-        hooks = top.get("Hooks") or top.get("hooks")
         return ResourceAppspec(
             place=top.place,
             version=self.text(top.get("version"), "version"),
-            resources=tuple(self.named(resources, "Resources", self.mapping)),
-            hooks=tuple(self.named(hooks, "Hooks", self.text)),
+            resources=tuple(self.each(self.either(top, "Resources"), "Resources", lambda entry: entry)),
+            hooks=tuple(self.resource_hooks(self.either(top, "Hooks"))),
         )
 
+    def either(self, node: Mapping, key: str) -> Node | None:
+        """The value of a key that may be written with capitals or without, but once."""
+        found = [(each, value) for each, value in node.entries if each.text in spellings(key, is_lenient=True)]
+        for other, _ in found[1:]:
+            self.note(rules.YAML_DUPLICATE, other.place, f"{other.text} is written for the second time")
+        return node.get(found[0][0].text) if found else None
+
+    def resource_hooks(self, node: Node | None) -> Iterator[tuple[Scalar, Scalar]]:
+        for entry in self.each(node, "Hooks", lambda entry: entry):
+            for name, value in entry.entries:
+                function = self.text(value, name.text)
+                if function is not None:
+                    yield name, function
+
     def file_copy(self, item: Mapping) -> FileCopy | None:
-        self.keys(item, _FILE_KEYS, "files")
-        source, destination = (self.text(item.get(key), key) for key in _FILE_KEYS)
+        self.keys(item, FILE_KEYS, "files")
+        source, destination = (self.name(item.get(key), key) for key in FILE_KEYS)
         if source is None or destination is None or not source.text.strip() or not destination.text.strip():
             self.note(rules.FILE_INCOMPLETE, item.place, "files needs source and destination")
             return None
         return FileCopy(source, destination)
 
     def permission(self, item: Mapping) -> Permission | None:
-        self.keys(item, _PERMISSION_KEYS, "permissions")
-        target = self.text(item.get("object"), "object")
+        self.keys(item, PERMISSION_KEYS, "permissions")
+        target = self.name(item.get("object"), "object")
         if target is None or not target.text.strip():
             self.note(rules.OBJECT_REQUIRED, item.place, "permissions needs object")
             return None
-        types = item.get("type")
-        if types is not None and not isinstance(types, Sequence):
-            self.note(rules.PERMISSION_TYPE, types.place, "type must be a list")
-            types = None
-        texts = (self.text(kind, "type") for kind in types.items) if types else ()
-        return Permission(target, self.text(item.get("mode"), "mode"), tuple(text for text in texts if text))
+        context = item.get("context")
+        return Permission(
+            place=item.place,
+            target=target,
+            pattern=self.text(item.get("pattern"), "pattern"),
+            exceptions=self.texts(item.get("except"), "except", rules.PERMISSION_LIST),
+            owner=self.text(item.get("owner"), "owner"),
+            group=self.text(item.get("group"), "group"),
+            mode=self.text(item.get("mode"), "mode"),
+            acls=self.texts(item.get("acls"), "acls", rules.PERMISSION_LIST),
+            context=None if context is None else self.context(context),
+            types=self.texts(item.get("type"), "type", rules.PERMISSION_TYPE),
+        )
+
+    def context(self, node: Node) -> Mapping | None:
+        if not isinstance(node, Mapping):
+            self.note(rules.CONTEXT, node.place, "context must be keys and values (type: ...)")
+            return None
+        self.keys(node, CONTEXT_KEYS, "context")
+        return node
+
+    def texts(self, node: Node | None, what: str, rule: Rule) -> tuple[Scalar, ...]:
+        """The items of a list of texts."""
+        if node is None:
+            return ()
+        if not isinstance(node, Sequence):
+            self.note(rule, node.place, f"{what} must be a list")
+            return ()
+        for item in node.items:
+            if not isinstance(item, Scalar) or item.is_null:
+                self.note(rule, item.place, f"{what} must be a list of texts")
+        return tuple(item for item in node.items if isinstance(item, Scalar) and not item.is_null)
 
     def server_hooks(self, node: Node | None) -> Iterator[Hook]:
         top = None if node is None else self.mapping(node, "hooks")
@@ -205,13 +274,13 @@ class _Parser:
             yield Hook(name, tuple(self.each(scripts, f"the hook {name.text}", self.script)))
 
     def script(self, item: Mapping) -> Script | None:
-        self.keys(item, _SCRIPT_KEYS, "a script")
-        location = self.text(item.get("location"), "location")
-        timeout, _, sudo = (self.text(item.get(key), key) for key in _SCRIPT_KEYS[1:])
+        self.keys(item, SCRIPT_KEYS, "a script")
+        location = self.name(item.get("location"), "location")
+        timeout, sudo = (self.text(item.get(key), key) for key in ("timeout", "sudo"))
         if location is None or not location.text.strip():
             self.note(rules.LOCATION_REQUIRED, item.place, "a script needs a location")
             return None
-        return Script(location, timeout, sudo)
+        return Script(location, timeout, self.name(item.get("runas"), "runas"), sudo)
 
     def each(self, node: Node | None, what: str, parse: Callable[[Mapping], T | None]) -> Iterator[T]:
         """Every entry of a list of mappings that can be understood."""
@@ -226,14 +295,6 @@ class _Parser:
             if value is not None:
                 yield value
 
-    def named(self, node: Node | None, what: str, parse: Callable[[Node, str], T | None]) -> Iterator[tuple[Scalar, T]]:
-        """Every name and value of a list of one-key mappings, as the files for Lambda and ECS have them."""
-        for item in self.each(node, what, lambda entry: entry):
-            for name, value in item.entries:
-                parsed = parse(value, name.text)
-                if parsed is not None:
-                    yield name, parsed
-
     def mapping(self, node: Node, what: str) -> Mapping | None:
         if isinstance(node, Mapping):
             return node
@@ -246,10 +307,20 @@ class _Parser:
         self.note(rules.SHAPE, node.place, f"{what} must be a single value")
         return None
 
-    def keys(self, node: Mapping, known: tuple[str, ...], what: str) -> None:
+    def name(self, node: Node | None, what: str) -> Scalar | None:
+        """A single value that the agent takes for a text, and which must therefore be one to its parser."""
+        text = self.text(node, what)
+        became = retyped(text.text) if text is not None and text.is_plain else None
+        if text is not None and became and (became.text != text.text or "date" in became.kind):
+            message = f"{what} {text.text} is {became.kind} without quotes"
+            self.note(rules.YAML_RETYPED, text.place, f"{message}, and reaches the agent as {became.text}")
+        return text
+
+    def keys(self, node: Mapping, known: tuple[str, ...], what: str, meant: tuple[str, ...] = ()) -> None:
         for key, _ in node.entries:
             if key.text not in known:
-                self.note(rules.KEY_UNKNOWN, key.place, f"{what} has no key {key.text!r}{nearest(key.text, known)}")
+                advice = nearest(key.text, meant or known)
+                self.note(rules.KEY_UNKNOWN, key.place, f"{what} has no key {key.text!r}{advice}")
 
     def note(self, rule: Rule, place: Place, message: str) -> None:
         self.findings.append(rule.at(place, message))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+
+from deliverkit.domain.release import Compression
 
 WINDOW_BYTES = 32 << 10
 """How far back a deflate stream can refer (RFC 1951, section 2)."""
@@ -20,14 +21,7 @@ _PROBE_BYTES = 64 << 10
 _WORTHWHILE = 50
 
 
-class Effort(StrEnum):
-    """How hard to compress."""
-
-    FAST = "fast"
-    SMALL = "small"
-
-
-_LEVELS = {Effort.FAST: (1, 1), Effort.SMALL: (6, 6)}
+_LEVELS = {Compression.FAST: (1, 1), Compression.SMALL: (6, 6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +46,12 @@ class Codec:
         return len(self.whole(sample)) < len(sample) - len(sample) // _WORTHWHILE
 
 
-def codec_for(effort: Effort = Effort.FAST) -> Codec:
-    """The codec of an effort: libdeflate and zlib-ng, at level 1 (fast) or 6 (small)."""
+def codec_for(compression: Compression = Compression.FAST) -> Codec:
+    """The codec of an aim: libdeflate and zlib-ng, at level 1 (fast) or 6 (small)."""
     import deflate  # noqa: PLC0415 - only packaging pays for the imports
     from zlib_ng import zlib_ng  # noqa: PLC0415
 
-    whole_level, piece_level = _LEVELS[effort]
+    whole_level, piece_level = _LEVELS[compression]
 
     def whole(content: bytes) -> bytes:
         return bytes(deflate.deflate_compress(content, whole_level))

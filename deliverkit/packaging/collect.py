@@ -17,6 +17,7 @@ from deliverkit.packaging.tree import Collection, Entry, EntryKind, by_path, fol
 APPSPEC = "appspec.yml"
 
 _SPECIAL = {
+    stat.S_IFLNK: "is a symbolic link",
     stat.S_IFIFO: "is a FIFO",
     stat.S_IFSOCK: "is a socket",
     stat.S_IFCHR: "is a character device",
@@ -24,7 +25,7 @@ _SPECIAL = {
 }
 
 
-def collect(tree: Path, *, allow: Sequence[str] = (), settled_ns: int = 0) -> Collection:
+def collect(tree: Path, *, allow: Sequence[str] = (), keeps_links: bool = True, settled_ns: int = 0) -> Collection:
     """List what a bundle of this directory will hold.
 
     Version control folders, `.deliverignore` itself and what it names, and a `.deliverkit` folder at the root are left
@@ -33,6 +34,7 @@ def collect(tree: Path, *, allow: Sequence[str] = (), settled_ns: int = 0) -> Co
     Args:
         tree: The build directory.
         allow: Names or paths of files to pack although they look like secrets.
+        keeps_links: Whether symbolic links are kept as links, or refused.
         settled_ns: Files that last changed before this moment are settled, in nanoseconds since 1970.
 
     Raises:
@@ -40,7 +42,7 @@ def collect(tree: Path, *, allow: Sequence[str] = (), settled_ns: int = 0) -> Co
             or should hold, all of it at once.
     """
     root = _root(tree)
-    walk = _Walk(root, load_selection(root), frozenset(allow), settled_ns)
+    walk = _Walk(root, load_selection(root), frozenset(allow), keeps_links, settled_ns)
     entries = tuple(sorted(walk.entries(), key=by_path))
     index = {entry.path: entry for entry in entries}
     walk.refusals.extend(_leaving_links(index))
@@ -126,6 +128,7 @@ class _Walk:
     root: bytes
     selection: Selection
     allow: frozenset[str]
+    keeps_links: bool
     settled_ns: int
     refusals: list[str] = field(default_factory=list)
     has_secrets: bool = False
@@ -170,7 +173,7 @@ class _Walk:
 
     def _leaf(self, path: str, item: os.DirEntry[bytes]) -> Entry | None:
         status = item.stat(follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
+        if stat.S_ISLNK(status.st_mode) and self.keeps_links:
             return self._link(path, item)
         if not stat.S_ISREG(status.st_mode):
             special = _SPECIAL.get(stat.S_IFMT(status.st_mode), "is neither file, directory nor link")

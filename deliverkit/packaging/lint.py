@@ -5,186 +5,165 @@ The rules say what CodeDeploy's host agent would do with it; see `rules` for the
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
-from itertools import islice
+import posixpath
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from deliverkit.domain.linting import LintPolicy
+from deliverkit.domain.release import BundleFormat
 from deliverkit.packaging import rules
+from deliverkit.packaging.allowing import allow
 from deliverkit.packaging.appspec import (
-    SERVER_HOOKS,
-    UNSCRIPTABLE_HOOKS,
+    APPSPEC_BYTES_LIMIT,
     Appspec,
-    FileCopy,
-    Hook,
-    Permission,
-    Script,
     ServerAppspec,
     nearest,
     parse_appspec,
 )
+from deliverkit.packaging.appspec_form import FILE_EXISTS_BEHAVIORS, OPERATING_SYSTEMS
 from deliverkit.packaging.collect import APPSPEC, read_head
-from deliverkit.packaging.destinations import lint_destinations
+from deliverkit.packaging.file_lint import lint_files
 from deliverkit.packaging.finding import Finding
+from deliverkit.packaging.hook_lint import lint_hooks
+from deliverkit.packaging.host_lint import lint_disk, lint_windows
+from deliverkit.packaging.permission_lint import lint_permissions
 from deliverkit.packaging.resource_lint import lint_resources
-from deliverkit.packaging.scripts import lint_script
-from deliverkit.packaging.tree import Collection, EntryKind, follow
+from deliverkit.packaging.subject import Subject
+from deliverkit.packaging.tree import Collection, EntryKind
+from deliverkit.packaging.yaml11 import retyped
 from deliverkit.yaml_tree import Place, Scalar
 
-_EVENT_SECONDS_LIMIT = 3600
-_APPSPEC_BYTES = (1 << 20) + 1
 
+def lint(
+    collection: Collection,
+    *,
+    shown_at: Path,
+    policy: LintPolicy | None = None,
+    format: BundleFormat = BundleFormat.ZIP,  # noqa: A002 - the configuration's own word
+) -> tuple[Finding, ...]:
+    """Lint what was collected.
 
-def lint(collection: Collection, *, shown_at: Path) -> tuple[Finding, ...]:
-    """Lint what was collected; `shown_at` is the tree as the user named it, for the places of findings."""
-    spec, findings = _parsed(collection, shown_at)
+    Args:
+        collection: What will lie in the bundle.
+        shown_at: The tree as the user named it, for the places of findings.
+        policy: What is declared about the hosts, and allowed; nothing by default.
+        format: The archive that will be made.
+
+    Returns:
+        Every finding in the order of the files, those that were allowed included.
+    """
+    subject = Subject(collection, shown_at, policy or LintPolicy(), format)
+    spec, findings = _parsed(subject)
     if isinstance(spec, ServerAppspec):
-        findings = (*findings, *_server(spec, collection, shown_at))
+        subject.is_windows = spec.os is not None and spec.os.text == "windows"
+        findings = (*findings, *_server(spec, subject))
     elif spec is not None:
         findings = (*findings, *_version(spec), *lint_resources(spec))
-    return tuple(sorted(set(findings), key=_order))  # a script that two hooks share is looked at twice
+    # A script that two hooks share is looked at twice.
+    found = sorted(set(_inside(findings, subject.texts)), key=_order)
+    allowed = allow(found, subject.texts, subject.policy.allow, is_complete=spec is not None)
+    return tuple(sorted(allowed, key=_order))
 
 
-def _order(finding: Finding) -> tuple[bool, str, int, int, str]:
+def _order(finding: Finding) -> tuple[bool, str, int, int, str, str]:
     place = finding.place
-    return (not place.file.endswith(APPSPEC), place.file, place.line, place.column, finding.rule)
+    return (not place.file.endswith(APPSPEC), place.file, place.line, place.column, finding.rule, finding.message)
 
 
-def _parsed(collection: Collection, shown_at: Path) -> tuple[Appspec | None, tuple[Finding, ...]]:
-    entry = collection.resolve(APPSPEC)
+def _parsed(subject: Subject) -> tuple[Appspec | None, tuple[Finding, ...]]:
+    entry = subject.collection.resolve(APPSPEC)
     if entry is None or entry.kind is not EntryKind.FILE:
-        return None, (_missing(collection, shown_at),)
-    data = read_head(collection.location(entry), _APPSPEC_BYTES)
-    placed = collection.placed.get(APPSPEC)
-    return parse_appspec(data, os.fsdecode(placed) if placed else str(shown_at / APPSPEC))
+        return None, (_missing(subject),)
+    data = read_head(subject.collection.location(entry), APPSPEC_BYTES_LIMIT + 1)
+    file = subject.named(APPSPEC)
+    subject.texts[file] = data.decode("utf-8-sig", "replace")
+    spec, findings = parse_appspec(data, file)
+    return spec, (*findings, *_others(subject))
 
 
-def _missing(collection: Collection, shown_at: Path) -> Finding:
-    if collection.get("appspec.yaml") is not None:
-        place = Place(file=str(shown_at / "appspec.yaml"))
-        return rules.APPSPEC_NAME.at(place, f"the bundle has appspec.yaml but no {APPSPEC}")
-    deeper = [entry.path for entry in collection.entries if entry.path.endswith(f"/{APPSPEC}")]
+def _missing(subject: Subject) -> Finding:
+    other = next(_named_alike(subject), None)
+    if other is not None:
+        place = Place(file=subject.named(other))
+        return rules.APPSPEC_NAME.at(place, f"the bundle has {other} but no {APPSPEC}")
+    deeper = [entry.path for entry in subject.collection.entries if entry.path.endswith(f"/{APPSPEC}")]
+    place = Place(file=subject.named(deeper[0] if len(deeper) == 1 else APPSPEC))
+    if len(deeper) == 1 and deeper[0].count("/") == 1:
+        folder = posixpath.dirname(deeper[0])
+        return rules.APPSPEC_NESTED.at(place, f"the bundle's root has no {APPSPEC}, but its folder {folder} has one")
     where = f"; there is one at {deeper[0]}" if deeper else ""
-    return rules.APPSPEC_MISSING.at(
-        Place(file=str(shown_at / APPSPEC)), f"the bundle has no {APPSPEC} at its root{where}"
-    )
+    return rules.APPSPEC_MISSING.at(place, f"the bundle has no {APPSPEC} at its root{where}")
+
+
+def _named_alike(subject: Subject) -> Iterator[str]:
+    """Files at the root that somebody may take for the appspec."""
+    for entry in subject.collection.entries:
+        if entry.path.lower() in {APPSPEC, "appspec.yaml", "appspec.json"} and entry.path != APPSPEC:
+            yield entry.path
+
+
+def _others(subject: Subject) -> Iterator[Finding]:
+    for other in _named_alike(subject):
+        message = f"the bundle has {other} beside {APPSPEC}"
+        yield rules.APPSPEC_SEVERAL.at(Place(file=subject.named(other)), message)
+
+
+def _inside(findings: Iterable[Finding], texts: dict[str, str]) -> Iterator[Finding]:
+    """The findings, with places that exist for those who look there.
+
+    The parser points behind the last line for what it misses there, and breaks lines where editors do not (U+2028).
+    """
+    lines = {file: text.split("\n") for file, text in texts.items()}
+    for finding in findings:
+        known = lines.get(finding.place.file)
+        yield replace(finding, place=_clamped(finding.place, known)) if known else finding
+
+
+def _clamped(place: Place, lines: list[str]) -> Place:
+    last = len(lines) - 1 if len(lines) > 1 and not lines[-1] else len(lines)
+    if place.line > last:
+        return Place(last, len(lines[last - 1]) + 1, place.file)
+    return Place(place.line, min(place.column, len(lines[place.line - 1]) + 1), place.file)
 
 
 def _version(spec: Appspec) -> Iterator[Finding]:
-    if spec.version is None:
+    version = spec.version
+    if version is None:
         yield rules.VERSION.at(spec.place, "version is missing")
-    elif not (spec.version.is_plain and spec.version.text == "0.0"):
-        yield rules.VERSION.at(spec.version.place, f"version must be 0.0, not {spec.version.text!r}")
+    elif not (version.is_plain and version.text == "0.0"):
+        is_zero = isinstance(spec, ServerAppspec) and _is_zero(version)
+        rule = rules.VERSION_FORM if is_zero else rules.VERSION
+        yield rule.at(version.place, f"version must be 0.0, not {version.text!r}")
 
 
-def _server(spec: ServerAppspec, collection: Collection, shown_at: Path) -> Iterator[Finding]:
-    is_windows = spec.os is not None and spec.os.text == "windows"
+def _is_zero(version: Scalar) -> bool:
+    became = retyped(version.text) if version.is_plain else None
+    return became is not None and became.kind == "a number" and float(became.text) == 0
+
+
+def _server(spec: ServerAppspec, subject: Subject) -> Iterator[Finding]:
     yield from _version(spec)
-    yield from _head(spec)
-    for hook in spec.hooks:
-        yield from _hook(hook, collection, shown_at, is_windows=is_windows)
-    for item in spec.files:
-        yield from _file(item, collection, is_windows=is_windows)
-    yield from lint_destinations(spec.files, collection)
-    if is_windows and spec.permissions:
-        yield rules.PERMISSION_OS.at(spec.permissions[0].target.place, "permissions cannot be used on windows")
-    for permission in spec.permissions:
-        yield from _permission(permission)
+    yield from _head(spec, subject)
+    yield from lint_hooks(spec.hooks, subject)
+    yield from lint_files(spec, subject)
+    yield from lint_permissions(spec, subject)
+    yield from lint_disk(spec.place, subject)
+    if subject.is_windows:
+        yield from lint_windows(spec.place, subject)
 
 
-def _head(spec: ServerAppspec) -> Iterator[Finding]:
+def _head(spec: ServerAppspec, subject: Subject) -> Iterator[Finding]:
+    fleet = subject.policy.hosts.os
     if spec.os is None:
         yield rules.OS.at(spec.place, "os is missing")
-    elif spec.os.text not in {"linux", "windows"}:
+    elif spec.os.text not in OPERATING_SYSTEMS:
         yield rules.OS.at(spec.os.place, f"os must be linux or windows, not {spec.os.text!r}")
+    elif fleet is not None and spec.os.text != fleet:
+        yield rules.OS_FLEET.at(spec.os.place, f"the appspec is for {spec.os.text}, the hosts run {fleet}")
     behavior = spec.file_exists_behavior
-    known = ("DISALLOW", "OVERWRITE", "RETAIN")
-    if behavior is not None and behavior.text not in known:
-        message = f"file_exists_behavior cannot be {behavior.text!r}{nearest(behavior.text, known)}"
+    if behavior is not None and behavior.text not in FILE_EXISTS_BEHAVIORS:
+        message = f"file_exists_behavior cannot be {behavior.text!r}{nearest(behavior.text, FILE_EXISTS_BEHAVIORS)}"
         yield rules.FILE_EXISTS.at(behavior.place, message)
-
-
-def _hook(hook: Hook, collection: Collection, shown_at: Path, *, is_windows: bool) -> Iterator[Finding]:
-    name, place = hook.name.text, hook.name.place
-    if name in UNSCRIPTABLE_HOOKS:
-        yield rules.HOOK_NOT_SCRIPTABLE.at(place, f"{name} never runs scripts")
-    elif name not in SERVER_HOOKS:
-        yield rules.HOOK_UNKNOWN.at(place, f"there is no hook {name!r}{nearest(name, SERVER_HOOKS)}")
-    elif name == "ApplicationStop" and hook.scripts:
-        yield rules.APPLICATION_STOP.at(place, "ApplicationStop runs the previous release's script")
-    for script in hook.scripts:
-        yield from _script(script, collection, shown_at, is_windows=is_windows)
-    total = sum(filter(None, (_seconds(script.timeout) for script in hook.scripts)))
-    if total > _EVENT_SECONDS_LIMIT:
-        yield rules.TIMEOUT_TOTAL.at(place, f"the timeouts of {name} add up to {total} seconds")
-
-
-def _seconds(timeout: Scalar | None) -> int | None:
-    """What is written as whole seconds above zero. Leading zeros would be octal to the agent."""
-    return int(timeout.text) if timeout is not None and re.fullmatch(r"[1-9][0-9]{0,8}", timeout.text) else None
-
-
-def _script(script: Script, collection: Collection, shown_at: Path, *, is_windows: bool) -> Iterator[Finding]:
-    if script.timeout is not None and _seconds(script.timeout) is None:
-        yield rules.TIMEOUT.at(script.timeout.place, f"timeout must be whole seconds, not {script.timeout.text!r}")
-    if script.sudo is not None and script.sudo.text.lower() not in {"false", "no", "off"}:
-        yield rules.SUDO.at(script.sudo.place, "the script runs through sudo")
-    location, place = _slashes(script.location.text.strip(), is_windows=is_windows), script.location.place
-    path = follow({}, location)
-    if path is None:
-        yield rules.LOCATION_ESCAPES.at(place, f"{location} leaves the bundle")
-    elif location.startswith("/") or re.match(r"[A-Za-z]:/", location):
-        yield rules.LOCATION_ABSOLUTE.at(place, f"{location} is not relative to the bundle")
-    elif re.search(r"\s", location):
-        yield rules.LOCATION_ARGUMENTS.at(place, f"location {location!r} holds a space")
-    else:
-        yield from _script_file(path, place, collection, shown_at, is_windows=is_windows)
-
-
-def _script_file(
-    path: str, place: Place, collection: Collection, shown_at: Path, *, is_windows: bool
-) -> Iterator[Finding]:
-    entry = collection.resolve(path)
-    if entry is None:
-        yield rules.SCRIPT_MISSING.at(place, f"the bundle has no {path}{_similar(path, collection)}")
-    elif entry.kind is EntryKind.DIRECTORY:
-        yield rules.SCRIPT_MISSING.at(place, f"{path} is a directory, not a script")
-    elif not is_windows:
-        yield from lint_script(entry, collection, shown_at, place)
-
-
-def _file(item: FileCopy, collection: Collection, *, is_windows: bool) -> Iterator[Finding]:
-    source, place = _slashes(item.source.text.strip(), is_windows=is_windows), item.source.place
-    path = follow({}, source)
-    if path is None:
-        yield rules.SOURCE_ESCAPES.at(place, f"{source} leaves the bundle")
-    elif path and collection.get(path) is None and collection.resolve(path) is None:
-        yield rules.SOURCE_MISSING.at(place, f"the bundle has no {path}{_similar(path, collection)}")
-    destination = item.destination.text.strip()
-    if not re.match(r"/|\\|[A-Za-z]:[\\/]", destination):
-        yield rules.DESTINATION_RELATIVE.at(item.destination.place, f"destination {destination} is not absolute")
-
-
-def _permission(permission: Permission) -> Iterator[Finding]:
-    mode = permission.mode
-    if mode is not None and not re.fullmatch(r"[0-7]{1,4}", mode.text):
-        yield rules.MODE.at(mode.place, f"mode {mode.text!r} is not one to four octal digits")
-    elif mode is not None and mode.is_plain and len(mode.text) > 1 and mode.text.startswith("0"):
-        as_read = int(mode.text, 8)
-        yield rules.MODE_OCTAL.at(mode.place, f"mode {mode.text} without quotes reaches the agent as {as_read}")
-    for kind in permission.types:
-        if kind.text not in {"file", "directory"}:
-            yield rules.PERMISSION_TYPE.at(kind.place, f"type cannot be {kind.text!r}")
-
-
-def _slashes(path: str, *, is_windows: bool) -> str:
-    return path.replace("\\", "/") if is_windows else path
-
-
-def _similar(path: str, collection: Collection) -> str:
-    """A hint at the nearest name in the same folder, or at a file of the same name elsewhere."""
-    folder, _, name = path.rpartition("/")
-    neighbours = (entry.path for entry in collection.entries if entry.path.rpartition("/")[0] == folder)
-    elsewhere = (entry.path for entry in collection.entries if entry.path.rpartition("/")[2] == name)
-    return nearest(path, [*islice(neighbours, 200), *islice(elsewhere, 5)])
+    if not spec.files and not any(hook.scripts for hook in spec.hooks):
+        yield rules.NOTHING_TO_DO.at(spec.place, "the appspec names neither files nor scripts")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deliverkit.domain.release import BundleFormat
+from deliverkit.domain.linting import LintPolicy
+from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging.archive import Archive
 from deliverkit.packaging.bundle import size_limit, write_whole
@@ -19,8 +20,9 @@ from deliverkit.packaging.lint import lint
 from deliverkit.packaging.manifest import Manifest, manifest_document, parse_manifest
 from deliverkit.packaging.reading import Digests, read_digests
 from deliverkit.packaging.remembered import Remembered
+from deliverkit.packaging.report import Report
 from deliverkit.packaging.selection import load_selection
-from deliverkit.packaging.tree import Collection, EntryKind, one_screen, shown
+from deliverkit.packaging.tree import Collection, EntryKind, shown
 from deliverkit.ports import PreparedBundle
 
 
@@ -45,6 +47,29 @@ class Bundle:
     codec: str
     manifest: str
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackingRules:
+    """How a build directory becomes a bundle.
+
+    Attributes:
+        format: Type of the archive.
+        compression: What compressing aims at.
+        appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
+        allow: Names or paths of files to pack although they look like secrets.
+        keeps_links: Whether symbolic links are packed as links, or refused.
+        policy: What the lint is told of the hosts, and what is allowed.
+        threads: How many read and compress at a time; as many as there are cores by default.
+    """
+
+    format: BundleFormat = BundleFormat.ZIP
+    compression: Compression = Compression.FAST
+    appspec: Path | None = None
+    allow: tuple[str, ...] = ()
+    keeps_links: bool = True
+    policy: LintPolicy | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,37 +163,38 @@ class Packing:
         return manifest_document(self.collection, digests, format=self.format, codec=self.codec.name)
 
 
-def look_at(
-    tree: Path,
-    *,
-    format: BundleFormat = BundleFormat.ZIP,  # noqa: A002 - the configuration's own word
-    appspec: Path | None = None,
-    allow: Sequence[str] = (),
-    codec: Codec | None = None,
-    threads: int | None = None,
-    remembered: Remembered | None = None,
-) -> Packing:
+def look_at(tree: Path, rules: PackingRules | None = None, remembered: Remembered | None = None) -> Packing:
     """Collect and lint a build directory, before anything is made of it.
 
     Args:
         tree: The build directory; `.deliverignore` in it applies.
-        format: Type of the archive.
-        appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
-        allow: Names or paths of files to pack although they look like secrets.
-        codec: How to compress; `codec_for` the least effort unless given.
-        threads: How many read and compress at a time; as many as there are cores by default.
+        rules: How to pack it; the defaults unless given.
         remembered: What is remembered of an earlier packaging; nothing by default.
 
     Raises:
         UsageError: If the tree cannot be packed, or the appspec has errors (all are listed).
     """
-    remembered = remembered or Remembered()
-    collection = collect(tree, allow=allow, settled_ns=remembered.settled_ns())
-    if appspec is not None:
-        collection = place_appspec(collection, appspec)
-    findings = lint(collection, shown_at=tree)
-    refuse_errors(findings)
-    return Packing(collection, findings, format, codec or codec_for(), threads, remembered)
+    rules, remembered = rules or PackingRules(), remembered or Remembered()
+    collection = _collected(tree, rules, remembered)
+    report = Report(tree, lint(collection, shown_at=tree, policy=rules.policy, format=rules.format))
+    report.refuse_errors()
+    return Packing(collection, report.warnings, rules.format, codec_for(rules.compression), rules.threads, remembered)
+
+
+def check(tree: Path, rules: PackingRules) -> Report:
+    """Collect and lint a build directory as `look_at` does, and tell everything instead of refusing errors.
+
+    Raises:
+        UsageError: If the tree cannot be packed at all.
+    """
+    collection = _collected(tree, rules, Remembered())
+    return Report(tree, lint(collection, shown_at=tree, policy=rules.policy, format=rules.format))
+
+
+def _collected(tree: Path, rules: PackingRules, remembered: Remembered) -> Collection:
+    """What a bundle of a build directory will hold, with the appspec that is kept outside of it."""
+    collection = collect(tree, allow=rules.allow, keeps_links=rules.keeps_links, settled_ns=remembered.settled_ns())
+    return collection if rules.appspec is None else place_appspec(collection, rules.appspec)
 
 
 def build_bundle(
@@ -179,6 +205,7 @@ def build_bundle(
     appspec: Path | None = None,
     allow: Sequence[str] = (),
     codec: Codec | None = None,
+    policy: LintPolicy | None = None,
     threads: int | None = None,
 ) -> Bundle:
     """Pack a build directory; the same tree gives the same bytes, whatever the order, clock, umask, owner or locale.
@@ -189,7 +216,8 @@ def build_bundle(
         format: Type of the archive.
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
         allow: Names or paths of files to pack although they look like secrets.
-        codec: How to compress; `codec_for` the least effort unless given.
+        codec: How to compress; `codec_for` little time unless given.
+        policy: What the lint is told of the hosts, and what is allowed.
         threads: How many read and compress at a time; as many as there are cores by default.
 
     Raises:
@@ -197,26 +225,9 @@ def build_bundle(
             good.
         DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
     """
-    packing = look_at(tree, format=format, appspec=appspec, allow=allow, codec=codec, threads=threads)
+    packing = look_at(tree, PackingRules(format, appspec=appspec, allow=tuple(allow), policy=policy, threads=threads))
     check_destination(packing.collection, destination)
-    return packing.write(destination)
-
-
-def refuse_errors(findings: Sequence[Finding]) -> None:
-    """Raise when the lint found errors.
-
-    Raises:
-        UsageError: With every error on one screen, and the first one's way out as the hint.
-    """
-    errors = [finding for finding in findings if finding.is_error]
-    if not errors:
-        return
-    lines = [f"{error}\n    {error.why} {error.fix}." for error in errors]
-    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-    raise UsageError(
-        f"The appspec has {count}; nothing was packed:\n{one_screen(lines, limit=10)}",
-        hint="Correct the appspec, then look again with: deliverkit package --check",
-    )
+    return replace(packing, codec=codec or packing.codec).write(destination)
 
 
 def check_destination(collection: Collection, destination: Path) -> None:

@@ -2,8 +2,8 @@
 
 A digest is found again by the file's stamp (device, inode, size and times), the way git's index does it, and like there
 a file that changed a moment ago is not remembered: a second change within the same tick of the file system's clock
-would leave the same stamp. Whoever trusts no stamp packages `--fresh`. What is packed is read in any case and held against
-what was remembered.
+would leave the same stamp. Whoever trusts no stamp packages `--fresh`. What is packed is read in any case and held
+against what was remembered.
 """
 
 from __future__ import annotations

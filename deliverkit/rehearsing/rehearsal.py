@@ -107,7 +107,7 @@ def _check(wish: Wish) -> None:
     named = (wish.environment, *wish.instances)
     check_environments(wish.config, [name for name in named if name])
     for build in (None, wish.before) if wish.before else (None,):
-        check_build(build, config=wish.config)
+        check_build(build, config=wish.config).refuse_errors()
 
 
 @contextmanager

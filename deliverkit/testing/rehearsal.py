@@ -8,28 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.attestation_ports import Trust
-from deliverkit.delivery import Delivery, PackagedRelease
+from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import Release
+from deliverkit.engine.blueprint import Blueprint
 from deliverkit.engine.direct import DirectCarrier
 from deliverkit.engine.executor import Executor
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.measuring import Gatekeeper
-from deliverkit.engine.planner import Blueprint, Planner
+from deliverkit.engine.planner import Planner
 from deliverkit.engine.preflight import Preflight
 from deliverkit.engine.promotions import Promotions
 from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UsageError
-from deliverkit.ports import Deployer, Identity, Ledger, LockService, PipelineService
+from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
 from deliverkit.testing.checks import ScriptedCheck
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.fleet import Fleet
-from deliverkit.testing.identity import DEVELOPER
+from deliverkit.testing.identity import DEVELOPER, FixedIdentity
 from deliverkit.testing.ledger import MemoryLedger
 from deliverkit.testing.locks import MemoryLocks
 from deliverkit.testing.pipelines import MemoryPipelines
@@ -54,6 +55,22 @@ class ScriptedDrivers:
     def is_known_dead(self, holder: str) -> bool:
         """True for a driver that the test declared dead."""
         return holder in self._dead
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Implements `delivery.Parts` with what it is given."""
+
+    blueprint: Blueprint
+    packager: Callable[[Path | None, PackagingChoices], PackagedRelease]
+    releases: ReleaseStore
+    ledger: Ledger
+    locks: LockService
+    journal: Journal
+    planner: Planner
+    promotions: Promotions
+    identity: Identity
+    clock: Clock
 
 
 @dataclass
@@ -110,7 +127,7 @@ class Rehearsal:
         """The delivery as one process sees it."""
         ledger: Ledger = self._wrapped(self.ledger)
         locks: LockService = self._wrapped(self.locks)
-        journal = Journal(ledger, clock=self.clock, actor=identity.arn)
+        journal = Journal(ledger, clock=self.clock, identity=FixedIdentity(identity))
         blueprint = self._blueprint()
         pipelines: PipelineService = self._wrapped(self.pipelines)
         planner = Planner(
@@ -125,24 +142,26 @@ class Rehearsal:
             ledger=ledger,
             locks=locks,
             journal=journal,
-            preflight=Preflight(locks=locks, releases=self.releases, clock=self.clock, trust=self.trust),
+            preflight=lambda: Preflight(locks=locks, releases=self.releases, clock=self.clock, trust=self.trust),
             executor_for=lambda plan: self._executor(plan, journal, locks, pipelines),
             drivers=ScriptedDrivers(driver, self.dead),
             clock=self.clock,
-            identity=identity,
-            pace=Pace(),
+            identity=FixedIdentity(identity),
+            pace=Pace,
         )
         return Delivery(
-            blueprint=blueprint,
-            packager=_no_packaging,
-            releases=self.releases,
-            ledger=ledger,
-            locks=locks,
-            journal=journal,
-            planner=planner,
-            promotions=promotions,
-            identity=identity,
-            clock=self.clock,
+            _Parts(
+                blueprint=blueprint,
+                packager=_no_packaging,
+                releases=self.releases,
+                ledger=ledger,
+                locks=locks,
+                journal=journal,
+                planner=planner,
+                promotions=promotions,
+                identity=identity,
+                clock=self.clock,
+            )
         )
 
     def _blueprint(self) -> Blueprint:
@@ -189,5 +208,5 @@ def _stage(environment: Environment) -> StageDeclaration:
     return StageDeclaration(f"Deploy-{name}", (admit, *deploys, judge))
 
 
-def _no_packaging(_path: Path | None) -> PackagedRelease:
+def _no_packaging(_path: Path | None, _choices: PackagingChoices) -> PackagedRelease:
     raise UsageError("a rehearsal in memory packages nothing; use `release`")

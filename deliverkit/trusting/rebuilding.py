@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from deliverkit.domain.release import BundleFormat, Release
+from deliverkit.domain.release import Compression, Release
 from deliverkit.domain.trust import Finding, Verdict
 from deliverkit.errors import NotFoundError
-from deliverkit.packaging.codec import Effort, codec_for
+from deliverkit.packaging.codec import codec_for
 from deliverkit.packaging.manifest import Manifest, parse_manifest
 from deliverkit.packaging.package import Packing
 from deliverkit.packaging.tree import one_screen
@@ -22,8 +22,8 @@ CheckOut = Callable[[str, Path], Path]
 """Checks a commit out into a directory, and gives the configuration's folder in it."""
 Build = Callable[[Path, str], None]
 """Builds, in the configuration's folder, the version that is named."""
-LookAt = Callable[[Path, BundleFormat], Packing]
-"""Collects what that folder's build would pack."""
+LookAt = Callable[[Path, Manifest], Packing]
+"""Collects what that folder's build would pack, in the format of a recorded manifest."""
 
 
 class Rebuilder:
@@ -53,13 +53,13 @@ class Rebuilder:
         with tempfile.TemporaryDirectory(prefix="deliverkit-rebuild-") as scratch:
             folder = self._check_out(release.source.commit, Path(scratch) / "checkout")
             self._build(folder, release.version)
-            packing = _with_codec_of(recorded, self._look_at(folder, recorded.format))
+            packing = _with_codec_of(recorded, self._look_at(folder, recorded))
             return _judge(release, recorded, packing.prepare())
 
 
 def _with_codec_of(recorded: Manifest, packing: Packing) -> Packing:
     """The packing with the codec that made the recorded bundle, if this machine has it."""
-    found = (codec for codec in map(codec_for, Effort) if codec.name == recorded.codec)
+    found = (codec for codec in map(codec_for, Compression) if codec.name == recorded.codec)
     return replace(packing, codec=next(found, packing.codec))
 
 

@@ -140,6 +140,12 @@ def test_a_permission_needs_an_object_and_known_types() -> None:
         parse_appspec(appspec("permissions:\n  - {object: /a, type: [link]}\n"))
 
 
+@pytest.mark.parametrize("entry", ["except: x.py", "acls: 'u:deploy:rw'", "except: 5"])
+def test_what_the_agent_goes_through_must_be_a_list(entry: str) -> None:
+    with pytest.raises(AppSpecError, match="undefined method `each'"):
+        parse_appspec(appspec(f"permissions:\n  - {{object: /a, {entry}}}\n"))
+
+
 @pytest.mark.parametrize(
     ("pattern", "exceptions", "path", "is_covered"),
     [

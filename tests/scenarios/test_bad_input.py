@@ -73,8 +73,12 @@ class TestNothingHappens:
     @pytest.mark.usefixtures("restored")
     def test_an_appspec_with_an_unknown_hook(self, shop: Shop) -> None:
         changed(shop, "build/appspec.yml", "AfterInstall", "AfterInstal")
-        for command in (("package",), ("package", "--check")):
-            assert_refused(shop.run(*command), 2, "appspec.yml:", "AfterInstal", "AfterInstall")
+        assert_refused(shop.run("package"), 2, "appspec.yml:", "AfterInstal", "AfterInstall")
+        checked = shop.run("package", "--check")  # there the findings are the data
+        assert checked.code == 2
+        assert "appspec.yml:" in checked.out
+        assert "did you mean AfterInstall?" in checked.out
+        assert "next:" in checked.err
 
     @pytest.mark.usefixtures("restored")
     def test_a_typo_in_the_configuration(self, shop: Shop) -> None:
@@ -134,11 +138,11 @@ class TestNothingHappens:
         assert inside.run("status").code == 0
 
     def test_a_full_disk(self, shop: Shop) -> None:
-        # A file may not grow beyond 4 KiB in this process and its children, as on a disk that has no more room.
+        # A file may not grow beyond 512 bytes in this process and its children, as on a disk that has no more room.
         script = (
             "import resource, signal, sys; from deliverkit.cli.main import run;"
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.exit(run(['package']))"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)); sys.exit(run(['package', '--to-file', 'full.zip']))"
         )
         done = subprocess.run(
             [sys.executable, "-c", script],
@@ -148,7 +152,8 @@ class TestNothingHappens:
             text=True,
             check=False,
         )
-        assert_refused(Ran(done.returncode, done.stdout, done.stderr), 1)
+        assert_refused(Ran(done.returncode, done.stdout, done.stderr), 1, "full.zip")
+        assert not [path for path in shop.directory.iterdir() if "full.zip" in path.name]
 
 
 def test_a_stopped_sandbox(tmp_path: Path) -> None:

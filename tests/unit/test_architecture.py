@@ -32,10 +32,11 @@ LAYERS = {
     "releasing": {"delivery", "trusting", "packaging", "ports", "domain", "errors"},
     "sandbox": {"_version"},
     "sandboxing": {"sandbox", "errors"},
-    # The part of `app` about keys and trust.
+    # The part of `assembly` about what is stated of releases and asked of them.
     "release_assembly": {
         "trusting",
         "releasing",
+        "delivery",
         "adapters",
         "packaging",
         "config",
@@ -45,16 +46,27 @@ LAYERS = {
         "errors",
         "_version",
     },
-    "app": {
+    "assembly": {
         "release_assembly",
+        "attestation_ports",
         "sandboxing",
-        "delivery",
         "releasing",
         "engine",
         "adapters",
         "packaging",
         "config",
         "ports",
+        "domain",
+        "errors",
+    },
+    "app": {
+        "assembly",
+        "release_assembly",
+        "sandboxing",
+        "delivery",
+        "adapters",
+        "packaging",
+        "config",
         "domain",
         "errors",
     },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -129,6 +128,8 @@ class Bucket:
         wanted = tuple(keys)
         if len(wanted) < 2:
             return tuple(self.get(key) for key in wanted)
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (10 ms that one document does not pay)
+
         with ThreadPoolExecutor(min(PARALLEL, len(wanted))) as pool:
             return tuple(pool.map(self.get, wanted))
 

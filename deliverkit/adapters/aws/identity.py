@@ -12,11 +12,16 @@ class StsIdentity:
     """Implements `ports.IdentityProvider` with STS and IAM."""
 
     def __init__(self, aws: Aws) -> None:
-        """Take the session."""
+        """Take the session; AWS is asked once, when somebody wants to know."""
         self._aws = aws
+        self._known: Identity | None = None
 
     def whoami(self) -> Identity:
         """The calling identity, with the IAM groups of a user or the name of an assumed role."""
+        self._known = self._known or self._ask()
+        return self._known
+
+    def _ask(self) -> Identity:
         with translated("asking AWS who we are"):
             answer = self._aws.client("sts").get_caller_identity()
         arn = str(answer["Arn"])

@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 
 from deliverkit.cli.options import Console, Options, open_delivery
 from deliverkit.cli.watching import add_watch_arguments, watch
-from deliverkit.domain.rollout import AbortMode, Outcome
 from deliverkit.errors import ExitCode
 
 
@@ -22,6 +21,8 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Record the abort and see it through; 0 means that what was asked for was done and verified."""
+    from deliverkit.domain.rollout import AbortMode, Outcome  # noqa: PLC0415
+
     mode = AbortMode.ROLLBACK if arguments.rollback else AbortMode.DETACH if arguments.detach else AbortMode.STOP
     delivery = open_delivery(options, console)
     promotion_id = arguments.promotion or delivery.newest().id

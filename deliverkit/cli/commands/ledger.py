@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.domain.ledger import encode, verify
 from deliverkit.errors import ExitCode, NotFoundError
 
 
@@ -33,6 +32,8 @@ def _log(arguments: Namespace, options: Options, console: Console) -> int:
 
 
 def _verify(_arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.domain.ledger import verify  # noqa: PLC0415
+
     ledger = open_delivery(options, console).ledger
     counted = {stream: verify(stream, ledger.read(stream)) for stream in ledger.streams("")}
     console.tell(f"{sum(counted.values())} events in {len(counted)} streams: every chain verifies")
@@ -41,6 +42,8 @@ def _verify(_arguments: Namespace, options: Options, console: Console) -> int:
 
 
 def _export(_arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.domain.ledger import encode  # noqa: PLC0415
+
     ledger = open_delivery(options, console).ledger
     for stream in ledger.streams(""):
         for event in ledger.read(stream):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.errors import ExitCode
+from deliverkit.delivery import PackagingChoices
+from deliverkit.domain.release import BundleFormat, Compression
+from deliverkit.errors import ExitCode, UsageError
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -15,14 +17,32 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     parser.add_argument("path", nargs="?", type=Path, help="build directory (default: release.bundle.path)")
     parser.add_argument("--to-file", metavar="FILE", type=Path, help="only write the bundle; no AWS")
     parser.add_argument("--check", action="store_true", help="only check the tree and its appspec; no AWS")
+    parser.add_argument(
+        "--sarif", metavar="FILE", type=Path, help="with --check: write the findings as SARIF 2.1.0 too"
+    )
+    parser.add_argument("--format", choices=[each.value for each in BundleFormat], help="instead of the configured one")
+    parser.add_argument(
+        "--compression", choices=[each.value for each in Compression], help="instead of the configured one"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="read every file, whatever is remembered of the last packaging"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
-    """Package, or only bundle, or only check."""
-    if arguments.check or arguments.to_file:
-        return _offline(arguments, options, console)
-    packaged = open_delivery(options, console).package(arguments.path)
+    """Package, or only bundle, or only check.
+
+    Raises:
+        UsageError: If options do not go together.
+    """
+    if arguments.sarif and not arguments.check:
+        raise UsageError("--sarif belongs to --check", hint="deliverkit package --check --sarif FILE")
+    if arguments.check:
+        return _check(arguments, options, console)
+    if arguments.to_file:
+        return _write(arguments, options, console)
+    packaged = open_delivery(options, console).package(arguments.path, _choices(arguments))
     for warning in packaged.warnings:
         console.tell(f"warning: {warning}")
     console.tell("uploaded" if packaged.was_sent else "the same bytes are in the store already: nothing uploaded")
@@ -30,14 +50,37 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     return ExitCode.DONE
 
 
-def _offline(arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.app import check_build, write_bundle  # noqa: PLC0415  (the packaging room is not needed to parse)
+def _choices(arguments: Namespace) -> PackagingChoices:
+    return PackagingChoices(
+        format=BundleFormat(arguments.format) if arguments.format else None,
+        compression=Compression(arguments.compression) if arguments.compression else None,
+        is_fresh=arguments.fresh,
+    )
 
-    if arguments.check:
-        for finding in check_build(arguments.path, config=options.config):
-            console.tell(f"warning: {finding}")
-        console.tell("the build can be packaged")
-        return ExitCode.DONE
-    bundle = write_bundle(arguments.path, destination=arguments.to_file, config=options.config)
+
+def _check(arguments: Namespace, options: Options, console: Console) -> int:
+    """The findings are the data; whether the build can be packaged is the talk, and the exit code."""
+    from deliverkit.app import check_build  # noqa: PLC0415  (the packaging room is not needed to parse)
+
+    report = check_build(arguments.path, config=options.config)
+    if arguments.sarif:
+        report.write_sarif(arguments.sarif)
+    if options.is_json or report.counted:
+        render.data(report, options, console, text=lambda it: it.to_text(), as_json=lambda it: it.to_document())
+    if report.has_errors:
+        raise UsageError(
+            f"the build cannot be packaged: {report.summary}",
+            hint="correct what is named above, then look again with: deliverkit package --check",
+        )
+    console.tell(f"the build can be packaged: {report.summary}")
+    return ExitCode.DONE
+
+
+def _write(arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.app import write_bundle  # noqa: PLC0415  (the packaging room is not needed to parse)
+
+    bundle = write_bundle(
+        arguments.path, destination=arguments.to_file, choices=_choices(arguments), config=options.config
+    )
     render.data(bundle, options, console, text=lambda made: f"{made.digest}  {made.path}")
     return ExitCode.DONE

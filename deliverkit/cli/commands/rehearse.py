@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options
-from deliverkit.cli.progress import Progress
-from deliverkit.cli.rehearsal_text import rehearsal_text
 from deliverkit.cli.sandbox_environment import enter
 from deliverkit.cli.sandbox_instances import add_instances_argument, instances
 from deliverkit.cli.watching import duration
@@ -47,6 +45,8 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Rehearse, tell what happened, and leave as the promotion would have left."""
+    from deliverkit.cli.progress import Progress  # noqa: PLC0415  (not needed to describe the arguments)
+    from deliverkit.cli.rehearsal_text import rehearsal_text  # noqa: PLC0415
     from deliverkit.rehearsing.rehearsal import Audience, rehearse  # noqa: PLC0415
 
     progress = Progress(console)

@@ -79,11 +79,11 @@ def _parse(entry: Mapping[str, Any]) -> Permission:
             "The deployment failed because a permission listed in the application specification file has no object"
             " value. Update the permissions section of the AppSpec file, and then try again."
         )
-    acls = entry.get("acls")
+    acls = _listed(entry, "acls")
     return Permission(
         object=target,
         pattern=str(entry.get("pattern") or EVERYTHING),
-        exceptions=tuple(str(glob) for glob in entry.get("except") or ()),
+        exceptions=tuple(str(glob) for glob in _listed(entry, "except") or ()),
         types=_parse_types(entry.get("type")),
         mode=_parse_mode(entry.get("mode")),
         owner=_text(entry.get("owner")),
@@ -91,6 +91,14 @@ def _parse(entry: Mapping[str, Any]) -> Permission:
         acls=None if acls is None else tuple(str(acl) for acl in acls),
         context=entry.get("context"),
     )
+
+
+def _listed(entry: Mapping[str, Any], key: str) -> list[Any] | None:
+    """A list; the agent goes through the value without asking, and fails over a text."""
+    value = entry.get(key)
+    if value is None or isinstance(value, list):
+        return value
+    raise AppSpecError(f"undefined method `each' for {value!r}, the {key} of a permission")
 
 
 def _parse_types(types: Any) -> tuple[str, ...]:

@@ -1,0 +1,328 @@
+"""From settings to objects: the parts of a delivery, each made, and its room imported, when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING
+
+from deliverkit.errors import UsageError
+
+# Every command comes by here and needs little of this: what a function puts together it imports itself.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from deliverkit.adapters.aws.identity import StsIdentity
+    from deliverkit.adapters.aws.releases import S3Releases
+    from deliverkit.adapters.aws.session import Aws
+    from deliverkit.attestation_ports import Trust
+    from deliverkit.config import Settings
+    from deliverkit.domain.environment import Environment
+    from deliverkit.domain.gate import GateKind
+    from deliverkit.domain.plan import Plan
+    from deliverkit.engine.blueprint import Blueprint
+    from deliverkit.engine.carrier import Carrier
+    from deliverkit.engine.executor import Executor
+    from deliverkit.engine.journal import Journal
+    from deliverkit.engine.planner import Planner
+    from deliverkit.engine.preflight import Preflight
+    from deliverkit.engine.promotions import Promotions
+    from deliverkit.engine.runner import Pace
+    from deliverkit.packaging.package import PackingRules
+    from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
+    from deliverkit.releasing import BuildRecipe, Packager
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Assembly:
+    """The parts of one delivery (`delivery.Parts`), each made when it is first asked for."""
+
+    def __init__(self, settings: Settings, aws: Aws, environ: Mapping[str, str]) -> None:
+        """Take what the parts are made from; nothing is contacted yet."""
+        self._settings = settings
+        self._aws = aws
+        self._environ = environ
+        # One deployer for each region and process: they share the session's connections.
+        self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
+
+    @property
+    def identity(self) -> Identity:
+        """Who we are to AWS."""
+        return self._whoami.whoami()
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """Environments, gates and pipeline."""
+        return blueprint_of(self._settings, self._aws.region)
+
+    @cached_property
+    def releases(self) -> S3Releases:
+        """Where bundles and releases lie."""
+        from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
+
+        store = self._settings.release.store
+        return S3Releases(self._aws, bucket=store.bucket, prefix=store.prefix)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Where everything that happened is recorded."""
+        return _ledger(self._settings, self._aws)
+
+    @cached_property
+    def locks(self) -> LockService:
+        """Leases, in the same store."""
+        return _locks(self._settings, self._aws)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The time where we deliver to."""
+        from deliverkit.adapters.clock import DeferredClock  # noqa: PLC0415
+
+        return DeferredClock(lambda: self._time[0])
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The application's stream."""
+        from deliverkit.engine.journal import Journal  # noqa: PLC0415
+
+        return Journal(self.ledger, clock=self.clock, identity=self._whoami)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Computes plans."""
+        from deliverkit.engine.planner import Planner  # noqa: PLC0415
+
+        return Planner(
+            self.blueprint,
+            pipelines=self._pipelines(),
+            deployers=self._deployers,
+            releases=self.releases,
+            clock=self.clock,
+            trust=self._trust,
+        )
+
+    @cached_property
+    def promotions(self) -> Promotions:
+        """Everything that can be done to promotions."""
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+        from deliverkit.engine.promotions import Promotions  # noqa: PLC0415
+
+        return Promotions(
+            ledger=self.ledger,
+            locks=self.locks,
+            journal=self.journal,
+            preflight=self._preflight,
+            executor_for=self._executor,
+            drivers=ProcessDrivers(),
+            clock=self.clock,
+            identity=self._whoami,
+            pace=lambda: self._time[1],
+        )
+
+    @cached_property
+    def packager(self) -> Packager:
+        """Makes releases of builds."""
+        from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
+        from deliverkit.releasing import Packager  # noqa: PLC0415
+
+        return Packager(
+            self._settings.application,
+            recipe_of(self._settings, self._environ),
+            releases=self.releases,
+            attestor=attestor_of(self._settings, self._aws, self._environ, self.clock),
+            identity=self.identity,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _whoami(self) -> StsIdentity:
+        from deliverkit.adapters.aws.identity import StsIdentity  # noqa: PLC0415
+
+        return StsIdentity(self._aws)
+
+    @cached_property
+    def _time(self) -> tuple[Clock, Pace]:
+        return _time_at(self._aws.endpoint)
+
+    def _preflight(self) -> Preflight:
+        from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
+
+        return Preflight(locks=self.locks, releases=self.releases, clock=self.clock, trust=self._trust)
+
+    @cached_property
+    def _trust(self) -> Trust | None:
+        from deliverkit.release_assembly import trust_of  # noqa: PLC0415
+
+        return trust_of(self._settings, self._aws) if self._settings.release.trust else None
+
+    def _executor(self, plan: Plan) -> Executor:
+        from deliverkit.adapters.http import UrlTextSource  # noqa: PLC0415
+        from deliverkit.engine.executor import Executor  # noqa: PLC0415
+        from deliverkit.engine.measuring import Gatekeeper  # noqa: PLC0415
+        from deliverkit.engine.verifying import Witness  # noqa: PLC0415
+
+        return Executor(
+            carrier=self._carrier(plan),
+            gatekeeper=Gatekeeper(self._checks()),
+            witness=Witness(self._deployers, UrlTextSource()),
+            journal=self.journal,
+            locks=self.locks,
+            clock=self.clock,
+            trust=self._trust,
+        )
+
+    def _carrier(self, plan: Plan) -> Carrier:
+        from deliverkit.domain.plan import DriveKind  # noqa: PLC0415
+        from deliverkit.engine.direct import DirectCarrier  # noqa: PLC0415
+        from deliverkit.engine.through_pipeline import PipelineCarrier  # noqa: PLC0415
+
+        if plan.drive.kind is DriveKind.DIRECT:
+            return DirectCarrier(self._deployers)
+        return PipelineCarrier(self._pipelines(), self._deployers, plan.drive)
+
+    def _pipelines(self) -> PipelineService:
+        from deliverkit.adapters.aws.codepipeline import CodePipeline  # noqa: PLC0415
+
+        return CodePipeline(self._aws, self.blueprint.pipeline_region)
+
+    def _checks(self) -> Mapping[GateKind, Check]:
+        from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
+        from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
+        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
+        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
+        from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+
+        return {
+            GateKind.HTTP: HttpCheck(self._deployers, clock=self.clock),
+            GateKind.ALARM: AlarmCheck(self._aws, self.clock),
+            GateKind.COMMAND: CommandCheck(clock=self.clock),
+            GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self.clock),
+        }
+
+
+def _deployer(aws: Aws, region: str) -> Deployer:
+    from deliverkit.adapters.aws.codedeploy import CodeDeploy  # noqa: PLC0415
+
+    return CodeDeploy(aws, region)
+
+
+def blueprint_of(settings: Settings, region: str) -> Blueprint:
+    """The environments, gates and pipeline that settings describe; environments without waves stand in the region."""
+    from deliverkit.engine.blueprint import Blueprint  # noqa: PLC0415
+
+    environments = (each if each.waves else _in_region(each, region) for each in settings.environments)
+    return Blueprint(
+        application=settings.application,
+        environments={environment.name: environment for environment in environments},
+        gates=settings.gates,
+        pipeline=settings.pipeline.name if settings.pipeline else "",
+        pipeline_region=region,
+    )
+
+
+def _in_region(environment: Environment, region: str) -> Environment:
+    from dataclasses import replace  # noqa: PLC0415
+
+    return replace(environment, waves=((region,),))
+
+
+def _ledger(settings: Settings, aws: Aws) -> Ledger:
+    place = settings.ledger
+    if place.scheme == "sqlite":
+        from deliverkit.adapters.ledger_sqlite import SqliteLedger  # noqa: PLC0415
+
+        return SqliteLedger(place.path)
+    from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
+
+    return S3Ledger(aws, bucket=place.bucket, prefix=place.prefix)
+
+
+def _locks(settings: Settings, aws: Aws) -> LockService:
+    place = settings.ledger
+    if place.scheme == "sqlite":
+        from deliverkit.adapters.locks_sqlite import SqliteLocks  # noqa: PLC0415
+
+        return SqliteLocks(place.path)
+    from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
+
+    return S3Locks(aws, bucket=place.bucket, prefix=place.prefix)
+
+
+def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
+    """How the configured build becomes a bundle."""
+    from deliverkit.adapters import git  # noqa: PLC0415
+    from deliverkit.releasing import BuildRecipe  # noqa: PLC0415
+
+    return BuildRecipe(
+        path=settings.release.bundle.path,
+        rules=partial(_packing_rules, settings),
+        version=partial(_version, settings, environ),
+        source=git.source_revision,
+        memory=settings.path.parent / ".deliverkit" / "packed",
+    )
+
+
+def _packing_rules(settings: Settings) -> PackingRules:
+    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
+
+    bundle = settings.release.bundle
+    return PackingRules(
+        format=bundle.format,
+        compression=bundle.compression,
+        appspec=bundle.appspec,
+        allow=bundle.allow,
+        keeps_links=bundle.keeps_links,
+        policy=settings.release.lint,
+    )
+
+
+def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
+    from deliverkit.adapters import git  # noqa: PLC0415
+
+    source = settings.release.version
+    match source.kind:
+        case "git":
+            return git.describe(tree)
+        case "file":
+            return _first_line(settings.path.parent / source.value)
+        case "env":
+            if not environ.get(source.value):
+                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
+            return environ[source.value].strip()
+        case _:
+            return source.value
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"release.version names the file {path}, which cannot be read: {error}") from error
+
+
+def _is_loopback(url: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def _time_at(endpoint: str) -> tuple[Clock, Pace]:
+    """The clock that holds where we deliver to, and the pace to keep there."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    from deliverkit.adapters.clock import FollowingClock, SystemClock  # noqa: PLC0415
+    from deliverkit.engine.runner import Pace  # noqa: PLC0415
+    from deliverkit.sandboxing import clock_at  # noqa: PLC0415
+
+    if not _is_loopback(endpoint):
+        return SystemClock(), Pace()
+    # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
+    look, patience = timedelta(milliseconds=500), timedelta(seconds=20)
+    read = clock_at(endpoint)
+    if read is None:
+        return SystemClock(), Pace(look=look, patience=patience)
+    # The sandbox's time may run faster than ours; what we ask of the machine stays what it is in real time.
+    clock, usual = FollowingClock(read), Pace()
+    speed = max(clock.speed, 1.0)
+    return clock, Pace(look * speed, usual.lease * speed, patience * speed, usual.backoff_limit * speed)
