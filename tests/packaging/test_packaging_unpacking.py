@@ -60,7 +60,7 @@ def contents(content: bytes, kind: BundleFormat) -> dict[str, bytes]:
     """Files by name, as they come out."""
     if kind is BundleFormat.ZIP:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+            return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         found = ((member.name, tar.extractfile(member) if member.isreg() else None) for member in tar)
         return {name: file.read() for name, file in found if file is not None}
