@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from deliverkit.domain.release import Release
 from deliverkit.errors import ConflictError, NotFoundError
@@ -11,6 +10,8 @@ from deliverkit.errors import ConflictError, NotFoundError
 
 def unknown_version(version: str, known: Iterable[str]) -> NotFoundError:
     """The refusal for a version that names no release, with the nearest spellings."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only mistakes pay for it)
+
     near = get_close_matches(version, list(known), n=3)
     suggestion = f"; did you mean {' or '.join(near)}?" if near else ""
     return NotFoundError(f"there is no release {version}{suggestion}", hint="deliverkit release list")

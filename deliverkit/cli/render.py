@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from deliverkit.cli.options import Console, Options
 
@@ -55,8 +54,7 @@ def opened(promotion_id: str, options: Options, console: Console) -> None:
 # --- releases --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """All releases with what is known of them."""
 
     releases: tuple[Release, ...]
@@ -142,8 +140,7 @@ def _leg(number: int, leg: Leg) -> list[str]:
 # --- promotions ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """What `status` shows."""
 
     application: str

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXAMPLE = "Mon-Thu 09:00-16:00 Europe/London"
@@ -43,13 +42,13 @@ class Window:
 
     def next_opening(self, at: datetime) -> datetime:
         """The first moment from then on at which deploying is allowed, in the window's zone: `at` itself while open."""
-        zone = ZoneInfo(self.zone)
+        zone = _zone(self.zone)
         moments = (max(opening, at) for opening, closing in self._around(at) if closing > at)
         return next(moments).astimezone(zone)
 
     def _around(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Openings and closings in UTC, in order, from the day before yesterday on."""
-        zone = ZoneInfo(self.zone)
+        zone = _zone(self.zone)
         first = at.astimezone(zone).date() - 2 * _DAY
         for day in (first + number * _DAY for number in range(_SEARCHED + 2)):
             opening, closing = _moment(day, self.opens, zone), _moment(day, self.closes, zone)
@@ -74,7 +73,9 @@ def parse_window(text: str) -> Window:
         raise ValueError(f"{text!r} is not a window: write days, hours and time zone, such as {EXAMPLE}")
     days, hours, zone = words
     opens, closes = _hours(hours)
-    return Window(_days(days), opens, closes, _zone(zone))
+    chosen = _days(days)
+    _zone(zone)  # raises when there is none of that name
+    return Window(chosen, opens, closes, zone)
 
 
 def _days(text: str) -> frozenset[int]:
@@ -105,20 +106,21 @@ def _hours(text: str) -> tuple[int, int]:
     return opens, closes if closes > opens else closes + 1440
 
 
-def _zone(name: str) -> str:
+def _zone(name: str) -> tzinfo:
+    import zoneinfo  # noqa: PLC0415  (few configurations have windows)
+
     try:
-        ZoneInfo(name)
+        return zoneinfo.ZoneInfo(name)
     except (LookupError, ValueError, OSError) as error:
         import difflib  # noqa: PLC0415  (only mistakes pay for it)
 
-        known = available_timezones()
+        known = zoneinfo.available_timezones()
         if not known:
             advice = "this machine has no time zone database, `pip install tzdata` brings one"
         else:
             near = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean {near[0]}" if near else "write a name such as Europe/London or UTC"
         raise ValueError(f"{name!r} is not a time zone: {advice}") from error
-    return name
 
 
 def _moment(day: date, minutes: int, zone: tzinfo) -> datetime:

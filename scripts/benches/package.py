@@ -28,7 +28,7 @@ from paired import (
 from project import Project
 
 OURS, FIRST, AGAIN = "deliverkit", "deliverkit, first", "deliverkit, again"
-SMALLER = "deliverkit --level small"
+SMALLER = "deliverkit --compression small"
 AWS, ZIP, PIGZ = "aws deploy push, its zip step", "zip -6", "tar, pigz -1"
 MEMORY_LIMIT = 96
 
@@ -53,7 +53,7 @@ class Bench:
         self.scale = scale
         self.rounds = rounds
         self._scratch = scratch
-        self._has_levels = understands("--level")
+        self._has_levels = understands("--compression")
 
     def small(self) -> Row:
         """Many small files."""
@@ -103,8 +103,8 @@ class Bench:
 
     def _ours(self, tree: trees.Tree, *, level: str, name: str = OURS) -> Contestant:
         project = Project(self._scratch, tree.path)
-        said = ["--level", level] if self._has_levels else []
-        missing = "this version has no --level" if level == "small" and not self._has_levels else ""
+        said = ["--compression", level] if self._has_levels else []
+        missing = "this version has no --compression" if level == "small" and not self._has_levels else ""
         return Contestant(
             name,
             project.package(*said, "--to-file", project.bundle),

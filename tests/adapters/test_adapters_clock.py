@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deliverkit.adapters.clock import FollowingClock, Stopwatch, SystemClock, pause
+from deliverkit.adapters.clock import DeferredClock, FollowingClock, Stopwatch, SystemClock, pause
 from deliverkit.adapters.retry import LONGEST_PAUSE, transient
 from deliverkit.errors import ConflictError, UnreachableError
 
@@ -33,6 +33,20 @@ def test_a_moment_that_has_passed_costs_nothing() -> None:
     clock.sleep_until(clock.now() - timedelta(days=1))
     pause(timedelta(seconds=-5))
     assert watch.seconds() < 1
+
+
+def test_a_deferred_clock_is_chosen_once_and_when_the_time_is_asked_for() -> None:
+    moment, chosen = datetime(2030, 1, 1, tzinfo=UTC), []
+
+    def choose() -> FollowingClock:
+        chosen.append(1)
+        return FollowingClock(lambda: (moment, 0.0))
+
+    clock = DeferredClock(choose)
+    assert chosen == []
+    clock.sleep_until(moment)
+    assert (clock.now(), clock.now()) == (moment, moment)
+    assert chosen == [1]
 
 
 def test_a_signal_whose_handler_raises_ends_the_sleep() -> None:

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.adapters.aws.bucket import Bucket
 from deliverkit.adapters.aws.errors import code_of
 from deliverkit.errors import ConflictError, DeliverkitError, UsageError
-from deliverkit.ports import PreparedBundle
+
+if TYPE_CHECKING:
+    from deliverkit.ports import PreparedBundle
 
 PART_SIZE = 8 * 1024 * 1024
 """Bytes up to which a bundle goes in one request; larger ones go in parts of at least this size."""

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -22,7 +22,9 @@ from deliverkit.adapters.release_records import newest_first, settled, unknown_v
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
-from deliverkit.ports import PreparedBundle, Upload
+
+if TYPE_CHECKING:
+    from deliverkit.ports import PreparedBundle, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class S3Releases:
                 f"{self._bucket.uri(key)} is not the object that was stored there",
                 hint="somebody wrote there by other means; find out who (CloudTrail) and restore the right version",
             )
+        from deliverkit.ports import Upload  # noqa: PLC0415  (readers have no use for ports)
+
         return Upload(revision, deed.digest, deed.size, was_sent)
 
     def _deed_key(self, digits: str, format: BundleFormat) -> str:  # noqa: A002

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.delivery import PackagingChoices
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from deliverkit.delivery import PackagingChoices
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -44,13 +47,15 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         return _write(arguments, options, console)
     packaged = open_delivery(options, console).package(arguments.path, _choices(arguments))
     for warning in packaged.warnings:
-        console.tell(f"warning: {warning}")
+        console.tell(warning)
     console.tell("uploaded" if packaged.was_sent else "the same bytes are in the store already: nothing uploaded")
     render.data(packaged.release, options, console, text=render.release)
     return ExitCode.DONE
 
 
 def _choices(arguments: Namespace) -> PackagingChoices:
+    from deliverkit.delivery import PackagingChoices  # noqa: PLC0415
+
     return PackagingChoices(
         format=BundleFormat(arguments.format) if arguments.format else None,
         compression=Compression(arguments.compression) if arguments.compression else None,
