@@ -148,8 +148,17 @@ def seed_sandbox(
         environments=tuple(blueprint.environments.values()),
         pipeline=_pipeline_declaration(settings),
         instances=instances,
+        aliases=_key_aliases(settings),
     )
     yield from Seeder(aws, credentials_file=credentials_file(state_dir)).seed(needs)
+
+
+def _key_aliases(settings: Settings) -> tuple[str, ...]:
+    """Aliases of the KMS keys that the configuration names; ids and ARNs name keys of other accounts, or none here."""
+    release = settings.release
+    keys = (*((release.sign,) if release.sign else ()), *(release.trust.keys if release.trust else ()))
+    named = (key.text.removeprefix("kms://") for key in keys if key.path is None)
+    return tuple(dict.fromkeys(name for name in named if name.startswith("alias/")))
 
 
 def sandbox_hosts(state_dir: Path, region: str | None) -> Hosts:

@@ -14,7 +14,7 @@ from deliverkit.adapters.key_file import PASSPHRASE, KeyFile, PublicKeyFile, wri
 from deliverkit.delivery import PackagingChoices
 from deliverkit.domain.release import Release
 from deliverkit.domain.trust import Finding
-from deliverkit.errors import DeliverkitError
+from deliverkit.errors import DeliverkitError, UsageError
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
@@ -151,11 +151,19 @@ def _look_at(recipe: BuildRecipe, here: Path, folder: Path, manifest: Manifest) 
 
     def rules() -> PackingRules:
         configured = recipe.rules()
-        appspec = folder / configured.appspec.relative_to(here) if configured.appspec else None
-        return replace(configured, appspec=appspec)
+        return replace(configured, appspec=_moved(configured.appspec, here, folder) if configured.appspec else None)
 
-    moved = replace(recipe, path=folder / recipe.path.relative_to(here), rules=rules, memory=None)
+    moved = replace(recipe, path=_moved(recipe.path, here, folder), rules=rules, memory=None)
     return moved.look_at(None, PackagingChoices(format=manifest.format))
+
+
+def _moved(path: Path, here: Path, folder: Path) -> Path:
+    if not path.is_relative_to(here):
+        raise UsageError(
+            f"{path} lies outside every checkout, so nothing can be built again there",
+            hint="write release.bundle.path and appspec relative to deliverkit.yml",
+        )
+    return folder / path.relative_to(here)
 
 
 def _build(command: str, folder: Path, version: str) -> None:

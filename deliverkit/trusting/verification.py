@@ -59,6 +59,10 @@ class Verification:
         return Finding("bundle", Verdict.HOLDS, f"{release.bundle.uri} has {found}")
 
     def _signature(self, release: Release) -> tuple[Finding, Provenance | None]:
+        if not release.provenance and self._ring is None:
+            return Finding(
+                "signature", Verdict.SKIPPED, "it was packaged without provenance, and none is asked for"
+            ), None
         try:
             envelope = envelope_of(release, self._store)
         except IntegrityError as error:
@@ -67,7 +71,8 @@ class Verification:
 
     def _sbom(self, release: Release) -> Finding:
         if not release.sbom:
-            return Finding("sbom", Verdict.BROKEN, "the record names none")
+            verdict = Verdict.BROKEN if self._ring else Verdict.SKIPPED
+            return Finding("sbom", verdict, "the record names none")
         try:
             found = self._store.attachment(release.digest, AttachmentKind.SBOM, release.sbom)
         except (NotFoundError, IntegrityError) as error:

@@ -385,6 +385,42 @@ def test_an_unknown_release_is_no_verdict(shop: Shop) -> None:
     assert ran.code == 1, ran
 
 
+def test_without_trust_nothing_is_asked_for_and_what_is_not_checked_is_said(shop: Shop, configured: Path) -> None:
+    text = configured.read_text(encoding="utf-8")
+    start, end = text.index("  build: ./build.sh"), text.index("  bundle:")
+    configured.write_text(text[:start] + text[end:], encoding="utf-8")
+    git(shop, "commit", "--quiet", "-am", "no trust")
+    git(shop, "branch", "--quiet", "-f", "untrusting")
+    git(shop, "reset", "--quiet", "--hard", "HEAD~1")
+    git(shop, "checkout", "--quiet", "untrusting")
+    shop.build("6.0.0")
+    shop.must("package")
+    ran = shop.must("release", "verify", "6.0.0", "--output", "json")
+    assert verdicts(ran) == {
+        "bundle": "holds",
+        "content": "holds",
+        "signature": "skipped",
+        "statement": "holds",
+        "source": "skipped",
+        "sbom": "holds",
+    }
+    assert "not checked: signature, source" in ran.err
+    assert "branch" not in shop.run("plan", "6.0.0", "--to", "dev").err
+
+
+def test_seeding_makes_the_keys_that_the_configuration_names(shop: Shop, configured: Path) -> None:
+    change(configured, "sign: file:keys/release.pem", "sign: kms://alias/made-by-seeding")
+    first = shop.must("sandbox", "seed", "--instances", "1")
+    assert "signing key alias/made-by-seeding" in first.out + first.err
+    again = shop.must("sandbox", "seed", "--instances", "1")
+    assert "signing key" not in again.out + again.err
+    change(configured, "[file:keys/release.pem.pub]", "[kms://alias/made-by-seeding]")
+    shop.build("7.0.0")
+    shop.must("package")
+    ran = shop.run("release", "verify", "7.0.0", "--output", "json")
+    assert verdicts(ran)["signature"] == "holds"
+
+
 # --- KMS -------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ class Needs:
         environments: The environments to make instances and groups for.
         pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
         instances: Instances in each region, by the environment's name; the empty name stands for all others.
+        aliases: Aliases of KMS keys that sign, such as `alias/release-signing`, in the region.
     """
 
     bucket: str
@@ -44,6 +45,7 @@ class Needs:
     environments: Sequence[Environment]
     pipeline: Mapping[str, Any] | None
     instances: Mapping[str, int]
+    aliases: Sequence[str] = ()
 
 
 class Seeder:
@@ -57,6 +59,7 @@ class Seeder:
     def seed(self, needs: Needs) -> Iterator[str]:
         """Make everything, telling each thing that was made."""
         yield from self._buckets(needs)
+        yield from self._keys(needs)
         yield from self._role()
         yield from self._people(needs.environments)
         for environment in needs.environments:
@@ -79,6 +82,18 @@ class Seeder:
             s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
             yield f"bucket {bucket}, versioned"
+
+    def _keys(self, needs: Needs) -> Iterator[str]:
+        if not needs.aliases:
+            return
+        kms = self._clients.client("kms", needs.region)
+        pages = kms.get_paginator("list_aliases").paginate()
+        existing = {alias["AliasName"] for page in pages for alias in page["Aliases"]}
+        for alias in needs.aliases:
+            if alias not in existing:
+                made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+                kms.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])
+                yield f"signing key {alias}"
 
     def _role(self) -> Iterator[str]:
         iam = self._clients.client("iam")
