@@ -144,6 +144,7 @@ def seed_sandbox(
             blueprint.environment(name)
     needs = Needs(
         bucket=settings.release.store.bucket,
+        is_locked=bool(settings.release.retention.mode),
         region=aws.region,
         environments=tuple(blueprint.environments.values()),
         pipeline=_pipeline_declaration(settings),

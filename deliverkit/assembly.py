@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.errors import UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.releases import S3Releases
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
-    from deliverkit.config import Settings
+    from deliverkit.config import ReleaseSettings, Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
@@ -59,10 +59,13 @@ class Assembly:
     @cached_property
     def releases(self) -> S3Releases:
         """Where bundles and releases lie."""
+        from deliverkit.adapters.aws.bucket import Keeping  # noqa: PLC0415
         from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
 
-        store = self._settings.release.store
-        return S3Releases(self._aws, bucket=store.bucket, prefix=store.prefix)
+        release = self._settings.release
+        keeping = Keeping(release.retention.mode.upper(), release.retention.duration, release.tags)
+        rules = _bucket_rules(release, release.store.bucket)
+        return S3Releases(self._aws, prefix=release.store.prefix, keeping=keeping, clock=self.clock, **rules)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -235,7 +238,7 @@ def _ledger(settings: Settings, aws: Aws) -> Ledger:
         return SqliteLedger(place.path)
     from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
 
-    return S3Ledger(aws, bucket=place.bucket, prefix=place.prefix)
+    return S3Ledger(aws, prefix=place.prefix, **_bucket_rules(settings.release, place.bucket))
 
 
 def _locks(settings: Settings, aws: Aws) -> LockService:
@@ -246,7 +249,17 @@ def _locks(settings: Settings, aws: Aws) -> LockService:
         return SqliteLocks(place.path)
     from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
 
-    return S3Locks(aws, bucket=place.bucket, prefix=place.prefix)
+    return S3Locks(aws, prefix=place.prefix, **_bucket_rules(settings.release, place.bucket))
+
+
+def _bucket_rules(release: ReleaseSettings, bucket: str) -> Mapping[str, Any]:
+    """What holds for everything in the bucket of the releases; of another bucket we were told nothing."""
+    from deliverkit.adapters.aws.bucket import Encryption  # noqa: PLC0415
+
+    if bucket != release.store.bucket:
+        return {"bucket": bucket}
+    encryption = Encryption(release.encryption.algorithm, release.encryption.key)
+    return {"bucket": bucket, "encryption": encryption, "owner": release.bucket_owner}
 
 
 def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:

@@ -10,7 +10,7 @@ from deliverkit.errors import ConflictError, NotFoundError, UsageError
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from deliverkit.domain.plan import Plan
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deliverkit.engine.promotion_log import Listener
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Tick
-    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
+    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
 
     Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
 
@@ -35,11 +35,13 @@ class PackagingChoices:
         format: Type of the archive; None for the configured one.
         compression: What compressing aims at; None for the configured aim.
         is_fresh: Read every file, whatever is remembered of an earlier packaging.
+        listener: Hears how far the upload is, from the packaging thread; None for nobody.
     """
 
     format: BundleFormat | None = None
     compression: Compression | None = None
     is_fresh: bool = False
+    listener: UploadListener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,10 @@ class Delivery:
     def identity(self) -> Identity:
         """Who we are to AWS; asking costs a call."""
         return self._parts.identity
+
+    def now(self) -> datetime:
+        """The present moment where we deliver to."""
+        return self._parts.clock.now()
 
     # --- releases ----------------------------------------------------------------------------------
 

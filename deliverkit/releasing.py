@@ -139,7 +139,7 @@ class Packager:
         started_at, source = self._clock.now(), self._recipe.source(where)
         packing = self._recipe.look_at(where, choices)
         prepared = packing.prepare()
-        upload = self._releases.upload(prepared)
+        upload = self._releases.upload(prepared, listener=choices.listener)
         release = Release(
             application=self._application,
             version=version,

@@ -10,10 +10,12 @@ from typing import Any
 from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT
 from deliverkit.config.settings import (
     BundleSettings,
+    EncryptionSettings,
     KeyLocation,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
+    RetentionSettings,
     S3Location,
     Settings,
     TrustSettings,
@@ -78,6 +80,10 @@ def _release(file: Path, values: Values) -> ReleaseSettings:
         build=values.get("build", ""),
         sign=_key(folder, values["sign"]) if "sign" in values else None,
         trust=_trust(folder, values["trust"]) if "trust" in values else None,
+        encryption=values.get("encryption", EncryptionSettings()),
+        bucket_owner=values.get("bucket_owner", ""),
+        retention=_retention(values.get("retention")),
+        tags=values.get("tags", {}),
         lint=_lint(file, values.get("lint", {})),
     )
 
@@ -92,6 +98,10 @@ def _trust(folder: Path, values: Values) -> TrustSettings:
     if "dirty" in source:
         source["dirty"] = DirtyTree(source["dirty"])
     return TrustSettings(tuple(_key(folder, each) for each in values["keys"]), SourcePolicy(**source))
+
+
+def _retention(values: Values | None) -> RetentionSettings:
+    return RetentionSettings(values["mode"], values["for"]) if values else RetentionSettings()
 
 
 def _lint(file: Path, values: Values) -> LintPolicy:

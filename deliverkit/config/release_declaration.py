@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deliverkit.config import texts
+from deliverkit.config.keeping_keys import KEEPING
 from deliverkit.config.lint_keys import LINT
 from deliverkit.config.shapes import Choice, Field, ListOf, Record, Text, WordOr
 from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
@@ -78,6 +79,7 @@ RELEASE = Record(
             "Where releases are kept, by digest. The bucket must be versioned.",
             is_required=True,
         ),
+        *KEEPING,
         BUILD,
         SIGN,
         TRUST,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from deliverkit.domain.environment import Environment
@@ -77,6 +78,32 @@ class TrustSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EncryptionSettings:
+    """How S3 encrypts what is stored.
+
+    Attributes:
+        algorithm: As S3 writes it: `aws:kms`, `aws:kms:dsse` or `AES256`.
+        key: KMS key id, ARN or alias; empty for the account's own key for S3.
+    """
+
+    algorithm: str = "aws:kms"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """For how long S3 refuses to remove a bundle (Object Lock).
+
+    Attributes:
+        mode: `governance` or `compliance`; empty for no lock.
+        duration: From the moment it is stored.
+    """
+
+    mode: str = ""
+    duration: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSettings:
     """How a build becomes a release, and where releases are kept.
 
@@ -87,6 +114,11 @@ class ReleaseSettings:
         build: Shell command that makes the build out of a clean checkout; empty for none.
         sign: The key that signs; None for unsigned releases.
         trust: What must be proved before a promotion; None for nothing.
+        encryption: How they are encrypted.
+        bucket_owner: Account id that the bucket must belong to; empty for any.
+        retention: Object Lock of bundles.
+        tags: Tags of bundles.
+        lint: What the lint of the appspec is told.
     """
 
     version: VersionSource
@@ -95,6 +127,10 @@ class ReleaseSettings:
     build: str = ""
     sign: KeyLocation | None = None
     trust: TrustSettings | None = None
+    encryption: EncryptionSettings = EncryptionSettings()
+    bucket_owner: str = ""
+    retention: RetentionSettings = RetentionSettings()
+    tags: Mapping[str, str] = field(default_factory=dict)
     lint: LintPolicy = field(default_factory=LintPolicy)
 
 

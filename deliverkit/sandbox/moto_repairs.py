@@ -14,6 +14,7 @@ from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
 from deliverkit.sandbox.moto_stack_failures import name_failures, roll_back_failures
 from deliverkit.sandbox.moto_stacks import offer_types
+from deliverkit.sandbox.moto_uploads import mend_models, mend_responses
 
 
 def repair() -> None:
@@ -104,6 +105,11 @@ def _leave_denials_to_the_guard(models: Any) -> None:
     replace(models.FakeBucket, "get_permission", instead_of)
 
 
+def _mend_buckets(models: Any) -> None:
+    _leave_denials_to_the_guard(models)
+    mend_models(models)
+
+
 _MENDS: Mapping[str, Mend] = {
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _mend_stacks,
@@ -113,6 +119,7 @@ _MENDS: Mapping[str, Mend] = {
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
     "moto.kms.responses": heed_states_and_digests,
-    "moto.s3.models": _leave_denials_to_the_guard,
+    "moto.s3.models": _mend_buckets,
+    "moto.s3.responses": mend_responses,
     "moto.sts.models": _name_root,
 }

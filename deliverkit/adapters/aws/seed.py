@@ -33,6 +33,7 @@ class Needs:
 
     Attributes:
         bucket: Release bucket.
+        is_locked: True when bundles are kept by Object Lock.
         region: Region of bucket and pipeline.
         environments: The environments to make instances and groups for.
         pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
@@ -41,6 +42,7 @@ class Needs:
     """
 
     bucket: str
+    is_locked: bool
     region: str
     environments: Sequence[Environment]
     pipeline: Mapping[str, Any] | None
@@ -79,7 +81,8 @@ class Seeder:
                 continue
             # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
             place = {} if needs.region == "us-east-1" else {"LocationConstraint": needs.region}
-            s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+            lock = {"ObjectLockEnabledForBucket": True} if needs.is_locked and bucket == needs.bucket else {}
+            s3.create_bucket(Bucket=bucket, **lock, **({"CreateBucketConfiguration": place} if place else {}))
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
             yield f"bucket {bucket}, versioned"
 
