@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deliverkit.engine.promotion_log import Listener
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Tick
-    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
+    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
 
     Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
 
@@ -37,11 +37,13 @@ class PackagingChoices:
         format: Type of the archive; None for the configured one.
         compression: What compressing aims at; None for the configured aim.
         is_fresh: Read every file, whatever is remembered of an earlier packaging.
+        listener: Hears how far the upload is, from the packaging thread; None for nobody.
     """
 
     format: BundleFormat | None = None
     compression: Compression | None = None
     is_fresh: bool = False
+    listener: UploadListener | None = None
 
 
 @dataclass(frozen=True, slots=True)

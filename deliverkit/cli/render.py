@@ -61,6 +61,8 @@ def release(value: Release) -> str:
     if value.source:
         dirty = ", with uncommitted changes" if value.source.is_dirty else ""
         lines.append(f"source    {value.source.commit}{f' ({value.source.tag})' if value.source.tag else ''}{dirty}")
+    statements = (("statement", value.provenance), ("sbom", value.sbom))
+    lines += [f"{name:10}{digest}" for name, digest in statements if digest]
     lines.append(f"created   {moment(value.created_at)} by {value.created_by}")
     return "\n".join(lines)
 
@@ -77,6 +79,8 @@ def plan(value: Plan) -> str:
         f"{value.kind.value} {value.release.version} ({value.release.short_digest}) to {value.environment}, {through}"
     )
     lines = [head, f"  asked for by {value.requested_by}"]
+    if value.evidence is not None:
+        lines.append(f"  signed by {', '.join(value.evidence.key_names)}")
     lines.extend(
         f"  stops execution {each.execution} of {each.version}, which waits in front of {each.environment}"
         for each in value.drive.leftovers

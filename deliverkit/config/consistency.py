@@ -10,11 +10,14 @@ from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
 from deliverkit.yaml_tree import KeyPath
 
+TAGS_LIMIT = 10
+"""Amazon S3 user guide, "Categorizing your storage using tags"."""
 PHASES = ("before", "during", "after")
 
 
 def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
     """Report every reference that leads nowhere; values that were wrong in themselves are passed over."""
+    _check_tags(_mapping(_mapping(values.get("release")).get("tags")), reading)
     gates = _mapping(values.get("gates"))
     _check_replicas(_mapping(values.get("release")), reading)
     environments = _mapping(values.get("environments"))
@@ -36,6 +39,11 @@ def _check_replicas(release: Mapping[str, Any], reading: Reading) -> None:
         if place.bucket in seen:
             reading.report(path, f"bucket {place.bucket} is that of {seen[place.bucket]} already; name one in {region}")
         seen.setdefault(place.bucket, ".".join(map(str, path)))
+
+
+def _check_tags(tags: Mapping[str, Any], reading: Reading) -> None:
+    if len(tags) > TAGS_LIMIT:
+        reading.report(("release", "tags"), f"{len(tags)} tags are more than S3 takes for an object: {TAGS_LIMIT}")
 
 
 def _check_gates(environment: Mapping[str, Any], gates: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:

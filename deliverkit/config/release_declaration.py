@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from deliverkit.config import texts
+from deliverkit.config.keeping_keys import KEEPING
 from deliverkit.config.lint_keys import LINT
 from deliverkit.config.release_keys import KEEP, REPLICAS, TICKET
-from deliverkit.config.shapes import Choice, Field, ListOf, Record, Text, Unavailable, WordOr
+from deliverkit.config.shapes import Choice, Field, ListOf, Record, Text, WordOr
+from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
 from deliverkit.domain.release import BundleFormat, Compression
 
 PATH = Text("a path, relative to this file")
@@ -93,7 +95,10 @@ RELEASE = Record(
             mistaken_for=("retain",),
         ),
         Field("tickets", TICKET, "How commit messages name tickets, for `release diff`."),
-        Field("sign", Unavailable("signed releases"), "A KMS key that signs releases."),
+        *KEEPING,
+        BUILD,
+        SIGN,
+        TRUST,
         Field("lint", LINT, "What the lint of the appspec is told."),
     ),
 )

@@ -14,6 +14,7 @@ from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Serves, Str
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.ledger import digest_of
 from deliverkit.domain.release import BundleRevision, Release
+from deliverkit.domain.trust import Evidence
 from deliverkit.errors import IntegrityError
 
 
@@ -151,6 +152,7 @@ class Plan:
         requested_by: AWS identity ARN.
         created_at: When it was computed, UTC.
         warnings: What the planner noticed and a human should know.
+        evidence: Whose signature on which statement the trust in the release rests on; None when none was asked for.
         replicas: Copies that regions deploy from instead of the store's own object: by digest, then by region.
     """
 
@@ -164,6 +166,7 @@ class Plan:
     requested_by: str
     created_at: datetime
     warnings: tuple[str, ...] = ()
+    evidence: Evidence | None = None
     replicas: Mapping[str, Mapping[str, BundleRevision]] = field(default_factory=dict)
 
     def revision_in(self, region: str, release: Release) -> BundleRevision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.pipeline import StageDeclaration
 from deliverkit.domain.plan import Drive, DriveKind, Leftover, Leg, Plan, PlanKind, StageMap
@@ -29,14 +30,19 @@ class Planner:
         releases: ReleaseStore,
         clock: Clock,
         replicas: Replicas | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """Take the configured delivery and what it is read against; without `replicas` no region has copies."""
+        """Take the configured delivery and what it is read against.
+
+        Without `replicas` no region has copies; without `trust` a release has nothing to prove.
+        """
         self._blueprint = blueprint
         self._pipelines = pipelines
         self._deployers = deployers
         self._releases = releases
         self._clock = clock
         self._replicas = replicas
+        self._trust = trust
 
     def promotion(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
         """The plan that brings a release into an environment.
@@ -45,9 +51,12 @@ class Planner:
             ConflictError: If the release has not passed the environment before.
             UsageError: If the pipeline cannot be driven truthfully.
             NotFoundError: If the pipeline or a deployment group does not exist.
+            IntegrityError: If the release's signature or the source policy does not hold.
         """
         drive, legs = self._route(release, target, estate)
-        return self._plan(PlanKind.PROMOTE, release, target, drive, legs, requested_by, estate)
+        evidence = self._trust.require(release, is_thorough=False) if self._trust else None
+        plan = self._plan(PlanKind.PROMOTE, release, target, drive, legs, requested_by, estate)
+        return replace(plan, evidence=evidence)
 
     def rollback(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
         """The plan that brings an environment back to an earlier release: directly, without approvals or order."""

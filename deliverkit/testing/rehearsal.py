@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
 from deliverkit.domain.changes import CommitRange, TicketRules
 from deliverkit.domain.environment import Environment
@@ -97,6 +98,7 @@ class Rehearsal:
         replicas: Copies in other regions.
         keep: What pruning leaves although nothing needs it.
         dead: Drivers declared dead.
+        trust: What says whether a release may be deployed; None to ask for nothing.
         wrap: Wraps every port that a delivery is given, to make it fail or count.
     """
 
@@ -110,6 +112,7 @@ class Rehearsal:
     replicas: MemoryReplicas = field(default_factory=MemoryReplicas)
     keep: KeepRules = field(default_factory=KeepRules)
     dead: set[str] = field(default_factory=set)
+    trust: Trust | None = None
     wrap: Wrap = field(default=lambda port: port)
 
     def __post_init__(self) -> None:
@@ -151,12 +154,15 @@ class Rehearsal:
             releases=self.releases,
             clock=self.clock,
             replicas=self.replicas,
+            trust=self.trust,
         )
         promotions = Promotions(
             ledger=ledger,
             locks=locks,
             journal=journal,
-            preflight=lambda: Preflight(locks=locks, releases=self.releases, clock=self.clock, replicas=self.replicas),
+            preflight=lambda: Preflight(
+                locks=locks, releases=self.releases, clock=self.clock, replicas=self.replicas, trust=self.trust
+            ),
             executor_for=lambda plan: self._executor(plan, journal, locks, pipelines),
             drivers=ScriptedDrivers(driver, self.dead),
             clock=self.clock,
@@ -173,17 +179,20 @@ class Rehearsal:
                 journal=journal,
                 planner=planner,
                 promotions=promotions,
-                catalogue=Catalogue(
-                    releases=self.releases,
-                    journal=journal,
-                    replicas=self.replicas,
-                    pruner=lambda: self._pruner(journal, promotions, locks, identity, driver),
-                    history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
-                    tickets=TicketRules(),
-                ),
+                catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
             )
+        )
+
+    def _catalogue(self, journal: Journal, pruner: Callable[[], Pruner]) -> Catalogue:
+        return Catalogue(
+            releases=self.releases,
+            journal=journal,
+            replicas=self.replicas,
+            pruner=pruner,
+            history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
+            tickets=TicketRules(),
         )
 
     def _pruner(
@@ -217,6 +226,7 @@ class Rehearsal:
             locks=locks,
             clock=self.clock,
             exists=self.releases.exists,
+            trust=self.trust,
         )
 
     def _deployer(self, region: str) -> Deployer:

@@ -9,7 +9,7 @@ from datetime import datetime
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.errors import NotFoundError
-from deliverkit.ports import PreparedBundle, Upload
+from deliverkit.ports import PreparedBundle, Upload, UploadListener
 
 BUCKET = "memory"
 
@@ -30,13 +30,15 @@ class MemoryReleases:
         self._records: dict[str, Release] = {}
         self._lock = threading.Lock()
 
-    def upload(self, bundle: PreparedBundle) -> Upload:
+    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
         """Keep a bundle's bytes under its manifest's digest."""
         digits = bundle.manifest_digest.removeprefix("sha256:")
         with self._lock:
             self._manifests[bundle.manifest_digest] = bundle.manifest
             present = next((each for each in self._bundles if digits in each.key), None)
         content = b"".join(bundle.chunks()) if present is None else self._bundles[present]
+        if listener is not None:
+            listener(len(content), bundle.size_limit)
         e_tag = hashlib.md5(content, usedforsecurity=False).hexdigest()
         revision = BundleRevision(BUCKET, f"bundles/{digits}.{bundle.format}", "1", e_tag, bundle.format)
         with self._lock:

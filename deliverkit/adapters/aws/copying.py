@@ -44,11 +44,13 @@ class ObjectCopy:
             ConflictError: If something lies there already; nothing was changed.
             UnreachableError: If S3 does not answer or denies it.
         """
-        source = {
+        source: dict[str, Any] = {
             "CopySource": {"Bucket": original.bucket, "Key": original.key, "VersionId": original.version_id},
             "CopySourceIfMatch": original.e_tag,
         }
         place = {"Bucket": bucket, "Key": key}
+        if self._bucket.owner:
+            source["ExpectedSourceBucketOwner"] = place["ExpectedBucketOwner"] = self._bucket.owner
         with self._bucket.doing(f"copying {original.uri} to s3://{bucket}/{key}"):
             if size > self._copy_limit:
                 return self._copy_in_parts(original, size, source, place)
@@ -86,7 +88,10 @@ class ObjectCopy:
     def _part_size_of(self, original: BundleRevision, size: int) -> int:
         """The size of the original's parts: with the same parts the copy has the same checksum over them."""
         head = self._bucket.client.head_object(
-            Bucket=original.bucket, Key=original.key, VersionId=original.version_id, PartNumber=1
+            **{**self._bucket.place, "Bucket": original.bucket},
+            Key=original.key,
+            VersionId=original.version_id,
+            PartNumber=1,
         )
         first = int(head["ContentLength"])
         return first if head.get("PartsCount", 1) > 1 and first < size else self._part_size

@@ -65,7 +65,7 @@ class S3Removals:
         try:
             with self._bucket.doing(f"looking for {bundle.uri}"):
                 head = self._bucket.client.head_object(
-                    Bucket=bundle.bucket, Key=bundle.key, VersionId=bundle.version_id
+                    **{**self._bucket.place, "Bucket": bundle.bucket}, Key=bundle.key, VersionId=bundle.version_id
                 )
         except NotFoundError:
             return ""
@@ -102,7 +102,7 @@ class S3Removals:
         """Abort unfinished uploads of bundles begun before the moment; how many there were."""
         stale = [each for each in self._uploads() if each["Initiated"] < before]
         for upload in stale:
-            place = {"Bucket": self._bucket.name, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+            place = {**self._bucket.place, "Key": upload["Key"], "UploadId": upload["UploadId"]}
             try:
                 with self._bucket.doing(f"removing an unfinished upload of {self._bucket.uri(upload['Key'])}"):
                     self._bucket.client.abort_multipart_upload(**place)
@@ -140,7 +140,7 @@ class S3Removals:
         uri = f"{self._bucket.uri(key)}?versionId={version_id}"
         try:
             with self._bucket.doing(f"removing {uri}"):
-                self._bucket.client.delete_object(Bucket=self._bucket.name, Key=key, VersionId=version_id)
+                self._bucket.client.delete_object(**self._bucket.place, Key=key, VersionId=version_id)
         except UnreachableError as error:
             raise UnreachableError(error.message, hint=_HINT) from error
         return 1
@@ -150,7 +150,7 @@ class S3Removals:
         markers: list[Mapping[str, Any]] = []
         pages = self._bucket.client.get_paginator("list_object_versions")
         with self._bucket.doing(f"listing the versions of {self._bucket.uri(prefix)}"):
-            for page in pages.paginate(Bucket=self._bucket.name, Prefix=prefix):
+            for page in pages.paginate(**self._bucket.place, Prefix=prefix):
                 versions += page.get("Versions", ())
                 markers += page.get("DeleteMarkers", ())
         # The oldest first, and markers last: what is on top stays there to the end, and nothing older comes to light.
@@ -160,7 +160,7 @@ class S3Removals:
         prefix = f"{self._root}bundles/"
         with self._bucket.doing(f"listing the unfinished uploads of {self._bucket.uri(prefix)}"):
             for page in self._bucket.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket.name, Prefix=prefix
+                **self._bucket.place, Prefix=prefix
             ):
                 yield from page.get("Uploads", ())
 

@@ -165,7 +165,7 @@ class S3Replicas:
                 hint=f"name a bucket of {region} in release.replicas.{region}",
             )
         with self._bucket.doing(f"asking for the versioning of bucket {bucket}"):
-            status = client.get_bucket_versioning(Bucket=bucket).get("Status")
+            status = client.get_bucket_versioning(**self._in(bucket)).get("Status")
         if status != "Enabled":
             raise UsageError(
                 f"the versioning of bucket {bucket} is {status or 'off'}; deployments name exact object versions",
@@ -175,7 +175,7 @@ class S3Replicas:
     def _region_of(self, client: Any, bucket: str) -> str:
         try:
             with self._bucket.doing(f"asking for the region of bucket {bucket}"):
-                return str(client.head_bucket(Bucket=bucket).get("BucketRegion", ""))
+                return str(client.head_bucket(**self._in(bucket)).get("BucketRegion", ""))
         except UnreachableError as error:
             if code_of(error) in {"403", "AccessDenied"}:
                 return ""  # HeadBucket asks for s3:ListBucket, which not everybody has
@@ -215,16 +215,16 @@ class S3Replicas:
     def _checksum_of(self, original: BundleRevision) -> str:
         with self._bucket.doing(f"looking for {original.uri}"):
             head = self._bucket.client.head_object(
-                Bucket=original.bucket, Key=original.key, VersionId=original.version_id, ChecksumMode="ENABLED"
+                **self._in(original.bucket), Key=original.key, VersionId=original.version_id, ChecksumMode="ENABLED"
             )
         return str(head.get("ChecksumSHA256", ""))
 
     def _read(self, release: Release, bundle: BundleRevision, region: str) -> None:
         sha256 = hashlib.sha256()
         with self._bucket.doing(f"reading {bundle.uri}"):
-            body = self._client(region).get_object(Bucket=bundle.bucket, Key=bundle.key, VersionId=bundle.version_id)[
-                "Body"
-            ]
+            body = self._client(region).get_object(
+                **self._in(bundle.bucket), Key=bundle.key, VersionId=bundle.version_id
+            )["Body"]
             for chunk in body.iter_chunks(_CHUNK):
                 sha256.update(chunk)
         if f"sha256:{sha256.hexdigest()}" != release.digest:
@@ -246,18 +246,22 @@ class S3Replicas:
 
     def _remove_copy(self, bundle: BundleRevision, region: str) -> None:
         with self._bucket.doing(f"removing {bundle.uri}"):
-            self._client(region).delete_object(Bucket=bundle.bucket, Key=bundle.key, VersionId=bundle.version_id)
+            self._client(region).delete_object(**self._in(bundle.bucket), Key=bundle.key, VersionId=bundle.version_id)
 
     def _head(self, region: str, bucket: str, key: str, version_id: str) -> Mapping[str, Any] | None:
         version = {"VersionId": version_id} if version_id else {}
         try:
             with self._bucket.doing(f"looking for s3://{bucket}/{key}"):
                 head: Mapping[str, Any] = self._client(region).head_object(
-                    Bucket=bucket, Key=key, ChecksumMode="ENABLED", **version
+                    **self._in(bucket), Key=key, ChecksumMode="ENABLED", **version
                 )
         except NotFoundError:
             return None
         return head
+
+    def _in(self, bucket: str) -> Mapping[str, str]:
+        """The members that name a bucket: copies must belong to the same account as the store, where it is told."""
+        return {**self._bucket.place, "Bucket": bucket}
 
     def _client(self, region: str) -> Any:
         return self._aws.client("s3", region)

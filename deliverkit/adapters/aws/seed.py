@@ -33,19 +33,23 @@ class Needs:
 
     Attributes:
         bucket: Release bucket.
+        is_locked: True when bundles are kept by Object Lock.
         region: Region of bucket and pipeline.
         environments: The environments to make instances and groups for.
         pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
         instances: Instances in each region, by the environment's name; the empty name stands for all others.
         copies: Buckets for copies of releases, by region.
+        aliases: Aliases of KMS keys that sign, such as `alias/release-signing`, in the region.
     """
 
     bucket: str
+    is_locked: bool
     region: str
     environments: Sequence[Environment]
     pipeline: Mapping[str, Any] | None
     instances: Mapping[str, int]
     copies: Mapping[str, str] = field(default_factory=dict)
+    aliases: Sequence[str] = ()
 
 
 class Seeder:
@@ -59,6 +63,7 @@ class Seeder:
     def seed(self, needs: Needs) -> Iterator[str]:
         """Make everything, telling each thing that was made."""
         yield from self._buckets(needs)
+        yield from self._keys(needs)
         yield from self._role()
         yield from self._people(needs.environments)
         for environment in needs.environments:
@@ -81,9 +86,22 @@ class Seeder:
             client = self._clients.client("s3", region)
             # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
             place = {} if region == "us-east-1" else {"LocationConstraint": region}
-            client.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+            lock = {"ObjectLockEnabledForBucket": True} if needs.is_locked and bucket == needs.bucket else {}
+            client.create_bucket(Bucket=bucket, **lock, **({"CreateBucketConfiguration": place} if place else {}))
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
             yield f"bucket {bucket} in {region}, versioned"
+
+    def _keys(self, needs: Needs) -> Iterator[str]:
+        if not needs.aliases:
+            return
+        kms = self._clients.client("kms", needs.region)
+        pages = kms.get_paginator("list_aliases").paginate()
+        existing = {alias["AliasName"] for page in pages for alias in page["Aliases"]}
+        for alias in needs.aliases:
+            if alias not in existing:
+                made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+                kms.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])
+                yield f"signing key {alias}"
 
     def _role(self) -> Iterator[str]:
         iam = self._clients.client("iam")

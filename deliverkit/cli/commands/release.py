@@ -1,10 +1,10 @@
-"""`deliverkit release`: list, show, compare, copy, remove, quarantine and lift releases."""
+"""`deliverkit release`: list, show, compare, verify, copy, remove, quarantine and lift releases."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.cli import release_diff, release_prune, release_replicate, render
+from deliverkit.cli import release_diff, release_prune, release_replicate, release_verify, render
 from deliverkit.cli.options import Console, Options, open_delivery, whole_number
 from deliverkit.errors import ExitCode
 
@@ -30,6 +30,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
         command.add_argument("version")
         command.add_argument("--reason", required=True)
         command.set_defaults(run=_quarantine if verb == "quarantine" else _lift)
+    release_verify.configure(verbs, shared)
 
 
 def _list(arguments: Namespace, options: Options, console: Console) -> int:
