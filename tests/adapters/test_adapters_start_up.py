@@ -62,11 +62,11 @@ OF_THE_ENVIRONMENT = {"awscrt", "brotli", "certifi", "zstandard"}
 ONE_CALL = {
     "adapters": {"aws", "release_records"},
     "adapters.aws": {"bucket", "bundle_upload", "errors", "models", "releases", "session"},
-    "cli": {"boundary", "commands", "main", "options", "render", "streams"},
+    "cli": {"boundary", "commands", "main", "options", "release_verify", "render", "streams"},
     "cli.commands": {"release"},
     "config": {"build", "consistency", "declaration", "lint_keys", "loader", "problem"}
-    | {"release_declaration", "settings", "shapes", "texts"},
-    "domain": {"duration", "environment", "gate", "ledger", "linting", "placeholders", "release", "window"},
+    | {"release_declaration", "settings", "shapes", "texts", "trust_declaration"},
+    "domain": {"duration", "environment", "gate", "ledger", "linting", "placeholders", "release", "trust", "window"},
 }
 ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "yaml_tree"}
 
