@@ -194,10 +194,11 @@ def check(tree: Path, rules: PackingRules) -> Report:
 
 def _collected(tree: Path, rules: PackingRules, remembered: Remembered) -> Collection:
     """What a bundle of a build directory will hold, with the appspec that is kept outside of it."""
-    collection = collect(tree, allow=rules.allow, keeps_links=rules.keeps_links, settled_ns=remembered.settled_ns())
+    settled_ns = remembered.settled_ns()
+    collection = collect(tree, allow=rules.allow, keeps_links=rules.keeps_links, settled_ns=settled_ns)
     if rules.format is BundleFormat.ZIP:
         refuse_names_that_unzip_changes(collection)
-    return collection if rules.appspec is None else place_appspec(collection, rules.appspec)
+    return collection if rules.appspec is None else place_appspec(collection, rules.appspec, settled_ns=settled_ns)
 
 
 def build_bundle(
