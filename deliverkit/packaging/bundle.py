@@ -40,15 +40,9 @@ def write_whole(chunks: Generator[bytes, None, None], destination: Path) -> tupl
         DeliverkitError: If the disk is full or fails; nothing is left behind.
     """
     part = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
+    # An interrupt may arrive at any moment, right after the file was made as well.
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UsageError(
-            f"No bundle can be written to {shown(str(destination))}: {error.strerror}",
-            hint="Name a file in a directory that exists and that you may write to",
-        ) from error
-    try:
-        digest, size = _fill(descriptor, chunks)
+        digest, size = _fill(_created(part, destination), chunks)
         part.replace(destination)
     except OSError as error:
         raise DeliverkitError(
@@ -59,6 +53,16 @@ def write_whole(chunks: Generator[bytes, None, None], destination: Path) -> tupl
         part.unlink(missing_ok=True)
     _sync_directory(destination.parent)
     return digest, size
+
+
+def _created(part: Path, destination: Path) -> int:
+    try:
+        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise UsageError(
+            f"No bundle can be written to {shown(str(destination))}: {error.strerror}",
+            hint="Name a file in a directory that exists and that you may write to",
+        ) from error
 
 
 def _fill(descriptor: int, chunks: Generator[bytes, None, None]) -> tuple[str, int]:
