@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
-from deliverkit.domain.trust import Finding, Verdict
 from deliverkit.errors import ExitCode, UsageError
 
-_MARKS = {Verdict.HOLDS: "ok", Verdict.BROKEN: "BROKEN", Verdict.SKIPPED: "skipped"}
+# Every `release` command passes here to describe its arguments.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deliverkit.domain.trust import Finding
+
+_MARKS = {"holds": "ok", "broken": "BROKEN", "skipped": "skipped"}
 
 
 def configure(verbs: Any, shared: ArgumentParser) -> None:
@@ -35,13 +37,15 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
 
 
 def _verify(arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.domain.trust import Verdict  # noqa: PLC0415
+
     findings = []
     for finding in _findings(arguments, options, console):
         findings.append(finding)
         if not options.is_json:
             console.say(f"{_MARKS[finding.verdict]:9}{finding.check:11}{_indented(finding.said)}")
     if options.is_json:
-        console.say(msgspec.json.format(msgspec.json.encode(findings)).decode())
+        _say_json(findings, console)
     if any(finding.verdict is Verdict.BROKEN for finding in findings):
         console.tell("the release does not verify: do not deploy it")
         return ExitCode.INTEGRITY
@@ -85,13 +89,18 @@ def _make_key(arguments: Namespace, options: Options, console: Console) -> int:
 
     private, public, key_id = make_key(arguments.file, console.environ)
     if options.is_json:
-        made = {"private": str(private), "public": str(public), "id": key_id}
-        console.say(msgspec.json.format(msgspec.json.encode(made)).decode())
+        _say_json({"private": str(private), "public": str(public), "id": key_id}, console)
     else:
         console.say(f"private   {private}\npublic    {public}\nid        {key_id}")
     console.tell("keep the private key out of the repository and the build; commit the public one, and write:")
     console.tell(f"  release: {{sign: file:{private}, trust: {{keys: [file:{public}]}}}}")
     return ExitCode.DONE
+
+
+def _say_json(value: object, console: Console) -> None:
+    import msgspec  # noqa: PLC0415
+
+    console.say(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
 def _indented(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -71,7 +72,7 @@ class Archive:
     threads: int | None = None
     digests: Digests = field(default_factory=list)
 
-    def stream(self) -> Iterator[bytes]:
+    def stream(self) -> Generator[bytes, None, None]:
         """The archive's bytes, in memory that does not grow with their number.
 
         Raises:
@@ -82,18 +83,20 @@ class Archive:
         tar = self._written(TarWriter(), BUDGET_BYTES // 2)
         return gzip_stream(tar, self.codec, self.threads) if self.format is BundleFormat.TGZ else tar
 
-    def _written(self, writer: Writer[Part], budget: int) -> Iterator[bytes]:
+    def _written(self, writer: Writer[Part], budget: int) -> Generator[bytes, None, None]:
         reader = Reader(self.collection, self.known, self.digests)
         work = units(self.collection.entries)
         parts = in_order(
             lambda unit: writer.pack(unit, reader), work, weight=weight, threads=self.threads, budget=budget
         )
-        for part in parts:
-            if isinstance(part.unit, Batch):
-                reader.found(part.unit.entries, part.digests)
-            else:
-                reader.follow(part.unit, part.plain)
-            yield from writer.take(part)
+        # Closed explicitly: while an exception is on its way its traceback would keep the workers going.
+        with closing(parts):
+            for part in parts:
+                if isinstance(part.unit, Batch):
+                    reader.found(part.unit.entries, part.digests)
+                else:
+                    reader.follow(part.unit, part.plain)
+                yield from writer.take(part)
         document = manifest_document(self.collection, reader.digests, format=self.format, codec=self.codec.name)
         yield from writer.add(Entry.directory(STATE_FOLDER), b"")
         yield from writer.add(Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, len(document)), document)

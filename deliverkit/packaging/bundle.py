@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Generator
 from pathlib import Path
 
 from deliverkit.errors import DeliverkitError, UsageError
@@ -25,11 +25,11 @@ def size_limit(collection: Collection, manifest_bytes: int) -> int:
     return content + content // 1000 + headers + _ARCHIVE_BYTES
 
 
-def write_whole(chunks: Iterable[bytes], destination: Path) -> tuple[str, int]:
+def write_whole(chunks: Generator[bytes, None, None], destination: Path) -> tuple[str, int]:
     """Write a file that is there completely, safe on disk, or not at all.
 
     Args:
-        chunks: The content.
+        chunks: The content; closed in any case, so that nobody goes on making more of it.
         destination: Replaced when it exists; its directory must exist.
 
     Returns:
@@ -40,15 +40,9 @@ def write_whole(chunks: Iterable[bytes], destination: Path) -> tuple[str, int]:
         DeliverkitError: If the disk is full or fails; nothing is left behind.
     """
     part = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
+    # An interrupt may arrive at any moment, right after the file was made as well.
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UsageError(
-            f"No bundle can be written to {shown(str(destination))}: {error.strerror}",
-            hint="Name a file in a directory that exists and that you may write to",
-        ) from error
-    try:
-        digest, size = _fill(descriptor, chunks)
+        digest, size = _fill(_created(part, destination), chunks)
         part.replace(destination)
     except OSError as error:
         raise DeliverkitError(
@@ -61,9 +55,19 @@ def write_whole(chunks: Iterable[bytes], destination: Path) -> tuple[str, int]:
     return digest, size
 
 
-def _fill(descriptor: int, chunks: Iterable[bytes]) -> tuple[str, int]:
+def _created(part: Path, destination: Path) -> int:
+    try:
+        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise UsageError(
+            f"No bundle can be written to {shown(str(destination))}: {error.strerror}",
+            hint="Name a file in a directory that exists and that you may write to",
+        ) from error
+
+
+def _fill(descriptor: int, chunks: Generator[bytes, None, None]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    with open(descriptor, "wb", buffering=1 << 18) as file:
+    with open(descriptor, "wb", buffering=1 << 18) as file, contextlib.closing(chunks):
         for chunk in chunks:
             digest.update(chunk)
             size += file.write(chunk)

@@ -45,6 +45,15 @@ class Codec:
         sample = content[middle : middle + _PROBE_BYTES]
         return len(self.whole(sample)) < len(sample) - len(sample) // _WORTHWHILE
 
+    def part(self, content: bytes, before: bytes, *, is_last: bool) -> bytes:
+        """The part of a stream for one piece of content; never longer than the piece in stored blocks."""
+        if self.shrinks(content):
+            made = self.piece(content, before, is_last)
+            # A sample does not speak for all, and zlib-ng's quick level makes random bytes an eighth longer.
+            if len(made) < len(content):
+                return made
+        return stored(content, is_last=is_last)
+
 
 def codec_for(compression: Compression = Compression.FAST) -> Codec:
     """The codec of an aim: libdeflate and zlib-ng, at level 1 (fast) or 6 (small)."""

@@ -56,12 +56,13 @@ def collect(tree: Path, *, allow: Sequence[str] = (), keeps_links: bool = True, 
     return Collection(root, entries)
 
 
-def place_appspec(collection: Collection, appspec: Path) -> Collection:
+def place_appspec(collection: Collection, appspec: Path, *, settled_ns: int = 0) -> Collection:
     """Add an application specification that is kept outside the tree as `appspec.yml` at the bundle's root.
 
     Args:
         collection: The tree; unchanged.
         appspec: The file, of whatever name.
+        settled_ns: If it last changed before this moment it is settled, in nanoseconds since 1970.
 
     Raises:
         UsageError: If there is no such file, or the tree has another `appspec.yml` already.
@@ -70,7 +71,8 @@ def place_appspec(collection: Collection, appspec: Path) -> Collection:
     location = os.fsencode(appspec)
     if collection.get(APPSPEC) is None:
         # What the agent reads is never executed, whatever the file's mode here says.
-        return collection.with_placed(replace(Entry.file(APPSPEC, status), mode=0o644), location)
+        entry = replace(Entry.file(APPSPEC, status, settled_ns=settled_ns), mode=0o644)
+        return collection.with_placed(entry, location)
     present = collection.resolve(APPSPEC)
     if present is not None and present.size == status.st_size:
         mine, theirs = (read_head(file, status.st_size) for file in (location, collection.location(present)))

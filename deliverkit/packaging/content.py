@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -94,6 +95,8 @@ def _read(descriptor: int, entry: Entry, start: int, size: int) -> bytes:
         while len(content) < size and (more := os.pread(descriptor, size - len(content), start + len(content))):
             content += more
     except OSError as error:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a directory or a FIFO took its place
+            raise changed(entry) from error
         raise DeliverkitError(f"{shown(entry.path)} cannot be read: {error.strerror}") from error
     return content
 
@@ -108,6 +111,6 @@ def _open(collection: Collection, entry: Entry) -> int:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _vanished(entry) from error
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link or a socket took its place
             raise changed(entry) from error
         raise UsageError(f"{shown(entry.path)} cannot be read: {error.strerror}") from error

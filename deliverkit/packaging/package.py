@@ -18,6 +18,7 @@ from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
 from deliverkit.packaging.manifest import Manifest, manifest_document, parse_manifest
+from deliverkit.packaging.naming import refuse_names_that_unzip_changes
 from deliverkit.packaging.reading import Digests, read_digests
 from deliverkit.packaging.remembered import Remembered
 from deliverkit.packaging.report import Report
@@ -193,8 +194,11 @@ def check(tree: Path, rules: PackingRules) -> Report:
 
 def _collected(tree: Path, rules: PackingRules, remembered: Remembered) -> Collection:
     """What a bundle of a build directory will hold, with the appspec that is kept outside of it."""
-    collection = collect(tree, allow=rules.allow, keeps_links=rules.keeps_links, settled_ns=remembered.settled_ns())
-    return collection if rules.appspec is None else place_appspec(collection, rules.appspec)
+    settled_ns = remembered.settled_ns()
+    collection = collect(tree, allow=rules.allow, keeps_links=rules.keeps_links, settled_ns=settled_ns)
+    if rules.format is BundleFormat.ZIP:
+        refuse_names_that_unzip_changes(collection)
+    return collection if rules.appspec is None else place_appspec(collection, rules.appspec, settled_ns=settled_ns)
 
 
 def build_bundle(

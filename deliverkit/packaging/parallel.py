@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ def in_order(
     weight: Callable[[Task], int],
     threads: int | None = None,
     budget: int = BUDGET_BYTES,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Give the results of the tasks in the tasks' order, while later ones are being worked on.
 
     The work has to release the interpreter's lock most of the time to gain anything: reading, hashing and compressing

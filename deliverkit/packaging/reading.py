@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from deliverkit.packaging.codec import WINDOW_BYTES
@@ -103,11 +104,12 @@ def _read(collection: Collection, places: Sequence[int], threads: int | None) ->
         return unit, reader.slice(unit)[0], []
 
     work = units(collection.entries[at] for at in places)
-    for unit, content, digests in in_order(read, work, weight=weight, threads=threads):
-        if isinstance(unit, Batch):
-            reader.found(unit.entries, digests)
-        else:
-            reader.follow(unit, content)
+    with closing(in_order(read, work, weight=weight, threads=threads)) as parts:
+        for unit, content, digests in parts:
+            if isinstance(unit, Batch):
+                reader.found(unit.entries, digests)
+            else:
+                reader.follow(unit, content)
     return reader.digests
 
 

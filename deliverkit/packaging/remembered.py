@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +47,7 @@ class Remembered:
         """Times of files before this one are settled: asked of the file system, whose clock may not be ours."""
         if self.path is None:
             return 0
-        with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            part = self.path.with_suffix(".part")
+        with suppress(OSError), _new_beside(self.path) as part:
             part.write_bytes(b"")
             return part.stat().st_mtime_ns - self.margin_ns
         return 0
@@ -115,11 +114,20 @@ class Remembered:
     def _write(self, path: Path | None, body: bytes) -> None:
         if path is None:
             return
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
+        with suppress(OSError), _new_beside(path) as part:
             part.write_bytes(_HEAD + hashlib.sha256(body).digest() + body)
             part.replace(path)
+
+
+@contextmanager
+def _new_beside(path: Path) -> Iterator[Path]:
+    """A name for a file that nobody else writes at the same time; what is left under it goes away again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _note_of(manifest: bytes, destination: Path) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from deliverkit.packaging.codec import WINDOW_BYTES, Codec, stored
+from deliverkit.packaging.codec import WINDOW_BYTES, Codec
 from deliverkit.packaging.content import SLICE_BYTES
 from deliverkit.packaging.crc import combined, crc32
 from deliverkit.packaging.parallel import BUDGET_BYTES, in_order
@@ -16,6 +18,11 @@ from deliverkit.packaging.units import Slice, Unit
 
 # The earliest moment that a zip member can name; every member of every bundle carries it: 1980-01-01T00:00:00Z.
 EPOCH_SECONDS = 315_532_800
+
+# Eleven octal digits are all that a ustar block has for a size: 8 GiB.
+_USTAR_SIZE_LIMIT = 8**11
+# Name, numbers, checksum, type, target, magic; no names of an owner, no device, no prefix.
+_USTAR = struct.Struct("100s48s8sc100s8s247x")
 
 _TAR_TYPES = {
     EntryKind.FILE: tarfile.REGTYPE,
@@ -82,28 +89,65 @@ class TarWriter:
 
 
 def _header(entry: Entry) -> bytes:
-    info = tarfile.TarInfo(entry.path)
-    info.type = _TAR_TYPES[entry.kind]
-    info.mode, info.mtime, info.linkname = entry.mode, EPOCH_SECONDS, entry.target
-    info.size = entry.size if entry.kind is EntryKind.FILE else 0
-    # POSIX.1-2001: plain ustar blocks, and extended ones only for what these cannot hold. Owner 0 without names.
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+    """POSIX.1-2001 (pax): a plain ustar block, and extended records in front of it for what that cannot hold.
+
+    Written here because Python's own writer has changed its output before; the owner is 0 and has no name.
+    """
+    name = f"{entry.path}/" if entry.kind is EntryKind.DIRECTORY else entry.path
+    size = entry.size if entry.kind is EntryKind.FILE else 0
+    records = b"".join(
+        _record(key, value)
+        for key, value, limit in (("path", name, 100), ("linkpath", entry.target, 100))
+        if not value.isascii() or len(value) > limit
+    )
+    if size >= _USTAR_SIZE_LIMIT:
+        records, size = records + _record("size", str(size)), 0
+    extended = _extended(records) if records else b""
+    return extended + _block(name, _TAR_TYPES[entry.kind], entry.mode, size, EPOCH_SECONDS, entry.target)
+
+
+def _record(key: str, value: str) -> bytes:
+    """One extended record: its own length in decimal digits, these digits included, and what it says."""
+    said = f" {key}={value}\n".encode()
+    length = len(said)
+    while length != len(said) + len(str(length)):
+        length = len(said) + len(str(length))
+    return str(length).encode() + said
+
+
+def _extended(records: bytes) -> bytes:
+    return _block("././@PaxHeader", tarfile.XHDTYPE, 0, len(records), 0, "") + records + _fill(len(records))
+
+
+def _block(name: str, kind: bytes, mode: int, size: int, time: int, target: str) -> bytes:
+    """A ustar block; names that do not fit are told by a record, and are there in part for old readers."""
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, 0, 0, size, time)
+    head = _USTAR.pack(_short(name), numbers, b" " * 8, kind, _short(target), b"ustar\x0000")
+    return b"%b%06o\0%b" % (head[:148], sum(head), head[155:])
+
+
+def _short(name: str) -> bytes:
+    return name.encode("ascii", "replace")[:100]
 
 
 def _padding(entry: Entry) -> bytes:
-    return bytes(-entry.size % tarfile.BLOCKSIZE) if entry.kind is EntryKind.FILE else b""
+    return _fill(entry.size) if entry.kind is EntryKind.FILE else b""
 
 
-def gzip_stream(chunks: Iterator[bytes], codec: Codec, threads: int | None = None) -> Iterator[bytes]:
+def _fill(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
+
+def gzip_stream(
+    chunks: Generator[bytes, None, None], codec: Codec, threads: int | None = None
+) -> Generator[bytes, None, None]:
     """One single gzip member: the agent on Windows reads no further than the first (RFC 1952 allows several).
 
     Args:
-        chunks: The content.
+        chunks: The content; closed in any case.
         codec: How to compress.
         threads: How many compress at a time; as many as there are cores by default.
     """
-    # No name, no time, no operating system.
-    yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
     crc = size = 0
     pieces = in_order(
         lambda piece: piece.packed(codec),
@@ -112,10 +156,13 @@ def gzip_stream(chunks: Iterator[bytes], codec: Codec, threads: int | None = Non
         threads=threads,
         budget=BUDGET_BYTES // 2,
     )
-    for packed, piece_crc, piece_size in pieces:
-        crc = combined(crc, piece_crc, piece_size)
-        size += piece_size
-        yield packed
+    with closing(chunks), closing(pieces):
+        # No name, no time, no operating system.
+        yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+        for packed, piece_crc, piece_size in pieces:
+            crc = combined(crc, piece_crc, piece_size)
+            size += piece_size
+            yield packed
     yield crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
@@ -126,12 +173,7 @@ class _Piece:
     is_last: bool
 
     def packed(self, codec: Codec) -> tuple[bytes, int, int]:
-        is_worth_it = codec.shrinks(self.content)
-        packed = (
-            codec.piece(self.content, self.before, self.is_last)
-            if is_worth_it
-            else stored(self.content, is_last=self.is_last)
-        )
+        packed = codec.part(self.content, self.before, is_last=self.is_last)
         return packed, crc32(self.content), len(self.content)
 
 

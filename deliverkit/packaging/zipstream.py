@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from deliverkit.packaging.codec import Codec, stored
+from deliverkit.packaging.codec import Codec
 from deliverkit.packaging.crc import combined, crc32
 from deliverkit.packaging.reading import Reader
 from deliverkit.packaging.tree import Entry, EntryKind
@@ -21,8 +21,9 @@ _MADE_ON_UNIX = 3
 _SIZES_FOLLOW, _NAMES_ARE_UTF8 = 0x0008, 0x0800
 _DOS_DATE, _DOS_TIME = 0x0021, 0  # 1980-01-01 00:00
 _MAX_16, _MAX_32 = 0xFFFF, 0xFFFF_FFFF
-# From here on a member gets 64-bit sizes: compressing may make it a little longer, and that must fit as well.
-ZIP64_BYTES = 0xF000_0000
+# From here on a member gets 64-bit sizes: stored blocks make it up to 340 KiB longer, and that must fit as well. No
+# earlier than needed, because some readers of streams take 64-bit sizes only from members that are that large.
+ZIP64_BYTES = 0xFFF0_0000
 PROBED_BYTES = 256 << 10
 """From this size on a sample tells whether compressing is worth the time."""
 _TYPE_BITS = {EntryKind.FILE: 0o100000, EntryKind.DIRECTORY: 0o040000, EntryKind.SYMLINK: 0o120000}
@@ -92,7 +93,9 @@ class ZipWriter:
         """Read and compress a unit."""
         if isinstance(unit, Slice):
             content, before = reader.slice(unit)
-            packed = self._packed_slice(unit, content, before)
+            # Stored as blocks within a deflated member at worst: its sizes follow it, and Java reads no stored member
+            # like that.
+            packed = self.codec.part(content, before, is_last=unit.is_last)
             return ZipPart(unit, packed, plain=content, crc=crc32(content))
         pieces: list[bytes] = []
         records, digests, offset = [], [], 0
@@ -105,12 +108,6 @@ class ZipWriter:
             records.append(record)
             digests.append(digest)
         return ZipPart(unit, b"".join(pieces), records, digests)
-
-    def _packed_slice(self, unit: Slice, content: bytes, before: bytes) -> bytes:
-        # Stored as blocks within a deflated member: its sizes follow it, and Java reads no stored member like that.
-        if self.codec.shrinks(content):
-            return self.codec.piece(content, before, unit.is_last)
-        return stored(content, is_last=unit.is_last)
 
     def take(self, part: ZipPart) -> Iterator[bytes]:
         """The bytes of the next part."""

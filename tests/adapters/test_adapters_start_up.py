@@ -60,13 +60,13 @@ OF_THE_ENVIRONMENT = {"awscrt", "brotli", "certifi", "zstandard"}
 """What botocore and urllib3 take along where it is installed, or where the environment names certificates."""
 
 ONE_CALL = {
-    "adapters": {"aws", "release_records"},
-    "adapters.aws": {"bucket", "bundle_upload", "errors", "models", "releases", "session"},
-    "cli": {"boundary", "commands", "main", "options", "render", "streams"},
+    "adapters": {"aws", "clock", "release_records"},
+    "adapters.aws": {"bucket", "errors", "models", "releases", "session"},
+    "cli": {"boundary", "commands", "main", "options", "release_verify", "render", "streams"},
     "cli.commands": {"release"},
-    "config": {"build", "consistency", "declaration", "lint_keys", "loader", "problem"}
-    | {"release_declaration", "settings", "shapes", "texts"},
-    "domain": {"duration", "environment", "gate", "ledger", "linting", "placeholders", "release", "window"},
+    "config": {"build", "consistency", "declaration", "keeping_keys", "lint_keys", "loader", "problem"}
+    | {"release_declaration", "settings", "shapes", "texts", "trust_declaration"},
+    "domain": {"duration", "environment", "gate", "ledger", "linting", "placeholders", "release", "trust", "window"},
 }
 ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "yaml_tree"}
 

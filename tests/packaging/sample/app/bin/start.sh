@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+exec /opt/sample/bin/serve --port 8080
