@@ -149,6 +149,7 @@ def seed_sandbox(
         environments=tuple(blueprint.environments.values()),
         pipeline=_pipeline_declaration(settings),
         instances=instances,
+        copies={region: place.bucket for region, place in settings.release.replicas.items()},
         aliases=_key_aliases(settings),
     )
     yield from Seeder(aws, credentials_file=credentials_file(state_dir)).seed(needs)

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
     from deliverkit.adapters.aws.releases import S3Releases
+    from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
     from deliverkit.config import ReleaseSettings, Settings
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from deliverkit.domain.plan import Plan
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
+    from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
+    from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.runner import Pace
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
@@ -102,8 +106,53 @@ class Assembly:
             deployers=self._deployers,
             releases=self.releases,
             clock=self.clock,
+            replicas=self._replicas,
             trust=self._trust,
         )
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Reads, copies and removes releases."""
+        from deliverkit.catalogue_assembly import catalogue_of  # noqa: PLC0415
+
+        return catalogue_of(
+            self._settings,
+            releases=self.releases,
+            journal=self.journal,
+            replicas=self._replicas,
+            pruner=self._pruner,
+        )
+
+    def _pruner(self) -> Pruner:
+        from deliverkit.catalogue_assembly import pruner_of  # noqa: PLC0415
+        from deliverkit.engine.pruning import revisions_of  # noqa: PLC0415
+
+        return pruner_of(
+            self._settings,
+            self._bucket,
+            releases=self.releases,
+            replicas=self._replicas,
+            journal=self.journal,
+            promotions=self.promotions,
+            revisions=partial(revisions_of, self.blueprint.environments.values(), self._deployers),
+            locks=self.locks,
+            identity=self._whoami.whoami,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _replicas(self) -> S3Replicas:
+        from deliverkit.catalogue_assembly import replicas_of  # noqa: PLC0415
+
+        return replicas_of(self._settings, self._aws, self._bucket, clock=self.clock, identity=self._whoami.whoami)
+
+    @property
+    def _bucket(self) -> Bucket:
+        from deliverkit.adapters.aws.bucket import Bucket  # noqa: PLC0415
+
+        release = self._settings.release
+        rules = dict(_bucket_rules(release, release.store.bucket))
+        return Bucket(self._aws, rules.pop("bucket"), **rules)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -151,7 +200,13 @@ class Assembly:
     def _preflight(self) -> Preflight:
         from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
 
-        return Preflight(locks=self.locks, releases=self.releases, clock=self.clock, trust=self._trust)
+        return Preflight(
+            locks=self.locks,
+            releases=self.releases,
+            clock=self.clock,
+            replicas=self._replicas,
+            trust=self._trust,
+        )
 
     @cached_property
     def _trust(self) -> Trust | None:
@@ -172,6 +227,7 @@ class Assembly:
             journal=self.journal,
             locks=self.locks,
             clock=self.clock,
+            exists=self.releases.exists,
             trust=self._trust,
         )
 

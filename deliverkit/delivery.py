@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from deliverkit.errors import ConflictError, NotFoundError, UsageError
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import BundleFormat, Compression, Release
+    from deliverkit.domain.replica import Replica
     from deliverkit.domain.rollout import AbortMode, Rollout
     from deliverkit.engine.blueprint import Blueprint
+    from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.journal import Estate, Journal, Served
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.promotion_log import Listener
@@ -52,11 +54,13 @@ class PackagedRelease:
         release: The release on record.
         was_sent: False when the same bytes were in the store already.
         warnings: What the appspec's lint noticed.
+        copies: Its proven copies in the regions that are configured for it.
     """
 
     release: Release
     was_sent: bool
     warnings: tuple[str, ...] = ()
+    copies: tuple[Replica, ...] = ()
 
 
 class Parts(Protocol):
@@ -108,6 +112,11 @@ class Parts(Protocol):
         ...
 
     @property
+    def catalogue(self) -> Catalogue:
+        """Reads, copies and removes releases."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The time where we deliver to."""
         ...
@@ -145,6 +154,11 @@ class Delivery:
         """Who we are to AWS; asking costs a call."""
         return self._parts.identity
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """Releases with where they stand; compares, copies and removes them."""
+        return self._parts.catalogue
+
     def now(self) -> datetime:
         """The present moment where we deliver to."""
         return self._parts.clock.now()
@@ -161,8 +175,11 @@ class Delivery:
         Raises:
             UsageError: If the build or its appspec is not fit to be deployed; nothing was stored.
             ConflictError: If the version already names other bytes.
+            UnreachableError: If the store or a region does not answer; once the release is on record, packaging again
+                makes the copies that are missing.
         """
-        return self._parts.packager(path, choices or PackagingChoices())
+        packaged = self._parts.packager(path, choices or PackagingChoices())
+        return replace(packaged, copies=self._parts.catalogue.replicate(packaged.release))
 
     def release(self, version: str | None = None) -> Release:
         """A release by version; without one the newest.

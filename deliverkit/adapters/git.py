@@ -141,6 +141,30 @@ def committed_at(path: Path) -> str:
     return _run(_directory(path), "log", "-1", "--format=%ct")
 
 
+def is_in_repository(path: Path) -> bool:
+    """True when the path lies in a git repository.
+
+    Raises:
+        UsageError: If git is missing, or the repository belongs to somebody else.
+    """
+    return _is_in_repository(_directory(path))
+
+
+def ask(path: Path, *arguments: str) -> str:
+    """What git answers in the repository around a path.
+
+    Raises:
+        UsageError: If git is missing, or the repository belongs to somebody else.
+        DeliverkitError: If git fails otherwise.
+    """
+    return _run(_directory(path), *arguments)
+
+
+def attempt(path: Path, *arguments: str) -> str:
+    """What git answers; empty when it has no answer."""
+    return _try(_directory(path), *arguments)
+
+
 def _directory(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"There is no {path}", hint="Name a directory in the repository that the build comes from")

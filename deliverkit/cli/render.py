@@ -54,13 +54,6 @@ def opened(promotion_id: str, options: Options, console: Console) -> None:
 # --- releases --------------------------------------------------------------------------------------
 
 
-class Listing(NamedTuple):
-    """All releases with what is known of them."""
-
-    releases: tuple[Release, ...]
-    estate: Estate
-
-
 def release(value: Release) -> str:
     """One release."""
     lines = [f"release   {value.version}", f"digest    {value.digest}", f"bundle    {value.bundle.uri}"]
@@ -72,23 +65,6 @@ def release(value: Release) -> str:
     lines += [f"{name:10}{digest}" for name, digest in statements if digest]
     lines.append(f"created   {moment(value.created_at)} by {value.created_by}")
     return "\n".join(lines)
-
-
-def listing(value: Listing) -> str:
-    """Releases, one a line: version, digest, when, and where it serves."""
-    rows = [(r.version, r.short_digest, moment(r.created_at), _standing(r, value.estate)) for r in value.releases]
-    return table(rows) if rows else "there is no release yet: deliverkit package"
-
-
-def listing_document(value: Listing) -> Any:
-    """The same as JSON."""
-    return [{**plain(r), "standing": _standing(r, value.estate)} for r in value.releases]
-
-
-def _standing(value: Release, estate: Estate) -> str:
-    serving = [name for name in estate.history if (s := estate.serving(name)) and s.release.digest == value.digest]
-    quarantined = ["quarantined"] if value.digest in estate.quarantined else []
-    return ", ".join([*(f"serves {name}" for name in serving), *quarantined])
 
 
 # --- plans -----------------------------------------------------------------------------------------

@@ -22,11 +22,14 @@ from deliverkit.config.settings import (
     VersionSource,
 )
 from deliverkit.config.texts import s3_location
+from deliverkit.domain.changes import TicketRules
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
 from deliverkit.domain.gate import Gate, GateKind, Policy
 from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
+from deliverkit.domain.replica import ReplicaPlace
+from deliverkit.domain.retention import KeepRules
 from deliverkit.domain.trust import DirtyTree, SourcePolicy
 
 Values = Mapping[str, Any]
@@ -85,7 +88,17 @@ def _release(file: Path, values: Values) -> ReleaseSettings:
         retention=_retention(values.get("retention")),
         tags=values.get("tags", {}),
         lint=_lint(file, values.get("lint", {})),
+        replicas={
+            region: ReplicaPlace(each.bucket, each.prefix) for region, each in values.get("replicas", {}).items()
+        },
+        keep=_keep(values["keep"]) if "keep" in values else None,
+        tickets=TicketRules(**values.get("tickets", {})),
     )
+
+
+def _keep(values: Values) -> KeepRules:
+    names = {"for": "younger_than"}
+    return KeepRules(**{names.get(key, key): value for key, value in values.items()})
 
 
 def _key(folder: Path, text: str) -> KeyLocation:

@@ -19,6 +19,7 @@ def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
     """Report every reference that leads nowhere; values that were wrong in themselves are passed over."""
     _check_tags(_mapping(_mapping(values.get("release")).get("tags")), reading)
     gates = _mapping(values.get("gates"))
+    _check_replicas(_mapping(values.get("release")), reading)
     environments = _mapping(values.get("environments"))
     for name, environment in environments.items():
         path: KeyPath = ("environments", name)
@@ -26,6 +27,18 @@ def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
         _check_waves(_mapping(environment), path, reading)
         _check_predecessor(_mapping(environment), environments, path, reading)
     _check_circles({name: _mapping(each).get("from") for name, each in environments.items()}, reading)
+
+
+def _check_replicas(release: Mapping[str, Any], reading: Reading) -> None:
+    """A bucket lies in one region, so that each region needs one of its own."""
+    seen = {getattr(release.get("store"), "bucket", None): "release.store"}
+    for region, place in _mapping(release.get("replicas")).items():
+        path: KeyPath = ("release", "replicas", region)
+        if place is INVALID:
+            continue
+        if place.bucket in seen:
+            reading.report(path, f"bucket {place.bucket} is that of {seen[place.bucket]} already; name one in {region}")
+        seen.setdefault(place.bucket, ".".join(map(str, path)))
 
 
 def _check_tags(tags: Mapping[str, Any], reading: Reading) -> None:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from deliverkit.domain.changes import TicketRules
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
+from deliverkit.domain.replica import ReplicaPlace
+from deliverkit.domain.retention import KeepRules
 from deliverkit.domain.trust import SourcePolicy
 
 
@@ -119,6 +122,9 @@ class ReleaseSettings:
         retention: Object Lock of bundles.
         tags: Tags of bundles.
         lint: What the lint of the appspec is told.
+        replicas: Where copies are kept, by region.
+        keep: What pruning leaves although nothing needs it; None when nothing is to be pruned.
+        tickets: How commits name tickets.
     """
 
     version: VersionSource
@@ -132,6 +138,9 @@ class ReleaseSettings:
     retention: RetentionSettings = RetentionSettings()
     tags: Mapping[str, str] = field(default_factory=dict)
     lint: LintPolicy = field(default_factory=LintPolicy)
+    replicas: Mapping[str, ReplicaPlace] = field(default_factory=dict)
+    keep: KeepRules | None = None
+    tickets: TicketRules = field(default_factory=TicketRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,24 @@ def s3_location(text: str) -> S3Location:
     return S3Location(bucket, "/".join(segments))
 
 
+def regular_expression(text: str) -> str:
+    """A regular expression as Python reads it, that matches something."""
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+    if pattern.fullmatch(""):
+        raise ValueError(f"{text!r} matches nothing at all, and so everywhere")
+    return text
+
+
+def ticket_url(text: str) -> str:
+    """An address with one place for the ticket."""
+    if not _URL.fullmatch(text) or text.count("{}") != 1:
+        raise ValueError(f"{text!r} is not the address of tickets: write https://... with one {{}} for the ticket")
+    return text
+
+
 def key(text: str) -> str:
     """Where a key is; a bare ARN gets the scheme of the others."""
     if not re.fullmatch(KEY, text, re.ASCII):

@@ -10,10 +10,12 @@ from deliverkit.domain import effects as fx
 from deliverkit.domain.carriage import CarriageStatus
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.plan import PlanKind
+from deliverkit.domain.release import BundleRevision
 from deliverkit.domain.rollout import Cause, Outcome, Rollout
 from deliverkit.engine.carrier import Carrier
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.measuring import Gatekeeper, context_for
+from deliverkit.engine.pruning import refuse_while_pruning
 from deliverkit.engine.through_pipeline import EXECUTION
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import ConflictError, IntegrityError, LockedError, NotFoundError, UsageError
@@ -40,15 +42,20 @@ class Executor:
         journal: Journal,
         locks: LockService,
         clock: Clock,
+        exists: Callable[[BundleRevision], bool],
         trust: Trust | None = None,
     ) -> None:
-        """Take the collaborators; without `trust` a release has nothing to prove."""
+        """Take the collaborators; `exists` tells whether a bundle can still be read.
+
+        Without `trust` a release has nothing to prove.
+        """
         self._carrier = carrier
         self._gatekeeper = gatekeeper
         self._witness = witness
         self._journal = journal
         self._locks = locks
         self._clock = clock
+        self._exists = exists
         self._trust = trust
         self._performers: Mapping[type, Callable[[Any, Rollout], fx.Fact]] = {
             fx.Claim: self._claim,
@@ -84,7 +91,23 @@ class Executor:
             self._locks.acquire(name, holder=rollout.id, ttl=None, now=self._clock.now(), reason=reason)
         except LockedError as error:
             return fx.Refused(rollout.leg_index, Cause.LOCKED, error.message)
-        return fx.Claimed(effect.environment)
+        refusal = None if rollout.claims else self._gone(rollout)
+        if refusal:
+            self._give_back(effect.environment, rollout.id)
+        return refusal or fx.Claimed(effect.environment)
+
+    def _gone(self, rollout: Rollout) -> fx.Refused | None:
+        """A refusal if the release was removed, or may be just now, between the checks and the record of the promotion.
+
+        Once a promotion is on record, whoever prunes sees it: this has to be asked once.
+        """
+        try:
+            refuse_while_pruning(self._locks, self._clock.now())
+        except LockedError as error:
+            return fx.Refused(rollout.leg_index, Cause.LOCKED, error.message)
+        bundle = rollout.plan.release.bundle
+        is_there = self._exists(bundle)
+        return None if is_there else fx.Refused(rollout.leg_index, Cause.REFUSED, f"the bundle is gone: {bundle.uri}")
 
     def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
         gates = [rollout.plan.gates[name] for name in effect.gates]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
+from deliverkit.sandbox.moto_copies import mend_copies
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_keys import heed_states_and_digests
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
@@ -110,6 +111,11 @@ def _mend_buckets(models: Any) -> None:
     mend_models(models)
 
 
+def _mend_bucket_requests(responses: Any) -> None:
+    mend_responses(responses)
+    mend_copies(responses)
+
+
 _MENDS: Mapping[str, Mend] = {
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _mend_stacks,
@@ -120,6 +126,6 @@ _MENDS: Mapping[str, Mend] = {
     "moto.iam.models": offer_aws_policies,
     "moto.kms.responses": heed_states_and_digests,
     "moto.s3.models": _mend_buckets,
-    "moto.s3.responses": mend_responses,
+    "moto.s3.responses": _mend_bucket_requests,
     "moto.sts.models": _name_root,
 }

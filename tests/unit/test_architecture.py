@@ -46,7 +46,10 @@ LAYERS = {
         "errors",
         "_version",
     },
+    # The part of `assembly` about copies of releases and their removal.
+    "catalogue_assembly": {"engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
+        "catalogue_assembly",
         "release_assembly",
         "attestation_ports",
         "sandboxing",

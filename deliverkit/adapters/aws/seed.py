@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +38,7 @@ class Needs:
         environments: The environments to make instances and groups for.
         pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
         instances: Instances in each region, by the environment's name; the empty name stands for all others.
+        copies: Buckets for copies of releases, by region.
         aliases: Aliases of KMS keys that sign, such as `alias/release-signing`, in the region.
     """
 
@@ -47,6 +48,7 @@ class Needs:
     environments: Sequence[Environment]
     pipeline: Mapping[str, Any] | None
     instances: Mapping[str, int]
+    copies: Mapping[str, str] = field(default_factory=dict)
     aliases: Sequence[str] = ()
 
 
@@ -76,15 +78,18 @@ class Seeder:
         artifacts = (needs.pipeline or {}).get("artifactStore", {}).get("location")
         s3 = self._clients.client("s3", needs.region)
         existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-        for bucket in dict.fromkeys(name for name in (needs.bucket, artifacts) if name):
+        wanted = {name: needs.region for name in (needs.bucket, artifacts) if name}
+        wanted |= {bucket: region for region, bucket in needs.copies.items()}
+        for bucket, region in wanted.items():
             if bucket in existing:
                 continue
+            client = self._clients.client("s3", region)
             # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
-            place = {} if needs.region == "us-east-1" else {"LocationConstraint": needs.region}
+            place = {} if region == "us-east-1" else {"LocationConstraint": region}
             lock = {"ObjectLockEnabledForBucket": True} if needs.is_locked and bucket == needs.bucket else {}
-            s3.create_bucket(Bucket=bucket, **lock, **({"CreateBucketConfiguration": place} if place else {}))
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-            yield f"bucket {bucket}, versioned"
+            client.create_bucket(Bucket=bucket, **lock, **({"CreateBucketConfiguration": place} if place else {}))
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            yield f"bucket {bucket} in {region}, versioned"
 
     def _keys(self, needs: Needs) -> Iterator[str]:
         if not needs.aliases:

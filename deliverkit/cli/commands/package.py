@@ -53,6 +53,8 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     for warning in packaged.warnings:
         console.tell(warning)
     console.tell("uploaded" if packaged.was_sent else "the same bytes are in the store already: nothing uploaded")
+    for copy in packaged.copies:
+        console.tell(f"copied to {copy.region}, proven by {copy.proof.value}: {copy.bundle.uri}")
     render.data(packaged.release, options, console, text=render.release)
     return ExitCode.DONE
 
