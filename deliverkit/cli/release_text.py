@@ -9,7 +9,6 @@ from deliverkit.cli.render import release as head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
 
     from deliverkit.domain.changes import Commit, CommitRange, Ticket
     from deliverkit.domain.manifest_diff import Item, ManifestDiff, Pair
@@ -25,20 +24,27 @@ SHOWN = 40
 # --- list and show ---------------------------------------------------------------------------------
 
 
-def listing(values: Sequence[Standing], now: datetime) -> str:
+def listing(values: Sequence[Standing]) -> str:
     """Releases, one a line, the newest first."""
     if not values:
         return "there is no release: deliverkit package"
-    head = ("VERSION", "AGE", "DIGEST", "SIZE", "COMMIT", "BY", "SIGNED", "STANDING")
-    return table([head, *(_row(each, now) for each in values)])
+    head = ("VERSION", "CREATED", "DIGEST", "SIZE", "COMMIT", "BY", "SIGNED", "STANDING")
+    return table([head, *map(_row, values)])
 
 
-def _row(value: Standing, now: datetime) -> tuple[str, ...]:
+def _row(value: Standing) -> tuple[str, ...]:
     release = value.release
     commit = f"{release.source.commit[:10]}{'+' if release.source.is_dirty else ''}" if release.source else "-"
     by = release.created_by.rpartition("/")[2]
     signed = "yes" if attachments(release).get("provenance") else "no"
-    facts = (release.version, age(now - release.created_at), release.short_digest, size(release.size), commit, by)
+    facts = (
+        release.version,
+        f"{release.created_at:%Y-%m-%d %H:%M}",
+        release.short_digest,
+        size(release.size),
+        commit,
+        by,
+    )
     return (*facts, signed, standing(value))
 
 
@@ -259,12 +265,3 @@ def change(old: int, new: int) -> str:
         return f"{size(new)}, unchanged in size"
     sign = "+" if new > old else "-"
     return f"{size(old)} -> {size(new)} ({sign}{size(abs(new - old))})"
-
-
-def age(value: timedelta) -> str:
-    """An age in its largest unit."""
-    seconds = max(int(value.total_seconds()), 0)
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * length or (unit == "m" and seconds >= length):
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"

@@ -22,14 +22,12 @@ from deliverkit.config.settings import (
     VersionSource,
 )
 from deliverkit.config.texts import s3_location
-from deliverkit.domain.changes import TicketRules
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
 from deliverkit.domain.gate import Gate, GateKind, Policy
 from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
-from deliverkit.domain.replica import ReplicaPlace
-from deliverkit.domain.retention import KeepRules
+from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
 from deliverkit.domain.trust import DirtyTree, SourcePolicy
 
 Values = Mapping[str, Any]

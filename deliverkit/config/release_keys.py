@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from deliverkit.config import texts
 from deliverkit.config.shapes import Field, Integer, MapOf, Record, Text
-from deliverkit.domain.changes import TICKETS
 from deliverkit.domain.duration import format_duration
-from deliverkit.domain.retention import KeepRules
+from deliverkit.domain.release_rules import TICKETS, KeepRules
 
 _RULES = KeepRules()
 

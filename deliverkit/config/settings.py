@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from deliverkit.domain.changes import TicketRules
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
-from deliverkit.domain.replica import ReplicaPlace
-from deliverkit.domain.retention import KeepRules
+from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
 from deliverkit.domain.trust import SourcePolicy
 
 

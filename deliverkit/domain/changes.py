@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-TICKETS = r"\b[A-Z][A-Z0-9_]+-[1-9]\d*\b|(?<![\w&])#[1-9]\d*\b"
-"""Tickets as most trackers write them: `SHOP-123`, and `#123`."""
+from deliverkit.domain.release_rules import TicketRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +49,6 @@ class CommitRange:
     added: tuple[Commit, ...] = ()
     dropped: tuple[Commit, ...] = ()
     unknown: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TicketRules:
-    """How tickets are recognized.
-
-    Attributes:
-        pattern: Regular expression; its first group, or all of it, is the ticket.
-        url: Address of a ticket with `{}` in its place; empty for none.
-    """
-
-    pattern: str = TICKETS
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

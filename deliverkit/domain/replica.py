@@ -39,11 +39,3 @@ class Replica:
     proof: Proof
     proven_at: datetime
     proven_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaPlace:
-    """Where the copies of a region lie; the prefix has no slash at its ends and may be empty."""
-
-    bucket: str
-    prefix: str

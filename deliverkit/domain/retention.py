@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.release import Release
+from deliverkit.domain.release_rules import KeepRules
 
 Needs = Mapping[str, Sequence[str]]
 """Why bytes are needed, by the bundle's digest."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeepRules:
-    """What stays although nobody needs it.
-
-    Attributes:
-        last: So many of the newest.
-        younger_than: Everything younger than this.
-    """
-
-    last: int = 20
-    younger_than: timedelta = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deliverkit.domain.changes import Commit, CommitRange, Ticket, TicketRules, tickets_in
+from deliverkit.domain.changes import Commit, CommitRange, Ticket, tickets_in
+from deliverkit.domain.release_rules import TicketRules
 from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError
 
 # `release list` has no use for manifests, commits and copies.

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.release import Release
-from deliverkit.domain.retention import KeepRules, Removal, RetentionPlan, plan_retention
+from deliverkit.domain.release_rules import KeepRules
+from deliverkit.domain.retention import Removal, RetentionPlan, plan_retention
 from deliverkit.domain.rollout import Rollout
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.needs import needs_of

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import BundleRevision, Release
-from deliverkit.domain.replica import Replica, ReplicaPlace
+from deliverkit.domain.release_rules import ReplicaPlace
+from deliverkit.domain.replica import Replica
 from deliverkit.errors import ConflictError
 
 _RULE = "CodeDeploy's instances take revisions only from a bucket of their own region"

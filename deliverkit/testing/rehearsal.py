@@ -9,14 +9,14 @@ from typing import Any
 
 from deliverkit.attestation_ports import Trust
 from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
-from deliverkit.domain.changes import CommitRange, TicketRules
+from deliverkit.domain.changes import CommitRange
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import Release
+from deliverkit.domain.release_rules import KeepRules, TicketRules
 from deliverkit.domain.replica import Replica
-from deliverkit.domain.retention import KeepRules
 from deliverkit.engine.blueprint import Blueprint
 from deliverkit.engine.catalogue import Catalogue
 from deliverkit.engine.direct import DirectCarrier

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deliverkit.domain.release import BundleRevision, Release
-from deliverkit.domain.replica import Proof, Replica, ReplicaPlace
+from deliverkit.domain.release_rules import ReplicaPlace
+from deliverkit.domain.replica import Proof, Replica
 from deliverkit.errors import UsageError
 from deliverkit.ports import Clock
 from deliverkit.testing.clock import FakeClock

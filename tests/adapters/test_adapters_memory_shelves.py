@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deliverkit.domain.replica import ReplicaPlace
+from deliverkit.domain.release_rules import ReplicaPlace
 from deliverkit.testing import MemoryReleases
 from deliverkit.testing.contracts import RemoverContract, ReplicasContract
 from deliverkit.testing.contracts.removals import Shelf

@@ -13,7 +13,8 @@ from deliverkit.adapters.aws.pruning import S3Removals
 from deliverkit.adapters.aws.releases import S3Releases
 from deliverkit.adapters.aws.replicas import S3Replicas
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.domain.replica import Proof, ReplicaPlace
+from deliverkit.domain.release_rules import ReplicaPlace
+from deliverkit.domain.replica import Proof
 from deliverkit.errors import IntegrityError, NotFoundError, UnreachableError, UsageError
 from deliverkit.testing import FakeClock
 from deliverkit.testing.contracts import RemoverContract, ReplicasContract

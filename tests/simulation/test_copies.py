@@ -8,7 +8,7 @@ import pytest
 from worlds import bad_release, carry, direct, environment, piped
 
 from deliverkit.domain.plan import Plan
-from deliverkit.domain.replica import ReplicaPlace
+from deliverkit.domain.release_rules import ReplicaPlace
 from deliverkit.domain.rollout import Outcome
 from deliverkit.errors import ConflictError
 from deliverkit.testing.rehearsal import Rehearsal

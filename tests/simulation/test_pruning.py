@@ -16,7 +16,7 @@ from worlds import MANAGER, REGION, approved, bad_release, carry, direct, enviro
 from deliverkit.delivery import Delivery
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.release import Release
-from deliverkit.domain.retention import KeepRules
+from deliverkit.domain.release_rules import KeepRules
 from deliverkit.domain.rollout import AbortMode, Outcome
 from deliverkit.engine.promotion_log import open_promotion
 from deliverkit.engine.pruning import PRUNE_LEASE, Fate, Pruned

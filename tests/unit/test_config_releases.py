@@ -9,9 +9,7 @@ import pytest
 
 from deliverkit.config import load
 from deliverkit.config.settings import ReleaseSettings
-from deliverkit.domain.changes import TicketRules
-from deliverkit.domain.replica import ReplicaPlace
-from deliverkit.domain.retention import KeepRules
+from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
 from deliverkit.errors import UsageError
 
 BASE = """\

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from deliverkit.adapters.git_history import commits_between
-from deliverkit.domain.changes import Commit, TicketRules, tickets_in
+from deliverkit.domain.changes import Commit, tickets_in
+from deliverkit.domain.release_rules import TicketRules
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -21,7 +21,8 @@ from deliverkit.adapters.aws.errors import code_of
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import BundleRevision, Release
-from deliverkit.domain.replica import Proof, Replica, ReplicaPlace
+from deliverkit.domain.release_rules import ReplicaPlace
+from deliverkit.domain.replica import Proof, Replica
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UsageError
 from deliverkit.ports import Clock, Identity
 

@@ -21,6 +21,7 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     listing.set_defaults(run=_list)
     show = verbs.add_parser("show", parents=[shared], help="everything about one release")
     show.add_argument("version", nargs="?", help="default: the newest")
+    show.add_argument("--record", action="store_true", help="only what was recorded of it when it was packaged")
     show.set_defaults(run=_show)
     release_diff.configure(verbs, shared)
     release_replicate.configure(verbs, shared)
@@ -40,21 +41,19 @@ def _list(arguments: Namespace, options: Options, console: Console) -> int:
     if arguments.environment:
         delivery.blueprint.environment(arguments.environment)
     found = delivery.catalogue.list(environment=arguments.environment, limit=arguments.limit)
-    render.data(
-        found,
-        options,
-        console,
-        text=lambda shown: release_text.listing(shown, delivery.now()),
-        as_json=release_text.listing_document,
-    )
+    render.data(found, options, console, text=release_text.listing, as_json=release_text.listing_document)
     return ExitCode.DONE
 
 
 def _show(arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.cli import release_text  # noqa: PLC0415
-
     delivery = open_delivery(options, console)
-    portrait = delivery.catalogue.portrait(delivery.release(arguments.version))
+    release = delivery.release(arguments.version)
+    if arguments.record:
+        render.data(release, options, console, text=render.release)
+        return ExitCode.DONE
+    from deliverkit.cli import release_text  # noqa: PLC0415  (with --record it is a command of one call)
+
+    portrait = delivery.catalogue.portrait(release)
     render.data(portrait, options, console, text=release_text.portrait, as_json=release_text.portrait_document)
     return ExitCode.DONE
 
