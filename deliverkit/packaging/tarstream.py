@@ -57,9 +57,7 @@ class TarWriter:
     def pack(self, unit: Unit, reader: Reader) -> TarPart:
         """Read a unit."""
         if isinstance(unit, Slice):
-            content = reader.slice(unit)[0]
-            head = _header(unit.entry) if unit.start == 0 else b""
-            return TarPart(unit, head + content + (_padding(unit.entry) if unit.is_last else b""), plain=content)
+            return self.pack_slice(unit, *reader.slice(unit))
         pieces: list[bytes] = []
         digests = []
         for entry in unit.entries:
@@ -67,6 +65,11 @@ class TarWriter:
             pieces += (_header(entry), content, _padding(entry))
             digests.append(digest)
         return TarPart(unit, b"".join(pieces), digests)
+
+    def pack_slice(self, unit: Slice, content: bytes, before: bytes) -> TarPart:
+        """A slice whose content is in memory."""
+        head = _header(unit.entry) if unit.start == 0 else b""
+        return TarPart(unit, head + content + (_padding(unit.entry) if unit.is_last else b""), plain=content)
 
     def take(self, part: TarPart) -> Iterator[bytes]:
         """The bytes of the next part."""
