@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from deliverkit.packaging.codec import Codec
 from deliverkit.packaging.crc import combined, crc32
 from deliverkit.packaging.reading import Reader
 from deliverkit.packaging.tree import Entry, EntryKind
-from deliverkit.packaging.units import Slice, Unit
+from deliverkit.packaging.units import Slice, Unit, together
 
 _DEFLATED, _STORED = 8, 0
 _MADE_ON_UNIX = 3
@@ -61,7 +61,7 @@ class ZipPart:
 
     Attributes:
         unit: The unit.
-        packed: Its bytes in the archive; of a slice only the content's.
+        packed: Its bytes in the archive, in pieces; of a slice only the content's.
         records: The members of a batch.
         digests: The files' digests, for a batch.
         plain: The content, for a slice.
@@ -69,7 +69,7 @@ class ZipPart:
     """
 
     unit: Unit
-    packed: bytes
+    packed: Sequence[bytes]
     records: list[Record] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
     plain: bytes = b""
@@ -130,14 +130,14 @@ class ZipWriter:
             offset += len(header) + len(body)
             records.append(record)
             digests.append(digest)
-        return ZipPart(unit, b"".join(pieces), records, digests)
+        return ZipPart(unit, together(pieces), records, digests)
 
     def pack_slice(self, unit: Slice, content: bytes, before: bytes) -> ZipPart:
         """Compress a slice whose content is in memory, and so much of what lies before it as it can refer to."""
         # Stored as blocks within a deflated member at worst: its sizes follow it, and Java reads no stored member like
         # that.
         packed = self.codec.part(content, before, is_last=unit.is_last)
-        return ZipPart(unit, packed, plain=content, crc=crc32(content))
+        return ZipPart(unit, [packed], plain=content, crc=crc32(content))
 
     def take(self, part: ZipPart) -> Iterator[bytes]:
         """The bytes of the next part."""
@@ -146,7 +146,8 @@ class ZipWriter:
             return
         for record in part.records:
             self._register(record._replace(offset=self._offset + record.offset))
-        yield self._counted(part.packed)
+        for piece in part.packed:
+            yield self._counted(piece)
 
     def _take_slice(self, unit: Slice, part: ZipPart) -> Iterator[bytes]:
         is_wide = unit.entry.size >= ZIP64_BYTES
@@ -156,9 +157,10 @@ class ZipWriter:
             yield self._counted(_local(self._large, is_large=is_wide))
         member = self._large
         size = member.size + unit.size
-        compressed = member.compressed + len(part.packed)
+        compressed = member.compressed + sum(map(len, part.packed))
         self._large = member._replace(crc=combined(member.crc, part.crc, unit.size), compressed=compressed, size=size)
-        yield self._counted(part.packed)
+        for piece in part.packed:
+            yield self._counted(piece)
         if unit.is_last:
             member, self._large = self._large, None
             sums = (member.crc, member.compressed, member.size)
