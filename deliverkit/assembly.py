@@ -69,7 +69,7 @@ class Assembly:
         release = self._settings.release
         keeping = Keeping(release.retention.mode.upper(), release.retention.duration, release.tags)
         rules = _bucket_rules(release, release.store.bucket)
-        return S3Releases(self._aws, prefix=release.store.prefix, keeping=keeping, clock=self.clock, **rules)
+        return S3Releases(self._aws, prefix=release.store.prefix, keeping=keeping, clock=lambda: self.clock, **rules)
 
     @cached_property
     def ledger(self) -> Ledger:

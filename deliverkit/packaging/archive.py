@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from deliverkit.domain.release import BundleFormat
-from deliverkit.packaging.codec import Codec
-from deliverkit.packaging.manifest import manifest_document
+from deliverkit.packaging.codec import WINDOW_BYTES, Codec
+from deliverkit.packaging.content import SLICE_BYTES
+from deliverkit.packaging.digests import Digests
+from deliverkit.packaging.manifest import manifest_pieces, size_and_digest
 from deliverkit.packaging.parallel import BUDGET_BYTES, in_order
-from deliverkit.packaging.reading import Digests, Reader
+from deliverkit.packaging.reading import Reader, regrouped
 from deliverkit.packaging.selection import STATE_FOLDER
 from deliverkit.packaging.tarstream import TarPart, TarWriter, gzip_stream
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
-from deliverkit.packaging.units import Batch, Unit, units, weight
+from deliverkit.packaging.units import WHOLE_BYTES, Batch, Slice, Unit, units, weight
 from deliverkit.packaging.zipstream import ZipPart, ZipWriter
 
 # The manifest travels inside the bundle, so that a host or an auditor can check files against it without S3. It does
@@ -33,6 +35,10 @@ class Writer(Protocol[Part]):
 
     def pack(self, unit: Unit, reader: Reader) -> Part:
         """Read and compress a unit; called by many threads."""
+        ...
+
+    def pack_slice(self, unit: Slice, content: bytes, before: bytes) -> Part:
+        """Compress a slice whose content is in memory, and so much of what lies before it as it can refer to."""
         ...
 
     def take(self, part: Part) -> Iterator[bytes]:
@@ -63,14 +69,16 @@ class Archive:
         threads: How many read and compress at a time; as many as there are cores by default. The bytes do not depend
             on it.
         digests: What the files' contents were; complete when the stream has ended.
+        manifest: `sha256:` and 64 hexadecimal digits over the manifest; empty before the stream has ended.
     """
 
     collection: Collection
     format: BundleFormat
     codec: Codec
-    known: Sequence[bytes | None] = ()
+    known: Digests = field(default_factory=Digests)
     threads: int | None = None
-    digests: Digests = field(default_factory=list)
+    digests: Digests = field(default_factory=Digests)
+    manifest: str = ""
 
     def stream(self) -> Generator[bytes, None, None]:
         """The archive's bytes, in memory that does not grow with their number.
@@ -97,7 +105,21 @@ class Archive:
                 else:
                     reader.follow(part.unit, part.plain)
                 yield from writer.take(part)
-        document = manifest_document(self.collection, reader.digests, format=self.format, codec=self.codec.name)
         yield from writer.add(Entry.directory(STATE_FOLDER), b"")
-        yield from writer.add(Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, len(document)), document)
+        yield from self._described(writer)
         yield from writer.end()
+
+    def _described(self, writer: Writer[Part]) -> Iterator[bytes]:
+        """The bytes of the manifest, which has a size of its own when there are many files."""
+        size, self.manifest = size_and_digest(self._pieces())
+        entry = Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, size)
+        if size <= WHOLE_BYTES:
+            yield from writer.add(entry, b"".join(self._pieces()))
+            return
+        before, start = b"", 0
+        for content in regrouped(self._pieces(), SLICE_BYTES):
+            yield from writer.take(writer.pack_slice(Slice(entry, start, len(content)), content, before))
+            before, start = content[-WINDOW_BYTES:], start + len(content)
+
+    def _pieces(self) -> Iterator[bytes]:
+        return manifest_pieces(self.collection, self.digests, format=self.format, codec=self.codec.name)

@@ -44,8 +44,8 @@ def collect(tree: Path, *, allow: Sequence[str] = (), keeps_links: bool = True, 
     root = _root(tree)
     walk = _Walk(root, load_selection(root), frozenset(allow), keeps_links, settled_ns)
     entries = tuple(sorted(walk.entries(), key=by_path))
-    index = {entry.path: entry for entry in entries}
-    walk.refusals.extend(_leaving_links(index))
+    collection = Collection(root, entries)
+    walk.refusals.extend(_leaving_links(collection))
     if walk.refusals:
         raise _refused(tree, sorted(walk.refusals), has_secrets=walk.has_secrets)
     if not any(entry.kind is not EntryKind.DIRECTORY for entry in entries):
@@ -53,7 +53,7 @@ def collect(tree: Path, *, allow: Sequence[str] = (), keeps_links: bool = True, 
             f"{shown(str(tree))} holds nothing to pack: this would be a bundle of nothing",
             hint=f"Run the build first, and check what {IGNORE_FILE} leaves out",
         )
-    return Collection(root, entries)
+    return collection
 
 
 def place_appspec(collection: Collection, appspec: Path, *, settled_ns: int = 0) -> Collection:
@@ -208,13 +208,13 @@ def _is_readable(location: bytes) -> bool:
     return os.access(location, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _leaving_links(index: dict[str, Entry]) -> Iterator[str]:
-    for path, entry in index.items():
+def _leaving_links(collection: Collection) -> Iterator[str]:
+    for entry in collection.entries:
         if entry.kind is not EntryKind.SYMLINK:
             continue
-        folder = path.rpartition("/")[0]
-        if entry.target.startswith("/") or follow(index, f"{folder}/{entry.target}") is None:
-            yield f"{shown(path)} is a link that leaves the tree or turns in circles: {shown(entry.target)}"
+        folder = entry.path.rpartition("/")[0]
+        if entry.target.startswith("/") or follow(collection, f"{folder}/{entry.target}") is None:
+            yield f"{shown(entry.path)} is a link that leaves the tree or turns in circles: {shown(entry.target)}"
 
 
 def _refused(tree: Path, refusals: list[str], *, has_secrets: bool) -> UsageError:

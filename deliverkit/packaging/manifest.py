@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -18,6 +20,7 @@ from deliverkit.errors import IntegrityError
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
 
 SCHEMA = "deliverkit.manifest/1"
+_PIECE_ENTRIES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,14 @@ class Manifest:
         return f"sha256:{hashlib.sha256(self.to_json()).hexdigest()}"
 
 
-def manifest_document(
+def manifest_pieces(
     collection: Collection,
-    digests: Sequence[bytes | None],
+    digests: Iterable[bytes | None],
     *,
     format: BundleFormat,  # noqa: A002
     codec: str,
-) -> bytes:
-    """The manifest of a collection in its canonical form.
+) -> Iterator[bytes]:
+    """The manifest of a collection in its canonical form, piece by piece: it has some 200 bytes for each entry.
 
     Args:
         collection: What lies in the bundle.
@@ -85,10 +88,36 @@ def manifest_document(
         format: Archive type.
         codec: Name of the codec; tar has none, whatever is given.
     """
-    entries = ",".join(map(_line, collection.entries, digests))
     name = encode_basestring("none" if format is BundleFormat.TAR else codec)
-    head = f'{{"codec":{name},"entries":[{entries}],"format":"{format.value}","schema":"{SCHEMA}"}}\n'
-    return head.encode()
+    yield f'{{"codec":{name},"entries":['.encode()
+    lines = map(_line, collection.entries, digests)
+    between = ""
+    while some := list(islice(lines, _PIECE_ENTRIES)):
+        yield f"{between}{','.join(some)}".encode()
+        between = ","
+    yield f'],"format":"{format.value}","schema":"{SCHEMA}"}}\n'.encode()
+
+
+def manifest_document(
+    collection: Collection,
+    digests: Iterable[bytes | None],
+    *,
+    format: BundleFormat,  # noqa: A002
+    codec: str,
+) -> bytes:
+    """The manifest of a collection in its canonical form, whole; `manifest_pieces` describes the arguments."""
+    document = BytesIO()  # gives its content away without a copy
+    document.writelines(manifest_pieces(collection, digests, format=format, codec=codec))
+    return document.getvalue()
+
+
+def size_and_digest(pieces: Iterable[bytes]) -> tuple[int, str]:
+    """A manifest's bytes, and `sha256:` with 64 hexadecimal digits over them."""
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+    return size, f"sha256:{digest.hexdigest()}"
 
 
 def _line(entry: Entry, digest: bytes | None) -> str:

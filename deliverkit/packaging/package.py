@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,12 @@ from deliverkit.packaging.archive import Archive
 from deliverkit.packaging.bundle import size_limit, write_whole
 from deliverkit.packaging.codec import Codec, codec_for
 from deliverkit.packaging.collect import collect, place_appspec
+from deliverkit.packaging.digests import Digests
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
-from deliverkit.packaging.manifest import Manifest, manifest_document, parse_manifest
+from deliverkit.packaging.manifest import Manifest, manifest_document, manifest_pieces, parse_manifest, size_and_digest
 from deliverkit.packaging.naming import refuse_names_that_unzip_changes
-from deliverkit.packaging.reading import Digests, read_digests
+from deliverkit.packaging.reading import read_digests
 from deliverkit.packaging.remembered import Remembered
 from deliverkit.packaging.report import Report
 from deliverkit.packaging.selection import load_selection
@@ -122,12 +122,11 @@ class Packing:
         return self._written_before(destination) or self._write(destination)
 
     def _write(self, destination: Path) -> Bundle:
-        archive = self._archive(())
+        archive = self._archive(Digests())
         digest, size = write_whole(archive.stream(), destination)
-        document = self._document(archive.digests)
         self.remembered.keep(self.collection, archive.digests)
-        self.remembered.keep_written(document, destination, digest)
-        return self._bundle(destination, digest, size, document)
+        self.remembered.keep_written(archive.manifest, destination, digest)
+        return self._bundle(destination, digest, size, archive.manifest)
 
     def _written_before(self, destination: Path) -> Bundle | None:
         """The bundle that lies there already, if no file changed since it was written."""
@@ -135,12 +134,12 @@ class Packing:
         pairs = zip(self.collection.entries, digests, strict=True)
         if any(digest is None and entry.kind is EntryKind.FILE for entry, digest in pairs):
             return None
-        document = self._document(digests)
-        before = self.remembered.written(document, destination)
-        return self._bundle(destination, *before, document) if before else None
+        pieces = manifest_pieces(self.collection, digests, format=self.format, codec=self.codec.name)
+        manifest = size_and_digest(pieces)[1]
+        before = self.remembered.written(manifest, destination)
+        return self._bundle(destination, *before, manifest) if before else None
 
-    def _bundle(self, destination: Path, digest: str, size: int, document: bytes) -> Bundle:
-        manifest = f"sha256:{hashlib.sha256(document).hexdigest()}"
+    def _bundle(self, destination: Path, digest: str, size: int, manifest: str) -> Bundle:
         codec = "none" if self.format is BundleFormat.TAR else self.codec.name
         return Bundle(destination, digest, size, self.format, codec, manifest, self.findings)
 
@@ -157,10 +156,10 @@ class Packing:
             self.remembered.forget()
             raise
 
-    def _archive(self, known: Sequence[bytes | None]) -> Archive:
+    def _archive(self, known: Digests) -> Archive:
         return Archive(self.collection, self.format, self.codec, known=known, threads=self.threads)
 
-    def _document(self, digests: Sequence[bytes | None]) -> bytes:
+    def _document(self, digests: Digests) -> bytes:
         return manifest_document(self.collection, digests, format=self.format, codec=self.codec.name)
 
 

@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from deliverkit.packaging.codec import WINDOW_BYTES
 from deliverkit.packaging.content import changed, read_slice, read_whole
+from deliverkit.packaging.digests import Digests
 from deliverkit.packaging.parallel import in_order
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
 from deliverkit.packaging.units import Batch, Slice, Unit, units, weight
-
-Digests = list[bytes | None]
-"""SHA-256 of each entry's content, in the entries' order; None for what is no file."""
 
 
 @dataclass(slots=True)
@@ -28,8 +27,8 @@ class Reader:
     """
 
     collection: Collection
-    known: Sequence[bytes | None] = ()
-    digests: Digests = field(default_factory=list)
+    known: Digests = field(default_factory=Digests)
+    digests: Digests = field(default_factory=Digests)
     _under_way: hashlib._Hash | None = None
 
     def whole(self, entry: Entry) -> tuple[bytes, bytes | None]:
@@ -60,10 +59,10 @@ class Reader:
             DeliverkitError: If a file has other content than the manifest says: a change that kept size and times.
         """
         first = len(self.digests)
-        self.digests += digests
-        if self.known and list(self.known[first : len(self.digests)]) != list(digests):
-            pairs = zip(entries, self.known[first:], digests, strict=False)
-            raise changed(next(entry for entry, known, digest in pairs if known != digest))
+        self.digests.extend(digests)
+        if len(self.known) and not self.known.are_at(first, digests):
+            pairs = zip(entries, range(first, len(self.digests)), digests, strict=True)
+            raise changed(next(entry for entry, at, digest in pairs if self.known[at] != digest))
 
     def follow(self, unit: Slice, content: bytes) -> None:
         """Take the content of the next slice; the last one completes its file's digest."""
@@ -75,20 +74,18 @@ class Reader:
             self.found((unit.entry,), (digest,))
 
 
-def read_digests(
-    collection: Collection, remembered: Sequence[bytes | None] = (), *, threads: int | None = None
-) -> Digests:
+def read_digests(collection: Collection, remembered: Digests | None = None, *, threads: int | None = None) -> Digests:
     """Read every file once, but for those whose digests are remembered.
 
     Args:
         collection: The files.
-        remembered: What is known of each entry; None, or nothing at all, where it has to be read.
+        remembered: What is known of each entry; None where it has to be read, and nothing at all by default.
         threads: How many read at a time; as many as there are cores by default.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
     """
-    known = list(remembered) or [None] * len(collection.entries)
+    known = Digests(remembered or repeat(None, len(collection.entries)))
     missing = [at for at, entry in enumerate(collection.entries) if known[at] is None and entry.kind is EntryKind.FILE]
     for at, digest in zip(missing, _read(collection, missing, threads), strict=True):
         known[at] = digest

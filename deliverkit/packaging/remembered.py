@@ -13,16 +13,16 @@ import os
 import secrets
 import sys
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deliverkit.packaging.digests import DIGEST_BYTES, Digests
 from deliverkit.packaging.tree import Collection, stamp_of
 
 # Stamps are hash values, which another Python may compute in another way.
-_HEAD = f"deliverkit digests 1 {sys.implementation.cache_tag} {sys.hash_info.width}\n".encode()
-_DIGEST_BYTES = 32
+_HEAD = f"deliverkit digests 2 {sys.implementation.cache_tag} {sys.hash_info.width}\n".encode()
 # The coarsest clocks of file systems still in use (FAT) tick every two seconds.
 _MARGIN_NS = 2_000_000_000
 
@@ -52,19 +52,24 @@ class Remembered:
             return part.stat().st_mtime_ns - self.margin_ns
         return 0
 
-    def digests(self, collection: Collection) -> list[bytes | None]:
+    def digests(self, collection: Collection) -> Digests:
         """What is known of each entry's content without reading it."""
-        known = self._load()
-        return [known.get(entry.stamp) if entry.is_settled else None for entry in collection.entries]
+        stamps, body = self._load()
+        digests = body[stamps.itemsize * len(stamps) :]
+        places = _places(collection, stamps)
+        return Digests(None if at is None else digests[32 * at : 32 * at + 32] for at in places)
 
-    def keep(self, collection: Collection, digests: Sequence[bytes | None]) -> None:
+    def keep(self, collection: Collection, digests: Digests) -> None:
         """Remember these instead of all that was."""
-        pairs = zip(collection.entries, digests, strict=True)
-        kept = {entry.stamp: digest for entry, digest in pairs if digest is not None and entry.is_settled}
-        self._write(self.path, array("q", kept).tobytes() + b"".join(kept.values()))
+        stamps, kept = array("q"), bytearray()
+        for entry, digest in zip(collection.entries, digests, strict=True):
+            if digest is not None and entry.is_settled:
+                stamps.append(entry.stamp)
+                kept += digest
+        self._write(self.path, stamps.tobytes() + kept)
 
-    def written(self, manifest: bytes, destination: Path) -> tuple[str, int] | None:
-        """Digest and size of the bundle of a manifest, if its file is still the one that was written there."""
+    def written(self, manifest: str, destination: Path) -> tuple[str, int] | None:
+        """Digest and size of the bundle of a manifest's digest, if its file is still the one that was written there."""
         body = self._read(self._note)
         try:
             size = destination.stat().st_size
@@ -72,9 +77,9 @@ class Remembered:
         except OSError:
             return None
         found = body.removeprefix(expected) if body and body.startswith(expected) else b""
-        return (f"sha256:{found.hex()}", size) if len(found) == _DIGEST_BYTES else None
+        return (f"sha256:{found.hex()}", size) if len(found) == DIGEST_BYTES else None
 
-    def keep_written(self, manifest: bytes, destination: Path, digest: str) -> None:
+    def keep_written(self, manifest: str, destination: Path, digest: str) -> None:
         """Remember what was written to a file a moment ago."""
         with suppress(OSError):
             note = _note_of(manifest, destination)
@@ -90,13 +95,13 @@ class Remembered:
     def _note(self) -> Path | None:
         return None if self.path is None else self.path.with_suffix(".written")
 
-    def _load(self) -> Mapping[int, bytes]:
+    def _load(self) -> tuple[array[int], bytes]:
+        """The stamps, and the file's body, in which the digests follow them."""
         body = self._read(self.path)
         stamps = array("q")
-        count = len(body) // (stamps.itemsize + _DIGEST_BYTES)
+        count = len(body) // (stamps.itemsize + DIGEST_BYTES)
         stamps.frombytes(body[: count * stamps.itemsize])
-        digests = body[count * stamps.itemsize :]
-        return {stamp: digests[32 * at : 32 * at + 32] for at, stamp in enumerate(stamps)}
+        return stamps, body
 
     def _read(self, path: Path | None) -> bytes:
         """The body of a file of ours; empty unless all of it is there."""
@@ -106,7 +111,7 @@ class Remembered:
             content = path.read_bytes()
         except OSError:
             return b""
-        start = len(_HEAD) + _DIGEST_BYTES
+        start = len(_HEAD) + DIGEST_BYTES
         body = content[start:]
         is_whole = content.startswith(_HEAD) and hashlib.sha256(body).digest() == content[len(_HEAD) : start]
         return body if is_whole else b""
@@ -117,6 +122,23 @@ class Remembered:
         with suppress(OSError), _new_beside(path) as part:
             part.write_bytes(_HEAD + hashlib.sha256(body).digest() + body)
             part.replace(path)
+
+
+def _places(collection: Collection, stamps: array[int]) -> Iterator[int | None]:
+    """Where each entry's stamp is among those that were written down; None for those that are not."""
+    expected, index = 0, None
+    for entry in collection.entries:
+        at: int | None = None
+        if entry.is_settled:
+            # As long as nothing changed they are met in the order in which they were written.
+            if expected < len(stamps) and stamps[expected] == entry.stamp:
+                at = expected
+            else:
+                index = index or {stamp: place for place, stamp in enumerate(stamps)}
+                at = index.get(entry.stamp)
+        if at is not None:
+            expected = at + 1
+        yield at
 
 
 @contextmanager
@@ -130,7 +152,7 @@ def _new_beside(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _note_of(manifest: bytes, destination: Path) -> bytes:
+def _note_of(manifest: str, destination: Path) -> bytes:
     """What identifies a bundle and the file that it was written to, as it is now."""
     stamp = stamp_of(destination.stat())
-    return hashlib.sha256(manifest).digest() + os.fsencode(destination.resolve()) + b"\0" + b"%d" % stamp + b"\0"
+    return manifest.encode() + b"\0" + os.fsencode(destination.resolve()) + b"\0" + b"%d" % stamp + b"\0"

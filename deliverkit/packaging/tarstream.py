@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import tarfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from deliverkit.packaging.crc import combined, crc32
 from deliverkit.packaging.parallel import BUDGET_BYTES, in_order
 from deliverkit.packaging.reading import Reader, regrouped
 from deliverkit.packaging.tree import Entry, EntryKind
-from deliverkit.packaging.units import Slice, Unit
+from deliverkit.packaging.units import Slice, Unit, together
 
 # The earliest moment that a zip member can name; every member of every bundle carries it: 1980-01-01T00:00:00Z.
 EPOCH_SECONDS = 315_532_800
@@ -37,13 +37,13 @@ class TarPart:
 
     Attributes:
         unit: The unit.
-        packed: Its bytes in the archive.
+        packed: Its bytes in the archive, in pieces.
         digests: The files' digests, for a batch.
         plain: The content, for a slice.
     """
 
     unit: Unit
-    packed: bytes
+    packed: Sequence[bytes]
     digests: list[bytes | None] = field(default_factory=list)
     plain: bytes = b""
 
@@ -57,20 +57,25 @@ class TarWriter:
     def pack(self, unit: Unit, reader: Reader) -> TarPart:
         """Read a unit."""
         if isinstance(unit, Slice):
-            content = reader.slice(unit)[0]
-            head = _header(unit.entry) if unit.start == 0 else b""
-            return TarPart(unit, head + content + (_padding(unit.entry) if unit.is_last else b""), plain=content)
+            return self.pack_slice(unit, *reader.slice(unit))
         pieces: list[bytes] = []
         digests = []
         for entry in unit.entries:
             content, digest = reader.whole(entry)
             pieces += (_header(entry), content, _padding(entry))
             digests.append(digest)
-        return TarPart(unit, b"".join(pieces), digests)
+        return TarPart(unit, together(pieces), digests)
+
+    def pack_slice(self, unit: Slice, content: bytes, before: bytes) -> TarPart:
+        """A slice whose content is in memory."""
+        head = _header(unit.entry) if unit.start == 0 else b""
+        end = _padding(unit.entry) if unit.is_last else b""
+        return TarPart(unit, [head, content, end], plain=content)
 
     def take(self, part: TarPart) -> Iterator[bytes]:
         """The bytes of the next part."""
-        yield self._counted(part.packed)
+        for piece in part.packed:
+            yield self._counted(piece)
 
     def add(self, entry: Entry, content: bytes) -> Iterator[bytes]:
         """The bytes of a member whose content is in memory."""

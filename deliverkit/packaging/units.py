@@ -15,6 +15,7 @@ WHOLE_BYTES = 8 << 20
 """Files up to this size are read and compressed in one go."""
 _BATCH_BYTES = 1 << 20
 _BATCH_ENTRIES = 256
+_FEW_PIECES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,8 @@ def _slices(entry: Entry) -> Iterator[Slice]:
 def weight(unit: Unit) -> int:
     """Bytes that a unit holds in memory while it is packed: its content, and about as much that is made of it."""
     return 2 * unit.size
+
+
+def together(pieces: list[bytes]) -> list[bytes]:
+    """The pieces of a batch as one, unless they are so few that a copy of a large file's content costs more."""
+    return pieces if len(pieces) < _FEW_PIECES else [b"".join(pieces)]

@@ -6,7 +6,8 @@ Python's own writer is not used: it seeks back, and its output differs in detail
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from deliverkit.packaging.codec import Codec
 from deliverkit.packaging.crc import combined, crc32
 from deliverkit.packaging.reading import Reader
 from deliverkit.packaging.tree import Entry, EntryKind
-from deliverkit.packaging.units import Slice, Unit
+from deliverkit.packaging.units import Slice, Unit, together
 
 _DEFLATED, _STORED = 8, 0
 _MADE_ON_UNIX = 3
@@ -26,6 +27,7 @@ _MAX_16, _MAX_32 = 0xFFFF, 0xFFFF_FFFF
 ZIP64_BYTES = 0xFFF0_0000
 PROBED_BYTES = 256 << 10
 """From this size on a sample tells whether compressing is worth the time."""
+_FOLD_BYTES = 1 << 20
 _TYPE_BITS = {EntryKind.FILE: 0o100000, EntryKind.DIRECTORY: 0o040000, EntryKind.SYMLINK: 0o120000}
 
 
@@ -59,7 +61,7 @@ class ZipPart:
 
     Attributes:
         unit: The unit.
-        packed: Its bytes in the archive; of a slice only the content's.
+        packed: Its bytes in the archive, in pieces; of a slice only the content's.
         records: The members of a batch.
         digests: The files' digests, for a batch.
         plain: The content, for a slice.
@@ -67,11 +69,36 @@ class ZipPart:
     """
 
     unit: Unit
-    packed: bytes
+    packed: Sequence[bytes]
     records: list[Record] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
     plain: bytes = b""
     crc: int = 0
+
+
+@dataclass(slots=True)
+class Folded:
+    """A central directory in the making: repetitive, some 100 bytes for each member, and needed once, at the end.
+
+    Attributes:
+        size: Its bytes.
+    """
+
+    size: int = 0
+    _folded: list[bytes] = field(default_factory=list)
+    _open: bytearray = field(default_factory=bytearray)
+
+    def append(self, record: bytes) -> None:
+        """Add a member."""
+        self.size += len(record)
+        self._open += record
+        if len(self._open) >= _FOLD_BYTES:
+            self._folded.append(zlib.compress(self._open, 1))
+            self._open.clear()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from map(zlib.decompress, self._folded)
+        yield bytes(self._open)
 
 
 @dataclass(slots=True)
@@ -83,7 +110,7 @@ class ZipWriter:
     """
 
     codec: Codec
-    _central: bytearray = field(default_factory=bytearray)
+    _central: Folded = field(default_factory=Folded)
     _count: int = 0
     _offset: int = 0
     _large: Record | None = None
@@ -92,11 +119,7 @@ class ZipWriter:
     def pack(self, unit: Unit, reader: Reader) -> ZipPart:
         """Read and compress a unit."""
         if isinstance(unit, Slice):
-            content, before = reader.slice(unit)
-            # Stored as blocks within a deflated member at worst: its sizes follow it, and Java reads no stored member
-            # like that.
-            packed = self.codec.part(content, before, is_last=unit.is_last)
-            return ZipPart(unit, packed, plain=content, crc=crc32(content))
+            return self.pack_slice(unit, *reader.slice(unit))
         pieces: list[bytes] = []
         records, digests, offset = [], [], 0
         for entry in unit.entries:
@@ -107,7 +130,14 @@ class ZipWriter:
             offset += len(header) + len(body)
             records.append(record)
             digests.append(digest)
-        return ZipPart(unit, b"".join(pieces), records, digests)
+        return ZipPart(unit, together(pieces), records, digests)
+
+    def pack_slice(self, unit: Slice, content: bytes, before: bytes) -> ZipPart:
+        """Compress a slice whose content is in memory, and so much of what lies before it as it can refer to."""
+        # Stored as blocks within a deflated member at worst: its sizes follow it, and Java reads no stored member like
+        # that.
+        packed = self.codec.part(content, before, is_last=unit.is_last)
+        return ZipPart(unit, [packed], plain=content, crc=crc32(content))
 
     def take(self, part: ZipPart) -> Iterator[bytes]:
         """The bytes of the next part."""
@@ -116,7 +146,8 @@ class ZipWriter:
             return
         for record in part.records:
             self._register(record._replace(offset=self._offset + record.offset))
-        yield self._counted(part.packed)
+        for piece in part.packed:
+            yield self._counted(piece)
 
     def _take_slice(self, unit: Slice, part: ZipPart) -> Iterator[bytes]:
         is_wide = unit.entry.size >= ZIP64_BYTES
@@ -126,9 +157,10 @@ class ZipWriter:
             yield self._counted(_local(self._large, is_large=is_wide))
         member = self._large
         size = member.size + unit.size
-        compressed = member.compressed + len(part.packed)
+        compressed = member.compressed + sum(map(len, part.packed))
         self._large = member._replace(crc=combined(member.crc, part.crc, unit.size), compressed=compressed, size=size)
-        yield self._counted(part.packed)
+        for piece in part.packed:
+            yield self._counted(piece)
         if unit.is_last:
             member, self._large = self._large, None
             sums = (member.crc, member.compressed, member.size)
@@ -144,11 +176,11 @@ class ZipWriter:
 
     def end(self) -> Iterator[bytes]:
         """The central directory and its end."""
-        yield bytes(self._central)
-        yield _end(self._count, self._offset, len(self._central))
+        yield from self._central
+        yield _end(self._count, self._offset, self._central.size)
 
     def _register(self, record: Record) -> None:
-        self._central += _central(record)
+        self._central.append(_central(record))
         self._count += 1
 
     def _counted(self, piece: bytes) -> bytes:
@@ -184,36 +216,32 @@ def _names(entry: Entry) -> tuple[int, bytes, int]:
     return 0 if name.isascii() else _NAMES_ARE_UTF8, name.encode(), attributes
 
 
+_LOCAL = struct.Struct("<4sHHHHHIIIHH").pack
+_CENTRAL = struct.Struct("<4sBBHHHHHIIIHHHHHII").pack
+
+
 def _local(record: Record, *, is_large: bool = False) -> bytes:
     """The header before the content; a large member announces that the sizes behind it have 64 bits."""
-    extra = struct.pack("<HHQQ", 1, 16, 0, 0) if is_large else b""
-    compressed, size = (_MAX_32, _MAX_32) if is_large else (record.compressed, record.size)
-    return (
-        struct.pack("<4sHHH", b"PK\x03\x04", 45 if is_large else 20, record.flags, record.method)
-        + struct.pack("<HHIII", _DOS_TIME, _DOS_DATE, record.crc, compressed, size)
-        + struct.pack("<HH", len(record.name), len(extra))
-        + record.name
-        + extra
-    )
+    name, _, method, flags, crc, compressed, size, _ = record
+    extra, needed = b"", 20
+    if is_large:
+        extra, needed, compressed, size = struct.pack("<HHQQ", 1, 16, 0, 0), 45, _MAX_32, _MAX_32
+    head = (b"PK\x03\x04", needed, flags, method, _DOS_TIME, _DOS_DATE, crc, compressed, size, len(name), len(extra))
+    return _LOCAL(*head) + name + extra
 
 
 def _central(record: Record) -> bytes:
+    name, attributes, method, flags, crc, compressed, size, offset = record
+    wide: list[int] = []
     # A member announced as large stays so, even should it compress well.
-    is_large = record.size >= ZIP64_BYTES
-    wide = [record.size, record.compressed] if is_large else []
-    is_far = record.offset >= _MAX_32
-    wide += [record.offset] if is_far else []
+    if size >= ZIP64_BYTES:
+        wide, size, compressed = [size, compressed], _MAX_32, _MAX_32
+    if offset >= _MAX_32:
+        wide, offset = [*wide, offset], _MAX_32
     extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     needed = 45 if wide else 20
-    compressed, size = (_MAX_32, _MAX_32) if is_large else (record.compressed, record.size)
-    return (
-        struct.pack("<4sBBHHH", b"PK\x01\x02", needed, _MADE_ON_UNIX, needed, record.flags, record.method)
-        + struct.pack("<HHIII", _DOS_TIME, _DOS_DATE, record.crc, compressed, size)
-        + struct.pack("<HHHHH", len(record.name), len(extra), 0, 0, 0)
-        + struct.pack("<II", record.attributes, _MAX_32 if is_far else record.offset)
-        + record.name
-        + extra
-    )
+    head = (b"PK\x01\x02", needed, _MADE_ON_UNIX, needed, flags, method, _DOS_TIME, _DOS_DATE, crc, compressed, size)
+    return _CENTRAL(*head, len(name), len(extra), 0, 0, 0, attributes, offset) + name + extra
 
 
 def _end(count: int, start: int, size: int) -> bytes:

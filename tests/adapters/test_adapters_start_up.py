@@ -60,7 +60,7 @@ OF_THE_ENVIRONMENT = {"awscrt", "brotli", "certifi", "zstandard"}
 """What botocore and urllib3 take along where it is installed, or where the environment names certificates."""
 
 ONE_CALL = {
-    "adapters": {"aws", "clock", "release_records"},
+    "adapters": {"aws", "release_records"},
     "adapters.aws": {"bucket", "errors", "models", "releases", "session"},
     "cli": {"boundary", "commands", "main", "options", "render", "streams"}
     | {"release_diff", "release_prune", "release_replicate", "release_verify"},

@@ -182,7 +182,7 @@ def test_bundles_are_locked_tagged_and_encrypted_as_configured(place, parts: int
     key = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     keeping = Keeping("GOVERNANCE", timedelta(days=365), {"team": "shop", "of": "a b/c"})
     encryption = Encryption("aws:kms:dsse", key)
-    releases = store(place, encryption=encryption, keeping=keeping, clock=FakeClock(NOW), owner="123456789012")
+    releases = store(place, encryption=encryption, keeping=keeping, clock=lambda: FakeClock(NOW), owner="123456789012")
     bundle = bundle_of(parts)
     assert_whole(place, releases.upload(bundle), bundle, parts)
     head = s3(place).head_object(Bucket=bucket, Key=key_of(bundle))
@@ -235,19 +235,16 @@ def test_a_killed_upload_is_taken_up_without_sending_a_finished_part_again(place
     assert killed.wait(10)
     (upload_id,) = unfinished(place)
     finished = parts_of(place, bundle, upload_id)
-    assert {1, 2, 3} <= finished < set(range(1, 7)) | {7}
+    assert {1, 2, 3} <= finished
     network.seen.clear()
     upload = store(place, shaky_aws).upload(bundle)
-    assert not finished & set(parts_sent(network))
-    assert set(parts_sent(network)) | parts_of_before(finished) == set(range(1, parts + 1))
+    # What was on its way when the process died may have arrived after we looked: then even less is sent.
+    sent = parts_sent(network)
+    assert not finished & set(sent)
+    assert len(sent) == len(set(sent))
     assert sum("?uploads" in asked and asked.startswith("POST") for asked in network.seen) == 0
     assert upload.was_sent
     assert_whole(place, upload, bundle, parts)
-
-
-def parts_of_before(finished: set[int]) -> set[int]:
-    """What was on its way when the process died may have arrived after we looked."""
-    return finished | {4, 5}
 
 
 def test_parts_with_other_bytes_are_sent_again(place, network, shaky_aws) -> None:
@@ -279,7 +276,7 @@ def test_a_taken_up_upload_is_locked_from_now(place) -> None:
     bundle = bundle_of(2)
     earlier = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": NOW}
     s3(place).create_multipart_upload(Bucket=bucket, Key=key_of(bundle), ChecksumAlgorithm="SHA256", **earlier)
-    store(place, keeping=Keeping("GOVERNANCE", timedelta(days=30)), clock=FakeClock(NOW)).upload(bundle)
+    store(place, keeping=Keeping("GOVERNANCE", timedelta(days=30)), clock=lambda: FakeClock(NOW)).upload(bundle)
     head = s3(place).head_object(Bucket=bucket, Key=key_of(bundle))
     assert head["ObjectLockRetainUntilDate"] == NOW + timedelta(days=30)
 

@@ -309,7 +309,7 @@ def test_members_and_offsets_that_32_bits_cannot_tell(tmp_path: Path, size: int)
     path = tmp_path / "holey.zip"
     with path.open("wb") as file:
         # A member in one slice, of which only the size is told to the writer: it neither reads nor keeps content.
-        for piece in writer.take(ZipPart(Slice(large, 0, size), Hole(size), crc=7)):  # type: ignore[arg-type]
+        for piece in writer.take(ZipPart(Slice(large, 0, size), [Hole(size)], crc=7)):  # type: ignore[list-item]
             if isinstance(piece, Hole):
                 file.seek(len(piece), os.SEEK_CUR)
             else:

@@ -159,7 +159,7 @@ def test_a_damaged_memory_is_none(tree: Path, memory: Path, damage: str) -> None
             "longer": body + b"x",
             "empty": b"",
             "a bit": body[:-1] + bytes((body[-1] ^ 1,)),
-            "other version": body.replace(b"digests 1", b"digests 2"),
+            "other version": body.replace(b"digests 2", b"digests 1"),
         }
         memory.write_bytes(changed[damage])
     with Opened(tree) as opened:

@@ -20,7 +20,7 @@ from deliverkit.packaging.package import Bundle, build_bundle
 from deliverkit.packaging.unpacking import Unpacked, differences, unpack
 
 APPSPEC = "version: 0.0\nos: linux\nfiles:\n  - source: app\n    destination: /opt/app\n"
-NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=12).map(
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).map(
     lambda name: f"{name[:24]}~"
 )
 TREES = st.dictionaries(NAMES, st.binary(max_size=300), min_size=1, max_size=6)

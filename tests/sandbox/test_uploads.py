@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from deliverkit.sandbox import launcher
 from deliverkit.sandbox.server import Sandbox
 
 PART = 5 * 1024 * 1024
@@ -151,3 +154,21 @@ def test_more_than_ten_tags_are_refused(s3: Any) -> None:
     tags = "&".join(f"t{number}=v" for number in range(11))
     assert refused(s3.put_object, Bucket="own", Key="k", Body=b"", Tagging=tags) == ("BadRequest", 400)
     assert refused(s3.create_multipart_upload, Bucket="own", Key="k", Tagging=tags) == ("BadRequest", 400)
+
+
+def test_an_upload_outlives_a_killed_sandbox(tmp_path: Path) -> None:
+    """Its id comes from the seed: the requests that are repeated then name it."""
+    keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox", "region_name": "us-east-1"}
+    running = launcher.start(tmp_path)
+    s3 = boto3.client("s3", endpoint_url=running.endpoint, **keys)
+    s3.create_bucket(Bucket="own")
+    upload = begin(s3)
+    part = put(s3, upload, 1, b"part")
+    os.kill(running.pid, signal.SIGKILL)
+    s3 = boto3.client("s3", endpoint_url=launcher.start(tmp_path).endpoint, **keys)
+    try:
+        assert [each["ChecksumSHA256"] for each in s3.list_parts(**upload)["Parts"]] == [part["ChecksumSHA256"]]
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+        assert s3.get_object(Bucket="own", Key="k")["Body"].read() == b"part"
+    finally:
+        launcher.stop(tmp_path)

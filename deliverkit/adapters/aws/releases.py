@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ class S3Releases:
         encryption: Encryption | None = None,
         owner: str = "",
         keeping: Keeping | None = None,
-        clock: Clock | None = None,
+        clock: Callable[[], Clock] | None = None,
         part_size: int | None = None,
         page_size: int = 1000,
     ) -> None:
@@ -57,7 +57,7 @@ class S3Releases:
             encryption: How objects are encrypted; with KMS by default.
             owner: Account id that the bucket must belong to; empty for any.
             keeping: Lock and tags of bundles; none by default.
-            clock: Tells until when bundles are locked; the machine's by default.
+            clock: Gives the clock that tells until when bundles are locked; the machine's by default.
             part_size: Bytes above which a bundle is sent in parts, and the least size of a part; 8 MiB by default.
             page_size: Keys asked for at once when listing.
         """
@@ -104,7 +104,7 @@ class S3Releases:
         from deliverkit.adapters.aws.parts import PART_SIZE  # noqa: PLC0415
         from deliverkit.adapters.clock import SystemClock  # noqa: PLC0415
 
-        clock, least = self._clock or SystemClock(), self._part_size or PART_SIZE
+        clock, least = self._clock() if self._clock else SystemClock(), self._part_size or PART_SIZE
         return BundleUpload(self._bucket, clock, keeping=self._keeping, least=least)
 
     def _send(

@@ -1,0 +1,104 @@
+"""How much memory packaging takes at most, whatever it packs, as the kernel counted it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from build_trees import APPSPEC, MIB
+
+from deliverkit.domain.release import BundleFormat
+
+LIMIT_MIB = 96
+PROGRAM = """
+import sys
+from pathlib import Path
+from deliverkit.domain.release import BundleFormat
+from deliverkit.packaging.package import PackingRules, look_at
+
+packing = look_at(Path(sys.argv[1]), PackingRules(format=BundleFormat(sys.argv[2])))
+if sys.argv[3] == "write":
+    packing.write(Path(sys.argv[4]))
+else:
+    for chunk in packing.prepare().chunks():
+        pass
+# Of this program alone: what getrusage() tells includes the moment in which it was still a copy of its parent.
+for line in Path("/proc/self/status").read_text().splitlines():
+    if line.startswith("VmHWM:"):
+        print(int(line.split()[1]) // 1024)
+"""
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's count of memory")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that is possible: many small files take much time on a disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def peak_mib(tree: Path, out: Path, kind: BundleFormat, way: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tree), kind.value, way, str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def with_appspec(tree: Path) -> Path:
+    (tree / "app").mkdir(parents=True)
+    (tree / "appspec.yml").write_bytes(APPSPEC)
+    return tree / "app"
+
+
+def one_large_file(tree: Path) -> None:
+    with (with_appspec(tree) / "large").open("wb") as file:
+        file.truncate(1 << 30)
+
+
+def forty_jars(tree: Path) -> None:
+    """As large as files may be that are read and compressed whole, and a third smaller when compressed."""
+    app = with_appspec(tree)
+    noise = random.Random(3).randbytes(600_000)
+    words = b"".join(b"%d words and more\n" % number for number in range(30_000))[:448_576]
+    for number in range(40):
+        (app / f"{number}.jar").write_bytes(((b"%d" % number + noise + words) * 9)[: 8 * MIB])
+
+
+@pytest.mark.parametrize("way", ["write", "prepare"])
+@pytest.mark.parametrize("kind", list(BundleFormat))
+@pytest.mark.parametrize("made", [one_large_file, forty_jars])
+def test_large_files(tmp_path: Path, kind: BundleFormat, made: Callable[[Path], None], way: str) -> None:
+    if made is one_large_file and kind is BundleFormat.TAR and way == "write":
+        pytest.skip("a tar of it would fill a gibibyte of the disk; its bytes are made below without being kept")
+    made(tmp_path / "tree")
+    assert peak_mib(tmp_path / "tree", tmp_path / "out", kind, way) <= LIMIT_MIB
+    shutil.rmtree(tmp_path / "tree")
+
+
+@pytest.mark.parametrize("kind", [BundleFormat.ZIP, BundleFormat.TGZ])
+def test_two_hundred_thousand_small_files(place: Path, tmp_path: Path, kind: BundleFormat) -> None:
+    app = with_appspec(place / "tree")
+    for number in range(200):
+        folder = app / f"module-{number:03}" / "resources"
+        folder.mkdir(parents=True)
+        first = folder / "some-file-0000.txt"
+        first.write_bytes(b"content of module %d\n" % number)
+        for each in range(1, 1000):
+            os.link(first, folder / f"some-file-{each:04}.txt")  # quicker than files of their own
+    assert peak_mib(place / "tree", tmp_path / "out", kind, "write") <= LIMIT_MIB
