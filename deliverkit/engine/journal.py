@@ -66,6 +66,7 @@ class Pruning:
 
     version: str
     digest: str
+    bundle: str
     reason: str
     by: str
     at: datetime
@@ -171,7 +172,7 @@ class Journal:
     def prune(self, release: Release, reason: str) -> None:
         """Record that a release was removed; once, however often it is called."""
         known = self.estate().pruned.get(release.version)
-        if known is None or known.digest != release.digest:
+        if known is None or known.bundle != release.bundle.uri:
             payload = {"version": release.version, "digest": release.digest, "manifest": release.manifest}
             self._append("release.pruned", {**payload, "bundle": release.bundle.uri, "reason": reason})
 
@@ -198,7 +199,8 @@ def _fold(estate: Estate, event: Event) -> Estate:
             kept = {digest: entry for digest, entry in estate.quarantined.items() if digest != payload["digest"]}
             estate = replace(estate, quarantined=kept)
         case "release.pruned":
-            gone = Pruning(payload["version"], payload["digest"], payload["reason"], event.actor, event.at)
+            what = (payload["version"], payload["digest"], payload["bundle"], payload["reason"])
+            gone = Pruning(*what, event.actor, event.at)
             estate = replace(estate, pruned={**estate.pruned, gone.version: gone})
         case "promotion.closed":
             names = (payload["promotion"], payload["environment"], payload["version"])

@@ -433,3 +433,17 @@ def test_what_the_store_refuses_is_told_and_the_rest_goes() -> None:
     world.wrap = lambda port: Refusing() if port is world.releases else port
     assert pruned(world.delivery()) == {"1": Fate.REFUSED, "2": Fate.REMOVED}
     assert "1" not in world.delivery().estate().pruned
+
+
+def test_each_removal_of_a_version_is_recorded_and_none_twice() -> None:
+    world = harsh(environment("dev"))
+    first, *_ = aged(world, "1", "2")
+    delivery = world.delivery()
+    pruned(delivery)
+    journal = delivery._parts.journal
+    journal.prune(first, "ended by another process after a crash")
+    again = replace(first, bundle=replace(first.bundle, version_id="2"))
+    journal.prune(again, "packaged anew, and removed anew")
+    events = [event for event in delivery.ledger.read("application") if event.kind == "release.pruned"]
+    assert [event.payload["bundle"] for event in events] == [first.bundle.uri, again.bundle.uri]
+    assert events[0].payload["digest"] == first.digest
