@@ -15,6 +15,7 @@ from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.domain.trust import Finding
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
 
@@ -51,6 +52,40 @@ def open_delivery(
     environ = environ or {}
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
     return Delivery(Assembly(settings, aws, environ))
+
+
+def verify_release(
+    version: str,
+    config: Path | None = None,
+    *,
+    is_rebuilt: bool = False,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox_state_dir: Path | None = None,
+) -> Iterator[Finding]:
+    """Check a release, one finding after the other: bundle, content, signature, statement, source, SBOM.
+
+    Args:
+        version: The release.
+        config: Path of deliverkit.yml; by default it is looked for here and in the folders above.
+        is_rebuilt: Build the recorded commit again and compare, too.
+        profile: AWS profile.
+        region: AWS region.
+        endpoint_url: Endpoint of every AWS service, instead of AWS's own.
+        sandbox_state_dir: Use the sandbox that keeps its state there.
+
+    Raises:
+        NotFoundError: If there is no such release, or what it was built from is not here.
+        UnreachableError: If the store or a key's keeper does not answer or denies the request.
+    """
+    from deliverkit.release_assembly import verified  # noqa: PLC0415
+
+    settings = load(_config_path(config))
+    aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
+    releases = Assembly(settings, aws, {}).releases
+    recipe = recipe_of(settings, {}) if is_rebuilt else None
+    yield from verified(releases.get(version), settings, aws, releases=releases, recipe=recipe)
 
 
 # --- packaging without AWS -------------------------------------------------------------------------
@@ -109,12 +144,23 @@ def seed_sandbox(
             blueprint.environment(name)
     needs = Needs(
         bucket=settings.release.store.bucket,
+        is_locked=bool(settings.release.retention.mode),
         region=aws.region,
         environments=tuple(blueprint.environments.values()),
         pipeline=_pipeline_declaration(settings),
         instances=instances,
+        copies={region: place.bucket for region, place in settings.release.replicas.items()},
+        aliases=_key_aliases(settings),
     )
     yield from Seeder(aws, credentials_file=credentials_file(state_dir)).seed(needs)
+
+
+def _key_aliases(settings: Settings) -> tuple[str, ...]:
+    """Aliases of the KMS keys that the configuration names; ids and ARNs name keys of other accounts, or none here."""
+    release = settings.release
+    keys = (*((release.sign,) if release.sign else ()), *(release.trust.keys if release.trust else ()))
+    named = (key.text.removeprefix("kms://") for key in keys if key.path is None)
+    return tuple(dict.fromkeys(name for name in named if name.startswith("alias/")))
 
 
 def sandbox_hosts(state_dir: Path, region: str | None) -> Hosts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.errors import UsageError
 
@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
     from deliverkit.adapters.aws.releases import S3Releases
+    from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
-    from deliverkit.config import Settings
+    from deliverkit.attestation_ports import Trust
+    from deliverkit.config import ReleaseSettings, Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
+    from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
+    from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.runner import Pace
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
@@ -58,10 +63,13 @@ class Assembly:
     @cached_property
     def releases(self) -> S3Releases:
         """Where bundles and releases lie."""
+        from deliverkit.adapters.aws.bucket import Keeping  # noqa: PLC0415
         from deliverkit.adapters.aws.releases import S3Releases  # noqa: PLC0415
 
-        store = self._settings.release.store
-        return S3Releases(self._aws, bucket=store.bucket, prefix=store.prefix)
+        release = self._settings.release
+        keeping = Keeping(release.retention.mode.upper(), release.retention.duration, release.tags)
+        rules = _bucket_rules(release, release.store.bucket)
+        return S3Releases(self._aws, prefix=release.store.prefix, keeping=keeping, clock=lambda: self.clock, **rules)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -98,7 +106,53 @@ class Assembly:
             deployers=self._deployers,
             releases=self.releases,
             clock=self.clock,
+            replicas=self._replicas,
+            trust=self._trust,
         )
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Reads, copies and removes releases."""
+        from deliverkit.catalogue_assembly import catalogue_of  # noqa: PLC0415
+
+        return catalogue_of(
+            self._settings,
+            releases=self.releases,
+            journal=self.journal,
+            replicas=self._replicas,
+            pruner=self._pruner,
+        )
+
+    def _pruner(self) -> Pruner:
+        from deliverkit.catalogue_assembly import pruner_of  # noqa: PLC0415
+        from deliverkit.engine.pruning import revisions_of  # noqa: PLC0415
+
+        return pruner_of(
+            self._settings,
+            self._bucket,
+            releases=self.releases,
+            replicas=self._replicas,
+            journal=self.journal,
+            promotions=self.promotions,
+            revisions=partial(revisions_of, self.blueprint.environments.values(), self._deployers),
+            locks=self.locks,
+            identity=self._whoami.whoami,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _replicas(self) -> S3Replicas:
+        from deliverkit.catalogue_assembly import replicas_of  # noqa: PLC0415
+
+        return replicas_of(self._settings, self._aws, self._bucket, clock=self.clock, identity=self._whoami.whoami)
+
+    @property
+    def _bucket(self) -> Bucket:
+        from deliverkit.adapters.aws.bucket import Bucket  # noqa: PLC0415
+
+        release = self._settings.release
+        rules = dict(_bucket_rules(release, release.store.bucket))
+        return Bucket(self._aws, rules.pop("bucket"), **rules)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -121,11 +175,16 @@ class Assembly:
     @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
+        from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
         from deliverkit.releasing import Packager  # noqa: PLC0415
 
-        recipe = recipe_of(self._settings, self._environ)
         return Packager(
-            self._settings.application, recipe, releases=self.releases, identity=self.identity, clock=self.clock
+            self._settings.application,
+            recipe_of(self._settings, self._environ),
+            releases=self.releases,
+            attestor=attestor_of(self._settings, self._aws, self._environ, self.clock),
+            identity=self.identity,
+            clock=self.clock,
         )
 
     @cached_property
@@ -141,7 +200,19 @@ class Assembly:
     def _preflight(self) -> Preflight:
         from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
 
-        return Preflight(locks=self.locks, releases=self.releases, clock=self.clock)
+        return Preflight(
+            locks=self.locks,
+            releases=self.releases,
+            clock=self.clock,
+            replicas=self._replicas,
+            trust=self._trust,
+        )
+
+    @cached_property
+    def _trust(self) -> Trust | None:
+        from deliverkit.release_assembly import trust_of  # noqa: PLC0415
+
+        return trust_of(self._settings, self._aws) if self._settings.release.trust else None
 
     def _executor(self, plan: Plan) -> Executor:
         from deliverkit.adapters.http import UrlTextSource  # noqa: PLC0415
@@ -156,6 +227,8 @@ class Assembly:
             journal=self.journal,
             locks=self.locks,
             clock=self.clock,
+            exists=self.releases.exists,
+            trust=self._trust,
         )
 
     def _carrier(self, plan: Plan) -> Carrier:
@@ -221,7 +294,7 @@ def _ledger(settings: Settings, aws: Aws) -> Ledger:
         return SqliteLedger(place.path)
     from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
 
-    return S3Ledger(aws, bucket=place.bucket, prefix=place.prefix)
+    return S3Ledger(aws, prefix=place.prefix, **_bucket_rules(settings.release, place.bucket))
 
 
 def _locks(settings: Settings, aws: Aws) -> LockService:
@@ -232,7 +305,17 @@ def _locks(settings: Settings, aws: Aws) -> LockService:
         return SqliteLocks(place.path)
     from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
 
-    return S3Locks(aws, bucket=place.bucket, prefix=place.prefix)
+    return S3Locks(aws, prefix=place.prefix, **_bucket_rules(settings.release, place.bucket))
+
+
+def _bucket_rules(release: ReleaseSettings, bucket: str) -> Mapping[str, Any]:
+    """What holds for everything in the bucket of the releases; of another bucket we were told nothing."""
+    from deliverkit.adapters.aws.bucket import Encryption  # noqa: PLC0415
+
+    if bucket != release.store.bucket:
+        return {"bucket": bucket}
+    encryption = Encryption(release.encryption.algorithm, release.encryption.key)
+    return {"bucket": bucket, "encryption": encryption, "owner": release.bucket_owner}
 
 
 def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:

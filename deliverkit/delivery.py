@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from deliverkit.errors import ConflictError, NotFoundError, UsageError
@@ -10,19 +10,21 @@ from deliverkit.errors import ConflictError, NotFoundError, UsageError
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import BundleFormat, Compression, Release
+    from deliverkit.domain.replica import Replica
     from deliverkit.domain.rollout import AbortMode, Rollout
     from deliverkit.engine.blueprint import Blueprint
+    from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.journal import Estate, Journal, Served
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.promotion_log import Listener
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Tick
-    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore
+    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
 
     Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
 
@@ -35,11 +37,13 @@ class PackagingChoices:
         format: Type of the archive; None for the configured one.
         compression: What compressing aims at; None for the configured aim.
         is_fresh: Read every file, whatever is remembered of an earlier packaging.
+        listener: Hears how far the upload is, from the packaging thread; None for nobody.
     """
 
     format: BundleFormat | None = None
     compression: Compression | None = None
     is_fresh: bool = False
+    listener: UploadListener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,13 @@ class PackagedRelease:
         release: The release on record.
         was_sent: False when the same bytes were in the store already.
         warnings: What the appspec's lint noticed.
+        copies: Its proven copies in the regions that are configured for it.
     """
 
     release: Release
     was_sent: bool
     warnings: tuple[str, ...] = ()
+    copies: tuple[Replica, ...] = ()
 
 
 class Parts(Protocol):
@@ -106,6 +112,11 @@ class Parts(Protocol):
         ...
 
     @property
+    def catalogue(self) -> Catalogue:
+        """Reads, copies and removes releases."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The time where we deliver to."""
         ...
@@ -143,6 +154,15 @@ class Delivery:
         """Who we are to AWS; asking costs a call."""
         return self._parts.identity
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """Releases with where they stand; compares, copies and removes them."""
+        return self._parts.catalogue
+
+    def now(self) -> datetime:
+        """The present moment where we deliver to."""
+        return self._parts.clock.now()
+
     # --- releases ----------------------------------------------------------------------------------
 
     def package(self, path: Path | None = None, choices: PackagingChoices | None = None) -> PackagedRelease:
@@ -155,8 +175,11 @@ class Delivery:
         Raises:
             UsageError: If the build or its appspec is not fit to be deployed; nothing was stored.
             ConflictError: If the version already names other bytes.
+            UnreachableError: If the store or a region does not answer; once the release is on record, packaging again
+                makes the copies that are missing.
         """
-        return self._parts.packager(path, choices or PackagingChoices())
+        packaged = self._parts.packager(path, choices or PackagingChoices())
+        return replace(packaged, copies=self._parts.catalogue.replicate(packaged.release))
 
     def release(self, version: str | None = None) -> Release:
         """A release by version; without one the newest.

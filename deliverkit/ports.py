@@ -170,10 +170,14 @@ class Upload:
     was_sent: bool
 
 
+UploadListener = Callable[[int, int], None]
+"""Hears, now and then, from the uploading thread: bytes of a bundle that are done with, and those there are at most."""
+
+
 class ReleaseStore(Protocol):
     """Bundles by the digest of their manifest, releases by version."""
 
-    def upload(self, bundle: PreparedBundle) -> Upload:
+    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
         """Make a bundle and store it under its manifest's digest, unless it is there already.
 
         Raises:

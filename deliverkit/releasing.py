@@ -7,18 +7,20 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.delivery import PackagedRelease, PackagingChoices
 from deliverkit.domain.release import Release, SourceRevision
-from deliverkit.errors import UsageError
-from deliverkit.ports import Clock, Identity, ReleaseStore
+from deliverkit.errors import NotFoundError, UsageError
+from deliverkit.ports import Clock, Identity, PreparedBundle, ReleaseStore
 
 if TYPE_CHECKING:
     from deliverkit.packaging.package import Bundle, Packing, PackingRules
     from deliverkit.packaging.remembered import Remembered
     from deliverkit.packaging.report import Report
+    from deliverkit.trusting.attesting import Attestor, Subject
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 """Versions become S3 keys and words in URLs, so they hold nothing that either would have to quote."""
@@ -112,12 +114,20 @@ class Packager:
     """Packages builds into releases."""
 
     def __init__(
-        self, application: str, recipe: BuildRecipe, *, releases: ReleaseStore, identity: Identity, clock: Clock
+        self,
+        application: str,
+        recipe: BuildRecipe,
+        *,
+        releases: ReleaseStore,
+        attestor: Attestor,
+        identity: Identity,
+        clock: Clock,
     ) -> None:
-        """Take the recipe and where releases are kept."""
+        """Take the recipe, where releases are kept, and what states where they come from."""
         self._application = application
         self._recipe = recipe
         self._releases = releases
+        self._attestor = attestor
         self._identity = identity
         self._clock = clock
 
@@ -125,9 +135,11 @@ class Packager:
         """Bundle, upload and record; the same bytes under the same version give the release on record."""
         where = self._recipe.existing(tree)
         version = checked_version(self._recipe.version(where))
+        self._attestor.check()
+        started_at, source = self._clock.now(), self._recipe.source(where)
         packing = self._recipe.look_at(where, choices)
         prepared = packing.prepare()
-        upload = self._releases.upload(prepared)
+        upload = self._releases.upload(prepared, listener=choices.listener)
         release = Release(
             application=self._application,
             version=version,
@@ -136,11 +148,38 @@ class Packager:
             bundle=upload.revision,
             created_at=self._clock.now(),
             created_by=self._identity.arn,
-            source=self._recipe.source(where),
+            source=source,
             manifest=prepared.manifest_digest,
         )
-        warnings = tuple(str(finding) for finding in packing.findings)
-        return PackagedRelease(self._releases.record(release), upload.was_sent, warnings)
+        warnings = [str(finding) for finding in packing.findings]
+        if self._is_recorded(version):
+            # The record decides: it is this release, with the statements of its time, or another one of that name.
+            return PackagedRelease(self._releases.record(release), upload.was_sent, tuple(warnings))
+        attested = self._attestor.attest(_subject(release, where, packing, prepared, started_at))
+        stated = replace(release, provenance=attested.provenance, sbom=attested.sbom)
+        return PackagedRelease(self._releases.record(stated), upload.was_sent, (*warnings, *attested.warnings))
+
+    def _is_recorded(self, version: str) -> bool:
+        try:
+            self._releases.get(version)
+        except NotFoundError:
+            return False
+        return True
+
+
+def _subject(release: Release, tree: Path, packing: Packing, prepared: PreparedBundle, started_at: datetime) -> Subject:
+    from deliverkit.packaging.manifest import parse_manifest  # noqa: PLC0415
+    from deliverkit.trusting.attesting import Subject  # noqa: PLC0415
+
+    return Subject(
+        version=release.version,
+        tree=tree,
+        collection=packing.collection,
+        manifest=parse_manifest(prepared.manifest),
+        bundle=release.digest,
+        started_at=started_at,
+        source=release.source,
+    )
 
 
 def checked_version(version: str) -> str:

@@ -1,6 +1,6 @@
 """The git repository a build comes from: which commit, which tag, and whether anything differs from it.
 
-Only questions about the local repository are asked; remotes, and the credentials in their addresses, are never read.
+Only the local repository is asked: no remote is ever contacted, and no credentials in a remote's address are told.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _INHERITED = (
     *("GIT_INTERNAL_SUPER_PREFIX", "GIT_DEFAULT_HASH", "GIT_LITERAL_PATHSPECS", "GIT_ICASE_PATHSPECS"),
 )
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
+_USERINFO = re.compile(r"://[^/\s]*@")
 _NO_PROGRAM = 127  # env(1) when it does not find the program
 
 
@@ -76,6 +77,92 @@ def describe(path: Path) -> str:
         )
     version = _run(directory, "describe", "--tags", "--always", _commit(directory))
     return f"{version}-dirty" if _is_dirty(directory) else version
+
+
+def repository(path: Path) -> str:
+    """The address of the repository that a path's commits are shared through, without user and password.
+
+    Returns:
+        The address of `origin`, or of the only remote; empty when there is none, several of other names, or no
+        repository.
+
+    Raises:
+        UsageError: If git is missing, or the repository belongs to somebody else.
+        DeliverkitError: If git fails otherwise.
+    """
+    directory = _directory(path)
+    if not _is_in_repository(directory):
+        return ""
+    remotes = _run(directory, "remote").split()
+    name = "origin" if "origin" in remotes else remotes[0] if len(remotes) == 1 else ""
+    address = _try(directory, "remote", "get-url", name) if name else ""
+    if address.startswith(("/", "./", "../")):
+        return (directory / address).resolve().as_uri()
+    return _USERINFO.sub("://", address)
+
+
+def check_out(path: Path, commit: str, destination: Path) -> Path:
+    """Check a commit out into a fresh directory of its own; the repository that it comes from is only read.
+
+    Args:
+        path: A directory in the repository.
+        commit: Full commit id.
+        destination: The directory to make.
+
+    Returns:
+        What the path is in the new directory.
+
+    Raises:
+        NotFoundError: If the commit is not in this repository.
+        UsageError: If the path is in no repository, or the commit has no such directory.
+        DeliverkitError: If git fails otherwise.
+    """
+    directory = _directory(path)
+    if not _is_in_repository(directory):
+        raise UsageError(f"{directory} is in no git repository", hint="go to the repository that the release is from")
+    if not _try(directory, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"):
+        raise NotFoundError(
+            f"the repository at {directory} has no commit {commit}", hint="git fetch --unshallow --tags"
+        )
+    top = Path(_run(directory, "rev-parse", "--show-toplevel"))
+    inside = directory.resolve().relative_to(top.resolve())
+    # A shared clone takes no time and no space, and leaves no worktree behind when it is deleted.
+    _run(top, "clone", "--quiet", "--shared", "--no-checkout", str(top), str(destination))
+    _run(destination, "checkout", "--quiet", "--detach", commit)
+    if (destination / ".gitmodules").exists():
+        _run(destination, "submodule", "--quiet", "update", "--init", "--recursive")
+    if not (destination / inside).is_dir():
+        raise UsageError(f"commit {commit} has no directory {inside}", hint="git log shows when it was moved")
+    return destination / inside
+
+
+def committed_at(path: Path) -> str:
+    """When the checked-out commit was made, in seconds since 1970, as SOURCE_DATE_EPOCH wants it."""
+    return _run(_directory(path), "log", "-1", "--format=%ct")
+
+
+def is_in_repository(path: Path) -> bool:
+    """True when the path lies in a git repository.
+
+    Raises:
+        UsageError: If git is missing, or the repository belongs to somebody else.
+    """
+    return _is_in_repository(_directory(path))
+
+
+def ask(path: Path, *arguments: str) -> str:
+    """What git answers in the repository around a path.
+
+    Raises:
+        UsageError: If git is missing, or the repository belongs to somebody else.
+        DeliverkitError: If git fails otherwise.
+    """
+    return _run(_directory(path), *arguments)
+
+
+def attempt(path: Path, *arguments: str) -> str:
+    """What git answers; empty when it has no answer."""
+    return _try(_directory(path), *arguments)
 
 
 def _directory(path: Path) -> Path:

@@ -28,7 +28,7 @@ COMMANDS = {
     "reject": "do not let a promotion go on",
     "rollback": "bring an environment back to its last good release",
     "abort": "give a promotion up",
-    "release": "list, show, quarantine and lift releases",
+    "release": "list, compare, verify, copy, remove, quarantine and lift releases",
     "lock": "show and release the leases of environments",
     "ledger": "read and verify the record of what happened",
     "sandbox": "an AWS on this machine to rehearse with",

@@ -12,7 +12,7 @@ from deliverkit.cli.streams import Console
 if TYPE_CHECKING:
     from deliverkit.delivery import Delivery
 
-__all__ = ["Console", "Options", "open_delivery", "own_state_dir", "sandbox_state_dir"]
+__all__ = ["Console", "Options", "open_delivery", "own_state_dir", "sandbox_state_dir", "whole_number"]
 
 STATE_DIR = Path(".deliverkit")
 
@@ -73,6 +73,14 @@ def open_delivery(options: Options, console: Console) -> Delivery:
         sandbox_state_dir=sandbox_state_dir(console) if options.is_sandboxed else None,
         environ=console.environ,
     )
+
+
+def whole_number(text: str) -> int:
+    """A number of things, 1 at least."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def own_state_dir(console: Console) -> Path:

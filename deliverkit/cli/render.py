@@ -54,13 +54,6 @@ def opened(promotion_id: str, options: Options, console: Console) -> None:
 # --- releases --------------------------------------------------------------------------------------
 
 
-class Listing(NamedTuple):
-    """All releases with what is known of them."""
-
-    releases: tuple[Release, ...]
-    estate: Estate
-
-
 def release(value: Release) -> str:
     """One release."""
     lines = [f"release   {value.version}", f"digest    {value.digest}", f"bundle    {value.bundle.uri}"]
@@ -68,25 +61,10 @@ def release(value: Release) -> str:
     if value.source:
         dirty = ", with uncommitted changes" if value.source.is_dirty else ""
         lines.append(f"source    {value.source.commit}{f' ({value.source.tag})' if value.source.tag else ''}{dirty}")
+    statements = (("statement", value.provenance), ("sbom", value.sbom))
+    lines += [f"{name:10}{digest}" for name, digest in statements if digest]
     lines.append(f"created   {moment(value.created_at)} by {value.created_by}")
     return "\n".join(lines)
-
-
-def listing(value: Listing) -> str:
-    """Releases, one a line: version, digest, when, and where it serves."""
-    rows = [(r.version, r.short_digest, moment(r.created_at), _standing(r, value.estate)) for r in value.releases]
-    return table(rows) if rows else "there is no release yet: deliverkit package"
-
-
-def listing_document(value: Listing) -> Any:
-    """The same as JSON."""
-    return [{**plain(r), "standing": _standing(r, value.estate)} for r in value.releases]
-
-
-def _standing(value: Release, estate: Estate) -> str:
-    serving = [name for name in estate.history if (s := estate.serving(name)) and s.release.digest == value.digest]
-    quarantined = ["quarantined"] if value.digest in estate.quarantined else []
-    return ", ".join([*(f"serves {name}" for name in serving), *quarantined])
 
 
 # --- plans -----------------------------------------------------------------------------------------
@@ -101,6 +79,8 @@ def plan(value: Plan) -> str:
         f"{value.kind.value} {value.release.version} ({value.release.short_digest}) to {value.environment}, {through}"
     )
     lines = [head, f"  asked for by {value.requested_by}"]
+    if value.evidence is not None:
+        lines.append(f"  signed by {', '.join(value.evidence.key_names)}")
     lines.extend(
         f"  stops execution {each.execution} of {each.version}, which waits in front of {each.environment}"
         for each in value.drive.leftovers

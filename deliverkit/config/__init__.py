@@ -5,9 +5,11 @@ from __future__ import annotations
 from deliverkit.config.loader import find, load, load_mapping
 from deliverkit.config.settings import (
     BundleSettings,
+    EncryptionSettings,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
+    RetentionSettings,
     S3Location,
     Settings,
     VersionSource,
@@ -15,9 +17,11 @@ from deliverkit.config.settings import (
 
 __all__ = [
     "BundleSettings",
+    "EncryptionSettings",
     "LedgerLocation",
     "PipelineSettings",
     "ReleaseSettings",
+    "RetentionSettings",
     "S3Location",
     "Settings",
     "VersionSource",

@@ -10,11 +10,15 @@ from typing import Any
 from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT
 from deliverkit.config.settings import (
     BundleSettings,
+    EncryptionSettings,
+    KeyLocation,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
+    RetentionSettings,
     S3Location,
     Settings,
+    TrustSettings,
     VersionSource,
 )
 from deliverkit.config.texts import s3_location
@@ -23,6 +27,8 @@ from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure
 from deliverkit.domain.gate import Gate, GateKind, Policy
 from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
+from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
+from deliverkit.domain.trust import DirtyTree, SourcePolicy
 
 Values = Mapping[str, Any]
 
@@ -72,8 +78,41 @@ def _release(file: Path, values: Values) -> ReleaseSettings:
             allow=tuple(bundle.get("allow", ())),
         ),
         store=values["store"],
+        build=values.get("build", ""),
+        sign=_key(folder, values["sign"]) if "sign" in values else None,
+        trust=_trust(folder, values["trust"]) if "trust" in values else None,
+        encryption=values.get("encryption", EncryptionSettings()),
+        bucket_owner=values.get("bucket_owner", ""),
+        retention=_retention(values.get("retention")),
+        tags=values.get("tags", {}),
         lint=_lint(file, values.get("lint", {})),
+        replicas={
+            region: ReplicaPlace(each.bucket, each.prefix) for region, each in values.get("replicas", {}).items()
+        },
+        keep=_keep(values["keep"]) if "keep" in values else None,
+        tickets=TicketRules(**values.get("tickets", {})),
     )
+
+
+def _keep(values: Values) -> KeepRules:
+    names = {"for": "younger_than"}
+    return KeepRules(**{names.get(key, key): value for key, value in values.items()})
+
+
+def _key(folder: Path, text: str) -> KeyLocation:
+    is_file = text.startswith("file:")
+    return KeyLocation(text, folder / text.removeprefix("file:").removeprefix("//") if is_file else None)
+
+
+def _trust(folder: Path, values: Values) -> TrustSettings:
+    source = dict(values.get("source", {}))
+    if "dirty" in source:
+        source["dirty"] = DirtyTree(source["dirty"])
+    return TrustSettings(tuple(_key(folder, each) for each in values["keys"]), SourcePolicy(**source))
+
+
+def _retention(values: Values | None) -> RetentionSettings:
+    return RetentionSettings(values["mode"], values["for"]) if values else RetentionSettings()
 
 
 def _lint(file: Path, values: Values) -> LintPolicy:

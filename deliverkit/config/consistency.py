@@ -10,12 +10,16 @@ from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
 from deliverkit.yaml_tree import KeyPath
 
+TAGS_LIMIT = 10
+"""Amazon S3 user guide, "Categorizing your storage using tags"."""
 PHASES = ("before", "during", "after")
 
 
 def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
     """Report every reference that leads nowhere; values that were wrong in themselves are passed over."""
+    _check_tags(_mapping(_mapping(values.get("release")).get("tags")), reading)
     gates = _mapping(values.get("gates"))
+    _check_replicas(_mapping(values.get("release")), reading)
     environments = _mapping(values.get("environments"))
     for name, environment in environments.items():
         path: KeyPath = ("environments", name)
@@ -23,6 +27,23 @@ def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
         _check_waves(_mapping(environment), path, reading)
         _check_predecessor(_mapping(environment), environments, path, reading)
     _check_circles({name: _mapping(each).get("from") for name, each in environments.items()}, reading)
+
+
+def _check_replicas(release: Mapping[str, Any], reading: Reading) -> None:
+    """A bucket lies in one region, so that each region needs one of its own."""
+    seen = {getattr(release.get("store"), "bucket", None): "release.store"}
+    for region, place in _mapping(release.get("replicas")).items():
+        path: KeyPath = ("release", "replicas", region)
+        if place is INVALID:
+            continue
+        if place.bucket in seen:
+            reading.report(path, f"bucket {place.bucket} is that of {seen[place.bucket]} already; name one in {region}")
+        seen.setdefault(place.bucket, ".".join(map(str, path)))
+
+
+def _check_tags(tags: Mapping[str, Any], reading: Reading) -> None:
+    if len(tags) > TAGS_LIMIT:
+        reading.report(("release", "tags"), f"{len(tags)} tags are more than S3 takes for an object: {TAGS_LIMIT}")
 
 
 def _check_gates(environment: Mapping[str, Any], gates: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:

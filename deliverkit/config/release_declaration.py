@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from deliverkit.config import texts
+from deliverkit.config.keeping_keys import KEEPING
 from deliverkit.config.lint_keys import LINT
-from deliverkit.config.shapes import Choice, Field, ListOf, Record, Text, Unavailable, WordOr
+from deliverkit.config.release_keys import KEEP, REPLICAS, TICKET
+from deliverkit.config.shapes import Choice, Field, ListOf, Record, Text, WordOr
+from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
 from deliverkit.domain.release import BundleFormat, Compression
 
 PATH = Text("a path, relative to this file")
@@ -77,7 +80,25 @@ RELEASE = Record(
             "Where releases are kept, by digest. The bucket must be versioned.",
             is_required=True,
         ),
-        Field("sign", Unavailable("signed releases"), "A KMS key that signs releases."),
+        Field(
+            "replicas",
+            REPLICAS,
+            "Versioned buckets of other regions: each release is copied there, and deployed from there. CodeDeploy "
+            "takes bundles only from a bucket of its own region.",
+        ),
+        Field(
+            "keep",
+            KEEP,
+            "What `release prune` leaves although nothing needs it. What serves, what can be gone back to, what is "
+            "under way and what is under quarantine stays in any case.",
+            default="`release prune` removes nothing",
+            mistaken_for=("retain",),
+        ),
+        Field("tickets", TICKET, "How commit messages name tickets, for `release diff`."),
+        *KEEPING,
+        BUILD,
+        SIGN,
+        TRUST,
         Field("lint", LINT, "What the lint of the appspec is told."),
     ),
 )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
+from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
+from deliverkit.domain.trust import SourcePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,87 @@ class S3Location:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLocation:
+    """Where a key is.
+
+    Attributes:
+        text: As written: `kms://...` or `file:...`.
+        path: Of a file; None for KMS.
+    """
+
+    text: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """What a release must prove: which keys may have signed it, and which sources it may come from."""
+
+    keys: tuple[KeyLocation, ...]
+    source: SourcePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionSettings:
+    """How S3 encrypts what is stored.
+
+    Attributes:
+        algorithm: As S3 writes it: `aws:kms`, `aws:kms:dsse` or `AES256`.
+        key: KMS key id, ARN or alias; empty for the account's own key for S3.
+    """
+
+    algorithm: str = "aws:kms"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """For how long S3 refuses to remove a bundle (Object Lock).
+
+    Attributes:
+        mode: `governance` or `compliance`; empty for no lock.
+        duration: From the moment it is stored.
+    """
+
+    mode: str = ""
+    duration: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSettings:
-    """How a build becomes a release, and where releases are kept."""
+    """How a build becomes a release, and where releases are kept.
+
+    Attributes:
+        version: Where the version comes from.
+        bundle: What is packed.
+        store: Where releases are kept.
+        build: Shell command that makes the build out of a clean checkout; empty for none.
+        sign: The key that signs; None for unsigned releases.
+        trust: What must be proved before a promotion; None for nothing.
+        encryption: How they are encrypted.
+        bucket_owner: Account id that the bucket must belong to; empty for any.
+        retention: Object Lock of bundles.
+        tags: Tags of bundles.
+        lint: What the lint of the appspec is told.
+        replicas: Where copies are kept, by region.
+        keep: What pruning leaves although nothing needs it; None when nothing is to be pruned.
+        tickets: How commits name tickets.
+    """
 
     version: VersionSource
     bundle: BundleSettings
     store: S3Location
+    build: str = ""
+    sign: KeyLocation | None = None
+    trust: TrustSettings | None = None
+    encryption: EncryptionSettings = EncryptionSettings()
+    bucket_owner: str = ""
+    retention: RetentionSettings = RetentionSettings()
+    tags: Mapping[str, str] = field(default_factory=dict)
     lint: LintPolicy = field(default_factory=LintPolicy)
+    replicas: Mapping[str, ReplicaPlace] = field(default_factory=dict)
+    keep: KeepRules | None = None
+    tickets: TicketRules = field(default_factory=TicketRules)
 
 
 @dataclass(frozen=True, slots=True)

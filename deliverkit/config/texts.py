@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from deliverkit.config.settings import S3Location
+from deliverkit.config.settings import EncryptionSettings, S3Location
 from deliverkit.domain import placeholders
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.window import parse_window
@@ -21,13 +21,27 @@ DURATION = r"^([0-9]+(ms|[dhms]))+$"
 S3 = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
 SIZE = r"^[0-9]+ ?(MiB|GiB|TiB)$"
 MIN_HEALTHY = r"^[0-9]+%?$"
+_KMS_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:"
+_ALIAS = r"alias/[A-Za-z0-9/_-]{1,250}"
+_KMS_ID = r"[0-9a-f]{8}-[0-9a-f-]{27}|mrk-[0-9a-f]{32}"
+KEY = rf"^(kms://({_ALIAS}|{_KMS_ID})|(kms://)?{_KMS_ARN}({_ALIAS}|key/[A-Za-z0-9-]+)|file:.+)$"
+"""KMS developer guide, "Key identifiers (KeyId)"."""
+ENCRYPTION = r"^(aes256|(kms|dsse)(://.+)?)$"
+ACCOUNT = r"^[0-9]{12}$"
+TAG_KEY = r"^(?![aA][wW][sS]:)[A-Za-z0-9 _.:/=+@-]{1,128}$"
+"""Amazon S3 user guide, "Categorizing your storage using tags": characters that are safe in every service."""
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
+_KMS_KEY = re.compile(
+    r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:)?(alias/[A-Za-z0-9/_-]+|(key/)?[A-Za-z0-9-]+)", re.ASCII
+)
+_TAG_VALUE = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,9}) ?(MiB|GiB|TiB)", re.ASCII)
 _SIZE_UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()+=,@-]+", re.ASCII)
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _URL = re.compile(r"https?://[^\s/]\S*")
 _DOTTED = re.compile(r"\$\{([A-Za-z_]+\.[A-Za-z_.-]+)\}")
 
@@ -119,6 +133,38 @@ def s3_location(text: str) -> S3Location:
     return S3Location(bucket, "/".join(segments))
 
 
+def regular_expression(text: str) -> str:
+    """A regular expression as Python reads it, that matches something."""
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from error
+    if pattern.fullmatch(""):
+        raise ValueError(f"{text!r} matches nothing at all, and so everywhere")
+    return text
+
+
+def ticket_url(text: str) -> str:
+    """An address with one place for the ticket."""
+    if not _URL.fullmatch(text) or text.count("{}") != 1:
+        raise ValueError(f"{text!r} is not the address of tickets: write https://... with one {{}} for the ticket")
+    return text
+
+
+def key(text: str) -> str:
+    """Where a key is; a bare ARN gets the scheme of the others."""
+    if not re.fullmatch(KEY, text, re.ASCII):
+        raise ValueError(f"{text!r} is not a key: write kms://alias/NAME, kms://KEY-ID, kms://ARN or file:PATH")
+    return f"kms://{text}" if text.startswith("arn:") else text
+
+
+def repository(text: str) -> str:
+    """A repository's address, which must hold no password: this file is for everybody to read."""
+    if _PASSWORD.search(text):
+        raise ValueError("an address with a password: leave the user and password out")
+    return text
+
+
 def ledger(text: str) -> str:
     """A place for the ledger, as written."""
     scheme, separator, place = text.partition("://")
@@ -137,4 +183,22 @@ def min_healthy(text: str) -> str:
         raise ValueError(f"{text!r} is not a minimum: write a share such as 75% or a number of hosts such as 2")
     if text.endswith("%") and int(text[:-1]) > 99:
         raise ValueError(f"{text!r} leaves no host to deploy to: 99% is the most")
+    return text
+
+
+def encryption(text: str) -> EncryptionSettings:
+    """How S3 encrypts what we store (S3 API reference, PutObject: x-amz-server-side-encryption)."""
+    scheme, separator, key = text.partition("://")
+    if text == "aes256":
+        return EncryptionSettings("AES256")
+    algorithm = {"kms": "aws:kms", "dsse": "aws:kms:dsse"}.get(scheme)
+    if algorithm is None or (separator and not _KMS_KEY.fullmatch(key)):
+        raise ValueError(f"{text!r} is no encryption: write aes256, kms, kms://alias/NAME, kms://KEY-ID or dsse://...")
+    return EncryptionSettings(algorithm, key)
+
+
+def tag_value(text: str) -> str:
+    """The value of an object's tag."""
+    if not _TAG_VALUE.fullmatch(text):
+        raise ValueError(f"{text!r} cannot be a tag's value: 256 letters, digits, blanks and _.:/=+@- at most")
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,8 @@ import msgspec
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Serves, Strategy
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.ledger import digest_of
-from deliverkit.domain.release import Release
+from deliverkit.domain.release import BundleRevision, Release
+from deliverkit.domain.trust import Evidence
 from deliverkit.errors import IntegrityError
 
 
@@ -151,6 +152,8 @@ class Plan:
         requested_by: AWS identity ARN.
         created_at: When it was computed, UTC.
         warnings: What the planner noticed and a human should know.
+        evidence: Whose signature on which statement the trust in the release rests on; None when none was asked for.
+        replicas: Copies that regions deploy from instead of the store's own object: by digest, then by region.
     """
 
     kind: PlanKind
@@ -163,10 +166,19 @@ class Plan:
     requested_by: str
     created_at: datetime
     warnings: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+    replicas: Mapping[str, Mapping[str, BundleRevision]] = field(default_factory=dict)
+
+    def revision_in(self, region: str, release: Release) -> BundleRevision:
+        """The object version of a release that the region deploys from."""
+        return self.replicas.get(release.digest, {}).get(region, release.bundle)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON; `from_json` gives the same plan back."""
         built: dict[str, Any] = msgspec.to_builtins(self)
+        if not self.replicas:
+            # Plans that were recorded before there were copies keep their digest, and what is bound to it.
+            del built["replicas"]
         return built
 
     @classmethod

@@ -77,6 +77,8 @@ class Release:
         created_at: When it was packaged, UTC.
         created_by: Who packaged it (AWS identity ARN).
         manifest: `sha256:` and 64 hexadecimal digits over the manifest, which names every file in the bundle.
+        provenance: `sha256:` and 64 hexadecimal digits over the envelope with the provenance; empty when there is none.
+        sbom: The same over the bill of materials.
     """
 
     application: str
@@ -88,6 +90,8 @@ class Release:
     created_by: str
     source: SourceRevision | None = None
     manifest: str = ""
+    provenance: str = ""
+    sbom: str = ""
 
     @property
     def short_digest(self) -> str:

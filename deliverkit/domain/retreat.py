@@ -39,7 +39,11 @@ CONFIRM_PATIENCE = timedelta(minutes=2)
 REVERT_ATTEMPTS = 2
 """Once through the pipeline if there is one, once directly."""
 _ASKS_INSTANCES = frozenset({GateKind.HTTP, GateKind.COMMAND})
-_OUTCOMES = {Cause.REJECTED: Outcome.REJECTED, Cause.LOCKED: Outcome.LOCKED}
+_OUTCOMES = {
+    Cause.REJECTED: Outcome.REJECTED,
+    Cause.LOCKED: Outcome.LOCKED,
+    Cause.UNTRUSTED: Outcome.UNTRUSTED,
+}
 Facts = Sequence[Fact]
 
 

@@ -57,6 +57,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     REJECTED = "rejected"
     LOCKED = "locked"
+    UNTRUSTED = "untrusted"
     ROLLED_BACK = "rolled_back"
     UNRESOLVED = "unresolved"
     DETACHED = "detached"
@@ -72,6 +73,7 @@ _EXIT_CODES: Mapping[Outcome, ExitCode] = {
     Outcome.FAILED: ExitCode.FAILED,
     Outcome.REJECTED: ExitCode.REJECTED,
     Outcome.LOCKED: ExitCode.LOCKED,
+    Outcome.UNTRUSTED: ExitCode.INTEGRITY,
     Outcome.ROLLED_BACK: ExitCode.ROLLED_BACK,
     Outcome.UNRESOLVED: ExitCode.HUMAN_NEEDED,
     Outcome.DETACHED: ExitCode.FAILED,
@@ -88,6 +90,7 @@ class Cause(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     LOCKED = "locked"
+    UNTRUSTED = "untrusted"
     SUPERSEDED = "superseded"
     BYPASSED = "bypassed"
     ABORTED = "aborted"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from deliverkit.domain.carriage import Carriage, CarriageStatus, DeploymentReport, Handle
-from deliverkit.domain.plan import Leftover, Leg
+from deliverkit.domain.plan import Leftover, Leg, Plan
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Rollout
 from deliverkit.errors import ConflictError
@@ -24,7 +24,8 @@ class DirectCarrier:
 
     def begin(self, rollout: Rollout, index: int) -> Handle:
         """Begin the leg's deployments, one for each region, or find those begun before."""
-        return self._deploy(rollout.plan.legs[index], rollout.plan.release, f"{_marker(rollout, index)} promote")
+        release, marker = rollout.plan.release, f"{_marker(rollout, index)} promote"
+        return self._deploy(rollout.plan, rollout.plan.legs[index], release, marker)
 
     def locate(self, rollout: Rollout, index: int) -> Handle | None:
         """The deployments that carry the leg's marker."""
@@ -74,7 +75,7 @@ class DirectCarrier:
             raise ConflictError(f"{leg.label} has no earlier good release")
         own = self._rollbacks_of_codedeploy(rollout.begun.get(index, {})) if attempt == 1 else {}
         marker = f"{_marker(rollout, index)} rollback {attempt}"
-        return own or self._deploy(leg, leg.previous, marker, ignore_stop_failures=True)
+        return own or self._deploy(rollout.plan, leg, leg.previous, marker, ignore_stop_failures=True)
 
     def _rollbacks_of_codedeploy(self, handle: Handle) -> Handle:
         """Rollbacks that CodeDeploy began itself, if it did so in every region; a second one would only be refused."""
@@ -86,7 +87,9 @@ class DirectCarrier:
         complete = {region: deployment for region, deployment in found.items() if deployment}
         return complete if complete and len(complete) == len(found) else {}
 
-    def _deploy(self, leg: Leg, release: Release, marker: str, *, ignore_stop_failures: bool = False) -> Handle:
+    def _deploy(
+        self, plan: Plan, leg: Leg, release: Release, marker: str, *, ignore_stop_failures: bool = False
+    ) -> Handle:
         handle: dict[str, str] = {}
         for region in leg.regions:
             deployer = self._deployers(region)
@@ -94,7 +97,7 @@ class DirectCarrier:
             handle[region] = found or deployer.create(
                 leg.application,
                 leg.group,
-                release.bundle,
+                plan.revision_in(region, release),
                 strategy=leg.strategy,
                 marker=marker,
                 ignore_stop_failures=ignore_stop_failures,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.domain import effects as fx
 from deliverkit.domain.carriage import CarriageStatus
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.plan import PlanKind
+from deliverkit.domain.release import BundleRevision
 from deliverkit.domain.rollout import Cause, Outcome, Rollout
 from deliverkit.engine.carrier import Carrier
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.measuring import Gatekeeper, context_for
+from deliverkit.engine.pruning import refuse_while_pruning
 from deliverkit.engine.through_pipeline import EXECUTION
 from deliverkit.engine.verifying import Witness
-from deliverkit.errors import ConflictError, LockedError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, IntegrityError, LockedError, NotFoundError, UsageError
 from deliverkit.ports import Clock, LockService
 
 JUDGED_BAD = frozenset({Cause.GATE, Cause.VERIFICATION})
@@ -39,14 +42,21 @@ class Executor:
         journal: Journal,
         locks: LockService,
         clock: Clock,
+        exists: Callable[[BundleRevision], bool],
+        trust: Trust | None = None,
     ) -> None:
-        """Take the collaborators."""
+        """Take the collaborators; `exists` tells whether a bundle can still be read.
+
+        Without `trust` a release has nothing to prove.
+        """
         self._carrier = carrier
         self._gatekeeper = gatekeeper
         self._witness = witness
         self._journal = journal
         self._locks = locks
         self._clock = clock
+        self._exists = exists
+        self._trust = trust
         self._performers: Mapping[type, Callable[[Any, Rollout], fx.Fact]] = {
             fx.Claim: self._claim,
             fx.Measure: self._measure,
@@ -81,7 +91,23 @@ class Executor:
             self._locks.acquire(name, holder=rollout.id, ttl=None, now=self._clock.now(), reason=reason)
         except LockedError as error:
             return fx.Refused(rollout.leg_index, Cause.LOCKED, error.message)
-        return fx.Claimed(effect.environment)
+        refusal = None if rollout.claims else self._gone(rollout)
+        if refusal:
+            self._give_back(effect.environment, rollout.id)
+        return refusal or fx.Claimed(effect.environment)
+
+    def _gone(self, rollout: Rollout) -> fx.Refused | None:
+        """A refusal if the release was removed, or may be just now, between the checks and the record of the promotion.
+
+        Once a promotion is on record, whoever prunes sees it: this has to be asked once.
+        """
+        try:
+            refuse_while_pruning(self._locks, self._clock.now())
+        except LockedError as error:
+            return fx.Refused(rollout.leg_index, Cause.LOCKED, error.message)
+        bundle = rollout.plan.release.bundle
+        is_there = self._exists(bundle)
+        return None if is_there else fx.Refused(rollout.leg_index, Cause.REFUSED, f"the bundle is gone: {bundle.uri}")
 
     def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
         gates = [rollout.plan.gates[name] for name in effect.gates]
@@ -89,7 +115,7 @@ class Executor:
         return fx.Measured(self._gatekeeper.measure(gates, context))
 
     def _begin(self, effect: fx.Begin, rollout: Rollout) -> fx.Fact:
-        refusal = self._fence(rollout)
+        refusal = self._fence(rollout) or self._distrust(rollout, effect.leg)
         if refusal:
             return refusal
         if effect.leg == 0:
@@ -116,6 +142,20 @@ class Executor:
         holder = lease.holder if lease else "nobody"
         said = f"the lease of {rollout.leg.environment} was taken from this promotion; it is held by {holder}"
         return fx.Refused(rollout.leg_index, Cause.LOCKED, said)
+
+    def _distrust(self, rollout: Rollout, leg: int) -> fx.Refused | None:
+        """A refusal if what was proved when the promotion was opened does not hold any more: a key may be withdrawn.
+
+        The bundle's bytes were read then; the object version that the plan names cannot have changed since.
+        """
+        plan = rollout.plan
+        if self._trust is None or plan.kind is not PlanKind.PROMOTE:
+            return None
+        try:
+            self._trust.require(plan.release, is_thorough=False)
+        except IntegrityError as error:
+            return fx.Refused(leg, Cause.UNTRUSTED, error.message)
+        return None
 
     def _locate(self, effect: fx.Locate, rollout: Rollout) -> fx.Fact:
         handle = self._carrier.locate(rollout, effect.leg)

@@ -61,6 +61,17 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Pruning:
+    """That a release was removed, and why it was allowed to go."""
+
+    version: str
+    digest: str
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Estate:
     """The fold of the journal.
 
@@ -69,12 +80,14 @@ class Estate:
             went back over.
         quarantined: Quarantined releases by digest.
         endings: Closed promotions by id, in order of their end.
+        pruned: Removed releases by version.
         last: The last event folded.
     """
 
     history: Mapping[str, tuple[Served, ...]] = field(default_factory=dict)
     quarantined: Mapping[str, Quarantine] = field(default_factory=dict)
     endings: Mapping[str, Ending] = field(default_factory=dict)
+    pruned: Mapping[str, Pruning] = field(default_factory=dict)
     last: Event | None = None
 
     def serving(self, environment: str) -> Served | None:
@@ -155,6 +168,13 @@ class Journal:
         if release.digest in self.estate().quarantined:
             self._append("release.lifted", {"version": release.version, "digest": release.digest, "reason": reason})
 
+    def prune(self, release: Release, reason: str) -> None:
+        """Record that a release was removed; once, however often it is called."""
+        known = self.estate().pruned.get(release.version)
+        if known is None or known.digest != release.digest:
+            payload = {"version": release.version, "digest": release.digest, "manifest": release.manifest}
+            self._append("release.pruned", {**payload, "bundle": release.bundle.uri, "reason": reason})
+
     def _append(self, kind: str, payload: Mapping[str, object]) -> None:
         # Journals are short and writers few: whoever loses the race reads on and tries the next place.
         while True:
@@ -177,6 +197,9 @@ def _fold(estate: Estate, event: Event) -> Estate:
         case "release.lifted":
             kept = {digest: entry for digest, entry in estate.quarantined.items() if digest != payload["digest"]}
             estate = replace(estate, quarantined=kept)
+        case "release.pruned":
+            gone = Pruning(payload["version"], payload["digest"], payload["reason"], event.actor, event.at)
+            estate = replace(estate, pruned={**estate.pruned, gone.version: gone})
         case "promotion.closed":
             names = (payload["promotion"], payload["environment"], payload["version"])
             ending = Ending(*names, Outcome(payload["outcome"]), payload["reason"], event.at)

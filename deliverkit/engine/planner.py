@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.pipeline import StageDeclaration
 from deliverkit.domain.plan import Drive, DriveKind, Leftover, Leg, Plan, PlanKind, StageMap
-from deliverkit.domain.release import Release
+from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.engine.blueprint import Blueprint
 from deliverkit.engine.journal import Estate, Served
+from deliverkit.engine.replication import Replicas, missing_copies, revisions_in
 from deliverkit.engine.stages import source_action, stage_of
 from deliverkit.errors import ConflictError, NotFoundError, UsageError
 from deliverkit.ports import Clock, Deployer, PipelineService, ReleaseStore
@@ -26,13 +29,20 @@ class Planner:
         deployers: Callable[[str], Deployer],
         releases: ReleaseStore,
         clock: Clock,
+        replicas: Replicas | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """Take the configured delivery and what it is read against."""
+        """Take the configured delivery and what it is read against.
+
+        Without `replicas` no region has copies; without `trust` a release has nothing to prove.
+        """
         self._blueprint = blueprint
         self._pipelines = pipelines
         self._deployers = deployers
         self._releases = releases
         self._clock = clock
+        self._replicas = replicas
+        self._trust = trust
 
     def promotion(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
         """The plan that brings a release into an environment.
@@ -41,9 +51,12 @@ class Planner:
             ConflictError: If the release has not passed the environment before.
             UsageError: If the pipeline cannot be driven truthfully.
             NotFoundError: If the pipeline or a deployment group does not exist.
+            IntegrityError: If the release's signature or the source policy does not hold.
         """
         drive, legs = self._route(release, target, estate)
-        return self._plan(PlanKind.PROMOTE, release, target, drive, legs, requested_by, estate)
+        evidence = self._trust.require(release, is_thorough=False) if self._trust else None
+        plan = self._plan(PlanKind.PROMOTE, release, target, drive, legs, requested_by, estate)
+        return replace(plan, evidence=evidence)
 
     def rollback(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
         """The plan that brings an environment back to an earlier release: directly, without approvals or order."""
@@ -165,9 +178,12 @@ class Planner:
         if unsupported:
             raise UsageError(f"this version cannot measure the gates {', '.join(unsupported)}")
         warnings = tuple(warning for leg in legs for warning in self._warnings(leg, estate))
-        application = self._blueprint.application
-        now = self._clock.now()
-        return Plan(kind, application, target, release, drive, tuple(legs), gates, requested_by, now, warnings)
+        application, now = self._blueprint.application, self._clock.now()
+        regions = [region for leg in legs for region in leg.regions]
+        replicas = revisions_in(self._replicas, [release, *(leg.previous for leg in legs if leg.previous)], regions)
+        plan = Plan(kind, application, target, release, drive, tuple(legs), gates, requested_by, now, replicas=replicas)
+        missing = tuple(missing_copies(plan, self._replicas)) if self._replicas else ()
+        return replace(plan, warnings=(*warnings, *missing))
 
     def _warnings(self, leg: Leg, estate: Estate) -> list[str]:
         warnings = []
@@ -186,11 +202,22 @@ class Planner:
         found = []
         for region in leg.regions:
             facts = self._deployers(region).group_facts(leg.application, leg.group)
-            ours = f"s3://{served.release.bundle.bucket}/{served.release.bundle.key}" if served else ""
+            copies = revisions_in(self._replicas, [served.release], [region]) if served else {}
+            ours = {f"s3://{each.bucket}/{each.key}" for each in _revisions_of(served, copies)}
             is_foreign = bool(facts.last_revision) and not served
-            if is_foreign or (served and leg.stage is None and facts.last_revision not in {"", ours}):
+            if is_foreign or (served and leg.stage is None and facts.last_revision not in {"", *ours}):
                 found.append(f"{leg.label}: {region} runs {facts.last_revision}, which deliverkit did not deploy")
         return found
+
+
+def _revisions_of(
+    served: Served | None, copies: Mapping[str, Mapping[str, BundleRevision]]
+) -> Iterator[BundleRevision]:
+    """The store's own object version of what is served, and its copies."""
+    if served:
+        yield served.release.bundle
+    for found in copies.values():
+        yield from found.values()
 
 
 def _require_passed(environment: Environment, release: Release, estate: Estate) -> None:

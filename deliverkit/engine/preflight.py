@@ -2,38 +2,75 @@
 
 from __future__ import annotations
 
-from deliverkit.domain.plan import Plan
+from deliverkit.attestation_ports import Trust
+from deliverkit.domain.plan import Plan, PlanKind
 from deliverkit.domain.window import parse_window
 from deliverkit.engine.executor import environment_lease
 from deliverkit.engine.journal import Estate
+from deliverkit.engine.pruning import refuse_while_pruning
+from deliverkit.engine.replication import Replicas, require_revisions
 from deliverkit.errors import IntegrityError, LockedError
 from deliverkit.ports import Clock, LockService, ReleaseStore
+
+
+def is_way_back(plan: Plan, estate: Estate) -> bool:
+    """True for a rollback to the very object that was verified and accepted there before.
+
+    It had proved all that was asked for at its time, and whoever brings production back must not be held up by a key
+    that has been withdrawn since. Any other release, on a rollback too, has to prove itself.
+    """
+    served = estate.history.get(plan.environment, ())
+    return plan.kind is PlanKind.ROLLBACK and any(each.release.bundle == plan.release.bundle for each in served)
 
 
 class Preflight:
     """Checks a plan against locks, windows, quarantine and the release store."""
 
-    def __init__(self, *, locks: LockService, releases: ReleaseStore, clock: Clock) -> None:
-        """Take what the plan is checked against."""
+    def __init__(
+        self,
+        *,
+        locks: LockService,
+        releases: ReleaseStore,
+        clock: Clock,
+        replicas: Replicas | None = None,
+        trust: Trust | None = None,
+    ) -> None:
+        """Take what the plan is checked against.
+
+        Without `replicas` no region has copies; without `trust` a release has nothing to prove.
+        """
         self._locks = locks
         self._releases = releases
         self._clock = clock
+        self._replicas = replicas
+        self._trust = trust
 
     def check(self, plan: Plan, estate: Estate) -> None:
         """Refuse a plan that must not begin now.
 
         Raises:
             LockedError: If the release is quarantined, a window is closed, or another promotion holds an environment.
-            IntegrityError: If the release's bundle is not in the store any more.
+            ConflictError: If a region could not deploy the release for want of a copy.
+            IntegrityError: If the release's bundle is not in the store any more, or its signature, its digest or the
+                source policy does not hold.
+            UnreachableError: If that cannot be found out.
         """
         self._refuse_quarantined(plan, estate)
         self._refuse_closed_windows(plan)
         self._refuse_held_environment(plan)
+        refuse_while_pruning(self._locks, self._clock.now())
         if not self._releases.exists(plan.release.bundle):
             raise IntegrityError(
                 f"the bundle of {plan.release.version} is gone: {plan.release.bundle.uri}",
                 hint="deliverkit package builds and stores it again",
             )
+        if self._replicas is not None:
+            require_revisions(plan, self._replicas)
+        self._require_trust(plan, estate)
+
+    def _require_trust(self, plan: Plan, estate: Estate) -> None:
+        if self._trust is not None and not is_way_back(plan, estate):
+            self._trust.require(plan.release, is_thorough=True)
 
     def _refuse_quarantined(self, plan: Plan, estate: Estate) -> None:
         entry = estate.quarantined.get(plan.release.digest)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging.tree import Collection, Entry, shown, stamp_of
@@ -49,6 +51,21 @@ def read_slice(collection: Collection, entry: Entry, start: int, size: int) -> b
     finally:
         os.close(descriptor)
     return content
+
+
+@contextlib.contextmanager
+def opened(collection: Collection, entry: Entry) -> Iterator[BinaryIO]:
+    """The file, to be read in any order; the stamp is looked at when it is closed, as `read_slice` does.
+
+    Raises:
+        DeliverkitError: If the file is not what was collected any more.
+        UsageError: If it cannot be read.
+    """
+    descriptor = _open(collection, entry)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        yield file
+        if stamp_of(os.fstat(descriptor)) != entry.stamp:
+            raise changed(entry)
 
 
 def read_chunks(collection: Collection, entry: Entry) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ def for_rehearsal(*, longest_bake: timedelta, version: str = "") -> Adjust:
     """An adjustment for `open_delivery`.
 
     The ledger lies beside the releases, in the rehearsal's own S3, whatever the project says; windows are left out, for
-    one rehearses when there is time.
+    one rehearses when there is time; and the bucket is the sandbox's account's, not the project's.
 
     Args:
         longest_bake: Bake times are cut to this.
@@ -27,7 +27,8 @@ def for_rehearsal(*, longest_bake: timedelta, version: str = "") -> Adjust:
 
 def _adjusted(longest_bake: timedelta, version: str, settings: Settings) -> Settings:
     store = settings.release.store
-    release = replace(settings.release, version=VersionSource("literal", version)) if version else settings.release
+    release = replace(settings.release, bucket_owner="")
+    release = replace(release, version=VersionSource("literal", version)) if version else release
     return replace(
         settings,
         release=release,

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
+from deliverkit.sandbox.moto_copies import mend_copies
 from deliverkit.sandbox.moto_hooks import replace
+from deliverkit.sandbox.moto_keys import heed_states_and_digests
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
 from deliverkit.sandbox.moto_stack_failures import name_failures, roll_back_failures
 from deliverkit.sandbox.moto_stacks import offer_types
+from deliverkit.sandbox.moto_uploads import mend_models, mend_responses
 
 
 def repair() -> None:
@@ -103,6 +106,16 @@ def _leave_denials_to_the_guard(models: Any) -> None:
     replace(models.FakeBucket, "get_permission", instead_of)
 
 
+def _mend_buckets(models: Any) -> None:
+    _leave_denials_to_the_guard(models)
+    mend_models(models)
+
+
+def _mend_bucket_requests(responses: Any) -> None:
+    mend_responses(responses)
+    mend_copies(responses)
+
+
 _MENDS: Mapping[str, Mend] = {
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _mend_stacks,
@@ -111,6 +124,8 @@ _MENDS: Mapping[str, Mend] = {
     "moto.codebuild.responses": _take_projects_of_pipelines,
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
-    "moto.s3.models": _leave_denials_to_the_guard,
+    "moto.kms.responses": heed_states_and_digests,
+    "moto.s3.models": _mend_buckets,
+    "moto.s3.responses": _mend_bucket_requests,
     "moto.sts.models": _name_root,
 }

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deliverkit.attestation_ports import Trust
 from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
+from deliverkit.domain.changes import CommitRange
 from deliverkit.domain.environment import Environment
 from deliverkit.domain.gate import Gate, GateKind
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import Release
+from deliverkit.domain.release_rules import KeepRules, TicketRules
+from deliverkit.domain.replica import Replica
 from deliverkit.engine.blueprint import Blueprint
+from deliverkit.engine.catalogue import Catalogue
 from deliverkit.engine.direct import DirectCarrier
 from deliverkit.engine.executor import Executor
 from deliverkit.engine.journal import Journal
@@ -21,6 +26,7 @@ from deliverkit.engine.measuring import Gatekeeper
 from deliverkit.engine.planner import Planner
 from deliverkit.engine.preflight import Preflight
 from deliverkit.engine.promotions import Promotions
+from deliverkit.engine.pruning import Pruner, revisions_of
 from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
@@ -34,6 +40,7 @@ from deliverkit.testing.ledger import MemoryLedger
 from deliverkit.testing.locks import MemoryLocks
 from deliverkit.testing.pipelines import MemoryPipelines
 from deliverkit.testing.releases import MemoryReleases, ready_bundle
+from deliverkit.testing.replicas import MemoryReplicas
 
 PIPELINE = "delivery"
 Wrap = Callable[[object], object]
@@ -68,6 +75,7 @@ class _Parts:
     journal: Journal
     planner: Planner
     promotions: Promotions
+    catalogue: Catalogue
     identity: Identity
     clock: Clock
 
@@ -87,7 +95,10 @@ class Rehearsal:
         ledger: What was recorded.
         locks: Leases.
         releases: The store.
+        replicas: Copies in other regions.
+        keep: What pruning leaves although nothing needs it.
         dead: Drivers declared dead.
+        trust: What says whether a release may be deployed; None to ask for nothing.
         wrap: Wraps every port that a delivery is given, to make it fail or count.
     """
 
@@ -98,7 +109,10 @@ class Rehearsal:
     ledger: Ledger = field(default_factory=MemoryLedger)
     locks: LockService = field(default_factory=MemoryLocks)
     releases: MemoryReleases = field(default_factory=MemoryReleases)
+    replicas: MemoryReplicas = field(default_factory=MemoryReplicas)
+    keep: KeepRules = field(default_factory=KeepRules)
     dead: set[str] = field(default_factory=set)
+    trust: Trust | None = None
     wrap: Wrap = field(default=lambda port: port)
 
     def __post_init__(self) -> None:
@@ -120,6 +134,12 @@ class Rehearsal:
         release = Release("shop", version, upload.digest, upload.size, upload.revision, self.clock.now(), DEVELOPER.arn)
         return self.releases.record(release)
 
+    def replicate(self, release: Release, region: str) -> Replica:
+        """A copy of a release, which the region's instances can be given."""
+        copy = self.replicas.replicate(release, region)
+        self.fleet.versions[copy.bundle] = release.version
+        return copy
+
     def delivery(self, identity: Identity = DEVELOPER, *, driver: str = "driver-1") -> Delivery:
         """The delivery as one process sees it."""
         ledger: Ledger = self._wrapped(self.ledger)
@@ -133,12 +153,16 @@ class Rehearsal:
             deployers=self._deployer,
             releases=self.releases,
             clock=self.clock,
+            replicas=self.replicas,
+            trust=self.trust,
         )
         promotions = Promotions(
             ledger=ledger,
             locks=locks,
             journal=journal,
-            preflight=lambda: Preflight(locks=locks, releases=self.releases, clock=self.clock),
+            preflight=lambda: Preflight(
+                locks=locks, releases=self.releases, clock=self.clock, replicas=self.replicas, trust=self.trust
+            ),
             executor_for=lambda plan: self._executor(plan, journal, locks, pipelines),
             drivers=ScriptedDrivers(driver, self.dead),
             clock=self.clock,
@@ -155,9 +179,36 @@ class Rehearsal:
                 journal=journal,
                 planner=planner,
                 promotions=promotions,
+                catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
             )
+        )
+
+    def _catalogue(self, journal: Journal, pruner: Callable[[], Pruner]) -> Catalogue:
+        return Catalogue(
+            releases=self.releases,
+            journal=journal,
+            replicas=self.replicas,
+            pruner=pruner,
+            history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
+            tickets=TicketRules(),
+        )
+
+    def _pruner(
+        self, journal: Journal, promotions: Promotions, locks: LockService, identity: Identity, driver: str
+    ) -> Pruner:
+        return Pruner(
+            rules=self.keep,
+            releases=self.releases,
+            remover=self._wrapped(self.releases),
+            journal=journal,
+            unfinished=promotions.unfinished,
+            revisions=lambda: revisions_of(self.environments, self._deployer),
+            locks=locks,
+            identity=lambda: identity,
+            driver=lambda: driver,
+            clock=self.clock,
         )
 
     def _blueprint(self) -> Blueprint:
@@ -174,6 +225,8 @@ class Rehearsal:
             journal=journal,
             locks=locks,
             clock=self.clock,
+            exists=self.releases.exists,
+            trust=self.trust,
         )
 
     def _deployer(self, region: str) -> Deployer:

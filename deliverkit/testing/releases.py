@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from datetime import datetime
 
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.errors import NotFoundError
-from deliverkit.ports import PreparedBundle, Upload
+from deliverkit.ports import PreparedBundle, Upload, UploadListener
 
 BUCKET = "memory"
 
 
 class MemoryReleases:
-    """A `ReleaseStore` that keeps bundles and records in memory."""
+    """A `ReleaseStore` that keeps bundles and records in memory; also removes them (`engine.pruning.ReleaseRemover`).
+
+    Attributes:
+        locks: Why bundles cannot be removed, by the release's version.
+    """
 
     def __init__(self) -> None:
         """Begin empty."""
+        self.locks: dict[str, str] = {}
+        self._begun: dict[str, Release] = {}
         self._bundles: dict[BundleRevision, bytes] = {}
         self._manifests: dict[str, bytes] = {}
         self._records: dict[str, Release] = {}
         self._lock = threading.Lock()
 
-    def upload(self, bundle: PreparedBundle) -> Upload:
+    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
         """Keep a bundle's bytes under its manifest's digest."""
         digits = bundle.manifest_digest.removeprefix("sha256:")
         with self._lock:
             self._manifests[bundle.manifest_digest] = bundle.manifest
             present = next((each for each in self._bundles if digits in each.key), None)
         content = b"".join(bundle.chunks()) if present is None else self._bundles[present]
+        if listener is not None:
+            listener(len(content), bundle.size_limit)
         e_tag = hashlib.md5(content, usedforsecurity=False).hexdigest()
         revision = BundleRevision(BUCKET, f"bundles/{digits}.{bundle.format}", "1", e_tag, bundle.format)
         with self._lock:
@@ -82,6 +91,38 @@ class MemoryReleases:
         """All releases, the newest first."""
         with self._lock:
             return newest_first(self._records.values())
+
+    # --- removing ----------------------------------------------------------------------------------
+
+    def begun(self) -> tuple[Release, ...]:
+        """Releases whose removal was begun and not ended."""
+        with self._lock:
+            return tuple(self._begun.values())
+
+    def locked_until(self, release: Release) -> str:
+        """Why the bundle cannot be removed; empty when it can."""
+        return self.locks.get(release.version, "")
+
+    def remove(self, release: Release, *, by: str, at: datetime) -> int:
+        """Remove the record, and what no other record needs."""
+        with self._lock:
+            self._begun.setdefault(release.version, release)
+            if self._records.get(release.version) == release:
+                del self._records[release.version]
+            others = self._records.values()
+            if any(each.bundle == release.bundle for each in others):
+                return 1
+            self._manifests.pop(release.manifest, None)
+            return 1 + (self._bundles.pop(release.bundle, None) is not None)
+
+    def settle(self, release: Release) -> None:
+        """Forget that the removal was begun."""
+        with self._lock:
+            self._begun.pop(release.version, None)
+
+    def abort_uploads(self, before: datetime) -> int:
+        """There are none: uploads in memory end or fail."""
+        return 0
 
 
 def ready_bundle(content: bytes, *, format: BundleFormat = BundleFormat.ZIP) -> PreparedBundle:  # noqa: A002

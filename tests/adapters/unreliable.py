@@ -21,7 +21,8 @@ class Network:
     """What happens on the way; `seen` lists the requests as `METHOD /path?query`.
 
     `lose_answers` and `deny` count down for requests that `concerns` says yes to; a lost answer may be followed by a
-    refusal of the repeated request.
+    refusal of the repeated request. `cut` counts connections to end before anything is handed on; `detail` is XML that
+    stands in a refusal too. `signers` lists the access keys that signed what was seen.
     """
 
     endpoint: str = ""
@@ -31,7 +32,10 @@ class Network:
     refusal: Refusal = DENIED
     refuses_repetition: bool = False
     between: Callable[[], None] | None = None
+    cut: int = 0
+    detail: str = ""
     seen: list[str] = field(default_factory=list)
+    signers: list[str] = field(default_factory=list)
 
 
 def aws_at(endpoint: str) -> Aws:
@@ -40,6 +44,10 @@ def aws_at(endpoint: str) -> Aws:
         region="us-east-1", endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="sandbox"
     )
     return Aws(account)
+
+
+def _error(code: str, detail: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>so told</Message>{detail}</Error>".encode()
 
 
 @contextmanager
@@ -52,14 +60,20 @@ def unreliable(upstream: str) -> Iterator[Network]:
         protocol_version = "HTTP/1.1"
 
         def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
             asked = f"{self.command} {self.path}"
             network.seen.append(asked)
+            network.signers.append(self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0])
             concerned = network.concerns(asked)
+            if len(body) < length or (concerned and network.cut):
+                network.cut -= bool(concerned and network.cut)
+                self.close_connection = True
+                return
             if concerned and network.deny:
                 network.deny -= 1
                 status, code = network.refusal
-                self._answer(status, {}, f"<Error><Code>{code}</Code><Message>so told</Message></Error>".encode())
+                self._answer(status, {}, _error(code, network.detail))
                 return
             if concerned and network.between:
                 act, network.between = network.between, None

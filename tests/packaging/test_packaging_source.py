@@ -120,3 +120,67 @@ def test_a_repository_of_somebody_else_is_explained(repository: Path, monkeypatc
     with pytest.raises(UsageError, match="belongs to another user") as caught:
         git.source_revision(repository)
     assert "safe.directory" in caught.value.hint
+
+
+# --- where commits are shared, and clean checkouts ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("remote", "told"),
+    [
+        ("https://git.example.com/shop.git", "https://git.example.com/shop.git"),
+        ("https://robot:hunter2@git.example.com/shop.git", "https://git.example.com/shop.git"),
+        ("https://token@git.example.com/shop", "https://git.example.com/shop"),
+        ("ssh://git:p@ss@git.example.com/shop", "ssh://git.example.com/shop"),
+        ("git@git.example.com:team/shop.git", "git@git.example.com:team/shop.git"),
+        ("/srv/git/shop.git", "file:///srv/git/shop.git"),
+    ],
+)
+def test_a_remote_is_told_without_credentials(repository: Path, remote: str, told: str) -> None:
+    run(repository, "remote", "add", "upstream", remote)
+    assert git.repository(repository / "file") == told
+
+
+def test_origin_is_the_remote_among_several(repository: Path) -> None:
+    assert git.repository(repository) == ""
+    run(repository, "remote", "add", "fork", "https://a/fork")
+    run(repository, "remote", "add", "other", "https://a/other")
+    assert git.repository(repository) == ""
+    run(repository, "remote", "add", "origin", "https://a/origin")
+    assert git.repository(repository) == "https://a/origin"
+
+
+def test_outside_git_there_is_no_remote(tmp_path: Path) -> None:
+    assert git.repository(tmp_path) == ""
+
+
+def test_a_checkout_is_the_commit_and_leaves_the_repository_alone(repository: Path, tmp_path: Path) -> None:
+    (repository / "sub").mkdir()
+    (repository / "sub" / "inner").write_text("1")
+    run(repository, "add", "sub")
+    run(repository, "commit", "-qm", "second")
+    commit = run(repository, "rev-parse", "HEAD")
+    (repository / "file").write_text("changed")
+    (repository / "untracked").write_text("x")
+    before = run(repository, "status", "--porcelain")
+    folder = git.check_out(repository / "sub", commit, tmp_path / "clean")
+    assert folder == tmp_path / "clean" / "sub"
+    assert (folder / "inner").read_text() == "1"
+    assert (tmp_path / "clean" / "file").read_text() == "1"
+    assert not (tmp_path / "clean" / "untracked").exists()
+    assert git.committed_at(folder) == run(repository, "log", "-1", "--format=%ct")
+    assert run(repository, "status", "--porcelain") == before
+    assert run(repository, "worktree", "list").count("\n") == 0
+    first = git.check_out(repository, run(repository, "rev-parse", "HEAD~1"), tmp_path / "first")
+    assert not (first / "sub").exists()
+    with pytest.raises(UsageError, match="no directory sub"):
+        git.check_out(repository / "sub", run(repository, "rev-parse", "HEAD~1"), tmp_path / "again")
+
+
+def test_a_commit_that_is_not_here_is_not_found(repository: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="has no commit") as refusal:
+        git.check_out(repository, "c" * 40, tmp_path / "clean")
+    assert "git fetch" in refusal.value.hint
+    assert not (tmp_path / "clean").exists()
+    with pytest.raises(UsageError, match="in no git repository"):
+        git.check_out(tmp_path, "c" * 40, tmp_path / "clean")

@@ -17,9 +17,11 @@ from ruamel.yaml import YAML
 
 from deliverkit.config import (
     BundleSettings,
+    EncryptionSettings,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
+    RetentionSettings,
     S3Location,
     Settings,
     VersionSource,
@@ -457,3 +459,30 @@ def test_any_value_anywhere_is_read_or_refused(tmp_path: Path, data: st.DataObje
         key = data.draw(st.sampled_from(list(spot) if isinstance(spot, dict) else range(len(spot))))
     spot[key] = data.draw(JUNK)
     survives(tmp_path, json.dumps(whole).encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "algorithm", "key"),
+    [
+        ("aes256", "AES256", ""),
+        ("kms", "aws:kms", ""),
+        ("kms://alias/releases", "aws:kms", "alias/releases"),
+        ("dsse", "aws:kms:dsse", ""),
+        (
+            "dsse://arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+            "aws:kms:dsse",
+            "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+        ),
+    ],
+)
+def test_how_releases_are_kept(tmp_path: Path, text: str, algorithm: str, key: str) -> None:
+    lines = f"""\
+  encryption: {text}
+  bucket_owner: "012345678901"
+  retention: {{mode: compliance, for: 365d}}
+  tags: {{team: shop}}
+"""
+    release = loaded(tmp_path, MINIMAL.replace("environments:", f"{lines}environments:")).release
+    assert release.encryption == EncryptionSettings(algorithm, key)
+    assert (release.bucket_owner, release.tags) == ("012345678901", {"team": "shop"})
+    assert release.retention == RetentionSettings("compliance", timedelta(days=365))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, translated
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
 
 PARALLEL = 8
 _NONCE = "deliverkit-write"
@@ -35,6 +36,21 @@ class Encryption:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """What bundles are to be like once they are stored.
+
+    Attributes:
+        mode: Object Lock mode, `GOVERNANCE` or `COMPLIANCE`; empty for no lock.
+        duration: For how long they are locked.
+        tags: Their tags.
+    """
+
+    mode: str = ""
+    duration: timedelta = timedelta(0)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """An object's content, with what a conditional write needs to replace exactly this one.
 
@@ -55,18 +71,23 @@ class Bucket:
     Attributes:
         name: The bucket's name.
         encryption: How what we write is encrypted.
+        owner: Account id that the bucket must belong to; empty for any.
     """
 
-    def __init__(self, aws: Aws, name: str, *, encryption: Encryption | None = None, page_size: int = 1000) -> None:
+    def __init__(
+        self, aws: Aws, name: str, *, encryption: Encryption | None = None, owner: str = "", page_size: int = 1000
+    ) -> None:
         """Take the clients and the name; nothing is contacted yet.
 
         Args:
             aws: Gives the S3 client.
             name: Bucket name.
             encryption: How to encrypt; with the account's KMS key for S3 by default.
+            owner: Account id that the bucket must belong to: S3 refuses each request when it does not.
             page_size: Keys asked for at once.
         """
         self.name = name
+        self.owner = owner
         self.encryption = encryption or Encryption()
         self._aws = aws
         self._page_size = page_size
@@ -75,6 +96,26 @@ class Bucket:
     def client(self) -> Any:
         """The boto3 client."""
         return self._aws.client("s3")
+
+    @property
+    def place(self) -> Mapping[str, str]:
+        """The members that name the bucket, and its owner, in every request."""
+        owner = {"ExpectedBucketOwner": self.owner} if self.owner else {}
+        return {"Bucket": self.name, **owner}
+
+    def send_body(self, operation: str, content: bytes | bytearray, checksum: str, **parameters: Any) -> Any:
+        """Call an operation with a large body whose SHA-256 is known, and need not be computed once more.
+
+        botocore would sign a body by hashing it again although TLS and the checksum protect it already: it leaves that
+        out only where it computed the checksum itself. So it is told where this one stands.
+        """
+        client = self.client
+        for name in ("PutObject", "UploadPart"):
+            # Under the same id a second registration does nothing.
+            client.meta.events.register(f"before-sign.s3.{name}", _tell_of_checksum, unique_id=f"deliverkit-{name}")
+        return getattr(client, operation)(
+            **parameters, Body=content, ChecksumAlgorithm="SHA256", ChecksumSHA256=checksum
+        )
 
     def put(self, key: str, body: bytes, *, replacing: Document | None = None) -> None:
         """Write an object that is not there yet, or exactly the one that was read.
@@ -92,7 +133,7 @@ class Bucket:
         try:
             with self.doing(f"writing {self.uri(key)}"):
                 self.client.put_object(
-                    Bucket=self.name,
+                    **self.place,
                     Key=key,
                     Body=body,
                     ContentType="application/json",
@@ -117,7 +158,7 @@ class Bucket:
         """
         try:
             with self.doing(f"reading {self.uri(key)}"):
-                answer = self.client.get_object(Bucket=self.name, Key=key)
+                answer = self.client.get_object(**self.place, Key=key)
                 body = answer["Body"].read()
         except NotFoundError:
             return None
@@ -164,13 +205,24 @@ class Bucket:
                 hint = f"aws s3 mb s3://{self.name}, or correct `release.store` and `ledger` in deliverkit.yml"
                 raise UsageError(f"{what}: there is no bucket {self.name}", hint=hint) from error
             raise
+        except UnreachableError as error:
+            if self.owner and code_of(error) in {"AccessDenied", "403"}:
+                hint = f"{error.hint}; and the bucket must belong to account {self.owner} (release.bucket_owner)"
+                raise UnreachableError(error.message, hint=hint) from error.__cause__
+            raise
 
     def _pages(self, prefix: str, *, after: str = "", delimiter: str = "") -> Iterator[Mapping[str, Any]]:
         optional = {"StartAfter": after, "Delimiter": delimiter}
         with self.doing(f"listing {self.uri(prefix)}"):
             yield from self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name,
+                **self.place,
                 Prefix=prefix,
                 PaginationConfig={"PageSize": self._page_size},
                 **{name: value for name, value in optional.items() if value},
             )
+
+
+def _tell_of_checksum(request: Any, **_: Any) -> None:
+    name = "x-amz-checksum-sha256"
+    if name in request.headers:
+        request.context["checksum"] = {"request_algorithm": {"algorithm": "sha256", "in": "header", "name": name}}

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlencode
 
-from deliverkit.adapters.aws.bucket import Bucket
+from deliverkit.adapters.aws.bucket import Bucket, Keeping
 from deliverkit.adapters.aws.errors import code_of
-from deliverkit.errors import ConflictError, DeliverkitError, UsageError
-
-if TYPE_CHECKING:
-    from deliverkit.ports import PreparedBundle
-
-PART_SIZE = 8 * 1024 * 1024
-"""Bytes up to which a bundle goes in one request; larger ones go in parts of at least this size."""
-PARTS_LIMIT = 10_000
-"""S3's limit of parts in one upload (S3 User Guide, "Amazon S3 multipart upload limits")."""
+from deliverkit.adapters.aws.multipart import Multipart, Retention
+from deliverkit.adapters.aws.parts import PART_SIZE, Made, Part, encoded, make, part_size
+from deliverkit.errors import ConflictError, DeliverkitError
+from deliverkit.ports import Clock, PreparedBundle, UploadListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,112 +21,157 @@ class Sent:
     """What was made and sent.
 
     Attributes:
-        digest: Sixty-four hexadecimal digits over the bundle's bytes.
-        size: The bundle's bytes.
-        is_ours: False when somebody else stored the same key meanwhile.
+        made: What the pass over the bytes found.
+        is_ours: False when somebody else stored the same key meanwhile, or ended the upload.
     """
 
-    digest: str
-    size: int
+    made: Made
     is_ours: bool
 
 
 class BundleUpload:
-    """Puts bundles into a bucket; an upload that fails leaves nothing that anybody could read."""
+    """Puts bundles into a bucket; an upload that fails leaves nothing that anybody could read or pays for."""
 
-    def __init__(self, bucket: Bucket, *, part_size: int = PART_SIZE) -> None:
-        """Take the bucket.
+    def __init__(self, bucket: Bucket, clock: Clock, *, keeping: Keeping | None = None, least: int = PART_SIZE) -> None:
+        """Take the place.
 
         Args:
             bucket: Where to store.
-            part_size: Bytes up to which one request is used, and the least size of a part.
+            clock: Tells until when bundles are locked.
+            keeping: What they are to be like.
+            least: Bytes up to which one request is used, and the least size of a part.
         """
         self._bucket = bucket
-        self._part_size = part_size
+        self._clock = clock
+        self._keeping = keeping or Keeping()
+        self._least = least
 
-    def send(self, bundle: PreparedBundle, key: str) -> Sent:
-        """Make the bundle and store it.
+    def send(self, bundle: PreparedBundle, key: str, listener: UploadListener | None = None) -> Sent:
+        """Make the bundle and store it, going on with an upload of it that was left unfinished.
 
         Raises:
-            DeliverkitError: If the bundle cannot be made, or S3 refuses or does not answer; nothing was stored.
+            DeliverkitError: If the bundle cannot be made, or S3 refuses or does not answer; nothing was stored, and
+                no parts are left.
         """
-        part_size = max(self._part_size, -(-bundle.size_limit // PARTS_LIMIT))
-        made = _Made()
-        parts = _parts(made.over(bundle.chunks()), part_size)
-        first, second = next(parts, b""), next(parts, b"")
-        is_ours = True
+        passage = _Passage(self, bundle, key)
         try:
-            with self._bucket.doing(f"uploading {self._bucket.uri(key)}"):
-                if second:
-                    self._put_in_parts(chain((first, second), parts), key)
-                else:
-                    self._put(first, key)
-        except ConflictError:
-            is_ours = False
-        except UsageError as error:
-            # The repetition of a completion whose answer was lost finds no upload any more; the object tells the rest.
-            if code_of(error) != "NoSuchUpload":
-                raise
-            is_ours = False
-        return Sent(made.sha256.hexdigest(), made.size, is_ours)
-
-    def _put(self, content: bytes, key: str) -> None:
-        self._bucket.client.put_object(
-            Bucket=self._bucket.name,
-            Key=key,
-            Body=content,
-            IfNoneMatch="*",
-            ChecksumAlgorithm="SHA256",
-            ChecksumSHA256=_checksum(content),
-            **self._properties(),
-        )
-
-    def _put_in_parts(self, chunks: Iterator[bytes], key: str) -> None:
-        client, place = self._bucket.client, {"Bucket": self._bucket.name, "Key": key}
-        begun = client.create_multipart_upload(**place, ChecksumAlgorithm="SHA256", **self._properties())
-        upload = {**place, "UploadId": begun["UploadId"]}
-        try:
-            parts = [self._put_part(upload, number, chunk) for number, chunk in enumerate(chunks, start=1)]
-            client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
-        except BaseException:
+            made = self._make(bundle, passage.send, passage.tick(listener))
+            return Sent(made, passage.finish(made))
+        except BaseException as error:
             # Also when interrupted: parts of an unfinished upload cost money until somebody removes them.
-            with suppress(DeliverkitError), self._bucket.doing("removing the parts of an unfinished upload"):
-                client.abort_multipart_upload(**upload)
+            passage.abort()
+            advice = self._advice(error, key) if isinstance(error, DeliverkitError) else ""
+            if isinstance(error, DeliverkitError) and advice:
+                raise type(error)(error.message, hint=advice) from error.__cause__
             raise
 
-    def _put_part(self, upload: Mapping[str, str], number: int, chunk: bytes) -> Mapping[str, Any]:
-        checksum = _checksum(chunk)
-        answer = self._bucket.client.upload_part(**upload, PartNumber=number, Body=chunk, ChecksumSHA256=checksum)
-        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
+    def measure(self, bundle: PreparedBundle) -> Made:
+        """Make the bundle without sending it.
 
-    def _properties(self) -> Mapping[str, Any]:
-        return {"ContentType": "application/octet-stream", **self._bucket.encryption.as_parameters()}
+        Raises:
+            DeliverkitError: If it cannot be made.
+        """
+        return self._make(bundle, lambda _part, _digest: None, lambda: None)
+
+    def _make(self, bundle: PreparedBundle, send: Callable[[Part, bytes], None], tick: Callable[[], None]) -> Made:
+        return make(bundle.chunks(), part_size(bundle.size_limit, self._least), send, tick=tick)
+
+    def put(self, key: str, content: bytearray, digest: bytes) -> None:
+        """Store a whole bundle in one request, unless there is one.
+
+        Raises:
+            ConflictError: If there is one.
+        """
+        retention = self.retention()
+        with self._bucket.doing(f"uploading {self._bucket.uri(key)}"):
+            self._bucket.send_body(
+                "put_object",
+                content,
+                encoded(digest),
+                **self._bucket.place,
+                Key=key,
+                IfNoneMatch="*",
+                **self.properties(),
+                **(retention.as_parameters() if retention else {}),
+            )
+
+    def multipart(self, key: str) -> Multipart:
+        """An upload in parts."""
+        return Multipart(self._bucket, key, self.properties(), self.retention())
+
+    def properties(self) -> Mapping[str, Any]:
+        """The members of PutObject and CreateMultipartUpload that say what the object is to be like."""
+        tagging = {"Tagging": urlencode(self._keeping.tags)} if self._keeping.tags else {}
+        return {"ContentType": "application/octet-stream", **self._bucket.encryption.as_parameters(), **tagging}
+
+    def retention(self) -> Retention | None:
+        """The lock of a bundle that is stored now."""
+        keeping = self._keeping
+        return Retention(keeping.mode, self._clock.now() + keeping.duration) if keeping.mode else None
+
+    def _advice(self, error: DeliverkitError, key: str) -> str:
+        """What an upload knows about an error of S3; told apart by code."""
+        code = code_of(error)
+        if code == "AccessDenied":
+            return self._permissions(key)
+        if code.startswith("KMS."):
+            return f"aws kms describe-key --key-id {self._bucket.encryption.key_id or 'alias/aws/s3'}"
+        if code == "InvalidRequest" and self._keeping.mode:
+            return (
+                "`release.retention` needs a bucket with Object Lock: aws s3api put-object-lock-configuration "
+                f"--bucket {self._bucket.name} --object-lock-configuration ObjectLockEnabled=Enabled"
+            )
+        return ""
+
+    def _permissions(self, key: str) -> str:
+        needs = [f"s3:PutObject and s3:AbortMultipartUpload on {self._bucket.uri(key)}"]
+        if self._bucket.encryption.algorithm.startswith("aws:kms"):
+            needs.append("kms:GenerateDataKey and kms:Decrypt on the bucket's key")
+        if self._keeping.mode:
+            needs.append("s3:PutObjectRetention")
+        if self._keeping.tags:
+            needs.append("s3:PutObjectTagging")
+        owner = f"; the bucket must belong to {self._bucket.owner} (release.bucket_owner)" if self._bucket.owner else ""
+        return f"the credentials in use need {', '.join(needs)}{owner}"
 
 
-class _Made:
-    """Digest and size of what went by."""
+class _Passage:
+    """One bundle on its way: which of the two forms it takes shows with its first part."""
 
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-        self.size = 0
+    def __init__(self, uploads: BundleUpload, bundle: PreparedBundle, key: str) -> None:
+        self._uploads, self._bundle, self._key = uploads, bundle, key
+        self._multipart = uploads.multipart(key)
+        self._is_stored = False
+        self._done = 0
+        self._lock = threading.Lock()
 
-    def over(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.sha256.update(chunk)
-            self.size += len(chunk)
-            yield chunk
+    def send(self, part: Part, digest: bytes) -> None:
+        if part.is_whole:
+            self._put(part, digest)
+        else:
+            self._multipart.put(part, digest)
+        with self._lock:
+            self._done += len(part.content)
 
+    def tick(self, listener: UploadListener | None) -> Callable[[], None]:
+        return (lambda: listener(self._done, self._bundle.size_limit)) if listener else lambda: None
 
-def _parts(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    gathered = bytearray()
-    for chunk in chunks:
-        gathered += chunk
-        while len(gathered) > size:
-            yield bytes(gathered[:size])
-            del gathered[:size]
-    if gathered:
-        yield bytes(gathered)
+    def finish(self, made: Made) -> bool:
+        """True when what lies there now is what we sent."""
+        if self._is_stored:
+            return True
+        try:
+            return self._multipart.complete(made)
+        except ConflictError:
+            self._multipart.abort()
+            return False
 
+    def abort(self) -> None:
+        self._multipart.abort()
 
-def _checksum(content: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+    def _put(self, part: Part, digest: bytes) -> None:
+        try:
+            self._uploads.put(self._key, part.content, digest)
+        except ConflictError:
+            return
+        self._is_stored = True

@@ -16,6 +16,7 @@ _MISSING = frozenset(
         "NoSuchKey",
         "NoSuchBucket",
         "NoSuchVersion",
+        "NoSuchUpload",
         "NoSuchEntity",
         "PipelineNotFoundException",
         "PipelineExecutionNotFoundException",
@@ -26,6 +27,7 @@ _MISSING = frozenset(
         "DeploymentDoesNotExistException",
         "DeploymentConfigDoesNotExistException",
         "RevisionDoesNotExistException",
+        "NotFoundException",  # KMS
     }
 )
 _CONFLICTS = frozenset(
@@ -51,6 +53,8 @@ _CONFLICTS = frozenset(
         "BucketAlreadyOwnedByYou",
         "EntityAlreadyExists",
         "InstanceNameAlreadyRegisteredException",
+        "DisabledException",
+        "KMSInvalidStateException",
     }
 )
 _TRANSIENT = frozenset(
@@ -66,6 +70,9 @@ _TRANSIENT = frozenset(
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "RequestTimeout",
+        "KMSInternalException",
+        "DependencyTimeoutException",
+        "KeyUnavailableException",
         "500",
         "503",
     }
@@ -85,6 +92,16 @@ _DENIED = frozenset(
         "AuthFailure",
     }
 )
+_ELSEWHERE = frozenset(
+    {
+        "301",
+        "PermanentRedirect",
+        "TemporaryRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+    }
+)
+_OUT_OF_TIME = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 
 
 @contextmanager
@@ -141,8 +158,32 @@ def _from_code(doing: str, response: Mapping[str, Any]) -> DeliverkitError:
         return NotFoundError(text)
     if code in _CONFLICTS:
         return ConflictError(text)
+    if code in _OUT_OF_TIME or (code in _ELSEWHERE and _region_of(response)):
+        return _misplaced(text, code, response)
     if code in _DENIED:
         return UnreachableError(text, hint="deliverkit needs that permission; see the credentials and the role in use")
     if code in _TRANSIENT or status >= 500:
-        return UnreachableError(text)
+        return UnreachableError(text, hint="AWS asks for patience: type the command again in a minute")
     return UsageError(text)
+
+
+def _misplaced(text: str, code: str, response: Mapping[str, Any]) -> DeliverkitError:
+    """We asked at another time than AWS's, or in another region than the bucket's."""
+    if code in _OUT_OF_TIME:
+        hint = "set this machine's clock: timedatectl set-ntp true"
+        return UnreachableError(f"{text}; {_clocks(response)}", hint=hint)
+    region = _region_of(response)
+    hint = f"--region {region}, or export AWS_DEFAULT_REGION={region}"
+    return UsageError(f"{text}; the bucket is in {region}", hint=hint)
+
+
+def _region_of(response: Mapping[str, Any]) -> str:
+    """Where S3 says that the bucket is (S3 user guide, "Request redirection and the REST API")."""
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return str(response.get("Error", {}).get("Region") or headers.get("x-amz-bucket-region", ""))
+
+
+def _clocks(response: Mapping[str, Any]) -> str:
+    told, headers = response.get("Error", {}), response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    theirs, ours = told.get("ServerTime") or headers.get("date", ""), told.get("RequestTime", "")
+    return f"this machine says it is {ours or 'another time'}, AWS says {theirs or 'another'}"

@@ -26,7 +26,14 @@ class S3Ledger:
     """A `Ledger` that any machine with access to the bucket can continue."""
 
     def __init__(
-        self, aws: Aws, *, bucket: str, prefix: str, encryption: Encryption | None = None, page_size: int = 1000
+        self,
+        aws: Aws,
+        *,
+        bucket: str,
+        prefix: str,
+        encryption: Encryption | None = None,
+        owner: str = "",
+        page_size: int = 1000,
     ) -> None:
         """Take the place; nothing is contacted yet.
 
@@ -35,9 +42,10 @@ class S3Ledger:
             bucket: Bucket name.
             prefix: Key prefix without slashes at its ends; may be empty.
             encryption: How events are encrypted; with KMS by default.
+            owner: Account id that the bucket must belong to; empty for any.
             page_size: Keys asked for at once when listing.
         """
-        self._bucket = Bucket(aws, bucket, encryption=encryption, page_size=page_size)
+        self._bucket = Bucket(aws, bucket, encryption=encryption, owner=owner, page_size=page_size)
         self._root = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def append(self, stream: str, after: Event | None, draft: Draft, *, actor: str, at: datetime) -> Event:

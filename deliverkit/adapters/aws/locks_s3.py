@@ -24,7 +24,9 @@ ATTEMPTS = 20
 class S3Locks:
     """A `LockService` for every machine with access to the bucket."""
 
-    def __init__(self, aws: Aws, *, bucket: str, prefix: str, encryption: Encryption | None = None) -> None:
+    def __init__(
+        self, aws: Aws, *, bucket: str, prefix: str, encryption: Encryption | None = None, owner: str = ""
+    ) -> None:
         """Take the place; nothing is contacted yet.
 
         Args:
@@ -32,8 +34,9 @@ class S3Locks:
             bucket: Bucket name.
             prefix: Key prefix of the ledger, without slashes at its ends; may be empty.
             encryption: How records are encrypted; with KMS by default.
+            owner: Account id that the bucket must belong to; empty for any.
         """
-        self._bucket = Bucket(aws, bucket, encryption=encryption)
+        self._bucket = Bucket(aws, bucket, encryption=encryption, owner=owner)
         self._root = f"{prefix.strip('/')}/.locks".strip("/")
 
     def acquire(self, name: str, *, holder: str, ttl: timedelta | None, now: datetime, reason: str) -> Lease:

@@ -7,16 +7,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from deliverkit.adapters.aws.bucket import Bucket, Document, Encryption
-from deliverkit.adapters.aws.bundle_upload import PART_SIZE, BundleUpload
+from deliverkit.adapters.aws.bucket import Bucket, Document, Encryption, Keeping
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.ledger import canonical
@@ -24,24 +23,13 @@ from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from deliverkit.ports import PreparedBundle, Upload
+    from deliverkit.adapters.aws.bundle_upload import BundleUpload
+    from deliverkit.adapters.aws.deeds import Deed
+    from deliverkit.adapters.aws.parts import Made
+    from deliverkit.ports import Clock, PreparedBundle, Upload, UploadListener
 
-
-@dataclass(frozen=True, slots=True)
-class _Deed:
-    """What is written down beside a bundle once it is there.
-
-    Attributes:
-        digest: `sha256:` and 64 hexadecimal digits over its bytes.
-        size: Its bytes.
-        version_id: S3 version id of the object.
-        e_tag: Its entity tag, without quotes.
-    """
-
-    digest: str
-    size: int
-    version_id: str
-    e_tag: str
+_ATTEMPTS = 3
+"""Uploads of a bundle that others may end before we give up."""
 
 
 class S3Releases:
@@ -54,7 +42,10 @@ class S3Releases:
         bucket: str,
         prefix: str,
         encryption: Encryption | None = None,
-        part_size: int = PART_SIZE,
+        owner: str = "",
+        keeping: Keeping | None = None,
+        clock: Callable[[], Clock] | None = None,
+        part_size: int | None = None,
         page_size: int = 1000,
     ) -> None:
         """Take the place; nothing is contacted yet.
@@ -64,40 +55,76 @@ class S3Releases:
             bucket: Bucket name.
             prefix: Key prefix without slashes at its ends; may be empty.
             encryption: How objects are encrypted; with KMS by default.
-            part_size: Bytes above which a bundle is sent in parts, and the least size of a part.
+            owner: Account id that the bucket must belong to; empty for any.
+            keeping: Lock and tags of bundles; none by default.
+            clock: Gives the clock that tells until when bundles are locked; the machine's by default.
+            part_size: Bytes above which a bundle is sent in parts, and the least size of a part; 8 MiB by default.
             page_size: Keys asked for at once when listing.
         """
-        self._bucket = Bucket(aws, bucket, encryption=encryption, page_size=page_size)
-        self._uploads = BundleUpload(self._bucket, part_size=part_size)
+        self._bucket = Bucket(aws, bucket, encryption=encryption, owner=owner, page_size=page_size)
+        self._keeping = keeping
+        self._clock = clock
+        self._part_size = part_size
         self._root = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._is_known_versioned = False
 
     # --- bundles -----------------------------------------------------------------------------------
 
-    def upload(self, bundle: PreparedBundle) -> Upload:
+    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
         """Make a bundle and store it under its manifest's digest, unless it is there already.
+
+        What is there already counts only when S3's own checksum over it is that of the bundle's bytes. A note beside
+        it says so; without one that fits, the bytes are made once more and compared, but not sent.
 
         Raises:
             IntegrityError: If what lies there is not what its name says.
             UsageError: If the bucket is missing or not versioned; nothing was stored.
             UnreachableError: If S3 does not answer or denies the request.
         """
+        from deliverkit.adapters.aws.deeds import Deeds  # noqa: PLC0415  (readers have no use for what uploads need)
+
         self._require_versioning()
         digits = bundle.manifest_digest.removeprefix("sha256:")
         key = f"{self._root}bundles/{digits}.{bundle.format.value}"
-        head, deed = self._head(key), self._bucket.get(self._deed_key(digits, bundle.format))
-        if head is not None and deed is not None:
-            return self._settled(key, head, msgspec.json.decode(deed.body, type=_Deed), bundle.format)
+        deeds = Deeds(self._bucket, key)
+        stored = self._head(key)
+        if stored is not None and (deed := deeds.of(stored)) is not None:
+            return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
         self._put_once(f"{self._root}manifests/{digits}.json", bundle.manifest)
-        sent = self._uploads.send(bundle, key)
-        head = self._head(key)
-        if head is None:
-            raise IntegrityError(
-                f"{self._bucket.uri(key)} vanished right after it was stored", hint="see the bucket's lifecycle rules"
-            )
-        found = _Deed(f"sha256:{sent.digest}", sent.size, _version_id(head), _e_tag(head))
-        self._put_once(self._deed_key(digits, bundle.format), canonical(msgspec.to_builtins(found)))
-        return self._settled(key, head, found, bundle.format, was_sent=sent.is_ours)
+        if stored is None:
+            stored, made, was_sent = self._send(bundle, key, listener)
+        else:
+            made, was_sent = self._uploads.measure(bundle), False
+        deed = deeds.record(stored, made)
+        return _upload(self._bucket.name, key, bundle.format, deed, was_sent=was_sent)
+
+    @cached_property
+    def _uploads(self) -> BundleUpload:
+        from deliverkit.adapters.aws.bundle_upload import BundleUpload  # noqa: PLC0415
+        from deliverkit.adapters.aws.parts import PART_SIZE  # noqa: PLC0415
+        from deliverkit.adapters.clock import SystemClock  # noqa: PLC0415
+
+        clock, least = self._clock() if self._clock else SystemClock(), self._part_size or PART_SIZE
+        return BundleUpload(self._bucket, clock, keeping=self._keeping, least=least)
+
+    def _send(
+        self, bundle: PreparedBundle, key: str, listener: UploadListener | None
+    ) -> tuple[Mapping[str, Any], Made, bool]:
+        for _ in range(_ATTEMPTS):
+            sent = self._uploads.send(bundle, key, listener)
+            stored = self._head(key)
+            if stored is not None:
+                return stored, sent.made, sent.is_ours
+            if sent.is_ours:
+                raise IntegrityError(
+                    f"{self._bucket.uri(key)} vanished right after it was stored",
+                    hint="see the bucket's lifecycle rules",
+                )
+            # Somebody ended the upload that we shared, and stored nothing: begin anew.
+        raise ConflictError(
+            f"{self._bucket.uri(key)}: others ended the upload {_ATTEMPTS} times, and stored nothing",
+            hint="see who removes unfinished uploads there (lifecycle rules, other builds), then deliverkit package",
+        )
 
     def manifest(self, digest: str) -> bytes:
         """The manifest's document with that digest, as it was uploaded with its bundle.
@@ -114,28 +141,6 @@ class S3Releases:
             raise IntegrityError(f"{self._bucket.uri(key)} is not the manifest of its name")
         return document.body
 
-    def _settled(
-        self,
-        key: str,
-        head: Mapping[str, Any],
-        deed: _Deed,
-        format: BundleFormat,  # noqa: A002
-        *,
-        was_sent: bool = False,
-    ) -> Upload:
-        revision = BundleRevision(self._bucket.name, key, _version_id(head), _e_tag(head), format)
-        if (deed.version_id, deed.e_tag) != (revision.version_id, revision.e_tag):
-            raise IntegrityError(
-                f"{self._bucket.uri(key)} is not the object that was stored there",
-                hint="somebody wrote there by other means; find out who (CloudTrail) and restore the right version",
-            )
-        from deliverkit.ports import Upload  # noqa: PLC0415  (readers have no use for ports)
-
-        return Upload(revision, deed.digest, deed.size, was_sent)
-
-    def _deed_key(self, digits: str, format: BundleFormat) -> str:  # noqa: A002
-        return f"{self._root}bundles/{digits}.{format.value}.json"
-
     def _put_once(self, key: str, body: bytes) -> None:
         with suppress(ConflictError):
             self._bucket.put(key, body)
@@ -149,7 +154,9 @@ class S3Releases:
         try:
             with self._bucket.doing(f"looking for {revision.uri}"):
                 head = self._bucket.client.head_object(
-                    Bucket=revision.bucket, Key=revision.key, VersionId=revision.version_id
+                    **{**self._bucket.place, "Bucket": revision.bucket},
+                    Key=revision.key,
+                    VersionId=revision.version_id,
                 )
         except NotFoundError:
             return False
@@ -159,7 +166,7 @@ class S3Releases:
         try:
             with self._bucket.doing(f"looking for {self._bucket.uri(key)}"):
                 head: Mapping[str, Any] = self._bucket.client.head_object(
-                    Bucket=self._bucket.name, Key=key, ChecksumMode="ENABLED"
+                    **self._bucket.place, Key=key, ChecksumMode="ENABLED"
                 )
         except NotFoundError:
             return None
@@ -170,7 +177,7 @@ class S3Releases:
             return
         name = self._bucket.name
         with self._bucket.doing(f"asking for the versioning of bucket {name}"):
-            status = self._bucket.client.get_bucket_versioning(Bucket=name).get("Status")
+            status = self._bucket.client.get_bucket_versioning(**self._bucket.place).get("Status")
         if status != "Enabled":
             said = "suspended" if status == "Suspended" else "off"
             raise UsageError(
@@ -242,9 +249,8 @@ class S3Releases:
         return release
 
 
-def _version_id(head: Mapping[str, Any]) -> str:
-    return str(head.get("VersionId", ""))
+def _upload(bucket: str, key: str, format: BundleFormat, deed: Deed, *, was_sent: bool) -> Upload:  # noqa: A002
+    from deliverkit.ports import Upload  # noqa: PLC0415  (readers have no use for ports)
 
-
-def _e_tag(head: Mapping[str, Any]) -> str:
-    return str(head["ETag"]).strip('"')
+    revision = BundleRevision(bucket, key, deed.version_id, deed.e_tag, format)
+    return Upload(revision, deed.digest, deed.size, was_sent)

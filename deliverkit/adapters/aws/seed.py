@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,17 +33,23 @@ class Needs:
 
     Attributes:
         bucket: Release bucket.
+        is_locked: True when bundles are kept by Object Lock.
         region: Region of bucket and pipeline.
         environments: The environments to make instances and groups for.
         pipeline: CreatePipeline's `pipeline` member; None without a pipeline.
         instances: Instances in each region, by the environment's name; the empty name stands for all others.
+        copies: Buckets for copies of releases, by region.
+        aliases: Aliases of KMS keys that sign, such as `alias/release-signing`, in the region.
     """
 
     bucket: str
+    is_locked: bool
     region: str
     environments: Sequence[Environment]
     pipeline: Mapping[str, Any] | None
     instances: Mapping[str, int]
+    copies: Mapping[str, str] = field(default_factory=dict)
+    aliases: Sequence[str] = ()
 
 
 class Seeder:
@@ -57,6 +63,7 @@ class Seeder:
     def seed(self, needs: Needs) -> Iterator[str]:
         """Make everything, telling each thing that was made."""
         yield from self._buckets(needs)
+        yield from self._keys(needs)
         yield from self._role()
         yield from self._people(needs.environments)
         for environment in needs.environments:
@@ -71,14 +78,30 @@ class Seeder:
         artifacts = (needs.pipeline or {}).get("artifactStore", {}).get("location")
         s3 = self._clients.client("s3", needs.region)
         existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-        for bucket in dict.fromkeys(name for name in (needs.bucket, artifacts) if name):
+        wanted = {name: needs.region for name in (needs.bucket, artifacts) if name}
+        wanted |= {bucket: region for region, bucket in needs.copies.items()}
+        for bucket, region in wanted.items():
             if bucket in existing:
                 continue
+            client = self._clients.client("s3", region)
             # us-east-1 is the one region that must not be named (S3 API reference, CreateBucket).
-            place = {} if needs.region == "us-east-1" else {"LocationConstraint": needs.region}
-            s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-            yield f"bucket {bucket}, versioned"
+            place = {} if region == "us-east-1" else {"LocationConstraint": region}
+            lock = {"ObjectLockEnabledForBucket": True} if needs.is_locked and bucket == needs.bucket else {}
+            client.create_bucket(Bucket=bucket, **lock, **({"CreateBucketConfiguration": place} if place else {}))
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+            yield f"bucket {bucket} in {region}, versioned"
+
+    def _keys(self, needs: Needs) -> Iterator[str]:
+        if not needs.aliases:
+            return
+        kms = self._clients.client("kms", needs.region)
+        pages = kms.get_paginator("list_aliases").paginate()
+        existing = {alias["AliasName"] for page in pages for alias in page["Aliases"]}
+        for alias in needs.aliases:
+            if alias not in existing:
+                made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+                kms.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])
+                yield f"signing key {alias}"
 
     def _role(self) -> Iterator[str]:
         iam = self._clients.client("iam")

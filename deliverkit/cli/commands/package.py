@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
+from deliverkit.cli.uploading import telling
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from deliverkit.delivery import PackagingChoices
+    from deliverkit.ports import UploadListener
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -45,21 +47,26 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         return _check(arguments, options, console)
     if arguments.to_file:
         return _write(arguments, options, console)
-    packaged = open_delivery(options, console).package(arguments.path, _choices(arguments))
+    delivery = open_delivery(options, console)
+    with telling(console, delivery.now) as progress:
+        packaged = delivery.package(arguments.path, _choices(arguments, progress))
     for warning in packaged.warnings:
         console.tell(warning)
     console.tell("uploaded" if packaged.was_sent else "the same bytes are in the store already: nothing uploaded")
+    for copy in packaged.copies:
+        console.tell(f"copied to {copy.region}, proven by {copy.proof.value}: {copy.bundle.uri}")
     render.data(packaged.release, options, console, text=render.release)
     return ExitCode.DONE
 
 
-def _choices(arguments: Namespace) -> PackagingChoices:
+def _choices(arguments: Namespace, listener: UploadListener | None = None) -> PackagingChoices:
     from deliverkit.delivery import PackagingChoices  # noqa: PLC0415
 
     return PackagingChoices(
         format=BundleFormat(arguments.format) if arguments.format else None,
         compression=Compression(arguments.compression) if arguments.compression else None,
         is_fresh=arguments.fresh,
+        listener=listener,
     )
 
 

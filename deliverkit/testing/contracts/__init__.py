@@ -15,5 +15,7 @@ from __future__ import annotations
 from deliverkit.testing.contracts.ledger import LedgerContract
 from deliverkit.testing.contracts.locks import LockContract
 from deliverkit.testing.contracts.releases import ReleaseStoreContract
+from deliverkit.testing.contracts.removals import RemoverContract
+from deliverkit.testing.contracts.replicas import ReplicasContract
 
-__all__ = ["LedgerContract", "LockContract", "ReleaseStoreContract"]
+__all__ = ["LedgerContract", "LockContract", "ReleaseStoreContract", "RemoverContract", "ReplicasContract"]

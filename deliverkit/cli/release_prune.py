@@ -1,0 +1,57 @@
+"""`deliverkit release prune`: remove releases that nobody needs; shows the plan, and does it only with --yes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deliverkit.cli import render
+from deliverkit.cli.options import Console, Options, open_delivery
+from deliverkit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from deliverkit.engine.pruning import Pruner
+
+
+def configure(verbs: Any, shared: ArgumentParser) -> None:
+    """Describe the arguments."""
+    command = verbs.add_parser(
+        "prune", parents=[shared], help="remove releases that nobody needs; shows the plan, --yes does it"
+    )
+    command.set_defaults(run=run)
+
+
+def run(_arguments: Namespace, options: Options, console: Console) -> int:
+    """Show what would go and why everything else stays, or do it."""
+    from deliverkit.cli import release_text  # noqa: PLC0415
+
+    pruner = open_delivery(options, console).catalogue.pruner
+    if options.is_confirmed:
+        return _prune(pruner, options, console)
+    plan = pruner.plan()
+    begun = [release.version for release in pruner.begun()]
+    render.data(plan, options, console, text=release_text.retention)
+    if begun:
+        console.tell(f"begun earlier and not ended: {', '.join(begun)}")
+    if plan.removals or begun:
+        console.tell("next: deliverkit release prune --yes")
+    return ExitCode.DONE
+
+
+def _prune(pruner: Pruner, options: Options, console: Console) -> int:
+    from deliverkit.engine.pruning import Fate  # noqa: PLC0415
+
+    fates = []
+    for each in pruner.prune():
+        fates.append(each)
+        if not options.is_json:
+            console.say(f"{each.fate.value:8}  {each.version}  {each.detail}")
+    if options.is_json:
+        render.data(fates, options, console, text=str)
+    removed = sum(each.fate is Fate.REMOVED for each in fates)
+    console.tell(f"{removed} removed, {len(fates) - removed} left")
+    refused = any(each.fate is Fate.REFUSED for each in fates)
+    if refused:
+        console.tell("next: see what forbids it (Object Lock, permissions), then deliverkit release prune --yes")
+    return ExitCode.UNREACHABLE if refused else ExitCode.DONE

@@ -1,0 +1,234 @@
+"""Removing releases that nobody needs: decided by reading, done under a lease, one release after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from deliverkit.domain.environment import Environment
+from deliverkit.domain.release import Release
+from deliverkit.domain.release_rules import KeepRules
+from deliverkit.domain.retention import Removal, RetentionPlan, plan_retention
+from deliverkit.domain.rollout import Rollout
+from deliverkit.engine.journal import Journal
+from deliverkit.engine.needs import needs_of
+from deliverkit.errors import LockedError, NotFoundError, UnreachableError
+from deliverkit.ports import Clock, Deployer, Identity, Lease, LockService, ReleaseStore
+
+PRUNE_LEASE = "releases/prune"
+"""Held while releases are removed. Promotions that claim an environment meanwhile are refused: see `refuse_pruning`."""
+_TTL = timedelta(minutes=15)
+STALE_AFTER = timedelta(days=1)
+"""Unfinished uploads older than this are given up by whoever began them."""
+
+Revisions = Callable[[], Mapping[str, str]]
+"""What each deployment group runs, by the group's name for people; raises when one cannot be asked."""
+
+
+class ReleaseRemover(Protocol):
+    """Removes what belongs to releases from the store."""
+
+    def begun(self) -> tuple[Release, ...]:
+        """Releases whose removal was begun and not ended."""
+        ...
+
+    def locked_until(self, release: Release) -> str:
+        """Until when the store refuses to remove the bundle, in words; empty when it does not."""
+        ...
+
+    def remove(self, release: Release, *, by: str, at: datetime) -> int:
+        """Remove the record, and everything that no other record needs; may be called again after a crash.
+
+        Returns:
+            How many object versions were removed.
+
+        Raises:
+            UnreachableError: If the store denies it or does not answer; what is left is in `begun`.
+        """
+        ...
+
+    def settle(self, release: Release) -> None:
+        """Forget that the removal was begun."""
+        ...
+
+    def abort_uploads(self, before: datetime) -> int:
+        """Abort unfinished uploads of bundles begun before the moment; how many there were."""
+        ...
+
+
+class Fate(StrEnum):
+    """What became of a release that was to go."""
+
+    REMOVED = "removed"
+    SPARED = "spared"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What became of one release.
+
+    Attributes:
+        version: The release.
+        fate: Whether it went.
+        detail: How many objects went with it, or why it is still there.
+    """
+
+    version: str
+    fate: Fate
+    detail: str
+
+
+class Pruner:
+    """Plans and does the removal of releases."""
+
+    def __init__(
+        self,
+        *,
+        rules: KeepRules,
+        releases: ReleaseStore,
+        remover: ReleaseRemover,
+        journal: Journal,
+        unfinished: Callable[[], Sequence[Rollout]],
+        revisions: Revisions,
+        locks: LockService,
+        identity: Callable[[], Identity],
+        driver: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        """Take the rules and what is read before anything is removed."""
+        self._rules = rules
+        self._releases = releases
+        self._remover = remover
+        self._journal = journal
+        self._unfinished = unfinished
+        self._revisions = revisions
+        self._locks = locks
+        self._identity = identity
+        self._driver = driver
+        self._clock = clock
+
+    def plan(self) -> RetentionPlan:
+        """What would go and why everything else stays; reads only.
+
+        Raises:
+            IntegrityError: If the ledger does not verify or a record cannot be read.
+            UnreachableError: If the ledger, the store or a deployment group does not answer.
+        """
+        return self._plan(self._revisions())
+
+    def begun(self) -> tuple[Release, ...]:
+        """Releases whose removal an earlier process left unfinished."""
+        return self._remover.begun()
+
+    def prune(self) -> Iterator[Pruned]:
+        """Remove what may go, and end what was begun earlier; tells each release's fate as it is decided.
+
+        The plan is made anew under the lease, and what a release is needed for is asked again before each removal.
+
+        Raises:
+            LockedError: If somebody else prunes, or the lease ran out; nothing more is removed.
+            UnreachableError: If something that must be read does not answer; nothing more is removed.
+        """
+        lease = self._claim()
+        try:
+            revisions = self._revisions()
+            doomed = self._plan(revisions).removals
+            due = {each.release for each in doomed}
+            begun = [Removal(each, "its removal was begun earlier") for each in self._remover.begun()]
+            rest = [each for each in doomed if each.release not in {removal.release for removal in begun}]
+            for removal in (*begun, *rest):
+                lease = self._renewed(lease)
+                yield self._fate(removal, revisions, is_doomed=removal.release in due)
+            self._remover.abort_uploads(self._clock.now() - STALE_AFTER)
+        finally:
+            self._locks.release(lease)
+
+    def _plan(self, revisions: Mapping[str, str]) -> RetentionPlan:
+        releases = self._releases.list()
+        return plan_retention(releases, self._needs(releases, revisions), self._rules, now=self._clock.now())
+
+    def _needs(self, releases: Sequence[Release], revisions: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+        return needs_of(self._journal.estate(), self._unfinished(), releases, revisions)
+
+    def _claim(self) -> Lease:
+        who, now = self._identity().arn, self._clock.now()
+        reason = f"release prune by {who}"
+        return self._locks.acquire(PRUNE_LEASE, holder=self._driver(), ttl=_TTL, now=now, reason=reason)
+
+    def _renewed(self, lease: Lease) -> Lease:
+        now = self._clock.now()
+        if lease.expires_at is not None and now >= lease.expires_at:
+            raise LockedError("pruning took so long that its lease ran out", hint="deliverkit release prune")
+        return self._locks.renew(lease, ttl=_TTL, now=now)
+
+    def _fate(self, removal: Removal, revisions: Mapping[str, str], *, is_doomed: bool) -> Pruned:
+        release = removal.release
+        spared = self._objection(removal, revisions, is_doomed=is_doomed)
+        if spared:
+            return Pruned(release.version, Fate.SPARED, spared)
+        try:
+            count = self._remover.remove(release, by=self._identity().arn, at=self._clock.now())
+        except UnreachableError as error:
+            return Pruned(release.version, Fate.REFUSED, error.message)
+        self._journal.prune(release, removal.reason)
+        self._remover.settle(release)
+        return Pruned(release.version, Fate.REMOVED, f"{count} object versions")
+
+    def _objection(self, removal: Removal, revisions: Mapping[str, str], *, is_doomed: bool) -> str:
+        """Why it must not go now after all; empty when it may."""
+        release = removal.release
+        needs = self._needs((release,), revisions).get(release.digest, ())
+        is_on_record = _is_on_record(self._releases, release)
+        if is_on_record and (needs or not is_doomed):
+            # What was begun had removed nothing yet.
+            self._remover.settle(release)
+            return ", ".join(needs) or "kept by the rules again"
+        if needs and not self._has_sharers(release):
+            return ", ".join(needs)
+        return "" if self._has_sharers(release) else self._remover.locked_until(release)
+
+    def _has_sharers(self, release: Release) -> bool:
+        return any(each.bundle == release.bundle and each.version != release.version for each in self._releases.list())
+
+
+def revisions_of(environments: Iterable[Environment], deployers: Callable[[str], Deployer]) -> Mapping[str, str]:
+    """What each deployment group of the environments says was deployed to it last.
+
+    Raises:
+        UnreachableError: If one of them cannot be asked.
+    """
+    found = {}
+    for environment in environments:
+        for region in (region for wave in environment.waves for region in wave):
+            try:
+                facts = deployers(region).group_facts(environment.application, environment.group)
+            except NotFoundError:
+                continue  # a group that does not exist runs nothing
+            found[f"{environment.group} in {region}"] = facts.last_revision
+    return found
+
+
+def _is_on_record(releases: ReleaseStore, release: Release) -> bool:
+    try:
+        return releases.get(release.version) == release
+    except NotFoundError:
+        return False
+
+
+def refuse_while_pruning(locks: LockService, now: datetime) -> None:
+    """Refuse what must not begin while releases are removed.
+
+    Whoever opens a promotion has recorded it before asking here, and whoever prunes has taken the lease before looking
+    for open promotions: one of the two sees the other.
+
+    Raises:
+        LockedError: While somebody prunes.
+    """
+    lease = locks.show(PRUNE_LEASE)
+    if lease is not None and lease.holder and not (lease.expires_at is not None and now >= lease.expires_at):
+        since = f"{lease.acquired_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise LockedError(f"releases are being removed since {since}: {lease.reason}", hint="the same command, again")

@@ -1,0 +1,170 @@
+"""Whether a release may be deployed: its signature, its digest and the source policy, read anew each time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from deliverkit.attestation_ports import AttachmentKind, Attestations, PublicKey
+from deliverkit.domain.release import Release
+from deliverkit.domain.trust import Evidence, Provenance, SourcePolicy
+from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError
+from deliverkit.packaging.signing import key_id_of, unseal
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A statement whose signature holds.
+
+    Attributes:
+        payload: The statement.
+        key_id: Id of the trusted key that signed it.
+        key_name: Where that key is.
+    """
+
+    payload: bytes
+    key_id: str
+    key_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Trusted keys; each is asked for once.
+
+    Attributes:
+        keys: In the order in which they are tried.
+    """
+
+    keys: Sequence[PublicKey]
+    _pems: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def prove(self, envelope: bytes) -> Proof:
+        """The statement in an envelope, if one of the keys has signed it.
+
+        Raises:
+            IntegrityError: If none of them has.
+            UnreachableError: If none of those that could be asked for has.
+        """
+        troubles: list[str] = []
+        silence: UnreachableError | None = None
+        for key in self.keys:
+            try:
+                pem = self._pems.get(key.name) or self._pems.setdefault(key.name, key.public_key())
+            except ConflictError as error:
+                troubles.append(error.message)  # a disabled key is not trusted any more; another one may be
+                continue
+            except UnreachableError as error:
+                silence = error
+                continue
+            opened = unseal(envelope, [pem])
+            if opened.keys:
+                return Proof(opened.payload, opened.keys[0], key.name)
+        if silence is not None:
+            raise silence
+        raise self._unproved(envelope, troubles)
+
+    def _unproved(self, envelope: bytes, troubles: Sequence[str]) -> IntegrityError:
+        signers = unseal(envelope, []).signers
+        names = ", ".join(f"{key.name}{self._short_id(key)}" for key in self.keys)
+        said = f"signed by key {', '.join(each[:12] for each in signers)}" if signers else "not signed"
+        return IntegrityError(
+            "\n".join([f"the provenance is {said}, and no signature of a trusted key holds ({names})", *troubles]),
+            hint="see release.trust.keys and release.sign; a release is signed when it is packaged",
+        )
+
+    def _short_id(self, key: PublicKey) -> str:
+        return f" is {key_id_of(self._pems[key.name])[:12]}" if key.name in self._pems else ""
+
+
+class StoredTrust:
+    """Implements `attestation_ports.Trust` with what the release store keeps."""
+
+    def __init__(self, ring: KeyRing, policy: SourcePolicy, store: Attestations) -> None:
+        """Take the keys, the policy and where the statements are."""
+        self._ring = ring
+        self._policy = policy
+        self._store = store
+
+    def require(self, release: Release, *, is_thorough: bool) -> Evidence:
+        """What the trust in a release rests on.
+
+        Raises:
+            IntegrityError: If its signature, its digest or the source policy does not hold, or there is no signature.
+            UnreachableError: If that cannot be found out.
+        """
+        proof = self._ring.prove(envelope_of(release, self._store))
+        provenance = stated(proof.payload)
+        faults = [*mismatches(provenance, release), *self._policy.objections(provenance)]
+        if is_thorough and not faults:
+            faults += _faults_of_bytes(release, self._store)
+        if faults:
+            raise IntegrityError(
+                f"{release.version} may not be deployed: {'; '.join(faults)}",
+                hint=f"deliverkit release verify {release.version}",
+            )
+        return Evidence(release.provenance, (proof.key_id,), (proof.key_name,))
+
+
+def envelope_of(release: Release, store: Attestations) -> bytes:
+    """The envelope that the release's record names.
+
+    Raises:
+        IntegrityError: If it names none, or what it names is gone or changed.
+        UnreachableError: If the store does not answer or denies the request.
+    """
+    if not release.provenance:
+        raise IntegrityError(
+            f"{release.version} has no provenance: it was packaged before there was any",
+            hint="package it again under a new version",
+        )
+    try:
+        return store.attachment(release.digest, AttachmentKind.PROVENANCE, release.provenance)
+    except NotFoundError as error:
+        raise IntegrityError(
+            f"the provenance of {release.version} is gone: {error.message}", hint=error.hint
+        ) from error
+
+
+def stated(payload: bytes) -> Provenance:
+    """What a statement says.
+
+    Raises:
+        IntegrityError: If it is not the provenance of a bundle.
+    """
+    from deliverkit.packaging.provenance import read_statement  # noqa: PLC0415
+
+    return read_statement(payload)
+
+
+def mismatches(provenance: Provenance, release: Release) -> Iterator[str]:
+    """Where a statement is not about the release on record."""
+    pairs = (
+        ("application", provenance.application, release.application),
+        ("version", provenance.version, release.version),
+        ("bundle", provenance.bundle, release.digest),
+        ("format", provenance.format, release.bundle.format.value),
+        ("manifest", provenance.manifest, release.manifest),
+        ("SBOM", provenance.sbom, release.sbom),
+        (
+            "commit",
+            provenance.origin.commit if provenance.origin else "",
+            release.source.commit if release.source else "",
+        ),
+    )
+    for what, signed, recorded in pairs:
+        if signed != recorded:
+            yield f"its signed {what} is {signed or 'nothing'}, and the record says {recorded or 'nothing'}"
+
+
+def _faults_of_bytes(release: Release, store: Attestations) -> Iterator[str]:
+    digest, size = hashlib.sha256(), 0
+    try:
+        for chunk in store.chunks(release.bundle):
+            digest.update(chunk)
+            size += len(chunk)
+    except (NotFoundError, IntegrityError) as error:
+        yield f"its bundle is not in the store: {error.message}"
+        return
+    if f"sha256:{digest.hexdigest()}" != release.digest:
+        yield f"its bundle has the digest sha256:{digest.hexdigest()}, and {release.digest} was signed"

@@ -1,0 +1,136 @@
+"""Releases over their whole life in two regions, as people type it: copied, compared, promoted, removed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shop import DIRECT, Shop
+
+EUROPE = "eu-west-1"
+COPIES = "storefront-releases-europe"
+REGIONS = DIRECT.replace("regions: [us-east-1]", f"waves: [[us-east-1], [{EUROPE}]]").replace(
+    "  store: s3://storefront-releases/storefront\n",
+    f"""\
+  store: s3://storefront-releases/storefront
+  replicas: {{{EUROPE}: s3://{COPIES}/copies}}
+  keep: {{last: 1, for: 1s}}
+  tickets: {{pattern: "SHOP-[0-9]+", url: "https://jira.example.com/browse/{{}}"}}
+""",
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    opened = Shop.open(Path(tmp_path_factory.mktemp("shop")), configuration=REGIONS)
+    git(opened, "init", "-q", "-b", "main")
+    (opened.directory / ".gitignore").write_text("build/\n.deliverkit/\n", encoding="utf-8")
+    opened.start()
+    yield opened
+    opened.stop()
+
+
+def git(shop: Shop, *arguments: str) -> None:
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, *arguments], cwd=shop.directory, check=True, capture_output=True)
+
+
+def commit(shop: Shop, subject: str) -> None:
+    git(shop, "add", "-A")
+    git(shop, "commit", "-q", "--allow-empty", "-m", subject)
+
+
+def keys(shop: Shop, bucket: str, region: str) -> list[str]:
+    found = shop.aws("s3api", "list-object-versions", "--bucket", bucket, "--region", region) or {}
+    return [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in found.get(kind) or []]
+
+
+def bundle_of(shop: Shop, version: str) -> dict[str, Any]:
+    return dict(shop.must("release", "show", version, "--output", "json").document)
+
+
+def test_the_life_of_releases(shop: Shop) -> None:
+    # A release is copied to the other region while it is packaged, and proven there.
+    commit(shop, "SHOP-1 the first shop")
+    shop.build("1.0.0")
+    packaged = shop.must("package")
+    assert f"copied to {EUROPE}, proven by digest" in packaged.err
+    shown = bundle_of(shop, "1.0.0")
+    assert [each["region"] for each in shown["replicas"]] == [EUROPE]
+    assert shown["content"]["files"] > 3
+
+    # Each region deploys from its own bucket.
+    assert shop.run("promote", "1.0.0", "--to", "dev").code == 0
+    group = ("--application-name", "storefront", "--deployment-group-name", "storefront-dev")
+    for region, bucket in (("us-east-1", "storefront-releases"), (EUROPE, COPIES)):
+        found = shop.aws("deploy", "get-deployment-group", *group, "--region", region)
+        assert found["deploymentGroupInfo"]["targetRevision"]["s3Location"]["bucket"] == bucket
+
+    # What the next one brings is told before anybody decides.
+    commit(shop, "SHOP-2 prices in euros")
+    shop.release("2.0.0")
+    compared = shop.must("release", "diff", "--from", "dev")
+    assert compared.out.startswith("1.0.0 (")
+    for told in ("~ storefront/VERSION", "1 new", "SHOP-2 prices in euros", "https://jira.example.com/browse/SHOP-2"):
+        assert told in compared.out, compared
+    document = shop.must("release", "diff", "1.0.0", "2.0.0", "--output", "json").document
+    assert [ticket["name"] for ticket in document["tickets"]] == ["SHOP-2"]
+    assert "storefront/VERSION" in [pair["new"]["path"] for pair in document["files"]["changed"]]
+    assert "[SHOP-2](https://jira.example.com/browse/SHOP-2)" in shop.must("release", "diff", "--markdown").out
+    assert shop.run("promote", "2.0.0", "--to", "dev").code == 0
+
+    # A copy that was lost stops a promotion before it begins; replicating makes it anew.
+    for version in ("3.0.0", "4.0.0"):
+        shop.release(version)
+    lost = bundle_of(shop, "4.0.0")["replicas"][0]["bundle"]
+    place = ("--bucket", COPIES, "--key", lost["key"], "--version-id", lost["version_id"])
+    shop.aws("s3api", "delete-object", *place, "--region", EUROPE)
+    refused = shop.run("promote", "4.0.0", "--to", "dev")
+    assert refused.code == 1, refused
+    assert "next: deliverkit release replicate 4.0.0 --to eu-west-1" in refused.err
+    copied = shop.must("release", "replicate", "4.0.0", "--to", EUROPE, "--verify")
+    assert "proven by content" in copied.out
+
+    # Who serves what, the newest first.
+    listed = shop.must("release", "list")
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["VERSION", "4.0.0", "3.0.0", "2.0.0", "1.0.0"]
+    assert "serves dev" in listed.out.splitlines()[3]
+    limited = shop.must("release", "list", "--limit", "1", "--environment", "dev", "--output", "json").document
+    assert [(each["version"], each["serves"]) for each in limited] == [("2.0.0", ["dev"])]
+
+    # Pruning shows its plan, and does nothing without --yes.
+    gone = bundle_of(shop, "3.0.0")
+    digits = gone["bundle"]["key"].rpartition("/")[2].partition(".")[0]
+    before = keys(shop, "storefront-releases", "us-east-1")
+    planned = shop.must("release", "prune")
+    assert keys(shop, "storefront-releases", "us-east-1") == before
+    rows = {line.split()[1]: line for line in planned.out.splitlines()[:-1]}
+    assert rows["3.0.0"].startswith("removes")
+    assert "serves dev" in rows["2.0.0"]
+    assert "way back of dev" in rows["1.0.0"]
+    assert "among the newest 1" in rows["4.0.0"]
+    assert "deliverkit release prune --yes" in planned.err
+    pruned = shop.must("release", "prune", "--yes")
+    assert pruned.out.startswith("removed   3.0.0"), pruned
+    left = [*keys(shop, "storefront-releases", "us-east-1"), *keys(shop, COPIES, EUROPE)]
+    assert not [key for key in left if digits in key or "3.0.0" in key]
+    assert shop.run("release", "show", "3.0.0").code == 1
+    assert "release.pruned" in shop.must("ledger", "log").out
+    shop.must("ledger", "verify")
+
+    # What stayed still works: back to the first one, from each region's bucket.
+    assert shop.run("rollback", "dev").code == 0
+    assert shop.serving("dev") == {"1.0.0"}
+
+
+def test_nothing_is_pruned_where_nobody_said_what_to_keep(shop: Shop) -> None:
+    path = shop.directory / "deliverkit.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  keep: {last: 1, for: 1s}\n", ""), encoding="utf-8")
+    refused = shop.run("release", "prune", "--yes")
+    path.write_text(text, encoding="utf-8")
+    assert refused.code == 2
+    assert "release.keep" in refused.err

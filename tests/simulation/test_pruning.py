@@ -1,0 +1,435 @@
+"""What pruning may remove, whatever happened before: laws over histories, races, and what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from worlds import MANAGER, REGION, approved, bad_release, carry, direct, environment
+
+from deliverkit.delivery import Delivery
+from deliverkit.domain.gate import Verdict
+from deliverkit.domain.release import Release
+from deliverkit.domain.release_rules import KeepRules
+from deliverkit.domain.rollout import AbortMode, Outcome
+from deliverkit.engine.promotion_log import open_promotion
+from deliverkit.engine.pruning import PRUNE_LEASE, Fate, Pruned
+from deliverkit.errors import (
+    ConflictError,
+    DeliverkitError,
+    IntegrityError,
+    LockedError,
+    NotFoundError,
+    UnreachableError,
+)
+from deliverkit.testing.rehearsal import Rehearsal
+
+HARSH = KeepRules(last=1, younger_than=timedelta(seconds=1))
+ENVIRONMENTS = ("dev", "prod")
+
+
+def harsh(*environments: Any) -> Rehearsal:
+    world = direct(*(environments or (environment("dev"), approved("prod"))))
+    world.keep = HARSH
+    return world
+
+
+def aged(world: Rehearsal, *versions: str) -> list[Release]:
+    made = []
+    for version in versions:
+        made.append(world.release(version))
+        world.clock.advance(timedelta(days=1))
+    return made
+
+
+def pruned(delivery: Delivery) -> dict[str, Fate]:
+    return {each.version: each.fate for each in delivery.catalogue.pruner.prune()}
+
+
+def removable(delivery: Delivery) -> set[str]:
+    return {each.release.version for each in delivery.catalogue.pruner.plan().removals}
+
+
+# --- the law ---------------------------------------------------------------------------------------
+
+VERSIONS = ("1", "2", "3", "4", "5")
+versions = st.sampled_from(VERSIONS)
+places = st.sampled_from(ENVIRONMENTS)
+steps = st.one_of(
+    st.tuples(st.just("promote"), versions, places),
+    st.tuples(st.just("promote"), versions, places),
+    st.tuples(st.just("fail"), versions, places),
+    st.tuples(st.just("leave open"), versions, places),
+    st.tuples(st.just("detach"), versions, places),
+    st.tuples(st.just("roll back"), versions, places),
+    st.tuples(st.just("quarantine"), versions, places),
+    st.tuples(st.just("lift"), versions, places),
+    st.tuples(st.just("prune"), versions, places),
+)
+
+
+def happen(world: Rehearsal, what: str, version: str, name: str) -> None:
+    """One step of a history; what the delivery refuses does not happen."""
+    delivery = world.delivery()
+    world.check.answer = bad_release(version, world) if what == "fail" else lambda *_: Verdict.PASSED
+    with suppress(DeliverkitError):
+        if what in {"promote", "fail"}:
+            approve_all(world, delivery.promote(version, to=name))
+        elif what == "leave open":
+            delivery.promote(version, to=name)
+        elif what == "detach":
+            opened = delivery.promote(version, to=name)
+            delivery.abort(opened, AbortMode.DETACH)
+            delivery.watch(opened)
+        elif what == "roll back":
+            delivery.watch(delivery.rollback(name))
+        elif what == "quarantine":
+            delivery.quarantine(version, "looked bad")
+        elif what == "lift":
+            delivery.lift(version, "looked good")
+        else:
+            check_pruning(world)
+    world.clock.advance(timedelta(hours=1))
+
+
+def approve_all(world: Rehearsal, promotion: str) -> None:
+    if world.delivery().watch(promotion).waits_for_human:
+        world.delivery(MANAGER).decide(promotion, is_approved=True, reason="yes")
+        world.delivery().watch(promotion)
+
+
+def indispensable(world: Rehearsal) -> set[str]:
+    """Versions that somebody needs, asked of the world itself: instances, and what the commands would do now."""
+    delivery = world.delivery()
+    found = {version for name in ENVIRONMENTS for version in world.fleet.serving(REGION, f"shop-{name}")}
+    for name in ENVIRONMENTS:
+        with suppress(ConflictError):
+            found.add(delivery.plan_rollback(name).release.version)
+    found |= {entry.version for entry in delivery.estate().quarantined.values()}
+    for rollout in delivery.unfinished():
+        found.add(rollout.plan.release.version)
+        found |= {leg.previous.version for leg in rollout.plan.legs if leg.previous}
+    return found - {"None", ""}
+
+
+def check_pruning(world: Rehearsal) -> None:
+    delivery, needed = world.delivery(), indispensable(world)
+    plan = delivery.catalogue.pruner.plan()
+    doomed = {each.release.version for each in plan.removals}
+    assert doomed.isdisjoint(needed)
+    assert {each.release.version for each in plan.kept} | doomed == {each.version for each in world.releases.list()}
+    assert all(each.reasons for each in plan.kept)
+    assert set(pruned(delivery)) == doomed
+    left = {release.version: release for release in world.releases.list()}
+    assert needed & set(VERSIONS) <= left.keys()
+    assert all(world.releases.exists(release.bundle) for release in left.values())
+    assert world.releases.begun() == ()
+    assert doomed <= delivery.estate().pruned.keys()
+    assert delivery.locks.show(PRUNE_LEASE) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(steps, max_size=14))
+def test_what_is_needed_is_never_removed_whatever_happened(history: list[tuple[str, str, str]]) -> None:
+    world = harsh()
+    aged(world, *VERSIONS)
+    for step in history:
+        happen(world, *step)
+    check_pruning(world)
+
+
+# --- reasons ---------------------------------------------------------------------------------------
+
+
+def test_two_ways_back_stay_and_what_lies_behind_them_goes() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3", "4", "5")
+    delivery = world.delivery()
+    for version in ("1", "2", "3", "4"):
+        carry(delivery, version, "dev")
+    plan = delivery.catalogue.pruner.plan()
+    reasons = {each.release.version: each.reasons for each in plan.kept}
+    assert reasons["4"][0] == "serves dev"
+    assert reasons["3"][0] == reasons["2"][0] == "way back of dev"
+    assert reasons["5"] == ("among the newest 1",)
+    assert [each.release.version for each in plan.removals] == ["1"]
+    assert "needed nowhere" in plan.removals[0].reason
+
+
+def test_a_rollback_after_a_rollback_is_still_possible_after_pruning() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3", "4")
+    delivery = world.delivery()
+    for version in ("1", "2", "3"):
+        carry(delivery, version, "dev")
+    pruned(delivery)
+    for expected in ("2", "1"):
+        assert delivery.watch(delivery.rollback("dev")).outcome is Outcome.SUCCEEDED
+        assert world.fleet.serving(REGION, "shop-dev") == {expected}
+
+
+def test_what_was_deployed_by_hand_stays() -> None:
+    world = harsh(environment("dev"))
+    first, *_ = aged(world, "1", "2", "3")
+    deployer = world.fleet.deployer(REGION)
+    deployer.create("shop", "shop-dev", first.bundle, strategy=environment("dev").strategy, marker="by hand")
+    world.clock.advance(timedelta(hours=1))
+    plan = world.delivery().catalogue.pruner.plan()
+    assert {each.release.version: each.reasons for each in plan.kept}["1"] == (
+        f"last deployed to shop-dev in {REGION}",
+    )
+    assert removable(world.delivery()) == {"2"}
+
+
+def test_a_promotion_that_nobody_watches_to_its_end_keeps_its_release() -> None:
+    world = harsh()
+    aged(world, "1", "2", "3")
+    delivery = world.delivery()
+    opened = delivery.promote("1", to="prod")
+    assert removable(delivery) == {"2"}
+    delivery.abort(opened, AbortMode.DETACH)
+    delivery.watch(opened)
+    kept = {each.release.version: each.reasons for each in delivery.catalogue.pruner.plan().kept}
+    assert f"{opened} ended detached" in kept["1"][0]
+
+
+def test_the_way_back_that_an_open_promotion_planned_stays() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3", "4")
+    delivery = world.delivery()
+    for version in ("1", "2"):
+        carry(delivery, version, "dev")
+    opened = delivery.promote("3", to="dev")
+    delivery.watch(delivery.rollback("dev"))
+    kept = {each.release.version: each.reasons for each in delivery.catalogue.pruner.plan().kept}
+    assert kept["2"] == kept["3"] == (f"promotion {opened} is not finished",)
+
+
+def test_a_bundle_that_a_kept_release_shares_stays() -> None:
+    world = harsh(environment("dev"))
+    (first,) = aged(world, "1")
+    world.releases.record(replace(first, version="1-again", created_at=world.clock.now()))
+    delivery = world.delivery()
+    (removal,) = delivery.catalogue.pruner.plan().removals
+    assert (removal.release.version, removal.shared_with, removal.freed) == ("1", ("1-again",), 0)
+    assert pruned(delivery) == {"1": Fate.REMOVED}
+    assert world.releases.exists(first.bundle)
+
+
+def test_young_and_newest_releases_stay() -> None:
+    world = direct()
+    world.keep = KeepRules(last=2, younger_than=timedelta(days=3))
+    aged(world, "1", "2", "3", "4", "5")
+    kept = {each.release.version: each.reasons for each in world.delivery().catalogue.pruner.plan().kept}
+    assert kept == {
+        "5": ("among the newest 2", "younger than 3d"),
+        "4": ("among the newest 2", "younger than 3d"),
+    }
+
+
+# --- what goes wrong -------------------------------------------------------------------------------
+
+
+class Broken:
+    """A port of which one call fails."""
+
+    def __init__(self, port: Any, call: str) -> None:
+        self._port = port
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call:
+            return self._fail
+        return getattr(self._port, name)
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise UnreachableError("no answer")
+
+
+@pytest.mark.parametrize("call", ["read", "streams", "group_facts"])
+def test_nothing_is_removed_while_something_cannot_be_read(call: str) -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    world.wrap = lambda port: Broken(port, call) if hasattr(port, call) else port
+    with pytest.raises(UnreachableError):
+        pruned(world.delivery())
+    world.wrap = lambda port: port
+    assert len(world.releases.list()) == 3
+    assert removable(world.delivery()) == {"1", "2"}
+
+
+def test_a_ledger_that_was_tampered_with_removes_nothing() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    delivery = world.delivery()
+    carry(delivery, "3", "dev")
+    ledger: Any = world.ledger
+    events = ledger.read("application")
+    changed = Tampered(ledger, {0: replace(events[0], payload={**events[0].payload, "environment": "other"})})
+    world.ledger = changed
+    with pytest.raises(IntegrityError):
+        pruned(world.delivery())
+    assert len(world.releases.list()) == 3
+
+
+class Tampered:
+    """A ledger some of whose events were changed."""
+
+    def __init__(self, ledger: Any, changed: dict[int, Any]) -> None:
+        self._ledger = ledger
+        self._changed = changed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def read(self, stream: str, after: int = 0) -> tuple[Any, ...]:
+        events = self._ledger.read(stream, after)
+        is_whole = stream == "application" and after == 0
+        return tuple(self._changed.get(i, e) for i, e in enumerate(events)) if is_whole else events
+
+
+class Interrupting:
+    """The remover, with something that happens in front of the n-th use of one of its calls."""
+
+    def __init__(self, port: Any, call: str, happens: Callable[[], None], at: int) -> None:
+        self._port = port
+        self._call = call
+        self._happens = happens
+        self._left = at
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call:
+            self._left -= 1
+            if self._left == 0:
+                self._happens()
+        return getattr(self._port, name)
+
+
+def interrupted(world: Rehearsal, call: str, happens: Callable[[], None], *, at: int = 1) -> Delivery:
+    wrapped = Interrupting(world.releases, call, happens, at)
+    world.wrap = lambda port: wrapped if port is world.releases else port
+    return world.delivery()
+
+
+def test_a_quarantine_meanwhile_spares_the_release() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    other = world.delivery()
+
+    def quarantine() -> None:
+        other.quarantine("1", "evidence")
+
+    fates = pruned(interrupted(world, "begun", quarantine))
+    assert fates == {"1": Fate.SPARED, "2": Fate.REMOVED}
+    assert world.releases.begun() == ()
+
+
+def test_nobody_can_begin_a_promotion_while_releases_are_removed() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    other, seen = world.delivery(), []
+
+    def promote() -> None:
+        with pytest.raises(LockedError, match="being removed") as refusal:
+            other.promote("1", to="dev")
+        seen.append(refusal.value.exit_code)
+
+    pruned(interrupted(world, "remove", promote))
+    assert seen == [7]
+    assert other.unfinished() == ()
+
+
+@pytest.mark.parametrize(("at", "fate"), [(1, Fate.SPARED), (2, Fate.REMOVED)], ids=["seen", "unseen"])
+def test_a_promotion_recorded_after_its_checks_is_seen_or_ends_without_touching_anything(at: int, fate: Fate) -> None:
+    """Its checks had passed before anybody pruned; 2 goes first, then 1, which it wants to promote."""
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    plan, opened = world.delivery().plan("1", to="dev"), []
+
+    def record() -> None:
+        opened.append(open_promotion(world.ledger, plan, clock=world.clock))
+
+    assert pruned(interrupted(world, "remove", record, at=at))["1"] is fate
+    world.wrap = lambda port: port
+    rollout = world.delivery().watch(opened[0])
+    assert world.delivery().lease_of("dev") is None
+    if fate is Fate.SPARED:
+        assert rollout.outcome is Outcome.SUCCEEDED
+    else:
+        assert rollout.outcome is Outcome.FAILED
+        assert "bundle is gone" in rollout.reason
+        assert world.fleet.deployments == []
+
+
+def test_a_claim_while_releases_are_removed_is_refused_and_gives_its_lease_back() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1")
+    delivery = world.delivery()
+    opened = delivery.promote("1", to="dev")
+    world.locks.acquire(
+        PRUNE_LEASE, holder="somebody", ttl=timedelta(minutes=5), now=world.clock.now(), reason="release prune"
+    )
+    rollout = delivery.watch(opened)
+    assert rollout.outcome is Outcome.LOCKED
+    assert "being removed" in rollout.reason
+    assert delivery.lease_of("dev") is None
+
+
+def test_two_cannot_prune_at_once_and_a_dead_one_blocks_for_a_while_only() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2")
+    begun = world.delivery(driver="dead").catalogue.pruner.prune()
+    world.locks.acquire(PRUNE_LEASE, holder="dead", ttl=timedelta(minutes=15), now=world.clock.now(), reason="prune")
+    with pytest.raises(LockedError):
+        pruned(world.delivery(driver="other"))
+    world.clock.advance(timedelta(minutes=16))
+    assert pruned(world.delivery(driver="other")) == {"1": Fate.REMOVED}
+    begun.close()
+
+
+def test_what_a_crash_left_half_removed_is_ended_by_the_next() -> None:
+    world = harsh(environment("dev"))
+    first, *_ = aged(world, "1", "2")
+    delivery = world.delivery()
+    world.releases.remove(first, by="somebody", at=world.clock.now())
+    with pytest.raises(NotFoundError):
+        delivery.promote("1", to="dev")
+    assert [release.version for release in delivery.catalogue.pruner.begun()] == ["1"]
+    assert pruned(delivery) == {"1": Fate.REMOVED}
+    assert world.releases.begun() == ()
+    assert delivery.estate().pruned["1"].reason == "its removal was begun earlier"
+
+
+def test_a_locked_bundle_is_left_and_told() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    world.releases.locks["1"] = "its bundle is locked until 2030-01-01 (Object Lock)"
+    delivery = world.delivery()
+    fates = list(delivery.catalogue.pruner.prune())
+    assert Pruned("1", Fate.SPARED, "its bundle is locked until 2030-01-01 (Object Lock)") in fates
+    assert [release.version for release in world.releases.list()] == ["3", "1"]
+
+
+def test_what_the_store_refuses_is_told_and_the_rest_goes() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    real = world.releases.remove
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Any:
+            return self._remove if name == "remove" else getattr(world.releases, name)
+
+        def _remove(self, release: Release, **how: Any) -> int:
+            if release.version == "1":
+                raise UnreachableError("AccessDenied")
+            return real(release, **how)
+
+    world.wrap = lambda port: Refusing() if port is world.releases else port
+    assert pruned(world.delivery()) == {"1": Fate.REFUSED, "2": Fate.REMOVED}
+    assert "1" not in world.delivery().estate().pruned

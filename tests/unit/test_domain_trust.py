@@ -1,0 +1,97 @@
+"""Source policies: what is not known does not pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from deliverkit.domain.trust import DirtyTree, Origin, Provenance, SourcePolicy, same_repository
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+ORIGIN = Origin("https://git.example.com/team/shop.git", "c" * 40, "main")
+BUILT = Provenance(
+    application="shop",
+    version="1.0",
+    bundle="sha256:a",
+    format="zip",
+    path="build",
+    manifest="sha256:b",
+    sbom="sha256:d",
+    builder="https://ci.example.com/",
+    builder_version="1",
+    started_at=AT,
+    finished_at=AT,
+    origin=ORIGIN,
+)
+STRICT = SourcePolicy(
+    branches=("main", "release/*"),
+    repository="git@git.example.com:team/shop.git",
+    builders=("https://ci.example.com",),
+)
+
+
+def test_what_holds_has_no_objections() -> None:
+    assert STRICT.objections(BUILT) == ()
+    assert SourcePolicy().objections(BUILT) == ()
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        (replace(ORIGIN, branch="feature"), "from branch feature, not main or release/*"),
+        (replace(ORIGIN, branch="release"), "from branch release, not"),
+        (replace(ORIGIN, branch="main2"), "from branch main2, not"),
+        (replace(ORIGIN, branch=""), "from no known branch, not"),
+        (replace(ORIGIN, repository="https://git.example.com/evil/shop"), "evil/shop, not git@git"),
+        (replace(ORIGIN, repository=""), "a repository without a remote, not git@git"),
+        (replace(ORIGIN, is_dirty=True), "working tree differed from commit cccccccccccc"),
+        (None, "outside a git repository"),
+    ],
+)
+def test_other_sources_are_told(origin: Origin | None, said: str) -> None:
+    (objection,) = STRICT.objections(replace(BUILT, origin=origin))
+    assert said in objection
+
+
+def test_any_release_branch_passes() -> None:
+    assert STRICT.objections(replace(BUILT, origin=replace(ORIGIN, branch="release/1/4"))) == ()
+
+
+def test_other_builders_are_told_and_all_objections_come_at_once() -> None:
+    bad = replace(BUILT, builder="https://laptop", origin=replace(ORIGIN, is_dirty=True, branch="x", repository="/x"))
+    assert len(STRICT.objections(bad)) == 4
+    assert "not by https://ci.example.com" in STRICT.objections(bad)[-1]
+
+
+def test_an_empty_policy_still_wants_a_clean_commit() -> None:
+    dirty = replace(BUILT, origin=replace(ORIGIN, is_dirty=True))
+    assert SourcePolicy().objections(dirty)
+    assert SourcePolicy().objections(replace(BUILT, origin=None))
+    assert SourcePolicy(dirty=DirtyTree.ALLOW).objections(dirty) == ()
+    assert SourcePolicy(dirty=DirtyTree.ALLOW).objections(replace(BUILT, origin=None)) == ()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://git.example.com/team/shop.git",
+        "https://GIT.example.com/team/shop/",
+        "https://robot@git.example.com/team/shop",
+        "git+https://git.example.com/team/shop",
+        "ssh://git@git.example.com/team/shop.git",
+        "git@git.example.com:team/shop.git",
+        "git.example.com:/team/shop",
+    ],
+)
+def test_spellings_of_one_repository_are_one(address: str) -> None:
+    assert same_repository(address) == "git.example.com/team/shop"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://git.example.com/team/shop2", "https://example.com/team/shop", "/git.example.com/team/shop", "", "shop"],
+)
+def test_other_repositories_are_others(address: str) -> None:
+    assert same_repository(address) != "git.example.com/team/shop"
