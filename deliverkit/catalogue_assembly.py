@@ -85,7 +85,7 @@ def pruner_of(
     return Pruner(
         rules=release.keep,
         releases=releases,
-        remover=S3Removals(bucket, release.store.prefix, releases=releases, replicas=replicas),
+        remover=S3Removals(bucket, release.store.prefix, replicas=replicas),
         journal=journal,
         unfinished=promotions.unfinished,
         revisions=revisions,

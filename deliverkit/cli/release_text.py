@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from deliverkit.domain.changes import Commit, CommitRange, Ticket
     from deliverkit.domain.manifest_diff import Item, ManifestDiff, Pair
-    from deliverkit.domain.release import Release
     from deliverkit.domain.replica import Replica
     from deliverkit.domain.retention import RetentionPlan
     from deliverkit.engine.catalogue import Comparison, Portrait, Standing
@@ -28,15 +27,15 @@ def listing(values: Sequence[Standing]) -> str:
     """Releases, one a line, the newest first."""
     if not values:
         return "there is no release: deliverkit package"
-    head = ("VERSION", "CREATED", "DIGEST", "SIZE", "COMMIT", "BY", "SIGNED", "STANDING")
+    head = ("VERSION", "CREATED", "DIGEST", "SIZE", "COMMIT", "BY", "PROVENANCE", "STANDING")
     return table([head, *map(_row, values)])
 
 
 def _row(value: Standing) -> tuple[str, ...]:
     release = value.release
     commit = f"{release.source.commit[:10]}{'+' if release.source.is_dirty else ''}" if release.source else "-"
-    by = release.created_by.rpartition("/")[2]
-    signed = "yes" if attachments(release).get("provenance") else "no"
+    by = release.created_by.rpartition(":")[2].rpartition("/")[2]
+    provenance = "yes" if release.provenance else "no"
     facts = (
         release.version,
         f"{release.created_at:%Y-%m-%d %H:%M}",
@@ -45,7 +44,7 @@ def _row(value: Standing) -> tuple[str, ...]:
         commit,
         by,
     )
-    return (*facts, signed, standing(value))
+    return (*facts, provenance, standing(value))
 
 
 def standing(value: Standing) -> str:
@@ -85,7 +84,6 @@ def portrait(value: Portrait) -> str:
         f"copy      none in {region}: deliverkit release replicate {release.version} --to {region}"
         for region in value.missing_in
     ]
-    lines += [f"attached  {kind} {digest}" for kind, digest in attachments(release).items() if digest]
     return "\n".join(lines)
 
 
@@ -112,12 +110,6 @@ def portrait_document(value: Portrait) -> Any:
         "replicas": plain(value.replicas),
         "missing_in": list(value.missing_in),
     }
-
-
-def attachments(release: Release) -> dict[str, str]:
-    """Statements about a release by kind: their digests."""
-    document = plain(release)
-    return {kind: str(document.get(kind) or "") for kind in ("provenance", "sbom")}
 
 
 # --- diff ------------------------------------------------------------------------------------------

@@ -39,6 +39,10 @@ class ReleaseRemover(Protocol):
         """Until when the store refuses to remove the bundle, in words; empty when it does not."""
         ...
 
+    def is_shared(self, release: Release) -> bool:
+        """True when another record names the same bundle."""
+        ...
+
     def remove(self, release: Release, *, by: str, at: datetime) -> int:
         """Remove the record, and everything that no other record needs; may be called again after a crash.
 
@@ -187,12 +191,9 @@ class Pruner:
             # What was begun had removed nothing yet.
             self._remover.settle(release)
             return ", ".join(needs) or "kept by the rules again"
-        if needs and not self._has_sharers(release):
-            return ", ".join(needs)
-        return "" if self._has_sharers(release) else self._remover.locked_until(release)
-
-    def _has_sharers(self, release: Release) -> bool:
-        return any(each.bundle == release.bundle and each.version != release.version for each in self._releases.list())
+        if self._remover.is_shared(release):
+            return ""  # the bundle stays
+        return ", ".join(needs) or self._remover.locked_until(release)
 
 
 def revisions_of(environments: Iterable[Environment], deployers: Callable[[str], Deployer]) -> Mapping[str, str]:

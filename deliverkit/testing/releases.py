@@ -103,6 +103,11 @@ class MemoryReleases:
         """Why the bundle cannot be removed; empty when it can."""
         return self.locks.get(release.version, "")
 
+    def is_shared(self, release: Release) -> bool:
+        """True when another record names the same bundle."""
+        with self._lock:
+            return any(each.bundle == release.bundle for each in self._records.values() if each != release)
+
     def remove(self, release: Release, *, by: str, at: datetime) -> int:
         """Remove the record, and what no other record needs."""
         with self._lock:

@@ -70,7 +70,7 @@ def shelves(shelved: Shelved) -> Shelves:
 
 def removals(place, shelves: Shelves, prefix: str, aws: Aws | None = None) -> S3Removals:
     bucket = Bucket(aws or place.aws, place.bucket)
-    return S3Removals(bucket, prefix, releases=shelves.releases, replicas=shelves.replicas)
+    return S3Removals(bucket, prefix, replicas=shelves.replicas)
 
 
 def objects(place, bucket: str | None = None) -> set[str]:
@@ -290,7 +290,7 @@ def test_a_locked_bundle_says_until_when(place, aws, prefix: str) -> None:
     releases = S3Releases(aws, bucket=bucket, prefix=prefix)
     who = lambda: DEVELOPER  # noqa: E731
     replicas = S3Replicas(aws, Bucket(aws, bucket), prefix, places={}, clock=FakeClock(), identity=who)
-    remover = S3Removals(Bucket(aws, bucket), prefix, releases=releases, replicas=replicas)
+    remover = S3Removals(Bucket(aws, bucket), prefix, replicas=replicas)
     release = Shelf(releases, remover).release("1.0")
     where = {"Bucket": bucket, "Key": release.bundle.key, "VersionId": release.bundle.version_id}
     until = datetime.now(UTC) + timedelta(days=400)
@@ -312,7 +312,7 @@ def test_a_legal_hold_is_told(place, aws, prefix: str) -> None:
     releases = S3Releases(aws, bucket=bucket, prefix=prefix)
     who = lambda: DEVELOPER  # noqa: E731
     replicas = S3Replicas(aws, Bucket(aws, bucket), prefix, places={}, clock=FakeClock(), identity=who)
-    remover = S3Removals(Bucket(aws, bucket), prefix, releases=releases, replicas=replicas)
+    remover = S3Removals(Bucket(aws, bucket), prefix, replicas=replicas)
     release = Shelf(releases, remover).release("1.0")
     where = {"Bucket": bucket, "Key": release.bundle.key, "VersionId": release.bundle.version_id}
     s3.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
@@ -329,3 +329,18 @@ def test_uploads_that_nobody_will_end_are_aborted(place, shelves: Shelves, prefi
     assert remover.abort_uploads(begun + timedelta(days=2)) == 1
     left = s3.list_multipart_uploads(Bucket=place.bucket)["Uploads"]
     assert [each["Key"] for each in left] == ["elsewhere/bundles/b.zip"]
+
+
+def test_records_are_read_once_however_many_releases_go(
+    place, shelves: Shelves, prefix: str, network, shaky_aws
+) -> None:
+    made = [shelves.release(f"1.{number}") for number in range(6)]
+    remover = removals(place, shelves, prefix, shaky_aws)
+    for release in made[:3]:
+        assert not remover.is_shared(release)
+        remover.remove(release, by=BY, at=AT)
+    read = [asked for asked in network.seen if asked.startswith("GET") and "/releases/1." in asked]
+    assert len(read) == len(made) + 3  # each once, and those that go once more, right before
+    late = shelves.release("2.0", b"1.3")
+    assert remover.is_shared(made[3])
+    assert late.bundle == made[3].bundle

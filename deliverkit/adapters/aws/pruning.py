@@ -21,7 +21,6 @@ from deliverkit.adapters.aws.replicas import S3Replicas
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import Release
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UsageError
-from deliverkit.ports import ReleaseStore
 
 _HINT = "s3:DeleteObjectVersion is needed, and neither Object Lock nor a bucket policy may forbid it"
 
@@ -35,18 +34,18 @@ class _Mark(msgspec.Struct):
 class S3Removals:
     """Removes releases, with everything that no other release needs."""
 
-    def __init__(self, bucket: Bucket, prefix: str, *, releases: ReleaseStore, replicas: S3Replicas) -> None:
+    def __init__(self, bucket: Bucket, prefix: str, *, replicas: S3Replicas) -> None:
         """Take the place; nothing is contacted yet.
 
         Args:
             bucket: The store's bucket.
             prefix: Key prefix without slashes at its ends; may be empty.
-            releases: The store, to see who else needs a bundle.
             replicas: Copies in other regions.
         """
         self._bucket = bucket
         self._root = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._releases = releases
+        # Records never change, so that of a thousand only those are read again that came meanwhile.
+        self._known: dict[str, Release] = {}
         self._replicas = replicas
 
     def begun(self) -> tuple[Release, ...]:
@@ -85,7 +84,7 @@ class S3Removals:
             self._bucket.put(self._mark_key(release), canonical(msgspec.to_builtins(_Mark(release, by, at))))
         count = self._remove_record(release)
         # Only now, for a record that came meanwhile is seen here.
-        others = self._releases.list()
+        others = self._others(release)
         if any(each.bundle == release.bundle for each in others):
             return count
         if any(each.bundle.key == release.bundle.key for each in others):
@@ -93,6 +92,14 @@ class S3Removals:
         for replica in self._replicas.of(release):
             count += self._replicas.remove(replica)
         return count + sum(self._remove_all(prefix) for prefix in self._prefixes(release))
+
+    def is_shared(self, release: Release) -> bool:
+        """True when another record names the same bundle.
+
+        Raises:
+            IntegrityError: If a record cannot be read.
+        """
+        return any(each.bundle == release.bundle for each in self._others(release))
 
     def settle(self, release: Release) -> None:
         """Forget that the removal was begun."""
@@ -123,10 +130,25 @@ class S3Removals:
         if release.manifest:
             yield f"{self._root}manifests/{release.manifest.removeprefix('sha256:')}.json"
 
+    def _others(self, release: Release) -> Sequence[Release]:
+        """Every other record, by a fresh list of them."""
+        keys = self._bucket.keys(f"{self._root}releases/")
+        new = [key for key in keys if key not in self._known]
+        found = zip(new, self._bucket.get_all(new), strict=True)
+        self._known |= {key: self._record(key, document) for key, document in found if document}
+        return [self._known[key] for key in keys if key in self._known and self._known[key] != release]
+
+    def _record(self, key: str, document: Document) -> Release:
+        try:
+            return msgspec.json.decode(document.body, type=Release)
+        except msgspec.DecodeError as error:
+            raise IntegrityError(f"{self._bucket.uri(key)} is not a release record: {error}") from error
+
     def _remove_record(self, release: Release) -> int:
         key = f"{self._root}releases/{quote(release.version, safe='+')}.json"
+        self._known.pop(key, None)
         document = self._bucket.get(key)
-        if document is not None and msgspec.json.decode(document.body, type=Release) != release:
+        if document is not None and self._record(key, document) != release:
             return 0  # the version was packaged anew since the removal was begun
         return self._remove_all(key)
 

@@ -56,7 +56,9 @@ class RemoverContract:
     def test_a_bundle_stays_while_another_release_needs_it(self, shelf: Shelf) -> None:
         """Only the record goes; with the last one the bundle goes too."""
         first, second = shelf.release("1.0", b"the same"), shelf.release("2.0", b"the same")
+        assert shelf.remover.is_shared(first)
         shelf.remove(first)
+        assert not shelf.remover.is_shared(second)
         assert shelf.releases.exists(second.bundle)
         assert shelf.releases.manifest(ready_bundle(b"the same").manifest_digest)
         shelf.remove(second)
