@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from places import Place
 from unreliable import Network, aws_at, unreliable
 
 from deliverkit.adapters.aws.session import Aws
@@ -15,15 +15,6 @@ from deliverkit.sandbox import launcher
 from deliverkit.sandbox.launcher import RunningSandbox
 
 _NUMBERS = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A fresh bucket."""
-
-    aws: Aws
-    bucket: str
-    endpoint: str
 
 
 @pytest.fixture(scope="session")

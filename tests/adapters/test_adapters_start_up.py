@@ -15,7 +15,7 @@ import botocore.session
 import msgspec
 import pytest
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
-from conftest import Place
+from places import Place
 from unreliable import Network
 
 from deliverkit.adapters.aws.identity import StsIdentity

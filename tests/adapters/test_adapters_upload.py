@@ -199,7 +199,7 @@ BUILDER = """
 import sys
 sys.path.insert(0, {here!r})
 from test_adapters_upload import bundle_of, store
-from conftest import Place
+from places import Place
 from unreliable import aws_at
 aws = aws_at({endpoint!r})
 store(Place(aws, {bucket!r}, {endpoint!r})).upload(bundle_of({parts}))
