@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -25,7 +26,7 @@ def plain(value: Any) -> Any:
     """A value as JSON knows it."""
     import msgspec  # noqa: PLC0415
 
-    return msgspec.to_builtins(value)
+    return msgspec.to_builtins(value, enc_hook=os.fspath)  # of what it does not know itself only paths
 
 
 def data(

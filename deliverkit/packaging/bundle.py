@@ -39,6 +39,8 @@ def write_whole(chunks: Generator[bytes, None, None], destination: Path) -> tupl
         UsageError: If nothing can be created at the destination.
         DeliverkitError: If the disk is full or fails; nothing is left behind.
     """
+    if destination.is_symlink():
+        destination = destination.resolve()  # what the link names is replaced, not the link
     part = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
     # An interrupt may arrive at any moment, right after the file was made as well.
     try:

@@ -237,9 +237,15 @@ def check_destination(collection: Collection, destination: Path) -> None:
     """See that a bundle may be written to a file.
 
     Raises:
-        UsageError: If it is a directory, or lies in the tree: the bundle would be packed into the next one, which would
-            have another digest.
+        UsageError: If it is no regular file, or lies in the tree: the bundle would be packed into the next one, which
+            would have another digest.
     """
+    if (destination.exists() or destination.is_symlink()) and not (destination.is_file() or destination.is_dir()):
+        # Writing replaces the file as a whole: a device or a pipe would be gone, for everybody.
+        raise UsageError(
+            f"{shown(str(destination))} is no regular file, and a bundle would take its place",
+            hint="Name a file of its own, for instance bundle.zip",
+        )
     if destination.is_dir():
         raise UsageError(
             f"{shown(str(destination))} is a directory",

@@ -242,8 +242,22 @@ def test_a_bundle_inside_its_own_tree_is_refused(tmp_path: Path) -> None:
         build_bundle(tree, destination=tree / "out.zip")
     with pytest.raises(UsageError, match="is a directory"):
         build_bundle(tree, destination=tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="no regular file"):
+        build_bundle(tree, destination=tmp_path / "pipe")
+    with pytest.raises(UsageError, match="no regular file"):
+        build_bundle(tree, destination=Path(os.devnull))
     with pytest.raises(UsageError, match="No bundle can be written"):
         build_bundle(tree, destination=tmp_path / "no" / "such" / "folder.zip")
+
+
+def test_a_bundle_is_written_to_what_a_link_names(tmp_path: Path) -> None:
+    tree = tree_at(tmp_path / "tree")
+    (tmp_path / "real.zip").write_bytes(b"before")
+    (tmp_path / "link.zip").symlink_to("real.zip")
+    bundle = build_bundle(tree, destination=tmp_path / "link.zip")
+    assert (tmp_path / "link.zip").is_symlink()
+    assert "sha256:" + hashlib.sha256((tmp_path / "real.zip").read_bytes()).hexdigest() == bundle.digest
 
 
 def test_a_file_that_changes_while_it_is_packed_is_noticed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -159,3 +160,11 @@ def test_a_wrong_configuration_is_refused(lint: str, word: str, shop: Shop) -> N
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "release.lint" in ran.stderr
     assert word in ran.stderr
+
+
+def test_a_bundle_in_a_file_is_told_as_json_too(shop: Shop) -> None:
+    ran = shop.run("package", "--to-file", "x.zip", "--output", "json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["path"] == "x.zip"
+    assert told["digest"] == "sha256:" + hashlib.sha256((shop.directory / "x.zip").read_bytes()).hexdigest()

@@ -7,6 +7,9 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -487,3 +490,24 @@ def test_an_image_that_was_begun_earlier_and_ended_later_does_not_count(tmp_path
     assert found.segment == 10
     image.drop_before(11, tmp_path)
     assert image.read(world, tmp_path) is None
+
+
+class StuckWorld:
+    """A world with a lock that nobody gives back, as a copy of the process may find it."""
+
+    def kept_stores(self) -> dict[str, Any]:
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+        return {}
+
+
+def test_a_copy_that_waits_for_ever_is_ended(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from pathlib import Path; from test_keeping import StuckWorld;"
+        "from deliverkit.sandbox.keeping.keeper import _write_and_leave;"
+        "_write_and_leave(StuckWorld(), 1, Path(sys.argv[2]), longest=1)"
+    )
+    command = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGALRM

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ SHORTEST_PAUSE = 1.0
 PAUSE_RATIO = 10
 """An image that took a second is followed by a pause of so many seconds: writing them is never the main work."""
 LAST_DESCRIPTOR = 65536
+LONGEST_WRITE = 120
+"""Real seconds after which a copy that still writes is taken for stuck."""
 
 
 class Keeper:
@@ -153,9 +156,12 @@ class Keeper:
         self._drop_before(segment)
 
 
-def _write_and_leave(world: World, segment: int, directory: Path) -> Any:
+def _write_and_leave(world: World, segment: int, directory: Path, *, longest: int = LONGEST_WRITE) -> Any:
     """In the copy of the process: write the image and end, touching nothing that the other one uses."""
     code = 1
+    # A copy has one thread, and the locks that the others held at its birth are never given back: should it wait for
+    # one of them, the alarm ends it, and the next image is written by another copy. The journal has everything.
+    signal.alarm(longest)
     try:
         # Not even its sockets: a killed sandbox's port must be free although its copy still writes.
         os.closerange(3, LAST_DESCRIPTOR)
