@@ -249,6 +249,7 @@ def test_the_configuration_paces_the_rerouting(balanced: Balanced, config: str, 
         balanced, 4, deploymentConfigName=f"CodeDeployDefault.{config}", green_tags={"deliverkit:agent": "none"}
     )
     deployment = fleets.deploy()
+    wait_for(lambda: balanced.fleet.get(deployment)["status"] == "InProgress")  # before that it has no targets to tell
     while any(fleets.events(deployment, each)["ValidateService"]["status"] != "Succeeded" for each in fleets.green):
         for each in balanced.fleet.targets(deployment, "InProgress"):
             balanced.by_hand(each, up_to="ValidateService")
