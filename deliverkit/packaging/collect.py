@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import structs
 
 from deliverkit.errors import UsageError
 from deliverkit.packaging.secrets import secret_in
@@ -71,7 +73,7 @@ def place_appspec(collection: Collection, appspec: Path, *, settled_ns: int = 0)
     location = os.fsencode(appspec)
     if collection.get(APPSPEC) is None:
         # What the agent reads is never executed, whatever the file's mode here says.
-        entry = replace(Entry.file(APPSPEC, status, settled_ns=settled_ns), mode=0o644)
+        entry = structs.replace(Entry.file(APPSPEC, status, settled_ns=settled_ns), mode=0o644)
         return collection.with_placed(entry, location)
     present = collection.resolve(APPSPEC)
     if present is not None and present.size == status.st_size:

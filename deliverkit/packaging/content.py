@@ -14,6 +14,9 @@ from deliverkit.packaging.tree import Collection, Entry, shown, stamp_of
 
 SLICE_BYTES = 1 << 20
 """Large files are read and packed in pieces of this size; the bundle's bytes depend on it."""
+# A FIFO that took a file's place cannot hang us, and links are not followed within the tree.
+_PLACED_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_FLAGS = _PLACED_FLAGS | os.O_NOFOLLOW
 
 
 def read_whole(collection: Collection, entry: Entry) -> bytes:
@@ -102,10 +105,7 @@ def _read(descriptor: int, entry: Entry, start: int, size: int) -> bytes:
 
 
 def _open(collection: Collection, entry: Entry) -> int:
-    # Links are not followed within the tree, and a FIFO that took the file's place cannot hang us.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    if entry.path not in collection.placed:
-        flags |= os.O_NOFOLLOW
+    flags = _PLACED_FLAGS if entry.path in collection.placed else _FLAGS
     try:
         return os.open(collection.location(entry), flags)
     except (FileNotFoundError, NotADirectoryError) as error:

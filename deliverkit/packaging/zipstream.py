@@ -145,7 +145,8 @@ class ZipWriter:
             yield from self._take_slice(part.unit, part)
             return
         for record in part.records:
-            self._register(record._replace(offset=self._offset + record.offset))
+            self._central.append(_central(record, self._offset))
+        self._count += len(part.records)
         for piece in part.packed:
             yield self._counted(piece)
 
@@ -180,7 +181,7 @@ class ZipWriter:
         yield _end(self._count, self._offset, self._central.size)
 
     def _register(self, record: Record) -> None:
-        self._central.append(_central(record))
+        self._central.append(_central(record, 0))
         self._count += 1
 
     def _counted(self, piece: bytes) -> bytes:
@@ -230,18 +231,26 @@ def _local(record: Record, *, is_large: bool = False) -> bytes:
     return _LOCAL(*head) + name + extra
 
 
-def _central(record: Record) -> bytes:
+def _central(record: Record, part_offset: int) -> bytes:
+    """A member's header in the central directory, where its offset counts from the archive's first byte."""
     name, attributes, method, flags, crc, compressed, size, offset = record
-    wide: list[int] = []
-    # A member announced as large stays so, even should it compress well.
-    if size >= ZIP64_BYTES:
-        wide, size, compressed = [size, compressed], _MAX_32, _MAX_32
-    if offset >= _MAX_32:
-        wide, offset = [*wide, offset], _MAX_32
-    extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-    needed = 45 if wide else 20
+    offset += part_offset
+    extra, needed = b"", 20
+    if size >= ZIP64_BYTES or offset >= _MAX_32:
+        extra, needed = _wide(size, compressed, offset), 45
+        # A member announced as large stays so, even should it compress well.
+        size, compressed = (_MAX_32, _MAX_32) if size >= ZIP64_BYTES else (size, compressed)
+        offset = min(offset, _MAX_32)
     head = (b"PK\x01\x02", needed, _MADE_ON_UNIX, needed, flags, method, _DOS_TIME, _DOS_DATE, crc, compressed, size)
     return _CENTRAL(*head, len(name), len(extra), 0, 0, 0, attributes, offset) + name + extra
+
+
+def _wide(size: int, compressed: int, offset: int) -> bytes:
+    """The extra field with those numbers that do not fit into 32 bits."""
+    numbers = [size, compressed] if size >= ZIP64_BYTES else []
+    if offset >= _MAX_32:
+        numbers.append(offset)
+    return struct.pack(f"<HH{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
 
 
 def _end(count: int, start: int, size: int) -> bytes:
