@@ -36,7 +36,9 @@ class Digests:
         self._all[DIGEST_BYTES * at : DIGEST_BYTES * (at + 1)] = digest or _NONE
 
     def __iter__(self) -> Iterator[bytes | None]:
-        return map(self.__getitem__, range(len(self)))
+        for at in range(0, len(self._all), DIGEST_BYTES):
+            digest = bytes(self._all[at : at + DIGEST_BYTES])
+            yield None if digest == _NONE else digest
 
     def are_at(self, first: int, digests: Iterable[bytes | None]) -> bool:
         """Whether these are the ones of the entries from the first one on."""

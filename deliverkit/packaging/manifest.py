@@ -122,13 +122,10 @@ def size_and_digest(pieces: Iterable[bytes]) -> tuple[int, str]:
 
 def _line(entry: Entry, digest: bytes | None) -> str:
     """One entry, its keys sorted; by hand, because a tree may have hundreds of thousands."""
-    line = f'{{"kind":"{entry.kind.value}","mode":"{entry.mode:04o}","path":{encode_basestring(entry.path)}'
-    if digest is not None:
-        line += f',"sha256":"{digest.hex()}"'
-    line += f',"size":{entry.size}'
-    if entry.kind is EntryKind.SYMLINK:
-        line += f',"target":{encode_basestring(entry.target)}'
-    return line + "}"
+    head = f'{{"kind":"{entry.kind}","mode":"{entry.mode:04o}","path":{encode_basestring(entry.path)}'
+    sha256 = "" if digest is None else f',"sha256":"{digest.hex()}"'
+    target = f',"target":{encode_basestring(entry.target)}' if entry.kind is EntryKind.SYMLINK else ""
+    return f'{head}{sha256},"size":{entry.size}{target}}}'
 
 
 def parse_manifest(data: bytes) -> Manifest:
