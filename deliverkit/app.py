@@ -220,6 +220,14 @@ def _config_path(config: Path | str | None) -> Path:
     return Path(config) if config is not None else find(Path.cwd())
 
 
+def configuration_folder(config: Path | None) -> Path:
+    """The folder that paths in deliverkit.yml are relative to; where there is none yet, the one we are in."""
+    try:
+        return _config_path(config).resolve().parent
+    except UsageError:
+        return Path.cwd()
+
+
 def _account(
     profile: str | None, region: str | None, endpoint_url: str | None, sandbox_state_dir: Path | None
 ) -> Account:

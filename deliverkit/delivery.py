@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deliverkit.domain.plan import Plan
-    from deliverkit.domain.release import BundleFormat, Compression, Release
+    from deliverkit.domain.release import BundleFormat, Compression, KeptParts, Release
     from deliverkit.domain.replica import Replica
     from deliverkit.domain.rollout import AbortMode, Rollout
     from deliverkit.engine.blueprint import Blueprint
@@ -55,12 +55,16 @@ class PackagedRelease:
         was_sent: False when the same bytes were in the store already.
         warnings: What the appspec's lint noticed.
         copies: Its proven copies in the regions that are configured for it.
+        kept: What an earlier upload, that was broken off, had sent; None when there was none.
+        statement_added: `sha256:...` of a signed statement that was added to a release on record; empty for none.
     """
 
     release: Release
     was_sent: bool
     warnings: tuple[str, ...] = ()
     copies: tuple[Replica, ...] = ()
+    kept: KeptParts | None = None
+    statement_added: str = ""
 
 
 class Parts(Protocol):
@@ -189,10 +193,10 @@ class Delivery:
         """
         if version:
             return self.releases.get(version)
-        known = self.releases.list()
-        if not known:
+        newest = next(self.releases.newest(), None)
+        if newest is None:
             raise NotFoundError("there is no release yet", hint="deliverkit package")
-        return known[0]
+        return newest
 
     def quarantine(self, version: str, reason: str) -> Release:
         """Forbid a release everywhere until it is lifted."""
