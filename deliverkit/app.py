@@ -83,9 +83,9 @@ def verify_release(
 
     settings = load(_config_path(config))
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
-    releases = Assembly(settings, aws, {}).releases
+    delivery = Delivery(Assembly(settings, aws, {}))
     recipe = recipe_of(settings, {}) if is_rebuilt else None
-    yield from verified(releases.get(version), settings, aws, releases=releases, recipe=recipe)
+    yield from verified(delivery.release(version), settings, aws, releases=delivery.releases, recipe=recipe)
 
 
 # --- packaging without AWS -------------------------------------------------------------------------

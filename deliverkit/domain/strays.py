@@ -11,7 +11,10 @@ from deliverkit.domain.duration import format_duration
 from deliverkit.domain.release import Release
 
 SAFE_AGE = timedelta(days=1)
-"""What is younger may still belong to a packaging that is under way."""
+"""What is younger may still belong to a packaging that is under way.
+
+Ages are told by our clock against the store's: S3 takes no request from a clock that is wrong by more than 15 minutes.
+"""
 
 
 class StrayKind(StrEnum):
@@ -55,19 +58,6 @@ class JudgedStray:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a store has of bundles and unfinished uploads, named by a record or not.
-
-    Attributes:
-        strays: Everything, the bundles first.
-        told_at: The moment by the store's own clock, UTC.
-    """
-
-    strays: tuple[Stray, ...]
-    told_at: datetime
-
-
 def file_name(key: str) -> str:
     """The last piece of a key: the same in every bucket that has a copy."""
     return key.rpartition("/")[2]
@@ -107,7 +97,7 @@ def reasons_of(stray: Stray, needs: StrayNeeds, *, now: datetime) -> tuple[str, 
     Args:
         stray: What no record names.
         needs: What may need it all the same.
-        now: The earlier of our moment and the store's, UTC.
+        now: The present moment, UTC.
     """
     reasons = [f"younger than {format_duration(SAFE_AGE)}"] if now - stray.at < SAFE_AGE else []
     if stray.kind is StrayKind.BUNDLE:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from deliverkit.domain.release import Release
-from deliverkit.domain.strays import SAFE_AGE, Found, JudgedStray, Stray, StrayKind, StrayNeeds, reasons_of, unnamed
+from deliverkit.domain.strays import SAFE_AGE, JudgedStray, Stray, StrayKind, StrayNeeds, reasons_of, unnamed
 from deliverkit.ports import Clock
 
 BECAUSE = "in no release's record, as a packaging leaves it that dies before it ends"
@@ -21,7 +21,7 @@ class StrayRemover(Protocol):
         """Releases whose removal was begun and not ended: their bundles are no strays."""
         ...
 
-    def found(self) -> Found:
+    def found(self) -> tuple[Stray, ...]:
         """All bundles and all unfinished uploads in the store.
 
         Raises:
@@ -72,8 +72,8 @@ class Sweeper:
         found = self._remover.found()
         # Only now, for a record that came meanwhile names what was found before.
         releases = self._releases()
-        now = min(self._clock.now(), found.told_at)
-        strays = unnamed(found.strays, (*releases, *self._remover.begun()))
+        now = self._clock.now()
+        strays = unnamed(found, (*releases, *self._remover.begun()))
         if not strays:
             return ()
         needs = self._needs_of(releases)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
-from deliverkit.domain.strays import Found, Stray, StrayKind
+from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError
 from deliverkit.ports import PreparedBundle, Upload, UploadListener
 
@@ -136,15 +136,14 @@ class MemoryReleases:
         with self._lock:
             self._begun.pop(release.version, None)
 
-    def found(self) -> Found:
+    def found(self) -> tuple[Stray, ...]:
         """All bundles; uploads in memory end or fail."""
         with self._lock:
             bundles = tuple(self._bundles.items())
-        strays = (
+        return tuple(
             Stray(StrayKind.BUNDLE, revision.key, len(content), self.stored_at.get(revision.key, LONG_AGO))
             for revision, content in bundles
         )
-        return Found(tuple(strays), datetime.max.replace(tzinfo=UTC))
 
     def digest_of(self, stray: Stray) -> str:
         """What the bytes of a bundle have; empty for those in `without_digest`."""

@@ -395,6 +395,8 @@ def test_a_release_recorded_unsigned_is_signed_when_it_is_packaged_again(shop: S
     assert verdicts(verified)["signature"] == verdicts(verified)["statement"] == "holds"
     assert "added later" in verified.document[2]["said"]
     kept = keys(shop)
+    signings = {each["version"]: each["signing"] for each in shop.must("release", "list", "--output", "json").document}
+    assert (signings["2.0.0"], signings["1.0.0"], signings["2.0.2"]) == ("unsigned", "signed", "signed")
     third = shop.must("package", "--output", "json")
     assert (third.document["statement_added"], keys(shop)) == ("", kept)
     shop.must("promote", "2.0.2", "--to", "dev")

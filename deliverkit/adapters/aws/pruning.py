@@ -21,7 +21,7 @@ from deliverkit.adapters.aws.replicas import S3Replicas
 from deliverkit.adapters.aws.strays import S3Strays
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import Release
-from deliverkit.domain.strays import Found, Stray
+from deliverkit.domain.strays import Stray
 from deliverkit.errors import ConflictError, IntegrityError
 
 
@@ -102,7 +102,7 @@ class S3Removals:
 
     # --- strays ------------------------------------------------------------------------------------
 
-    def found(self) -> Found:
+    def found(self) -> tuple[Stray, ...]:
         """All bundles and all unfinished uploads, named by a record or not.
 
         Raises:

@@ -13,7 +13,7 @@ import msgspec
 from deliverkit.adapters.aws.bucket import Bucket
 from deliverkit.adapters.aws.errors import code_of
 from deliverkit.adapters.aws.purging import HINT, Purge, Version
-from deliverkit.domain.strays import Found, Stray, StrayKind
+from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError, UnreachableError
 
 _NOTE = ".json"
@@ -38,7 +38,7 @@ class S3Strays:
         self._root = root
         self._purge = Purge(bucket)
 
-    def found(self) -> Found:
+    def found(self) -> tuple[Stray, ...]:
         """All bundles with their notes, and all unfinished uploads; the digests of bundles are not asked for.
 
         Raises:
@@ -46,13 +46,11 @@ class S3Strays:
         """
         folder = f"{self._root}bundles/"
         versions: dict[str, list[Version]] = defaultdict(list)
-        told_at = datetime.max.replace(tzinfo=UTC)
         for page in self._bucket.pages("list_object_versions", f"listing {self._bucket.uri(folder)}", Prefix=folder):
-            told_at = min(told_at, told_time(page))
             for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
                 versions[str(each["Key"]).removesuffix(_NOTE)].append(each)
         bundles = (_bundle(key, found) for key, found in versions.items())
-        return Found((*bundles, *self._uploads(folder)), told_at)
+        return (*bundles, *self._uploads(folder))
 
     def digest_of(self, stray: Stray) -> str:
         """What the bytes of a bundle have: by the note beside it, else by S3's checksum; empty when neither tells.
@@ -87,7 +85,7 @@ class S3Strays:
         if head.get("ObjectLockLegalHoldStatus") == "ON":
             return "its bundle is under a legal hold (Object Lock)"
         until = head.get("ObjectLockRetainUntilDate")
-        is_past = until is None or until.astimezone(UTC) <= told_time(head)
+        is_past = until is None or until.astimezone(UTC) <= _told_time(head)
         return "" if is_past else f"its bundle is locked until {until:%Y-%m-%d %H:%M} UTC (Object Lock)"
 
     def remove(self, stray: Stray) -> int:
@@ -152,8 +150,8 @@ def _bundle(key: str, versions: Sequence[Version]) -> Stray:
     return Stray(StrayKind.BUNDLE, key, size, at.astimezone(UTC))
 
 
-def told_time(answer: Mapping[str, Any]) -> datetime:
-    """The moment at which S3 answered, by its own clock: Object Lock goes by that one, and ages are told by it."""
+def _told_time(answer: Mapping[str, Any]) -> datetime:
+    """The moment at which S3 answered, by its own clock: that is the one that Object Lock goes by."""
     from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
