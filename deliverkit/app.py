@@ -83,9 +83,9 @@ def verify_release(
 
     settings = load(_config_path(config))
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
-    releases = Assembly(settings, aws, {}).releases
+    delivery = Delivery(Assembly(settings, aws, {}))
     recipe = recipe_of(settings, {}) if is_rebuilt else None
-    yield from verified(releases.get(version), settings, aws, releases=releases, recipe=recipe)
+    yield from verified(delivery.release(version), settings, aws, releases=delivery.releases, recipe=recipe)
 
 
 # --- packaging without AWS -------------------------------------------------------------------------
@@ -218,6 +218,14 @@ def _pipeline_declaration(settings: Settings) -> Mapping[str, Any] | None:
 
 def _config_path(config: Path | str | None) -> Path:
     return Path(config) if config is not None else find(Path.cwd())
+
+
+def configuration_folder(config: Path | None) -> Path:
+    """The folder that paths in deliverkit.yml are relative to; where there is none yet, the one we are in."""
+    try:
+        return _config_path(config).resolve().parent
+    except UsageError:
+        return Path.cwd()
 
 
 def _account(

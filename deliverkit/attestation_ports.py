@@ -80,6 +80,26 @@ class Attestations(Protocol):
         """
         ...
 
+    def supplement(self, version: str, digest: str) -> None:
+        """Note that an attached statement was added to a release after it was recorded; once, however often.
+
+        Args:
+            version: The release.
+            digest: `sha256:...` of the attached envelope.
+
+        Raises:
+            UnreachableError: If the place does not answer or denies the request.
+        """
+        ...
+
+    def supplements(self, version: str) -> tuple[str, ...]:
+        """Digests of the statements that were added to a release after it was recorded.
+
+        Raises:
+            UnreachableError: If the place does not answer or denies the request.
+        """
+        ...
+
     def chunks(self, revision: BundleRevision) -> Iterator[bytes]:
         """The bytes of exactly that object version.
 

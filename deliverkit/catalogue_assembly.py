@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deliverkit.adapters.aws.bucket import Bucket
+    from deliverkit.adapters.aws.releases import S3Releases
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.config import Settings
-    from deliverkit.engine.catalogue import Catalogue
+    from deliverkit.engine.catalogue import Catalogue, Signings
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner, Revisions
@@ -39,6 +40,7 @@ def catalogue_of(
     journal: Journal,
     replicas: S3Replicas,
     pruner: Callable[[], Pruner],
+    signings: Signings,
 ) -> Catalogue:
     """Releases with everything that is known of them."""
     from deliverkit.adapters.git_history import commits_between  # noqa: PLC0415
@@ -51,6 +53,7 @@ def catalogue_of(
         pruner=pruner,
         history=partial(commits_between, settings.path.parent),
         tickets=settings.release.tickets,
+        signings=signings,
     )
 
 
@@ -58,7 +61,7 @@ def pruner_of(
     settings: Settings,
     bucket: Bucket,
     *,
-    releases: ReleaseStore,
+    releases: S3Releases,
     replicas: S3Replicas,
     journal: Journal,
     promotions: Promotions,
@@ -85,7 +88,7 @@ def pruner_of(
     return Pruner(
         rules=release.keep,
         releases=releases,
-        remover=S3Removals(bucket, release.store.prefix, replicas=replicas),
+        remover=S3Removals(bucket, release.store.prefix, replicas=replicas, records=releases.records),
         journal=journal,
         unfinished=promotions.unfinished,
         revisions=revisions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, UsageError
 
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deliverkit.domain.plan import Plan
-    from deliverkit.domain.release import BundleFormat, Compression, Release
+    from deliverkit.domain.release import BundleFormat, Compression, KeptParts, Release
     from deliverkit.domain.replica import Replica
     from deliverkit.domain.rollout import AbortMode, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
-    from deliverkit.engine.journal import Estate, Journal, Served
+    from deliverkit.engine.journal import Estate, Journal, Pruning, Served
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.promotion_log import Listener
     from deliverkit.engine.promotions import Promotions
@@ -55,12 +55,16 @@ class PackagedRelease:
         was_sent: False when the same bytes were in the store already.
         warnings: What the appspec's lint noticed.
         copies: Its proven copies in the regions that are configured for it.
+        kept: What an earlier upload, that was broken off, had sent; None when there was none.
+        statement_added: `sha256:...` of a signed statement that was added to a release on record; empty for none.
     """
 
     release: Release
     was_sent: bool
     warnings: tuple[str, ...] = ()
     copies: tuple[Replica, ...] = ()
+    kept: KeptParts | None = None
+    statement_added: str = ""
 
 
 class Parts(Protocol):
@@ -185,24 +189,43 @@ class Delivery:
         """A release by version; without one the newest.
 
         Raises:
-            NotFoundError: If there is none.
+            NotFoundError: If there is none; of one that was pruned the message tells when, by whom and why.
         """
         if version:
-            return self.releases.get(version)
-        known = self.releases.list()
-        if not known:
+            return self._named(version)
+        newest = next(self.releases.newest(), None)
+        if newest is None:
             raise NotFoundError("there is no release yet", hint="deliverkit package")
-        return known[0]
+        return newest
+
+    def _named(self, version: str) -> Release:
+        try:
+            return self.releases.get(version)
+        except NotFoundError as error:
+            gone = self._removal_of(version)
+            if gone is None:
+                raise
+            digest = gone.digest.removeprefix("sha256:")[:12]
+            raise NotFoundError(
+                f"{version} ({digest}) was pruned {gone.at:%Y-%m-%d %H:%M:%S} UTC by {gone.by}: {gone.reason}",
+                hint="deliverkit ledger log has it on record; deliverkit release list names those there are",
+            ) from error
+
+    def _removal_of(self, version: str) -> Pruning | None:
+        try:
+            return self._parts.journal.estate().pruned.get(version)
+        except DeliverkitError:
+            return None  # the ledger cannot tell: that there is no such release stays true
 
     def quarantine(self, version: str, reason: str) -> Release:
         """Forbid a release everywhere until it is lifted."""
-        release = self.releases.get(version)
+        release = self._named(version)
         self._parts.journal.quarantine(release, reason)
         return release
 
     def lift(self, version: str, reason: str) -> Release:
         """Allow a quarantined release again."""
-        release = self.releases.get(version)
+        release = self._named(version)
         self._parts.journal.lift(release, reason)
         return release
 
@@ -243,7 +266,7 @@ class Delivery:
         """
         estate = self._parts.journal.estate()
         self.blueprint.environment(environment)
-        target = self.releases.get(to) if to else _way_back(estate, environment)
+        target = self._named(to) if to else _way_back(estate, environment)
         return self._parts.planner.rollback(target, environment, estate, requested_by=self.identity.arn)
 
     def rollback(self, environment: str, *, to: str | None = None) -> str:

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # every adapter imports this module, and needs few of these
-    from deliverkit.domain.carriage import DeploymentReport, Target
+    from deliverkit.domain.carriage import DeploymentReport, GroupFacts, Target
     from deliverkit.domain.environment import Strategy
     from deliverkit.domain.gate import Gate, Measurement
     from deliverkit.domain.ledger import Draft, Event
     from deliverkit.domain.pipeline import ActionReport, ExecutionReport, StageDeclaration, WaitingExecution
-    from deliverkit.domain.release import BundleFormat, BundleRevision, Release
+    from deliverkit.domain.release import BundleFormat, BundleRevision, KeptParts, Release
 
 
 class Clock(Protocol):
@@ -162,12 +162,14 @@ class Upload:
         digest: `sha256:` and 64 hexadecimal digits over the bundle's bytes.
         size: The bundle's bytes.
         was_sent: False when the same bytes were already there.
+        kept: What an earlier upload had sent; None when this one went on with none.
     """
 
     revision: BundleRevision
     digest: str
     size: int
     was_sent: bool
+    kept: KeptParts | None = None
 
 
 UploadListener = Callable[[int, int], None]
@@ -220,20 +222,9 @@ class ReleaseStore(Protocol):
         """All releases, the newest first."""
         ...
 
-
-@dataclass(frozen=True, slots=True)
-class GroupFacts:
-    """What a deployment group says about itself.
-
-    Attributes:
-        last_revision: What was deployed to it last, as `s3://bucket/key` or in its own words; empty for nothing.
-        rolls_back_itself: True when CodeDeploy starts rollbacks of its own for this group.
-        alarms: Names of the alarms that stop its deployments.
-    """
-
-    last_revision: str
-    rolls_back_itself: bool
-    alarms: tuple[str, ...]
+    def newest(self) -> Iterator[Release]:
+        """The same, one after the other: whoever stops early has had no more read than it takes to know the order."""
+        ...
 
 
 class Deployer(Protocol):

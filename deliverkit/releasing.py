@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,12 +153,16 @@ class Packager:
             manifest=prepared.manifest_digest,
         )
         warnings = [str(finding) for finding in packing.findings]
+        packaged = partial(PackagedRelease, was_sent=upload.was_sent, kept=upload.kept)
+        subject = partial(_subject, release, where, packing, prepared, started_at)
         if self._is_recorded(version):
             # The record decides: it is this release, with the statements of its time, or another one of that name.
-            return PackagedRelease(self._releases.record(release), upload.was_sent, tuple(warnings))
-        attested = self._attestor.attest(_subject(release, where, packing, prepared, started_at))
+            recorded = self._releases.record(release)
+            added = self._attestor.supplement(recorded, subject)
+            return packaged(recorded, warnings=tuple(warnings), statement_added=added)
+        attested = self._attestor.attest(subject())
         stated = replace(release, provenance=attested.provenance, sbom=attested.sbom)
-        return PackagedRelease(self._releases.record(stated), upload.was_sent, (*warnings, *attested.warnings))
+        return packaged(self._releases.record(stated), warnings=(*warnings, *attested.warnings))
 
     def _is_recorded(self, version: str) -> bool:
         try:

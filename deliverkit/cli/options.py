@@ -76,11 +76,16 @@ def open_delivery(options: Options, console: Console) -> Delivery:
 
 
 def whole_number(text: str) -> int:
-    """A number of things, 1 at least."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    """A number of things, 1 at least.
+
+    Raises:
+        ArgumentTypeError: If it is none, in words for people.
+    """
+    from argparse import ArgumentTypeError  # noqa: PLC0415
+
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def own_state_dir(console: Console) -> Path:

@@ -29,12 +29,12 @@ def run(_arguments: Namespace, options: Options, console: Console) -> int:
     pruner = open_delivery(options, console).catalogue.pruner
     if options.is_confirmed:
         return _prune(pruner, options, console)
-    plan = pruner.plan()
+    plan = pruner.plan(console.tell)
     begun = [release.version for release in pruner.begun()]
     render.data(plan, options, console, text=release_text.retention)
     if begun:
         console.tell(f"begun earlier and not ended: {', '.join(begun)}")
-    if plan.removals or begun:
+    if plan.removals or plan.strays_to_go or begun:
         console.tell("next: deliverkit release prune --yes")
     return ExitCode.DONE
 
@@ -43,10 +43,11 @@ def _prune(pruner: Pruner, options: Options, console: Console) -> int:
     from deliverkit.engine.pruning import Fate  # noqa: PLC0415
 
     fates = []
-    for each in pruner.prune():
+    for each in pruner.prune(console.tell):
         fates.append(each)
         if not options.is_json:
-            console.say(f"{each.fate.value:8}  {each.version}  {each.detail}")
+            kind = "" if each.kind == "release" else f"{each.kind} "
+            console.say(f"{each.fate.value:8}  {kind}{each.version}  {each.detail}")
     if options.is_json:
         render.data(fates, options, console, text=str)
     removed = sum(each.fate is Fate.REMOVED for each in fates)

@@ -35,7 +35,7 @@ def _row(value: Standing) -> tuple[str, ...]:
     release = value.release
     commit = f"{release.source.commit[:10]}{'+' if release.source.is_dirty else ''}" if release.source else "-"
     by = release.created_by.rpartition(":")[2].rpartition("/")[2]
-    provenance = "yes" if release.provenance else "no"
+    provenance = value.signing.value if value.signing else "-"
     facts = (
         release.version,
         f"{release.created_at:%Y-%m-%d %H:%M}",
@@ -66,13 +66,14 @@ def standing_document(value: Standing) -> dict[str, Any]:
         "serves": list(value.serves),
         "passed": {name: plain(at) for name, at in value.passed},
         "quarantine": plain(value.quarantine),
+        "signing": value.signing.value if value.signing else None,
     }
 
 
 def portrait(value: Portrait) -> str:
     """Everything about one release."""
     release, at = value.standing.release, value.standing
-    lines = [head(release), *_content(value)]
+    lines = [head(release), *([f"signing   {at.signing}"] if at.signing else []), *_content(value)]
     lines += [f"{'' if index else 'passed':9} {name} at {moment(when)}" for index, (name, when) in enumerate(at.passed)]
     if at.serves:
         lines.append(f"serves    {', '.join(at.serves)}")
@@ -232,7 +233,14 @@ def retention(value: RetentionPlan) -> str:
     for each in value.removals:
         shared = f"; the bundle stays for {', '.join(each.shared_with)}" if each.shared_with else ""
         rows.append(("removes", each.release.version, each.release.short_digest, f"{each.reason}{shared}"))
-    total = f"{len(value.removals)} to remove, {len(value.kept)} to keep; {size(value.freed)} become free"
+    for judged in value.strays:
+        stray, since = judged.stray, f"{judged.stray.at:%Y-%m-%d %H:%M}"
+        why = "; ".join(judged.reasons) or f"of {since}, in no release's record"
+        digest = stray.digest.removeprefix("sha256:")[:12] or "-"
+        rows.append(("keeps" if judged.reasons else "removes", f"{stray.kind} {stray.name[:12]}", digest, why))
+    going, strays = len(value.removals) + len(value.strays_to_go), len(value.strays)
+    staying = len(value.kept) + strays - len(value.strays_to_go)
+    total = f"{going} to remove, {staying} to keep; {size(value.freed)} become free"
     return "\n".join([table(rows), total] if rows else [total])
 
 

@@ -93,8 +93,17 @@ def _make_key(arguments: Namespace, options: Options, console: Console) -> int:
     else:
         console.say(f"private   {private}\npublic    {public}\nid        {key_id}")
     console.tell("keep the private key out of the repository and the build; commit the public one, and write:")
-    console.tell(f"  release: {{sign: file:{private}, trust: {{keys: [file:{public}]}}}}")
+    named = [_for_configuration(path, options.config) for path in (private, public)]
+    console.tell(f"  release: {{sign: file:{named[0]}, trust: {{keys: [file:{named[1]}]}}}}")
     return ExitCode.DONE
+
+
+def _for_configuration(path: Path, config: Path | None) -> str:
+    """A path as deliverkit.yml has to write it: relative to its own folder, wherever the command was typed."""
+    from deliverkit.app import configuration_folder  # noqa: PLC0415
+
+    folder, path = configuration_folder(config), path.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def _say_json(value: object, console: Console) -> None:

@@ -103,3 +103,18 @@ class TargetReport:
     is_right: bool
     detail: str
     was_asked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """What a deployment group says about itself.
+
+    Attributes:
+        last_revision: What was deployed to it last, as `s3://bucket/key` or in its own words; empty for nothing.
+        rolls_back_itself: True when CodeDeploy starts rollbacks of its own for this group.
+        alarms: Names of the alarms that stop its deployments.
+    """
+
+    last_revision: str
+    rolls_back_itself: bool
+    alarms: tuple[str, ...]

@@ -97,3 +97,18 @@ class Release:
     def short_digest(self) -> str:
         """The first twelve hexadecimal digits, enough to tell releases apart on a screen."""
         return self.digest.removeprefix("sha256:")[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptParts:
+    """What an upload found of an earlier one that was broken off, and did not send again.
+
+    Attributes:
+        parts: How many parts.
+        size: Their bytes.
+        total: How many parts the bundle has.
+    """
+
+    parts: int
+    size: int
+    total: int

@@ -9,6 +9,7 @@ from datetime import datetime
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import KeepRules
+from deliverkit.domain.strays import JudgedStray, Stray
 
 Needs = Mapping[str, Sequence[str]]
 """Why bytes are needed, by the bundle's digest."""
@@ -44,15 +45,28 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class RetentionPlan:
-    """What would go and what stays, the newest first."""
+    """What would go and what stays, the newest first.
+
+    Attributes:
+        removals: Releases that may go.
+        kept: Releases that stay.
+        strays: What no record names: bundles and unfinished uploads.
+    """
 
     removals: tuple[Removal, ...]
     kept: tuple[Kept, ...]
+    strays: tuple[JudgedStray, ...] = ()
+
+    @property
+    def strays_to_go(self) -> tuple[Stray, ...]:
+        """Those that nothing keeps."""
+        return tuple(each.stray for each in self.strays if not each.reasons)
 
     @property
     def freed(self) -> int:
         """Bytes that would go; a bundle that several removed versions share counts once."""
-        return sum({each.release.bundle.key: each.freed for each in self.removals}.values())
+        bundles = {each.release.bundle.key: each.freed for each in self.removals}
+        return sum(bundles.values()) + sum(each.size for each in self.strays_to_go)
 
 
 def plan_retention(releases: Sequence[Release], needs: Needs, rules: KeepRules, *, now: datetime) -> RetentionPlan:

@@ -24,6 +24,15 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
+class Signing(StrEnum):
+    """What is kept of a release's provenance, as far as looking at it tells: only `release verify` proves anything."""
+
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+    NONE = "none"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check of a release.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.changes import Commit, CommitRange, Ticket, tickets_in
@@ -11,18 +12,20 @@ from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError
 
 # `release list` has no use for manifests, commits and copies.
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from deliverkit.domain.manifest_diff import Item, ManifestDiff, ManifestSummary
     from deliverkit.domain.release import Release
     from deliverkit.domain.replica import Replica
+    from deliverkit.domain.trust import Signing
     from deliverkit.engine.journal import Estate, Journal, Quarantine
     from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.replication import Replicas
     from deliverkit.ports import ReleaseStore
 
     History = Callable[[str, str], CommitRange]
+    Signings = Callable[[Sequence[Release]], Sequence[Signing]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,14 @@ class Standing:
         serves: Environments that it serves now.
         passed: Environments that it served, verified, with the moment of each.
         quarantine: Why it must not be promoted; None when it may.
+        signing: Whether its provenance has a signature; None where nobody looked.
     """
 
     release: Release
     serves: tuple[str, ...]
     passed: tuple[tuple[str, datetime], ...]
     quarantine: Quarantine | None
+    signing: Signing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Catalogue:
         pruner: Callable[[], Pruner],
         history: History,
         tickets: TicketRules,
+        signings: Signings,
     ) -> None:
         """Take what is read; `pruner` is asked for when something is to be removed, and may refuse."""
         self._releases = releases
@@ -104,6 +110,7 @@ class Catalogue:
         self._pruner = pruner
         self._history = history
         self._tickets = tickets
+        self._signings = signings
 
     def list(self, *, environment: str | None = None, limit: int | None = None) -> tuple[Standing, ...]:
         """Releases with where they stand, the newest first.
@@ -113,10 +120,14 @@ class Catalogue:
             limit: So many at most.
         """
         estate = self._journal.estate()
-        found = (standing_of(release, estate) for release in self._releases.list())
+        found = (standing_of(release, estate) for release in self._releases.newest())
         if environment is not None:
             found = (each for each in found if any(name == environment for name, _ in each.passed))
-        return tuple(each for each, _ in zip(found, range(limit), strict=False)) if limit else tuple(found)
+        return self._with_signings(tuple(islice(found, limit)))
+
+    def _with_signings(self, standings: Sequence[Standing]) -> tuple[Standing, ...]:
+        signings = self._signings([each.release for each in standings])
+        return tuple(replace(each, signing=found) for each, found in zip(standings, signings, strict=True))
 
     def portrait(self, release: Release) -> Portrait:
         """Everything about one release.
@@ -133,7 +144,7 @@ class Catalogue:
             content = summary_of(self._items(release))
         except DeliverkitError as error:
             unknown = error.message
-        standing = standing_of(release, self._journal.estate())
+        (standing,) = self._with_signings([standing_of(release, self._journal.estate())])
         return Portrait(standing, content, replicas, tuple(sorted(missing)), unknown)
 
     def serving(self, environment: str) -> Release:

@@ -176,6 +176,10 @@ class Journal:
             payload = {"version": release.version, "digest": release.digest, "manifest": release.manifest}
             self._append("release.pruned", {**payload, "bundle": release.bundle.uri, "reason": reason})
 
+    def prune_bundle(self, uri: str, digest: str, reason: str) -> None:
+        """Record that a bundle was removed that no release named."""
+        self._append("bundle.pruned", {"bundle": uri, "digest": digest, "reason": reason})
+
     def _append(self, kind: str, payload: Mapping[str, object]) -> None:
         # Journals are short and writers few: whoever loses the race reads on and tries the next place.
         while True:

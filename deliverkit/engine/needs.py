@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Outcome, Rollout
+from deliverkit.domain.strays import StrayNeeds, file_name
 from deliverkit.engine.journal import Estate, Served
 
 WAYS_BACK = 2
@@ -42,6 +43,34 @@ def needs_of(
     return {digest: tuple(dict.fromkeys(reasons)) for digest, reasons in needs.items() if reasons}
 
 
+def needs_of_strays(
+    estate: Estate, unfinished: Sequence[Rollout], releases: Sequence[Release], revisions: Mapping[str, str]
+) -> StrayNeeds:
+    """What may need a bundle although no record names it; the arguments are those of `needs_of`.
+
+    The ledger tells quarantines and endings by digest and version alone. Where the record that would tell the rest is
+    missing, any bundle may be the one: then none goes.
+    """
+    carried = tuple(release for rollout in unfinished for release in _carried(rollout))
+    served = tuple(each.release for history in estate.history.values() for each in history)
+    versions, digests = {each.version for each in releases}, {each.digest for each in releases}
+    return StrayNeeds(
+        digests=frozenset(needs_of(estate, unfinished, (), revisions)),
+        names=frozenset({file_name(uri) for uri in revisions.values()} | {_name(each) for each in carried}),
+        names_once=frozenset(map(_name, served)),
+        doubts=tuple(why for version, why in _all_left_behind(estate) if version not in versions),
+        doubts_of_unknown=tuple(
+            f"it may be {entry.version}, which is under quarantine and has no record"
+            for digest, entry in estate.quarantined.items()
+            if digest not in digests
+        ),
+    )
+
+
+def _name(release: Release) -> str:
+    return file_name(release.bundle.key)
+
+
 def _of_environment(estate: Estate, environment: str) -> Iterable[tuple[str, str]]:
     serving = estate.serving(environment)
     if serving is None:
@@ -72,14 +101,19 @@ def _carried(rollout: Rollout) -> Iterable[Release]:
 
 
 def _left_behind(estate: Estate, release: Release) -> Iterable[str]:
+    return (why for version, why in _all_left_behind(estate) if version == release.version)
+
+
+def _all_left_behind(estate: Estate) -> Iterable[tuple[str, str]]:
+    """Versions that may be on targets, and why."""
     for ending in estate.endings.values():
         serving = estate.serving(ending.environment)
         is_over = serving is not None and serving.at > ending.at
-        if ending.version == release.version and ending.outcome in _LEFT_BEHIND and not is_over:
-            yield f"may be on the targets of {ending.environment}: {ending.promotion} ended {ending.outcome.value}"
+        if ending.outcome in _LEFT_BEHIND and not is_over:
+            why = f"may be on the targets of {ending.environment}: {ending.promotion} ended {ending.outcome.value}"
+            yield ending.version, why
 
 
 def _deployed(release: Release, revisions: Mapping[str, str]) -> Iterable[str]:
     # Replicas have the same file name in other buckets.
-    name = release.bundle.key.rpartition("/")[2]
-    return (f"last deployed to {group}" for group, uri in revisions.items() if uri.rpartition("/")[2] == name)
+    return (f"last deployed to {group}" for group, uri in revisions.items() if file_name(uri) == _name(release))

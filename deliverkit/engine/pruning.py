@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from deliverkit.domain.environment import Environment
@@ -13,27 +14,24 @@ from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import KeepRules
 from deliverkit.domain.retention import Removal, RetentionPlan, plan_retention
 from deliverkit.domain.rollout import Rollout
+from deliverkit.domain.strays import Stray, StrayKind, StrayNeeds
 from deliverkit.engine.journal import Journal
-from deliverkit.engine.needs import needs_of
+from deliverkit.engine.needs import needs_of, needs_of_strays
+from deliverkit.engine.sweeping import BECAUSE, StrayRemover, Sweeper
 from deliverkit.errors import LockedError, NotFoundError, UnreachableError
 from deliverkit.ports import Clock, Deployer, Identity, Lease, LockService, ReleaseStore
 
 PRUNE_LEASE = "releases/prune"
 """Held while releases are removed. Promotions that claim an environment meanwhile are refused: see `refuse_pruning`."""
 _TTL = timedelta(minutes=15)
-STALE_AFTER = timedelta(days=1)
-"""Unfinished uploads older than this are given up by whoever began them."""
-
 Revisions = Callable[[], Mapping[str, str]]
 """What each deployment group runs, by the group's name for people; raises when one cannot be asked."""
+Heard = Callable[[str], None]
+"""Hears what is being done, from the thread that does it."""
 
 
-class ReleaseRemover(Protocol):
-    """Removes what belongs to releases from the store."""
-
-    def begun(self) -> tuple[Release, ...]:
-        """Releases whose removal was begun and not ended."""
-        ...
+class ReleaseRemover(StrayRemover, Protocol):
+    """Removes what belongs to releases from the store, and what belongs to none."""
 
     def locked_until(self, release: Release) -> str:
         """Until when the store refuses to remove the bundle, in words; empty when it does not."""
@@ -58,10 +56,6 @@ class ReleaseRemover(Protocol):
         """Forget that the removal was begun."""
         ...
 
-    def abort_uploads(self, before: datetime) -> int:
-        """Abort unfinished uploads of bundles begun before the moment; how many there were."""
-        ...
-
 
 class Fate(StrEnum):
     """What became of a release that was to go."""
@@ -73,17 +67,19 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What became of one release.
+    """What became of one release, or of one stray.
 
     Attributes:
-        version: The release.
+        version: The release; of a stray its file name.
         fate: Whether it went.
         detail: How many objects went with it, or why it is still there.
+        kind: `release`, `bundle` or `upload`.
     """
 
     version: str
     fate: Fate
     detail: str
+    kind: str = "release"
 
 
 class Pruner:
@@ -114,49 +110,78 @@ class Pruner:
         self._identity = identity
         self._driver = driver
         self._clock = clock
+        self._heard: Heard = lambda _: None
 
-    def plan(self) -> RetentionPlan:
+    def plan(self, heard: Heard | None = None) -> RetentionPlan:
         """What would go and why everything else stays; reads only.
+
+        Args:
+            heard: Hears what is being read.
 
         Raises:
             IntegrityError: If the ledger does not verify or a record cannot be read.
             UnreachableError: If the ledger, the store or a deployment group does not answer.
         """
-        return self._plan(self._revisions())
+        self._heard = heard or self._heard
+        revisions = self._read_revisions()
+        plan = self._plan(revisions)
+        self._heard("looking for bundles that no release names")
+        return replace(plan, strays=self._sweeper(revisions).judge())
 
     def begun(self) -> tuple[Release, ...]:
         """Releases whose removal an earlier process left unfinished."""
         return self._remover.begun()
 
-    def prune(self) -> Iterator[Pruned]:
+    def prune(self, heard: Heard | None = None) -> Iterator[Pruned]:
         """Remove what may go, and end what was begun earlier; tells each release's fate as it is decided.
 
         The plan is made anew under the lease, and what a release is needed for is asked again before each removal.
+
+        Args:
+            heard: Hears what is being read and removed.
 
         Raises:
             LockedError: If somebody else prunes, or the lease ran out; nothing more is removed.
             UnreachableError: If something that must be read does not answer; nothing more is removed.
         """
+        self._heard = heard or self._heard
         lease = self._claim()
         try:
-            revisions = self._revisions()
+            revisions = self._read_revisions()
             doomed = self._plan(revisions).removals
             due = {each.release for each in doomed}
             begun = [Removal(each, "its removal was begun earlier") for each in self._remover.begun()]
             rest = [each for each in doomed if each.release not in {removal.release for removal in begun}]
-            for removal in (*begun, *rest):
+            for place, removal in enumerate((*begun, *rest), start=1):
                 lease = self._renewed(lease)
+                self._heard(f"removing {removal.release.version} ({place} of {len(begun) + len(rest)})")
                 yield self._fate(removal, revisions, is_doomed=removal.release in due)
-            self._remover.abort_uploads(self._clock.now() - STALE_AFTER)
+            self._heard("looking for bundles that no release names")
+            lease, sweeper = self._renewed(lease), self._sweeper(revisions)
+            for stray in (each.stray for each in sweeper.judge() if not each.reasons):
+                lease = self._renewed(lease)
+                self._heard(f"removing {stray.kind} {stray.name}")
+                yield self._fate_of_stray(stray, sweeper)
         finally:
             self._locks.release(lease)
 
+    def _read_revisions(self) -> Mapping[str, str]:
+        self._heard("asking the deployment groups what they run")
+        return self._revisions()
+
     def _plan(self, revisions: Mapping[str, str]) -> RetentionPlan:
+        self._heard("reading the records of all releases, and the ledger")
         releases = self._releases.list()
         return plan_retention(releases, self._needs(releases, revisions), self._rules, now=self._clock.now())
 
     def _needs(self, releases: Sequence[Release], revisions: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
         return needs_of(self._journal.estate(), self._unfinished(), releases, revisions)
+
+    def _sweeper(self, revisions: Mapping[str, str]) -> Sweeper:
+        def needs(releases: Sequence[Release]) -> StrayNeeds:
+            return needs_of_strays(self._journal.estate(), self._unfinished(), releases, revisions)
+
+        return Sweeper(self._remover, self._releases.list, needs, self._clock)
 
     def _claim(self) -> Lease:
         who, now = self._identity().arn, self._clock.now()
@@ -181,6 +206,21 @@ class Pruner:
         self._journal.prune(release, removal.reason)
         self._remover.settle(release)
         return Pruned(release.version, Fate.REMOVED, f"{count} object versions")
+
+    def _fate_of_stray(self, stray: Stray, sweeper: Sweeper) -> Pruned:
+        told = partial(Pruned, stray.name, kind=stray.kind.value)
+        spared = sweeper.objection(stray)
+        if spared:
+            return told(Fate.SPARED, spared)
+        try:
+            count = self._remover.remove_stray(stray)
+        except UnreachableError as error:
+            return told(Fate.REFUSED, error.message)
+        if not count:
+            return told(Fate.SPARED, "it ended meanwhile, or was sent anew")
+        if stray.kind is StrayKind.BUNDLE:
+            self._journal.prune_bundle(stray.key, stray.digest, BECAUSE)
+        return told(Fate.REMOVED, f"{count} object versions" if stray.kind is StrayKind.BUNDLE else "its parts")
 
     def _objection(self, removal: Removal, revisions: Mapping[str, str], *, is_doomed: bool) -> str:
         """Why it must not go now after all; empty when it may."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from deliverkit.domain.trust import Origin, Provenance
 from deliverkit.errors import IntegrityError
+from deliverkit.packaging.signing_faults import json_fault
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
@@ -41,8 +42,12 @@ def make_statement(provenance: Provenance) -> bytes:
     return f"{json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(',', ':'))}\n".encode()
 
 
-def read_statement(content: bytes) -> Provenance:
+def read_statement(content: bytes, *, name: str = "this") -> Provenance:
     """What a statement says, whoever signed it.
+
+    Args:
+        content: The statement.
+        name: Where it came from, for the refusal.
 
     Raises:
         IntegrityError: If it is not an in-toto statement with the provenance of one of our bundles.
@@ -54,16 +59,26 @@ def read_statement(content: bytes) -> Provenance:
         _expect(document["predicate"]["buildDefinition"]["buildType"], BUILD_TYPE)
         return _read(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise IntegrityError(
-            f"this is not the provenance of a bundle: {reason}",
-            hint="give the statement that lies beside the bundle in the release store",
+            f"{name} is not the provenance of a bundle: {json_fault(content) or _fault(error)}",
+            hint="give the statement that lies beside the bundle in the release store (attestations/)",
         ) from error
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a document that is JSON."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if isinstance(error, _ForeignError) else "a member of it is not of the kind that it has to be"
+
+
+class _ForeignError(ValueError):
+    """What is stated is not what we state, told in words for people."""
 
 
 def _expect(found: object, wanted: str) -> None:
     if found != wanted:
-        raise ValueError(f"found {found!r} where {wanted!r} was expected")
+        raise _ForeignError(f"found {found!r} where {wanted!r} was expected")
 
 
 # --- writing ---------------------------------------------------------------------------------------
@@ -165,7 +180,7 @@ def _origin(dependencies: list[Any]) -> Origin | None:
 def _digest(descriptor: Mapping[str, Any]) -> str:
     digits = _text(descriptor["digest"]["sha256"])
     if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        raise ValueError(f"{digits!r} is not a SHA-256")
+        raise _ForeignError(f"{digits!r} is not a SHA-256")
     return f"sha256:{digits}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deliverkit.attestation_ports import Signer
 from deliverkit.errors import IntegrityError, UsageError
 from deliverkit.packaging.provenance import PAYLOAD_TYPE
+from deliverkit.packaging.signing_faults import envelope_fault, key_fault
 
 if TYPE_CHECKING:
     from securesystemslib.dsse import Envelope
@@ -50,51 +51,56 @@ def seal(statement: bytes, signer: Signer | None) -> bytes:
     return f"{json.dumps(document, sort_keys=True, separators=(',', ':'))}\n".encode()
 
 
-def unseal(content: bytes, keys: Sequence[str]) -> Opened:
+def unseal(content: bytes, keys: Sequence[str], *, name: str = "this") -> Opened:
     """Open an envelope and say which of the keys have signed it.
 
     Args:
         content: The envelope.
         keys: Public keys in PEM.
+        name: Where the envelope came from, for the refusal.
 
     Raises:
         IntegrityError: If it is no DSSE envelope of an in-toto statement.
         UsageError: If one of the keys is no public key that can be used.
     """
-    envelope = _parsed(content)
+    envelope = _parsed(content, name)
     known = {key.keyid: key for key in map(_public_key, keys)}
     holding = [key_id for key_id, key in known.items() if _has_signed(envelope, key)]
     return Opened(envelope.payload, tuple(sorted(holding)), tuple(sorted(envelope.signatures)))
 
 
-def key_id_of(public_key: str) -> str:
+def key_id_of(public_key: str, *, name: str = "this") -> str:
     """Identifies a public key: the SHA-256 of its canonical JSON, as The Update Framework and in-toto have it.
+
+    Args:
+        public_key: The key in PEM.
+        name: Where it came from, for the refusal.
 
     Raises:
         UsageError: If it is no public key that can be used.
     """
-    return str(_public_key(public_key).keyid)
+    return str(_public_key(public_key, name).keyid)
 
 
-def _parsed(content: bytes) -> Envelope:
+def _parsed(content: bytes, name: str) -> Envelope:
     from securesystemslib.dsse import Envelope  # noqa: PLC0415
     from securesystemslib.exceptions import FormatError  # noqa: PLC0415
 
     if len(content) > ENVELOPE_LIMIT:
-        raise _not_an_envelope(f"it has {len(content)} bytes")
+        raise _not_an_envelope(name, f"it has more than {ENVELOPE_LIMIT} bytes")
     try:
         envelope = Envelope.from_dict(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, FormatError) as error:
-        raise _not_an_envelope(str(error) or type(error).__name__) from error
+        raise _not_an_envelope(name, envelope_fault(content)) from error
     if envelope.payload_type != PAYLOAD_TYPE:
-        raise _not_an_envelope(f"its payload is {envelope.payload_type!r}")
+        raise _not_an_envelope(name, f"its payload is {envelope.payload_type!r}, not {PAYLOAD_TYPE!r}")
     return envelope
 
 
-def _not_an_envelope(reason: str) -> IntegrityError:
+def _not_an_envelope(name: str, reason: str) -> IntegrityError:
     return IntegrityError(
-        f"this is not a DSSE envelope with an in-toto statement: {reason}",
-        hint="give the envelope that lies beside the bundle in the release store",
+        f"{name} is not a DSSE envelope with an in-toto statement: {reason}",
+        hint="give the envelope that lies beside the bundle in the release store (attestations/)",
     )
 
 
@@ -108,25 +114,29 @@ def _has_signed(envelope: Envelope, key: SSlibKey) -> bool:
     return True
 
 
-def _public_key(pem: str) -> SSlibKey:
+def _public_key(pem: str, name: str = "this") -> SSlibKey:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
     from securesystemslib.signer import SSlibKey  # noqa: PLC0415
 
     try:
         key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        reason, advice = key_fault(pem)
+        raise _unusable(name, reason, advice) from error
+    try:
         found = SSlibKey.from_crypto(key)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _unusable(str(error)) from error
+        raise _unusable(name, f"its kind is {type(key).__name__.lstrip('_')}") from error
     if found.keytype == "rsa" and getattr(key, "key_size", 0) < _RSA_BITS:
-        raise _unusable(f"RSA with {getattr(key, 'key_size', 0)} bits")
+        raise _unusable(name, f"RSA with {getattr(key, 'key_size', 0)} bits")
     return found
 
 
-def _unusable(reason: str) -> UsageError:
+def _unusable(name: str, reason: str, advice: str = "") -> UsageError:
+    usual = "Ed25519, ECDSA on P-256 or P-384, and RSA from 2048 bits are, in PEM; deliverkit release key FILE"
     return UsageError(
-        f"this is not a public key that signatures can be verified with: {reason}",
-        hint="Ed25519, ECDSA on P-256 or P-384, and RSA from 2048 bits are, in PEM; deliverkit release key FILE",
+        f"{name} is not a public key that signatures can be verified with: {reason}", hint=advice or usual
     )
 
 

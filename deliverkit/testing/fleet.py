@@ -6,11 +6,11 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from deliverkit.domain.carriage import DeploymentReport, Target
+from deliverkit.domain.carriage import DeploymentReport, GroupFacts, Target
 from deliverkit.domain.environment import Strategy
 from deliverkit.domain.release import BundleRevision
 from deliverkit.errors import ConflictError, NotFoundError, UnreachableError
-from deliverkit.ports import Clock, GroupFacts
+from deliverkit.ports import Clock
 
 NOTHING = "nothing"
 """What an instance serves before its first deployment."""

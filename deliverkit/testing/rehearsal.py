@@ -17,6 +17,7 @@ from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import KeepRules, TicketRules
 from deliverkit.domain.replica import Replica
+from deliverkit.domain.trust import Signing
 from deliverkit.engine.blueprint import Blueprint
 from deliverkit.engine.catalogue import Catalogue
 from deliverkit.engine.direct import DirectCarrier
@@ -193,6 +194,7 @@ class Rehearsal:
             pruner=pruner,
             history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
             tickets=TicketRules(),
+            signings=lambda releases: [Signing.NONE for _ in releases],
         )
 
     def _pruner(

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
+from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError
 from deliverkit.ports import PreparedBundle, Upload, UploadListener
 
 BUCKET = "memory"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class MemoryReleases:
     """A `ReleaseStore` that keeps bundles and records in memory; also removes them (`engine.pruning.ReleaseRemover`).
 
     Attributes:
-        locks: Why bundles cannot be removed, by the release's version.
+        locks: Why bundles cannot be removed, by the release's version, or by a stray's key.
+        stored_at: When bundles were stored, by their keys; long ago by default.
+        without_digest: Keys of bundles of which nothing tells the digest.
     """
 
     def __init__(self) -> None:
         """Begin empty."""
         self.locks: dict[str, str] = {}
+        self.stored_at: dict[str, datetime] = {}
+        self.without_digest: set[str] = set()
         self._begun: dict[str, Release] = {}
         self._bundles: dict[BundleRevision, bytes] = {}
         self._manifests: dict[str, bytes] = {}
@@ -92,6 +99,10 @@ class MemoryReleases:
         with self._lock:
             return newest_first(self._records.values())
 
+    def newest(self) -> Iterator[Release]:
+        """The same, one after the other."""
+        return iter(self.list())
+
     # --- removing ----------------------------------------------------------------------------------
 
     def begun(self) -> tuple[Release, ...]:
@@ -125,9 +136,33 @@ class MemoryReleases:
         with self._lock:
             self._begun.pop(release.version, None)
 
-    def abort_uploads(self, before: datetime) -> int:
-        """There are none: uploads in memory end or fail."""
-        return 0
+    def found(self) -> tuple[Stray, ...]:
+        """All bundles; uploads in memory end or fail."""
+        with self._lock:
+            bundles = tuple(self._bundles.items())
+        return tuple(
+            Stray(StrayKind.BUNDLE, revision.key, len(content), self.stored_at.get(revision.key, LONG_AGO))
+            for revision, content in bundles
+        )
+
+    def digest_of(self, stray: Stray) -> str:
+        """What the bytes of a bundle have; empty for those in `without_digest`."""
+        with self._lock:
+            content = next((kept for revision, kept in self._bundles.items() if revision.key == stray.key), None)
+        is_told = content is not None and stray.key not in self.without_digest
+        return f"sha256:{hashlib.sha256(content).hexdigest()}" if content is not None and is_told else ""
+
+    def stray_locked_until(self, stray: Stray) -> str:
+        """Why the bundle cannot be removed; empty when it can."""
+        return self.locks.get(stray.key, "")
+
+    def remove_stray(self, stray: Stray) -> int:
+        """Remove a bundle."""
+        with self._lock:
+            gone = [revision for revision in self._bundles if revision.key == stray.key]
+            for revision in gone:
+                del self._bundles[revision]
+            return len(gone)
 
 
 def ready_bundle(content: bytes, *, format: BundleFormat = BundleFormat.ZIP) -> PreparedBundle:  # noqa: A002

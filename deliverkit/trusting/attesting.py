@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from deliverkit.attestation_ports import AttachmentKind, Attestations, Signer
 from deliverkit.domain.release import SourceRevision
 from deliverkit.domain.trust import Origin, Provenance
+from deliverkit.errors import ConflictError, IntegrityError
 from deliverkit.ports import Clock
 
 if TYPE_CHECKING:
+    from deliverkit.domain.release import Release
     from deliverkit.packaging.manifest import Manifest
+    from deliverkit.packaging.sbom import Sbom
     from deliverkit.packaging.tree import Collection
 
 
@@ -104,7 +107,7 @@ class Attestor:
         if self._signer is not None:
             from deliverkit.packaging.signing import key_id_of  # noqa: PLC0415  (only what signs pays for it)
 
-            key_id_of(self._signer.public_key())
+            key_id_of(self._signer.public_key(), name=self._signer.name)
 
     def attest(self, subject: Subject) -> Attested:
         """Make the statements and keep them; repeated after a crash, new ones lie beside the old.
@@ -113,9 +116,58 @@ class Attestor:
             UnreachableError: If the store or the key's keeper does not answer or denies the request.
             DeliverkitError: If a file of the build changed meanwhile.
         """
-        from deliverkit.packaging.provenance import make_statement  # noqa: PLC0415
-        from deliverkit.packaging.sbom import make_sbom  # noqa: PLC0415
         from deliverkit.packaging.signing import seal  # noqa: PLC0415
+
+        sbom, digest = self._sbom(subject)
+        envelope = seal(self._statement(subject, digest), self._signer)
+        kept = self._store.attach(subject.bundle, AttachmentKind.SBOM, sbom.content)
+        provenance = self._store.attach(subject.bundle, AttachmentKind.PROVENANCE, envelope)
+        return Attested(provenance, kept, tuple(f"the SBOM is incomplete: {gap}" for gap in sbom.gaps))
+
+    def supplement(self, release: Release, subject_of: Callable[[], Subject]) -> str:
+        """Sign what is on record already, if our key has not: by a statement that is added, for records never change.
+
+        What was built now has to be all that is on record, so that nothing is signed which this build does not show.
+
+        Returns:
+            `sha256:...` of the added envelope; empty when there is nothing to add.
+
+        Raises:
+            ConflictError: If what is on record was built from something else, or by other means.
+            UnreachableError: If the store or the key's keeper does not answer or denies the request.
+        """
+        if self._signer is None or self._has_signed(release, self._signer):
+            return ""
+        from deliverkit.packaging.provenance import read_statement  # noqa: PLC0415
+        from deliverkit.packaging.signing import seal  # noqa: PLC0415
+        from deliverkit.trusting.proving import mismatches  # noqa: PLC0415
+
+        subject = subject_of()
+        statement = self._statement(subject, self._sbom(subject)[1])
+        faults = [each.replace("its signed", "its") for each in mismatches(read_statement(statement), release)]
+        if faults:
+            raise ConflictError(
+                f"{release.version} is on record without a signature of {self._signer.name}, and this build cannot be "
+                f"signed for it: {'; '.join(faults)}",
+                hint="package under a new version",
+            )
+        added = self._store.attach(subject.bundle, AttachmentKind.PROVENANCE, seal(statement, self._signer))
+        self._store.supplement(release.version, added)
+        return added
+
+    def _has_signed(self, release: Release, signer: Signer) -> bool:
+        from deliverkit.trusting.proving import KeyRing, prove  # noqa: PLC0415
+
+        if not release.provenance:
+            return False
+        try:
+            prove(release, KeyRing([signer]), self._store)
+        except IntegrityError:
+            return False
+        return True
+
+    def _sbom(self, subject: Subject) -> tuple[Sbom, str]:
+        from deliverkit.packaging.sbom import make_sbom  # noqa: PLC0415
 
         sbom = make_sbom(
             subject.collection,
@@ -124,11 +176,12 @@ class Attestor:
             version=subject.version,
             tool_version=self._builder_version,
         )
-        digest = f"sha256:{hashlib.sha256(sbom.content).hexdigest()}"
-        envelope = seal(make_statement(self._provenance(subject, digest)), self._signer)
-        kept = self._store.attach(subject.bundle, AttachmentKind.SBOM, sbom.content)
-        provenance = self._store.attach(subject.bundle, AttachmentKind.PROVENANCE, envelope)
-        return Attested(provenance, kept, tuple(f"the SBOM is incomplete: {gap}" for gap in sbom.gaps))
+        return sbom, f"sha256:{hashlib.sha256(sbom.content).hexdigest()}"
+
+    def _statement(self, subject: Subject, sbom: str) -> bytes:
+        from deliverkit.packaging.provenance import make_statement  # noqa: PLC0415
+
+        return make_statement(self._provenance(subject, sbom))
 
     def _provenance(self, subject: Subject, sbom: str) -> Provenance:
         from deliverkit.packaging.provenance import OWN_BUILDER  # noqa: PLC0415

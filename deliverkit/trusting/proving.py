@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from deliverkit.attestation_ports import AttachmentKind, Attestations, PublicKey
@@ -11,6 +12,9 @@ from deliverkit.domain.release import Release
 from deliverkit.domain.trust import Evidence, Provenance, SourcePolicy
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError
 from deliverkit.packaging.signing import key_id_of, unseal
+
+_SUPPLEMENTS = 100
+"""Statements added to one release that are looked at: whoever may write to the bucket must not keep us busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class KeyRing:
         silence: UnreachableError | None = None
         for key in self.keys:
             try:
-                pem = self._pems.get(key.name) or self._pems.setdefault(key.name, key.public_key())
+                pem = self._pem_of(key)
             except ConflictError as error:
                 troubles.append(error.message)  # a disabled key is not trusted any more; another one may be
                 continue
@@ -63,6 +67,24 @@ class KeyRing:
         if silence is not None:
             raise silence
         raise self._unproved(envelope, troubles)
+
+    def check(self) -> None:
+        """See that each key is one, before anything is held against it.
+
+        Raises:
+            UsageError: If one cannot be read or is no public key, with its name.
+            ConflictError: If one is disabled.
+            UnreachableError: If one cannot be asked for.
+        """
+        for key in self.keys:
+            self._pem_of(key)
+
+    def _pem_of(self, key: PublicKey) -> str:
+        if key.name not in self._pems:
+            pem = key.public_key()
+            key_id_of(pem, name=key.name)
+            self._pems[key.name] = pem
+        return self._pems[key.name]
 
     def _unproved(self, envelope: bytes, troubles: Sequence[str]) -> IntegrityError:
         signers = unseal(envelope, []).signers
@@ -93,17 +115,71 @@ class StoredTrust:
             IntegrityError: If its signature, its digest or the source policy does not hold, or there is no signature.
             UnreachableError: If that cannot be found out.
         """
-        proof = self._ring.prove(envelope_of(release, self._store))
-        provenance = stated(proof.payload)
+        try:
+            found = prove(release, self._ring, self._store)
+            provenance = stated(found.proof.payload)
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"{release.version} may not be deployed: {error.message}", hint=error.hint or _verify(release)
+            ) from error
         faults = [*mismatches(provenance, release), *self._policy.objections(provenance)]
         if is_thorough and not faults:
             faults += _faults_of_bytes(release, self._store)
         if faults:
-            raise IntegrityError(
-                f"{release.version} may not be deployed: {'; '.join(faults)}",
-                hint=f"deliverkit release verify {release.version}",
-            )
-        return Evidence(release.provenance, (proof.key_id,), (proof.key_name,))
+            raise IntegrityError(f"{release.version} may not be deployed: {'; '.join(faults)}", hint=_verify(release))
+        return Evidence(found.statement, (found.proof.key_id,), (found.proof.key_name,))
+
+
+def _verify(release: Release) -> str:
+    return f"deliverkit release verify {release.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A release's statement whose signature holds.
+
+    Attributes:
+        proof: The signature.
+        statement: `sha256:...` of the envelope.
+        is_supplement: True when it was added after the release was recorded.
+    """
+
+    proof: Proof
+    statement: str
+    is_supplement: bool = False
+
+
+def prove(release: Release, ring: KeyRing, store: Attestations) -> Proved:
+    """The statement about a release that a trusted key has signed: the recorded one, else one that was added later.
+
+    What was added later counts only when it states what is on record; that the record's own statement is there and
+    unchanged is asked for in any case.
+
+    Raises:
+        IntegrityError: If there is none.
+        UnreachableError: If the store or a key's keeper does not answer or denies the request.
+    """
+    envelope = envelope_of(release, store)
+    try:
+        return Proved(ring.prove(envelope), release.provenance)
+    except IntegrityError:
+        for statement, added in supplements_of(release, store):
+            with suppress(IntegrityError):
+                proof = ring.prove(added)
+                if not list(mismatches(stated(proof.payload), release)):
+                    return Proved(proof, statement, is_supplement=True)
+        raise
+
+
+def supplements_of(release: Release, store: Attestations) -> Iterator[tuple[str, bytes]]:
+    """Digests and envelopes of the statements that were added after a release was recorded; what is gone is left out.
+
+    Raises:
+        UnreachableError: If the store does not answer or denies the request.
+    """
+    for digest in store.supplements(release.version)[:_SUPPLEMENTS]:
+        with suppress(NotFoundError, IntegrityError):
+            yield digest, store.attachment(release.digest, AttachmentKind.PROVENANCE, digest)
 
 
 def envelope_of(release: Release, store: Attestations) -> bytes:
@@ -126,15 +202,15 @@ def envelope_of(release: Release, store: Attestations) -> bytes:
         ) from error
 
 
-def stated(payload: bytes) -> Provenance:
-    """What a statement says.
+def stated(payload: bytes, *, name: str = "this") -> Provenance:
+    """What a statement says; `name` tells where it came from.
 
     Raises:
         IntegrityError: If it is not the provenance of a bundle.
     """
     from deliverkit.packaging.provenance import read_statement  # noqa: PLC0415
 
-    return read_statement(payload)
+    return read_statement(payload, name=name)
 
 
 def mismatches(provenance: Provenance, release: Release) -> Iterator[str]:

@@ -11,11 +11,11 @@ from typing import IO, BinaryIO
 from deliverkit.attestation_ports import AttachmentKind, Attestations
 from deliverkit.domain.release import BundleFormat, Release
 from deliverkit.domain.trust import Finding, Provenance, SourcePolicy, Verdict
-from deliverkit.errors import IntegrityError, NotFoundError, UsageError
+from deliverkit.errors import DeliverkitError, IntegrityError, NotFoundError, UsageError
 from deliverkit.packaging.signing import ENVELOPE_LIMIT, unseal
 from deliverkit.packaging.tree import one_screen
 from deliverkit.packaging.unpacking import unpack
-from deliverkit.trusting.proving import KeyRing, envelope_of, mismatches, stated
+from deliverkit.trusting.proving import KeyRing, Proof, envelope_of, mismatches, prove, stated
 
 _CHUNK = 1 << 20
 
@@ -64,10 +64,14 @@ class Verification:
                 "signature", Verdict.SKIPPED, "it was packaged without provenance, and none is asked for"
             ), None
         try:
-            envelope = envelope_of(release, self._store)
+            if self._ring is None:
+                return signature(envelope_of(release, self._store), None)
+            proved = prove(release, self._ring, self._store)
+            provenance = stated(proved.proof.payload)
         except IntegrityError as error:
-            return Finding("signature", Verdict.BROKEN, error.message), None
-        return signature(envelope, self._ring)
+            return Finding("signature", Verdict.BROKEN, _advised(error)), None
+        later = ", in a statement that was added later" if proved.is_supplement else ""
+        return _signed(proved.proof, later), provenance
 
     def _sbom(self, release: Release) -> Finding:
         if not release.sbom:
@@ -84,9 +88,10 @@ def check_files(bundle: Path, envelope: Path, ring: KeyRing) -> Iterator[Finding
     """Every check that needs nothing but a bundle, its envelope and public keys.
 
     Raises:
-        UsageError: If a file cannot be read.
+        UsageError: If a file cannot be read, or a key is none.
     """
-    opened, provenance = signature(_read(envelope), ring)
+    ring.check()
+    opened, provenance = signature(_read(envelope), ring, name=str(envelope))
     try:
         with bundle.open("rb") as file:
             digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
@@ -97,17 +102,24 @@ def check_files(bundle: Path, envelope: Path, ring: KeyRing) -> Iterator[Finding
         raise UsageError(f"{bundle} cannot be read: {error.strerror}", hint="name the bundle's file") from error
 
 
-def signature(envelope: bytes, ring: KeyRing | None) -> tuple[Finding, Provenance | None]:
-    """Whether a trusted key has signed, and what is stated, signed or not."""
+def signature(envelope: bytes, ring: KeyRing | None, *, name: str = "this") -> tuple[Finding, Provenance | None]:
+    """Whether a trusted key has signed, and what is stated, signed or not; `name` tells where the envelope is."""
     try:
-        payload = unseal(envelope, []).payload
-        provenance = stated(payload)
+        provenance = stated(unseal(envelope, [], name=name).payload, name=name)
         if ring is None:
             return Finding("signature", Verdict.SKIPPED, "no keys are trusted: see release.trust.keys"), provenance
         proof = ring.prove(envelope)
     except IntegrityError as error:
-        return Finding("signature", Verdict.BROKEN, error.message), None
-    return Finding("signature", Verdict.HOLDS, f"signed by {proof.key_name} ({proof.key_id[:12]})"), provenance
+        return Finding("signature", Verdict.BROKEN, _advised(error)), None
+    return _signed(proof), provenance
+
+
+def _signed(proof: Proof, note: str = "") -> Finding:
+    return Finding("signature", Verdict.HOLDS, f"signed by {proof.key_name} ({proof.key_id[:12]}){note}")
+
+
+def _advised(error: DeliverkitError) -> str:
+    return f"{error.message}\nnext: {error.hint}" if error.hint else error.message
 
 
 def content(file: IO[bytes], format: BundleFormat, manifest: str) -> Finding:  # noqa: A002

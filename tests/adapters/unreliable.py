@@ -22,7 +22,8 @@ class Network:
 
     `lose_answers` and `deny` count down for requests that `concerns` says yes to; a lost answer may be followed by a
     refusal of the repeated request. `cut` counts connections to end before anything is handed on; `detail` is XML that
-    stands in a refusal too. `signers` lists the access keys that signed what was seen.
+    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to. `signers` lists the access keys
+    that signed what was seen.
     """
 
     endpoint: str = ""
@@ -34,8 +35,16 @@ class Network:
     between: Callable[[], None] | None = None
     cut: int = 0
     detail: str = ""
+    replacing: tuple[tuple[bytes, bytes], ...] = ()
     seen: list[str] = field(default_factory=list)
     signers: list[str] = field(default_factory=list)
+
+    def changed(self, headers: dict[str, str], answer: bytes) -> tuple[dict[str, str], bytes]:
+        """An answer as it arrives."""
+        for old, new in self.replacing:
+            answer = answer.replace(old, new)
+        sized = {name for name in headers if name.lower() == "content-length"} if self.replacing else set()
+        return {name: value for name, value in headers.items() if name not in sized}, answer
 
 
 def aws_at(endpoint: str) -> Aws:
@@ -84,7 +93,7 @@ def unreliable(upstream: str) -> Iterator[Network]:
                 network.deny += network.refuses_repetition
                 self.close_connection = True
                 return
-            self._answer(status, headers, answer)
+            self._answer(status, *(network.changed(headers, answer) if concerned else (headers, answer)))
 
         do_GET = do_HEAD = do_POST = do_DELETE = do_PUT  # noqa: N815
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,18 +115,73 @@ def test_the_life_of_releases(shop: Shop) -> None:
     assert "among the newest 1" in rows["4.0.0"]
     assert "deliverkit release prune --yes" in planned.err
     pruned = shop.must("release", "prune", "--yes")
+    assert "reading the records of all releases" in pruned.err
+    assert "removing 3.0.0 (1 of 1)" in pruned.err
     assert pruned.out.startswith("removed   3.0.0"), pruned
     told = (digits, gone["digest"].removeprefix("sha256:"), gone["manifest"].removeprefix("sha256:"), "3.0.0")
     left = [*keys(shop, "storefront-releases", "us-east-1"), *keys(shop, COPIES, EUROPE)]
     assert not [key for key in left if any(word in key for word in told)]
     assert [key for key in before if told[1] in key]  # its statements
-    assert shop.run("release", "show", "3.0.0").code == 1
+    for words in (("release", "show", "3.0.0"), ("release", "verify", "3.0.0"), ("promote", "3.0.0", "--to", "dev")):
+        asked = shop.run(*words)
+        assert (asked.code, asked.out) == (1, ""), asked
+        assert re.search(r"3\.0\.0 \(\w{12}\) was pruned 20\S+ \S+ UTC by arn:aws:iam::\S+: older than 1s", asked.err)
+        assert "next: deliverkit ledger log" in asked.err
     assert "release.pruned" in shop.must("ledger", "log").out
     shop.must("ledger", "verify")
 
     # What stayed still works: back to the first one, from each region's bucket.
     assert shop.run("rollback", "dev").code == 0
     assert shop.serving("dev") == {"1.0.0"}
+
+
+def test_what_a_killed_packaging_left_goes_once_it_is_old(shop: Shop) -> None:
+    """Killed between the bundle and its record, and in the middle of an upload; a day later by the sandbox's clock."""
+    commit(shop, "SHOP-6 six")
+    shop.release("6.0.0")
+    left = bundle_of(shop, "6.0.0")
+    place = ("--bucket", "storefront-releases", "--key")
+    shop.aws("s3api", "delete-object", *place, "storefront/releases/6.0.0.json")
+    digits = (left["bundle"]["key"].rpartition("/")[2].partition(".")[0], left["digest"].removeprefix("sha256:"))
+    # A packaging copies only what is on record.
+    shop.aws("s3api", "delete-object", *place, f"storefront/replicas/{digits[0]}/{EUROPE}.json")
+    key = f"storefront/bundles/{'0' * 64}.zip"
+    shop.aws("s3api", "create-multipart-upload", *place, key)
+    name = left["bundle"]["key"].rpartition("/")[2]
+
+    young = shop.must("release", "prune", "--output", "json").document["strays"]
+    assert {each["stray"]["key"].rpartition("/")[2]: each["reasons"] for each in young} == {
+        name: ["younger than 1d"],
+        f"{'0' * 64}.zip": ["younger than 1d"],
+    }
+    pruned = shop.must("release", "prune", "--yes", "--output", "json").document
+    assert {each["kind"] for each in pruned} <= {"release"}
+
+    shop.must("sandbox", "clock", "advance", "25h")
+    planned = shop.must("release", "prune")
+    assert f"removes  bundle {name[:12]}" in planned.out
+    assert f"removes  upload {'0' * 12}" in planned.out
+    assert "next: deliverkit release prune --yes" in planned.err
+    swept = shop.must("release", "prune", "--yes")
+    assert f"removed   bundle {name}" in swept.out
+    assert f"removed   upload {'0' * 64}.zip" in swept.out
+    stays = [key for key in keys(shop, "storefront-releases", "us-east-1") if any(word in key for word in digits)]
+    assert {key.split("/")[1] for key in stays} == {"replicas"}
+    assert not (shop.aws("s3api", "list-multipart-uploads", "--bucket", "storefront-releases") or {}).get("Uploads")
+    assert "bundle.pruned" in shop.must("ledger", "log").out
+    shop.must("ledger", "verify")
+    assert shop.must("release", "prune", "--yes").out == ""
+
+
+def test_the_list_tells_signed_from_unsigned(shop: Shop) -> None:
+    commit(shop, "SHOP-7 seven")
+    shop.release("7.0.0")
+    head, *rows = shop.must("release", "list").out.splitlines()
+    place = slice(head.index("PROVENANCE"), head.index("STANDING"))
+    assert {row[place].strip() for row in rows} == {"unsigned"}
+    assert {each["signing"] for each in shop.must("release", "list", "--output", "json").document} == {"unsigned"}
+    refused = shop.run("release", "list", "--limit", "0")
+    assert (refused.code, "--limit: '0' is not a whole number from 1 on" in refused.err) == (2, True), refused
 
 
 def test_nothing_is_pruned_where_nobody_said_what_to_keep(shop: Shop) -> None:

@@ -125,6 +125,7 @@ def assert_refused(shop: Shop, version: str, *words: str) -> None:
     before = keys(shop, "ledger")
     ran = shop.run("promote", version, "--to", "dev")
     assert ran.code == 9, ran
+    assert f"error: {version} may not be deployed" in ran.err
     for word in words:
         assert word in ran.err, (word, ran.err)
     assert "next:" in ran.err
@@ -271,6 +272,82 @@ def test_files_that_are_not_there_are_named(files: dict[str, Path]) -> None:
         assert (ran.code, "/no/such/file" in ran.err) == (2, True), ran
 
 
+STATEMENTS = {
+    "empty": (b"", "it is empty"),
+    "no text": (b"\xff\xfe\x00PK", "it is no text"),
+    "no json": (b"rubbish", "it is no JSON"),
+    "cut off": (b'{"payload":"abc', "it breaks off"),
+    "a list": (b"[]", "it is JSON, but no object"),
+    "another document": (b'{"a":1}', "it has no payload, payloadType, signatures"),
+    "no base64": (
+        b'{"payload":"e30","payloadType":"application/vnd.in-toto+json","signatures":[]}',
+        "its payload is damaged",
+    ),
+    "half a signature": (
+        b'{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"x"}]}',
+        "its signatures are damaged",
+    ),
+    "a foreign payload": (
+        b'{"payload":"e30=","payloadType":"text/plain","signatures":[]}',
+        "its payload is 'text/plain', not 'application/vnd.in-toto+json'",
+    ),
+    "a foreign statement": (
+        b'{"payload":"eyJfdHlwZSI6ImxpbmsifQ==","payloadType":"application/vnd.in-toto+json","signatures":[]}',
+        "found 'link' where 'https://in-toto.io/Statement/v1' was expected",
+    ),
+}
+
+
+@pytest.mark.parametrize("content", STATEMENTS.values(), ids=STATEMENTS)
+def test_what_is_no_statement_is_told_with_its_cause_place_and_next_command(
+    files: dict[str, Path], content: tuple[bytes, str]
+) -> None:
+    files["statement"].write_bytes(content[0])
+    ran = offline(files)
+    assert_broken(ran, "signature")
+    said = ran.document[0]["said"]
+    assert (content[1] in said, str(files["statement"]) in said, "next: give the" in said) == (True, True, True), said
+    for words in ("char ", "codec", "padding", "indices", "Expecting"):
+        assert words not in said
+
+
+KEYS = {
+    "empty": ("", "it is empty", "release key FILE"),
+    "rubbish": ("rubbish\n", "it holds no line -----BEGIN PUBLIC KEY-----", "release key FILE"),
+    "ssh": ("ssh-ed25519 AAAAC3Nza\n", "it is a key of SSH", "ssh-keygen"),
+    "certificate": ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "a certificate", "openssl x509"),
+    "cut off": ("-----BEGIN PUBLIC KEY-----\nMCow", "it breaks off", "release key FILE"),
+    "damaged": ("-----BEGIN PUBLIC KEY-----\nMCowBQ\n-----END PUBLIC KEY-----\n", "is damaged", "release key FILE"),
+}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_what_is_no_public_key_is_a_mistake_with_its_place(files: dict[str, Path], key: tuple[str, str, str]) -> None:
+    files["key"].write_text(key[0])
+    ran = offline(files)
+    assert ran.code == 2, ran
+    told = (key[1] in ran.err, str(files["key"]) in ran.err, key[2] in ran.err.partition("next:")[2])
+    assert told == (True, True, True), ran.err
+    assert "ASN.1" not in ran.err
+
+
+def test_a_trusted_key_that_is_none_is_named(shop: Shop, configured: Path) -> None:
+    (shop.directory / "keys" / "broken.pub").write_text("rubbish")
+    change(configured, "[file:keys/release.pem.pub]", "[file:keys/broken.pub]")
+    for words in (("release", "verify", "1.0.0"), ("promote", "1.0.0", "--to", "dev")):
+        ran = shop.run(*words)
+        assert (ran.code, "file:keys/broken.pub is not a public key" in ran.err) == (2, True), ran
+
+
+def test_a_key_made_in_a_subfolder_is_named_as_the_configuration_has_to_name_it(shop: Shop) -> None:
+    inner = shop.directory / "keys" / "inner"
+    inner.mkdir()
+    ran = Shop(inner, shop.environ).must("release", "key", "release.pem")
+    assert "sign: file:keys/inner/release.pem, trust: {keys: [file:keys/inner/release.pem.pub]}" in ran.err, ran
+    outside = shop.directory.parent / "outside.pem"
+    assert f"sign: file:{outside.resolve()}," in shop.must("release", "key", str(outside)).err
+
+
 # --- promotions ------------------------------------------------------------------------------------
 
 
@@ -301,6 +378,56 @@ def test_an_unsigned_release_is_refused(shop: Shop, configured: Path) -> None:
     packaged(shop, "2.0.0", sign=None, config=configured)
     assert_refused(shop, "2.0.0", "not signed", "file:keys/release.pem.pub")
     assert_broken(shop.run("release", "verify", "2.0.0", "--output", "json"), "signature")
+
+
+def test_a_release_recorded_unsigned_is_signed_when_it_is_packaged_again(shop: Shop, configured: Path) -> None:
+    packaged(shop, "2.0.2", sign=None, config=configured)
+    before = record(shop, "2.0.2")
+    assert_refused(shop, "2.0.2", "not signed")
+    again = shop.must("package", "--output", "json")
+    assert "a signed statement was added" in again.err
+    assert again.document["statement_added"] not in {"", before["provenance"]}
+    assert (
+        shop.must("release", "show", "2.0.2", "--record", "--output", "json").document["provenance"]
+        == (before["provenance"])
+    )
+    verified = shop.must("release", "verify", "2.0.2", "--output", "json")
+    assert verdicts(verified)["signature"] == verdicts(verified)["statement"] == "holds"
+    assert "added later" in verified.document[2]["said"]
+    kept = keys(shop)
+    signings = {each["version"]: each["signing"] for each in shop.must("release", "list", "--output", "json").document}
+    assert (signings["2.0.0"], signings["1.0.0"], signings["2.0.2"]) == ("unsigned", "signed", "signed")
+    third = shop.must("package", "--output", "json")
+    assert (third.document["statement_added"], keys(shop)) == ("", kept)
+    shop.must("promote", "2.0.2", "--to", "dev")
+    opened = [event for event in events(shop) if event.get("kind") == "promotion.opened"]
+    assert again.document["statement_added"] in {each["payload"]["plan"]["evidence"]["statement"] for each in opened}
+
+
+def test_a_release_recorded_unsigned_from_another_commit_cannot_be_signed(shop: Shop, configured: Path) -> None:
+    """The same bytes, but the record says that they came from somewhere else."""
+    packaged(shop, "2.0.3", sign=None, config=configured)
+    git(shop, "commit", "--quiet", "--allow-empty", "-m", "another")
+    kept = keys(shop)
+    ran = shop.run("package")
+    git(shop, "reset", "--quiet", "--soft", "HEAD~1")
+    assert ran.code == 1, ran
+    for words in ("2.0.3 is on record without a signature of file:keys/release.pem", "its commit is", "new version"):
+        assert words in ran.err, ran
+    assert keys(shop) == kept
+
+
+def test_a_statement_that_somebody_else_added_counts_for_nothing(shop: Shop, configured: Path, tmp_path: Path) -> None:
+    """Whoever may write to the bucket adds the good release's signed statement, one by another key, and rubbish."""
+    packaged(shop, "2.0.4", sign=None, config=configured)
+    release, good = record(shop, "2.0.4"), record(shop, "1.0.0")
+    (tmp_path / "empty").write_bytes(b"{}")
+    bundle, statement = (each.removeprefix("sha256:") for each in (release["digest"], good["provenance"]))
+    original = fetch(shop, envelope_key(good), tmp_path / "envelope")
+    store(shop, f"storefront/attestations/{bundle}/{statement}.provenance.dsse.json", original)
+    for name in (statement, "0" * 64, "rubbish"):
+        store(shop, f"storefront/supplements/2.0.4/{name}.json", tmp_path / "empty")
+    assert_refused(shop, "2.0.4", "not signed")
 
 
 def test_a_release_signed_by_somebody_else_is_refused(shop: Shop, configured: Path) -> None:

@@ -7,16 +7,26 @@ replaced.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from urllib.parse import quote, unquote
+
+import msgspec
 
 from deliverkit.adapters.aws.bucket import Bucket, Encryption
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.attestation_ports import AttachmentKind
-from deliverkit.domain.release import BundleRevision
+from deliverkit.domain.release import BundleRevision, Release
+from deliverkit.domain.trust import Signing
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError
 
 _CHUNK = 1 << 20
+
+
+class _Signed(msgspec.Struct):
+    """The one member of an envelope that is looked at (DSSE v1.0.2, "Envelope")."""
+
+    signatures: list[msgspec.Raw]
 
 
 class S3Attestations:
@@ -33,6 +43,7 @@ class S3Attestations:
         """
         self._bucket = Bucket(aws, bucket, encryption=encryption)
         self._root = f"{prefix.strip('/')}/attestations/".lstrip("/")
+        self._added = f"{prefix.strip('/')}/supplements/".lstrip("/")
 
     def attach(self, bundle: str, kind: AttachmentKind, content: bytes) -> str:
         """Keep a document about a bundle and give its digest; the same document again is kept once.
@@ -64,6 +75,51 @@ class S3Attestations:
             )
         return document.body
 
+    def supplement(self, version: str, digest: str) -> None:
+        """Note that an attached statement was added to a release after it was recorded: `supplements/<version>/`.
+
+        Only the note's name counts. What it names is signed, or worth nothing.
+
+        Raises:
+            UnreachableError: If S3 does not answer or denies the request.
+        """
+        with suppress(ConflictError):
+            self._bucket.put(f"{self._folder(version)}{_digits(digest)}.json", b"{}")
+
+    def supplements(self, version: str) -> tuple[str, ...]:
+        """Digests of the statements that were added to a release after it was recorded.
+
+        Raises:
+            UnreachableError: If S3 does not answer or denies the request.
+        """
+        folder = self._folder(version)
+        names = (key.removeprefix(folder).removesuffix(".json") for key in self._bucket.keys(folder))
+        return tuple(f"sha256:{name}" for name in names if _is_digits(name))
+
+    def _folder(self, version: str) -> str:
+        return f"{self._added}{quote(version, safe='+')}/"
+
+    def signings(self, releases: Sequence[Release]) -> tuple[Signing, ...]:
+        """Whether the provenance of each release has a signature, the recorded one or one that was added later.
+
+        Nothing is verified: it is a look at many releases, which `release verify` does thoroughly for one.
+
+        Raises:
+            UnreachableError: If S3 does not answer or denies the request.
+        """
+        stated = [release for release in releases if release.provenance]
+        keys = [self._key(each.digest, AttachmentKind.PROVENANCE, each.provenance) for each in stated]
+        found = {
+            release.version: _signing_of(document.body) if document else Signing.GONE
+            for release, document in zip(stated, self._bucket.get_all(keys), strict=True)
+        }
+        if Signing.UNSIGNED in found.values():
+            added = {
+                unquote(folder.removeprefix(self._added).rstrip("/")) for folder in self._bucket.folders(self._added)
+            }
+            found |= {version: Signing.SIGNED for version in added if found.get(version) is Signing.UNSIGNED}
+        return tuple(found.get(release.version, Signing.NONE) for release in releases)
+
     def chunks(self, revision: BundleRevision) -> Iterator[bytes]:
         """The bytes of exactly that object version.
 
@@ -86,6 +142,17 @@ class S3Attestations:
 
 def _digits(digest: str) -> str:
     digits = digest.removeprefix("sha256:")
-    if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
+    if not _is_digits(digits):
         raise NotFoundError(f"{digest!r} is no digest, so nothing is kept under it")
     return digits
+
+
+def _signing_of(envelope: bytes) -> Signing:
+    try:
+        return Signing.SIGNED if msgspec.json.decode(envelope, type=_Signed).signatures else Signing.UNSIGNED
+    except msgspec.DecodeError:
+        return Signing.UNSIGNED
+
+
+def _is_digits(text: str) -> bool:
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")

@@ -13,7 +13,8 @@ from deliverkit.adapters.aws.errors import code_of, translated
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
 
-PARALLEL = 8
+PARALLEL = 16
+"""Requests side by side: on AWS each takes about 30 ms, of which botocore works 2 to 3."""
 _NONCE = "deliverkit-write"
 
 
@@ -176,7 +177,15 @@ class Bucket:
 
     def keys(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
         """All keys that begin with the prefix and come after the other one, in the order of their UTF-8 bytes."""
-        return tuple(str(item["Key"]) for page in self._pages(prefix, after=after) for item in page.get("Contents", ()))
+        return tuple(str(item["Key"]) for item in self.contents(prefix, after=after))
+
+    def contents(self, prefix: str, *, after: str = "") -> tuple[Mapping[str, Any], ...]:
+        """The same with what S3 tells of each object (S3 API reference, ListObjectsV2, Contents).
+
+        Raises:
+            UnreachableError: If S3 does not answer, denies it, or does not list them to the end.
+        """
+        return tuple(item for page in self._pages(prefix, after=after) for item in page.get("Contents", ()))
 
     def folders(self, prefix: str) -> tuple[str, ...]:
         """The folders that begin with the prefix, each up to its closing slash."""
@@ -213,13 +222,28 @@ class Bucket:
 
     def _pages(self, prefix: str, *, after: str = "", delimiter: str = "") -> Iterator[Mapping[str, Any]]:
         optional = {"StartAfter": after, "Delimiter": delimiter}
-        with self.doing(f"listing {self.uri(prefix)}"):
-            yield from self.client.get_paginator("list_objects_v2").paginate(
-                **self.place,
-                Prefix=prefix,
-                PaginationConfig={"PageSize": self._page_size},
-                **{name: value for name, value in optional.items() if value},
-            )
+        given = {name: value for name, value in optional.items() if value}
+        yield from self.pages("list_objects_v2", f"listing {self.uri(prefix)}", Prefix=prefix, **given)
+
+    def pages(self, operation: str, what: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """All pages of a listing; one that breaks off is no listing, for what it lacks would count as not there.
+
+        Args:
+            operation: boto3's name of the call.
+            what: What we are doing, for the message.
+            parameters: Besides the bucket.
+
+        Raises:
+            UnreachableError: If S3 does not answer, denies it, or does not list to the end.
+        """
+        page: Mapping[str, Any] = {}
+        with self.doing(what):
+            paginator = self.client.get_paginator(operation)
+            size = {"PageSize": self._page_size}
+            for page in paginator.paginate(**self.place, **parameters, PaginationConfig=size):
+                yield page
+        if page.get("IsTruncated"):
+            raise UnreachableError(f"{what}: S3 broke the list off", hint="type the command again")
 
 
 def _tell_of_checksum(request: Any, **_: Any) -> None:

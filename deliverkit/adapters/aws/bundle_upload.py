@@ -12,6 +12,7 @@ from deliverkit.adapters.aws.bucket import Bucket, Keeping
 from deliverkit.adapters.aws.errors import code_of
 from deliverkit.adapters.aws.multipart import Multipart, Retention
 from deliverkit.adapters.aws.parts import PART_SIZE, Made, Part, encoded, make, part_size
+from deliverkit.domain.release import KeptParts
 from deliverkit.errors import ConflictError, DeliverkitError
 from deliverkit.ports import Clock, PreparedBundle, UploadListener
 
@@ -23,10 +24,12 @@ class Sent:
     Attributes:
         made: What the pass over the bytes found.
         is_ours: False when somebody else stored the same key meanwhile, or ended the upload.
+        kept: What an earlier upload had sent; None when there was none to go on with.
     """
 
     made: Made
     is_ours: bool
+    kept: KeptParts | None = None
 
 
 class BundleUpload:
@@ -56,7 +59,7 @@ class BundleUpload:
         passage = _Passage(self, bundle, key)
         try:
             made = self._make(bundle, passage.send, passage.tick(listener))
-            return Sent(made, passage.finish(made))
+            return Sent(made, passage.finish(made), passage.kept(made))
         except BaseException as error:
             # Also when interrupted: parts of an unfinished upload cost money until somebody removes them.
             passage.abort()
@@ -165,6 +168,12 @@ class _Passage:
         except ConflictError:
             self._multipart.abort()
             return False
+
+    def kept(self, made: Made) -> KeptParts | None:
+        if not self._multipart.is_taken_up:
+            return None
+        sizes = self._multipart.kept
+        return KeptParts(len(sizes), sum(sizes.values()), len(made.part_digests))
 
     def abort(self) -> None:
         self._multipart.abort()

@@ -9,11 +9,10 @@ from typing import Any
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.members import members
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.domain.carriage import DeploymentReport, Target
+from deliverkit.domain.carriage import DeploymentReport, GroupFacts, Target
 from deliverkit.domain.environment import Strategy, StrategyKind
 from deliverkit.domain.release import BundleRevision
 from deliverkit.errors import ConflictError
-from deliverkit.ports import GroupFacts
 
 BATCH = 25
 """Deployments or targets in one call (CodeDeploy API reference, BatchGetDeployments and BatchGetDeploymentTargets)."""

@@ -39,6 +39,7 @@ class Multipart:
     busy with, can be filled up by anybody: a part that lies there with the right SHA-256 is not sent again.
 
     Attributes:
+        kept: Bytes of each part that lay there already, by its number.
         is_lost: True once the upload is gone although we neither completed nor aborted it: somebody else did.
     """
 
@@ -54,7 +55,13 @@ class Multipart:
         self._parts: dict[int, Mapping[str, Any]] = {}
         self._others: tuple[str, ...] = ()
         self._is_taken_up = False
+        self.kept: dict[int, int] = {}
         self.is_lost = False
+
+    @property
+    def is_taken_up(self) -> bool:
+        """True when it goes on with an upload that was begun earlier."""
+        return self._is_taken_up
 
     def put(self, part: Part, digest: bytes) -> None:
         """Have a part there, unless the upload is lost."""
@@ -66,6 +73,7 @@ class Multipart:
             present = self._present.get(part.number, {})
             if (present.get("ChecksumSHA256"), present.get("Size")) == (checksum, len(part.content)):
                 e_tag = present["ETag"]
+                self.kept[part.number] = len(part.content)
             else:
                 numbered = {**upload, "PartNumber": part.number}
                 e_tag = self._bucket.send_body("upload_part", part.content, checksum, **numbered)["ETag"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,13 @@ from deliverkit.adapters.aws.bucket import Bucket, Document, Encryption, Keeping
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.ledger import canonical
-from deliverkit.domain.release import BundleFormat, BundleRevision, Release
+from deliverkit.domain.release import BundleFormat, BundleRevision, KeptParts, Release
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from deliverkit.adapters.aws.bundle_upload import BundleUpload
+    from deliverkit.adapters.aws.bundle_upload import BundleUpload, Sent
     from deliverkit.adapters.aws.deeds import Deed
-    from deliverkit.adapters.aws.parts import Made
+    from deliverkit.adapters.aws.records import Records
     from deliverkit.ports import Clock, PreparedBundle, Upload, UploadListener
 
 _ATTEMPTS = 3
@@ -92,11 +92,11 @@ class S3Releases:
             return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
         self._put_once(f"{self._root}manifests/{digits}.json", bundle.manifest)
         if stored is None:
-            stored, made, was_sent = self._send(bundle, key, listener)
-        else:
-            made, was_sent = self._uploads.measure(bundle), False
-        deed = deeds.record(stored, made)
-        return _upload(self._bucket.name, key, bundle.format, deed, was_sent=was_sent)
+            stored, sent = self._send(bundle, key, listener)
+            deed = deeds.record(stored, sent.made)
+            return _upload(self._bucket.name, key, bundle.format, deed, was_sent=sent.is_ours, kept=sent.kept)
+        deed = deeds.record(stored, self._uploads.measure(bundle))
+        return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
 
     @cached_property
     def _uploads(self) -> BundleUpload:
@@ -109,12 +109,12 @@ class S3Releases:
 
     def _send(
         self, bundle: PreparedBundle, key: str, listener: UploadListener | None
-    ) -> tuple[Mapping[str, Any], Made, bool]:
+    ) -> tuple[Mapping[str, Any], Sent]:
         for _ in range(_ATTEMPTS):
             sent = self._uploads.send(bundle, key, listener)
             stored = self._head(key)
             if stored is not None:
-                return stored, sent.made, sent.is_ours
+                return stored, sent
             if sent.is_ours:
                 raise IntegrityError(
                     f"{self._bucket.uri(key)} vanished right after it was stored",
@@ -224,9 +224,22 @@ class S3Releases:
         Raises:
             IntegrityError: If a record cannot be read.
         """
-        keys = self._record_keys()
-        documents = zip(keys, self._bucket.get_all(keys), strict=True)
-        return newest_first(self._decoded(key, document) for key, document in documents if document)
+        return newest_first(self.records.all().values())
+
+    def newest(self) -> Iterator[Release]:
+        """The same, one after the other; whoever stops early has had no more read than it takes to know the order.
+
+        Raises:
+            IntegrityError: If a record cannot be read.
+        """
+        return self.records.newest()
+
+    @cached_property
+    def records(self) -> Records:
+        """All records, each read once; for whoever needs them beside us."""
+        from deliverkit.adapters.aws.records import Records  # noqa: PLC0415  (asking for one release needs no others)
+
+        return Records(self._bucket, f"{self._root}releases/", self._decoded)
 
     def _record_keys(self) -> tuple[str, ...]:
         return self._bucket.keys(f"{self._root}releases/")
@@ -249,8 +262,16 @@ class S3Releases:
         return release
 
 
-def _upload(bucket: str, key: str, format: BundleFormat, deed: Deed, *, was_sent: bool) -> Upload:  # noqa: A002
+def _upload(
+    bucket: str,
+    key: str,
+    format: BundleFormat,  # noqa: A002
+    deed: Deed,
+    *,
+    was_sent: bool,
+    kept: KeptParts | None = None,
+) -> Upload:
     from deliverkit.ports import Upload  # noqa: PLC0415  (readers have no use for ports)
 
     revision = BundleRevision(bucket, key, deed.version_id, deed.e_tag, format)
-    return Upload(revision, deed.digest, deed.size, was_sent)
+    return Upload(revision, deed.digest, deed.size, was_sent, kept if was_sent else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
@@ -13,7 +13,7 @@ from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from deliverkit.delivery import PackagingChoices
+    from deliverkit.delivery import PackagedRelease, PackagingChoices
     from deliverkit.ports import UploadListener
 
 
@@ -52,11 +52,35 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         packaged = delivery.package(arguments.path, _choices(arguments, progress))
     for warning in packaged.warnings:
         console.tell(warning)
-    console.tell("uploaded" if packaged.was_sent else "the same bytes are in the store already: nothing uploaded")
+    console.tell(_sent(packaged))
     for copy in packaged.copies:
         console.tell(f"copied to {copy.region}, proven by {copy.proof.value}: {copy.bundle.uri}")
-    render.data(packaged.release, options, console, text=render.release)
+    if packaged.statement_added:
+        console.tell(f"{packaged.release.version} was on record without this signature: a signed statement was added")
+    render.data(packaged, options, console, text=lambda it: render.release(it.release), as_json=_document)
     return ExitCode.DONE
+
+
+def _sent(packaged: PackagedRelease) -> str:
+    if not packaged.was_sent:
+        return "the same bytes are in the store already: nothing uploaded"
+    kept = packaged.kept
+    if kept is None:
+        return "uploaded"
+    told = f"{kept.parts} of {kept.total} parts ({kept.size} bytes) were there already and not sent again"
+    return f"uploaded: an earlier upload was resumed; {told}"
+
+
+def _document(packaged: PackagedRelease) -> Any:
+    """The release as JSON, with what became of its upload."""
+    kept = packaged.kept
+    upload = {
+        "sent": packaged.was_sent,
+        "resumed": kept is not None,
+        "parts_not_sent_again": kept.parts if kept else 0,
+        "bytes_not_sent_again": kept.size if kept else 0,
+    }
+    return {**render.plain(packaged.release), "upload": upload, "statement_added": packaged.statement_added}
 
 
 def _choices(arguments: Namespace, listener: UploadListener | None = None) -> PackagingChoices:
