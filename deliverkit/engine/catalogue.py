@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from deliverkit.domain.manifest_diff import Item, ManifestDiff, ManifestSummary
+    from deliverkit.domain.manifest_diff import ManifestDiff, ManifestSummary
+    from deliverkit.domain.manifest_entry import Item
     from deliverkit.domain.release import Release
     from deliverkit.domain.replica import Replica
     from deliverkit.engine.journal import Estate, Journal, Quarantine
