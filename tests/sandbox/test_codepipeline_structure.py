@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, source, stage, structure
+from codepipeline_fixtures import Rig, approval, deploy, refused, source, stage, structure
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,13 +36,6 @@ COMMANDS = {
     "inputArtifacts": [{"name": "Bundle"}],
 }
 READ, SHIP = stage("Source", source()), stage("Deploy", deploy())
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def made(*stages: dict[str, Any], **members: Any) -> dict[str, Any]:
