@@ -9,41 +9,12 @@ from posixpath import basename
 
 import msgspec
 
+from deliverkit.domain.manifest_entry import Item as Item  # noqa: PLC0414 - whoever tells a comparison needs it too
 from deliverkit.errors import IntegrityError
 
 _SCHEMA = "deliverkit.manifest/"
 LARGEST = 5
 """Files that a summary names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One entry of a manifest, as far as a comparison goes.
-
-    Attributes:
-        path: Path inside the bundle.
-        kind: `file`, `directory` or `symlink`, as the manifest spells it.
-        mode: Permission bits as four octal digits.
-        size: Bytes of content.
-        sha256: Digest of the content; None for what is no file.
-        target: Where a link points; None for everything else.
-    """
-
-    path: str
-    kind: str
-    mode: str
-    size: int = 0
-    sha256: str | None = None
-    target: str | None = None
-
-    @property
-    def is_directory(self) -> bool:
-        """Directories come and go with their files, and are not counted."""
-        return self.kind == "directory"
-
-    @property
-    def _content(self) -> tuple[str, str | None, str | None]:
-        return self.kind, self.sha256, self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +119,7 @@ def compare(old: Sequence[Item], new: Sequence[Item]) -> ManifestDiff:
     come = [after[path] for path in sorted(after.keys() - before.keys())]
     renamed = _renamed(gone, come)
     moved = {pair.old.path for pair in renamed}, {pair.new.path for pair in renamed}
-    changed = tuple(pair for pair in both if pair.old._content != pair.new._content)  # noqa: SLF001
+    changed = tuple(pair for pair in both if not pair.new.has_content_of(pair.old))
     others = {pair.new.path for pair in changed}
     mode_changed = tuple(pair for pair in both if pair.has_new_mode and pair.new.path not in others)
     touched = others | {pair.new.path for pair in mode_changed}

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from deliverkit.domain.manifest_diff import Item, ManifestDiff, ManifestSummary
+    from deliverkit.domain.manifest_diff import ManifestDiff, ManifestSummary
+    from deliverkit.domain.manifest_entry import Item
     from deliverkit.domain.release import Release
     from deliverkit.domain.replica import Replica
     from deliverkit.domain.trust import Signing

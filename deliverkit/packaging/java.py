@@ -32,6 +32,8 @@ _POMS_LIMIT = 1000
 _POM = re.compile(r"META-INF/maven/[^/]+/[^/]+/pom\.properties")
 _WHEEL_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 _VERSIONED = re.compile(r"(?P<name>.+?)-(?P<version>\d.*)")
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""What Java reads and what PyPI takes; the other decompressors have errors of their own kinds."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error)
 
 
@@ -133,6 +135,11 @@ class ArchiveReader:
         if info.file_size > limit:
             reason = f"it unpacks to {info.file_size} bytes, more than {limit}" if limit else "it lies too deep"
             raise _GapError(reason)
+        if info.header_offset < 0:  # zipfile would seek there, and the file system refuses with an OSError
+            raise _GapError("its directory points to a place before its beginning")
+        if info.compress_type not in _METHODS:
+            method = info.compress_type
+            raise _GapError(f"it is compressed with method {method}; jars and wheels are stored or deflated")
         with archive.open(info) as member:
             content = member.read(limit + 1)
         self._unpacked += len(content)

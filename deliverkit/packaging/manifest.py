@@ -15,6 +15,7 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
 
+from deliverkit.domain.manifest_entry import Item
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import IntegrityError
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
@@ -24,24 +25,14 @@ _PIECE_ENTRIES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestEntry:
-    """One entry of the bundle.
+class ManifestEntry(Item):
+    """One entry of the bundle; nothing else than these kinds is ever packed or unpacked.
 
     Attributes:
-        path: Path inside the bundle.
         kind: File, directory or symbolic link.
-        mode: Permission bits as four octal digits, the first always `0`.
-        size: Bytes of content; 0 for directories.
-        sha256: 64 hexadecimal digits over the content; None for directories and links.
-        target: Where a link points; None for everything else.
     """
 
-    path: str
     kind: EntryKind
-    mode: str
-    size: int = 0
-    sha256: str | None = None
-    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

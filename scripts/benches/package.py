@@ -18,7 +18,7 @@ from paired import (
     Contestant,
     Goal,
     Row,
-    arguments,
+    asked_for,
     compete,
     finish,
     tool,
@@ -35,14 +35,10 @@ MEMORY_LIMIT = 96
 
 def main() -> int:
     """Measure every row, print the figures and which goals are met."""
-    parser = arguments(__doc__, rounds=3)
-    options = parser.parse_args()
-    wanted = set(options.only) or set(ROWS)
-    if not wanted <= set(ROWS):
-        parser.error(f"rows are: {', '.join(ROWS)}")
+    options, wanted = asked_for(__doc__, ROWS, rounds=3)
     with TemporaryDirectory(prefix="deliverkit-bench-") as scratch:
         bench = Bench(Path(scratch), options.scale, options.rounds)
-        rows = {name: ROWS[name](bench) for name in ROWS if name in wanted}
+        rows = {name: ROWS[name](bench) for name in wanted}
     return finish("package", options, list(rows.values()), _goals(rows), _peers())
 
 

@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -286,6 +286,16 @@ def arguments(description: str | None, *, rounds: int) -> argparse.ArgumentParse
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there, for `scripts/bench table`")
     parser.add_argument("--only", metavar="ROW", action="append", default=[], help="only this row; may be repeated")
     return parser
+
+
+def asked_for(description: str | None, names: Collection[str], *, rounds: int) -> tuple[argparse.Namespace, list[str]]:
+    """The command line's options, and which rows they ask for, in the bench's own order."""
+    parser = arguments(description, rounds=rounds)
+    options = parser.parse_args()
+    wanted = set(options.only) or set(names)
+    if not wanted <= set(names):
+        parser.error(f"rows are: {', '.join(names)}")
+    return options, [name for name in names if name in wanted]
 
 
 def finish(

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import trees
-from paired import BIN, HERE, Contestant, Goal, Row, arguments, compete, finish, our_environment, tool, version_of
+from paired import BIN, HERE, Contestant, Goal, Row, asked_for, compete, finish, our_environment, tool, version_of
 from project import Project
 
 OURS, AWS = "deliverkit", "aws deploy push"
@@ -30,14 +30,10 @@ EXTRA = "not installed (.venv/bin/pip install -e '.[bench]')"
 
 def main() -> int:
     """Measure every row, print the figures and which goals are met."""
-    parser = arguments(__doc__, rounds=3)
-    options = parser.parse_args()
-    wanted = set(options.only) or set(ROWS)
-    if not wanted <= set(ROWS):
-        parser.error(f"rows are: {', '.join(ROWS)}")
+    options, wanted = asked_for(__doc__, ROWS, rounds=3)
     with TemporaryDirectory(prefix="deliverkit-bench-") as scratch, stub(Path(scratch)) as surroundings:
         bench = Bench(Path(scratch), surroundings, options.scale, options.rounds)
-        rows = {name: ROWS[name](bench) for name in ROWS if name in wanted}
+        rows = {name: ROWS[name](bench) for name in wanted}
     return finish("upload", options, list(rows.values()), _goals(rows), _peers())
 
 

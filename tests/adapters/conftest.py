@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from certificates import write_certificate
 from places import Place
 from unreliable import Network, aws_at, unreliable
 
@@ -63,3 +64,8 @@ def network(adapters_sandbox: RunningSandbox) -> Iterator[Network]:
 @pytest.fixture
 def shaky_aws(network: Network) -> Aws:
     return aws_at(network.endpoint)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    return write_certificate(tmp_path / "server.pem")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,13 @@ def test_the_reason_is_one_printable_line_of_bounded_length() -> None:
 
 
 def test_a_chatty_command_neither_blocks_nor_fills_memory() -> None:
-    sample = measure("head -c 20000000 /dev/zero | tr '\\0' 'x'; echo; echo the end", timeout=30)
+    tracemalloc.start()
+    try:
+        sample = measure("head -c 20000000 /dev/zero | tr '\\0' 'x'; echo; echo the end", timeout=30)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000  # bytes; it says twenty millions
     assert sample.outcome is Verdict.PASSED
     assert sample.reason == "exit code 0: the end"
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from deliverkit.adapters.http import HttpCheck, UrlTextSource
 from deliverkit.domain.carriage import Target
@@ -432,23 +427,7 @@ class TestUrlTextSource:
 
 
 class TestEncryption:
-    """A server with a certificate that nobody vouches for; the certificate is made by what the sandbox brings."""
-
-    @pytest.fixture
-    def certificate(self, tmp_path: Path) -> Path:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        now = datetime.now(UTC)
-        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        builder = builder.serial_number(1).not_valid_before(now - timedelta(days=1)).add_extension(address, False)
-        signed = builder.not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
-        path = tmp_path / "server.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-        return path
+    """A server with a certificate that nobody vouches for."""
 
     def test_an_untrusted_certificate_fails(self, serve, certificate: Path) -> None:
         server = serve(certificate=certificate)

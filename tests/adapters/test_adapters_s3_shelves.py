@@ -13,6 +13,7 @@ from deliverkit.adapters.aws.pruning import S3Removals
 from deliverkit.adapters.aws.releases import S3Releases
 from deliverkit.adapters.aws.replicas import S3Replicas
 from deliverkit.adapters.aws.session import Aws
+from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import ReplicaPlace
 from deliverkit.domain.replica import Proof
 from deliverkit.errors import IntegrityError, NotFoundError, UnreachableError, UsageError
@@ -286,19 +287,26 @@ def test_a_crash_anywhere_leaves_a_whole_release_or_none(
     assert objects(place, f"{place.bucket}-{EUROPE}") == set()
 
 
-def test_a_locked_bundle_says_until_when(place, aws, prefix: str) -> None:
-    bucket = f"{place.bucket}-locked"
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+def shelved_under_lock(aws: Aws, bucket: str, prefix: str) -> tuple[S3Releases, S3Removals, Release]:
+    """A release in a new bucket with Object Lock, which S3 versions by itself."""
+    aws.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     releases = S3Releases(aws, bucket=bucket, prefix=prefix)
-    who = lambda: DEVELOPER  # noqa: E731
-    replicas = S3Replicas(aws, Bucket(aws, bucket), prefix, places={}, clock=FakeClock(), identity=who)
+    replicas = S3Replicas(aws, Bucket(aws, bucket), prefix, places={}, clock=FakeClock(), identity=lambda: DEVELOPER)
     remover = S3Removals(Bucket(aws, bucket), prefix, replicas=replicas)
-    release = Shelf(releases, remover).release("1.0")
-    where = {"Bucket": bucket, "Key": release.bundle.key, "VersionId": release.bundle.version_id}
+    return releases, remover, Shelf(releases, remover).release("1.0")
+
+
+def place_of(release: Release) -> dict[str, str]:
+    """The version of its bundle, as S3 takes it."""
+    return {"Bucket": release.bundle.bucket, "Key": release.bundle.key, "VersionId": release.bundle.version_id}
+
+
+def test_a_locked_bundle_says_until_when(place, aws, prefix: str) -> None:
+    releases, remover, release = shelved_under_lock(aws, f"{place.bucket}-locked", prefix)
     until = datetime.now(UTC) + timedelta(days=400)
-    s3.put_object_retention(**where, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until})
+    aws.client("s3").put_object_retention(
+        **place_of(release), Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+    )
     assert f"locked until {until:%Y-%m-%d}" in remover.locked_until(release)
     with pytest.raises(UnreachableError) as refusal:
         remover.remove(release, by=BY, at=AT)
@@ -310,16 +318,8 @@ def test_a_locked_bundle_says_until_when(place, aws, prefix: str) -> None:
 
 
 def test_a_legal_hold_is_told(place, aws, prefix: str) -> None:
-    bucket = f"{place.bucket}-held"
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    releases = S3Releases(aws, bucket=bucket, prefix=prefix)
-    who = lambda: DEVELOPER  # noqa: E731
-    replicas = S3Replicas(aws, Bucket(aws, bucket), prefix, places={}, clock=FakeClock(), identity=who)
-    remover = S3Removals(Bucket(aws, bucket), prefix, replicas=replicas)
-    release = Shelf(releases, remover).release("1.0")
-    where = {"Bucket": bucket, "Key": release.bundle.key, "VersionId": release.bundle.version_id}
-    s3.put_object_legal_hold(**where, LegalHold={"Status": "ON"})
+    _, remover, release = shelved_under_lock(aws, f"{place.bucket}-held", prefix)
+    aws.client("s3").put_object_legal_hold(**place_of(release), LegalHold={"Status": "ON"})
     assert "legal hold" in remover.locked_until(release)
 
 

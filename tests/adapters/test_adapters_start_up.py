@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +12,7 @@ import botocore.session
 import msgspec
 import pytest
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from imports_seen import ROOT, imported
 from places import Place
 from unreliable import Network
 
@@ -23,7 +21,6 @@ from deliverkit.adapters.aws.models import read_quickly
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 
-ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / "deliverkit" / "adapters" / "aws"
 
 CONFIGURATION = """
@@ -35,14 +32,6 @@ environments:
   dev:
     regions: [us-east-1]
     deploy: {codedeploy: {group: shop-dev}, strategy: all-at-once}
-"""
-
-SHOWS_IMPORTS = """
-import json, sys
-before = set(sys.modules)
-from deliverkit.__main__ import main
-code = main(sys.argv[1:])
-sys.stderr.write(json.dumps([code, sorted(set(sys.modules) - before)]))
 """
 
 LIBRARIES = {
@@ -97,15 +86,9 @@ def shop(place: Place, tmp_path: Path) -> Path:
 
 def ran(shop: Path, network: Network, *words: str) -> set[str]:
     """Run a command of one call, through a proxy that sees its requests; the modules it imported."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environ |= {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "sandbox"}
-    environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": network.endpoint, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", SHOWS_IMPORTS, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, cwd=shop)
-    assert done.returncode == 0, done.stderr
-    code, modules = json.loads(done.stderr)
-    assert code == 0, done.stderr
-    return set(modules)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "sandbox"}
+    place = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": network.endpoint}
+    return imported(*words, cwd=shop, **keys, **place)
 
 
 def test_a_command_of_one_call_asks_once_and_imports_what_it_needs(shop: Path, place: Place, network: Network) -> None:

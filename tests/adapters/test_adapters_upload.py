@@ -196,7 +196,8 @@ def test_bundles_are_locked_tagged_and_encrypted_as_configured(place, parts: int
 # --- kills, and other builders ---------------------------------------------------------------------
 
 BUILDER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
 sys.path.insert(0, {here!r})
 from test_adapters_upload import bundle_of, store
 from places import Place

@@ -132,12 +132,34 @@ def permitted(rule: str, entry: str, line: int) -> Case:
     return Case(rule, "    mode: 755\n", f"    {entry}\n", line, appspec=PERMISSION)
 
 
+def on_object(rule: str, text: str, line: int) -> Case:
+    """`text` in the place of the object of that permission, which stands in line 7."""
+    return Case(rule, "object: /opt/shop", f"object: {text}", line, appspec=PERMISSION)
+
+
+def scripted(rule: str, entry: str) -> Case:
+    """`entry` behind the timeout of the only script, which stands in line 9."""
+    return server(rule, "timeout: 60", f"timeout: 60\n      {entry}", 10)
+
+
 def script(rule: str, text: str, line: int) -> Case:
     return Case(rule, "os", "os", line, tree={"scripts/run.sh": text}, file="scripts/run.sh")
 
 
 def hosts(rule: str, before: str, after: str, line: int, appspec: str = GOOD, **declared: object) -> Case:
     return Case(rule, before, after, line, appspec=appspec, policy=LintPolicy(Hosts(**declared)))  # type: ignore[arg-type]
+
+
+def on_windows(rule: str, before: str, after: str, line: int) -> Case:
+    return Case(rule, before, after, line, appspec=WINDOWS)
+
+
+def on_lambda(rule: str, before: str, after: str, line: int) -> Case:
+    return Case(rule, before, after, line, appspec=LAMBDA)
+
+
+def on_ecs(rule: str, before: str, after: str, line: int) -> Case:
+    return Case(rule, before, after, line, appspec=ECS)
 
 
 def windows(rule: str, line: int, tree: dict[str, str], file: str) -> Case:
@@ -172,7 +194,7 @@ DOCUMENT = [
     server("yaml-retyped", "source: app", "source: 1.10", 4),
     server("yaml-retyped", "source: app", "source: 010", 4),
     server("yaml-retyped", "source: app", "source: yes", 4),
-    server("yaml-retyped", "timeout: 60", "timeout: 60\n      runas: off", 10),
+    scripted("yaml-retyped", "runas: off"),
     server("yaml-retyped", "scripts/run.sh", "2026-01-02", 8),
     server("nothing-to-do", GOOD[GOOD.index("files") :], "", 1),
 ]
@@ -202,14 +224,14 @@ HOOKS = [
     server("timeout", "timeout: 60", "timeout: 1:30", 9),
     server("timeout-total", "timeout: 60", "timeout: 3000\n    - location: scripts/run.sh\n      timeout: 3000", 7),
     server("timeout-missing", "\n      timeout: 60", "", 8),
-    server("sudo", "timeout: 60", "timeout: 60\n      sudo: true", 10),
-    server("sudo", "timeout: 60", "timeout: 60\n      sudo: yes", 10),
-    server("sudo-text", "timeout: 60", "timeout: 60\n      sudo: 'false'", 10),
-    server("sudo-text", "timeout: 60", "timeout: 60\n      sudo: 0", 10),
+    scripted("sudo", "sudo: true"),
+    scripted("sudo", "sudo: yes"),
+    scripted("sudo-text", "sudo: 'false'"),
+    scripted("sudo-text", "sudo: 0"),
     server("sudo-runas", "timeout: 60", "timeout: 60\n      runas: deploy\n      sudo: true", 11),
-    server("runas-name", "timeout: 60", "timeout: 60\n      runas: deploy users", 10),
-    server("runas-nologin", "timeout: 60", "timeout: 60\n      runas: nobody", 10),
-    Case("runas-windows", "timeout: 60", "timeout: 60\n      runas: deploy", 10, appspec=WINDOWS),
+    scripted("runas-name", "runas: deploy users"),
+    scripted("runas-nologin", "runas: nobody"),
+    on_windows("runas-windows", "timeout: 60", "timeout: 60\n      runas: deploy", 10),
 ]
 
 FILES = [
@@ -228,13 +250,7 @@ FILES = [
     server("path-variable", "destination: /opt/shop", "destination: ~/shop", 5),
     server("file-exists-behavior", "os: linux", "os: linux\nfile_exists_behavior: overwrite", 3),
     server("file-exists-shared", "destination: /opt/shop", "destination: /etc", 5),
-    Case(
-        "destination-duplicate",
-        "c:\\shop",
-        "c:\\shop\n  - source: app\n    destination: C:\\Shop",
-        7,
-        appspec=WINDOWS,
-    ),
+    on_windows("destination-duplicate", "c:\\shop", "c:\\shop\n  - source: app\n    destination: C:\\Shop", 7),
 ]
 
 PERMISSIONS = [
@@ -244,7 +260,7 @@ PERMISSIONS = [
     permitted("mode-octal", "mode: 0644", 8),
     permitted("permission-type", "type: [folder]", 8),
     permitted("permission-type", "type: file", 8),
-    Case("permission-os", "hooks:", "permissions:\n  - object: c:\\x\n    mode: 755\nhooks:", 7, appspec=WINDOWS),
+    on_windows("permission-os", "hooks:", "permissions:\n  - object: c:\\x\n    mode: 755\nhooks:", 7),
     permitted("permission-list", "except: x.py", 8),
     permitted("permission-list", "acls: u:deploy:rw", 8),
     permitted("permission-list", "pattern: 1", 8),
@@ -263,22 +279,10 @@ PERMISSIONS = [
     permitted("context-user", "context: {type: httpd_t, user: unconfined_u}", 8),
     permitted("permission-duplicate", "mode: 755\n  - object: /opt\n    mode: 700", 9),
     permitted("permission-unused", "pattern: lib/*", 7),
-    Case("permission-unused", "object: /opt/shop", "object: /srv/shop", 7, appspec=PERMISSION),
+    on_object("permission-unused", "/srv/shop", 7),
     permitted("permission-except", "except: [lib/x.py]", 8),
-    Case(
-        "permission-pattern",
-        "object: /opt/shop",
-        "object: /opt/shop/main.py\n    pattern: '*.py'",
-        8,
-        appspec=PERMISSION,
-    ),
-    Case(
-        "permission-pattern",
-        "object: /opt/shop",
-        "object: /opt/shop/main.py\n    except: [main.py]",
-        8,
-        appspec=PERMISSION,
-    ),
+    on_object("permission-pattern", "/opt/shop/main.py\n    pattern: '*.py'", 8),
+    on_object("permission-pattern", "/opt/shop/main.py\n    except: [main.py]", 8),
 ]
 
 SCRIPTS = [
@@ -293,7 +297,7 @@ SCRIPTS = [
     script("script-stdin", "#!/bin/sh\napt-get install nginx\n", 2),
     script("script-stdin", "#!/bin/bash\nread -p 'sure? ' answer\n", 2),
     script("script-variable", "#!/bin/sh\necho $BUNDLE_COMMIT\n", 2),
-    Case("script-windows", "run.ps1", "run.sh", 8, appspec=WINDOWS),
+    on_windows("script-windows", "run.ps1", "run.sh", 8),
 ]
 
 HOSTS = [
@@ -308,18 +312,10 @@ HOSTS = [
 
 ALLOWANCES = [
     server("allow-unknown", "timeout: 60", "timeout: 60  # deliverkit: allow sudoo it is fine", 9),
-    server("allow-reason", "timeout: 60", "timeout: 60\n      sudo: true  # deliverkit: allow sudo", 10),
+    scripted("allow-reason", "sudo: true  # deliverkit: allow sudo"),
     server("allow-refused", "os: linux", "os: linx  # deliverkit: allow os we like it", 2),
     server("allow-unused", "timeout: 60", "timeout: 60  # deliverkit: allow sudo it was here", 9),
 ]
-
-
-def on_lambda(rule: str, before: str, after: str, line: int) -> Case:
-    return Case(rule, before, after, line, appspec=LAMBDA)
-
-
-def on_ecs(rule: str, before: str, after: str, line: int) -> Case:
-    return Case(rule, before, after, line, appspec=ECS)
 
 
 _NETWORK = "            Subnets: [subnet-1234abcd, subnet-5678abcd]\n"

@@ -175,7 +175,8 @@ def test_fingerprints_outlive_moved_lines_and_tell_equal_findings_apart(tmp_path
 @pytest.mark.parametrize("number", range(0, len(CASES), 7))
 def test_sarif_of_all_kinds_of_findings_is_valid(number: int, tmp_path: Path) -> None:
     case = CASES[number]
-    sarif_of(case.build(tmp_path / "tree"), tmp_path / "x.sarif", case.policy)
+    run = sarif_of(case.build(tmp_path / "tree"), tmp_path / "x.sarif", case.policy)
+    assert case.rule in {each["ruleId"] for each in run["results"]}
 
 
 def test_sarif_that_cannot_be_written(tmp_path: Path) -> None:

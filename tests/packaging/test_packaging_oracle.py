@@ -80,6 +80,7 @@ def test_the_agent_refuses_what_the_lint_says_it_refuses(case: Case, tmp_path: P
 @pytest.mark.parametrize("appspec", [GOOD, PERMISSION, GOOD.replace("version: 0.0", "version: 0")])
 def test_the_agent_takes_what_the_lint_takes(appspec: str, tmp_path: Path) -> None:
     deploy(tree_at(tmp_path / "tree", appspec), tmp_path)
+    assert (tmp_path / "root/opt/shop/main.py").read_text(encoding="utf-8") == "print()\n"
 
 
 SCRIPT = st.dictionaries(st.sampled_from(["location", "timeout", "runas", "sudo"]), VALUES, max_size=4)

@@ -233,6 +233,30 @@ def test_an_archive_that_lies_about_its_size_is_told(tmp_path: Path) -> None:
     assert "pkg:generic/x@1" in listed(sbom)
 
 
+def test_an_archive_whose_directory_points_before_its_beginning_is_told(tmp_path: Path) -> None:
+    content = bytearray(jar("g", "a", "1"))
+    place = slice(len(content) - 6, len(content) - 2)  # where the directory begins (APPNOTE.TXT, 4.3.16)
+    content[place] = (int.from_bytes(content[place], "little") + 512).to_bytes(4, "little")
+    sbom = sbom_of(put(tmp_path / "tree", {"a-1.jar": bytes(content)}))
+    (gap,) = sbom.gaps
+    assert gap == "a-1.jar: its directory points to a place before its beginning"
+    assert "pkg:generic/a@1" in listed(sbom)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_says_it_is_compressed_otherwise_is_told(tmp_path: Path, method: int) -> None:
+    content = jar("g", "a", "1")
+    for head, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):  # APPNOTE.TXT, 4.3.7 and 4.3.12
+        parts = content.split(head)
+        content = head.join(
+            [parts[0], *(each[: offset - 4] + bytes([method]) + each[offset - 3 :] for each in parts[1:])]
+        )
+    sbom = sbom_of(put(tmp_path / "tree", {"a-1.jar": content}))
+    (gap,) = sbom.gaps
+    assert gap == f"a-1.jar: it is compressed with method {method}; jars and wheels are stored or deflated"
+    assert "pkg:generic/a@1" in listed(sbom)
+
+
 def test_a_directory_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "_DIRECTORY_LIMIT", 50)
     sbom = sbom_of(put(tmp_path / "tree", {"a-1.jar": jar("g", "a", "1")}))

@@ -28,7 +28,7 @@ from deliverkit.sandbox.kernel.errors import ApiError
 GROUP = "11111111-2222-3333-4444-555555555555"
 PATIENCE_SECONDS = 30.0
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-IN_PLACE = (
+EVENTS = [
     "ApplicationStop",
     "DownloadBundle",
     "BeforeInstall",
@@ -36,7 +36,10 @@ IN_PLACE = (
     "AfterInstall",
     "ApplicationStart",
     "ValidateService",
-)
+]
+"""The events of a deployment without traffic control, in their order."""
+BLOCKING = ["BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic"]
+ALLOWING = ["BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic"]
 
 Tree = Mapping[str, str | tuple[str, int]]
 """Path -> text, or (text, mode)."""

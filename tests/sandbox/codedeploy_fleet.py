@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 from agent_bench import hook, shell, zipped
-from agent_bench import wait_for as wait_until
+from codedeploy_calls import Deployments
 from codepipeline_fixtures import ROLE, SOURCE_BUCKET, Rig
 
-ENDED = {"Succeeded", "Failed", "Stopped"}
 GOOD = hook("AfterInstall", "location: run.sh")
 
 
-def wait_for(holds: Callable[[], Any]) -> None:
-    wait_until(holds, "the deployment to get there")
-
-
-class Fleet:
+class Fleet(Deployments):
     """The application `shop`, and groups of real instances that run what the test gives them."""
 
     def __init__(self, rig: Rig) -> None:
@@ -63,19 +57,6 @@ class Fleet:
         """Deploy a script as AfterInstall, or as the hook that the appspec names."""
         revision = self.revision(f"{group}.zip", {"appspec.yml": appspec, "run.sh": shell(*script)})
         return self.redeploy(group, revision, **more)
-
-    def redeploy(self, group: str, revision: dict[str, Any], **more: Any) -> str:
-        answer = self.api.create_deployment(
-            applicationName="shop", deploymentGroupName=group, revision=revision, **more
-        )
-        return str(answer["deploymentId"])
-
-    def get(self, deployment: str) -> Any:
-        return self.api.get_deployment(deploymentId=deployment)["deploymentInfo"]
-
-    def end(self, deployment: str) -> Any:
-        wait_for(lambda: self.get(deployment)["status"] in ENDED)
-        return self.get(deployment)
 
     def targets(self, deployment: str, *statuses: str) -> list[str]:
         filters = {"TargetStatus": list(statuses)} if statuses else {}

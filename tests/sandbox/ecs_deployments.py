@@ -7,9 +7,10 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from codedeploy_calls import ServerlessDeployments, wait_for
 from codepipeline_fixtures import ROLE, Rig
 from functions_bench import function
-from lambda_deployments import ENDED, REPORTS, STYLE, wait_for
+from lambda_deployments import REPORTS, STYLE
 
 CLUSTER = "shop"
 
@@ -91,8 +92,10 @@ class Service:
         return found["desiredCount"], found["runningCount"], found["pendingCount"]
 
 
-class Containers:
+class Containers(ServerlessDeployments):
     """The application `shop` on ECS with a cluster and two revisions of a task definition."""
+
+    target_type, target_member = "ECSTarget", "ecsTarget"
 
     def __init__(self, rig: Rig) -> None:
         self.rig, self.api = rig, rig.client("codedeploy")
@@ -122,37 +125,11 @@ class Containers:
         function(self.rig, name, REPORTS.format(status=status))
         return name
 
-    def told(self, hook: str) -> Any:
-        found = self.rig.s3.list_objects_v2(Bucket="hooks", Prefix=hook).get("Contents", [])
-        return json.loads(self.rig.s3.get_object(Bucket="hooks", Key=hook)["Body"].read()) if found else None
-
     def deploy(self, group: str, revision: dict[str, Any] | None = None, **more: Any) -> str:
-        answer = self.api.create_deployment(
-            applicationName="shop", deploymentGroupName=group, revision=revision or appspec(), **more
-        )
-        return str(answer["deploymentId"])
-
-    def get(self, deployment: str) -> Any:
-        return self.api.get_deployment(deploymentId=deployment)["deploymentInfo"]
-
-    def status(self, deployment: str) -> str:
-        return str(self.get(deployment)["status"])
+        return self.redeploy(group, revision or appspec(), **more)
 
     def reaches(self, deployment: str, status: str) -> None:
         wait_for(lambda: self.status(deployment) == status)
-
-    def end(self, deployment: str) -> Any:
-        wait_for(lambda: self.status(deployment) in ENDED)
-        return self.get(deployment)
-
-    def target(self, deployment: str) -> Any:
-        (identifier,) = self.api.list_deployment_targets(deploymentId=deployment)["targetIds"]
-        answer = self.api.get_deployment_target(deploymentId=deployment, targetId=identifier)["deploymentTarget"]
-        assert answer["deploymentTargetType"] == "ECSTarget"
-        return answer["ecsTarget"]
-
-    def events(self, deployment: str) -> dict[str, str]:
-        return {each["lifecycleEventName"]: each["status"] for each in self.target(deployment)["lifecycleEvents"]}
 
     def sets(self, deployment: str) -> dict[str, tuple[str, float]]:
         """Status and weight by label, as CodeDeploy tells them."""

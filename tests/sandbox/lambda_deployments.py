@@ -5,17 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import urllib.request
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import boto3
-from agent_bench import wait_for as wait_until
-from botocore.config import Config
+from codedeploy_calls import ServerlessDeployments, wait_for
 from codepipeline_fixtures import ROLE, Rig
 from functions_bench import function, publish
+from sandbox_processes import client_at
 
-ENDED = {"Succeeded", "Failed", "Stopped"}
 STYLE = {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 SERVES = "def handler(event, context):\n    return {!r}\n"
 REPORTS = """
@@ -31,18 +28,14 @@ def handler(event, context):
 """
 
 
-def wait_for(holds: Callable[[], Any]) -> None:
-    wait_until(holds, "the deployment to get there")
-
-
 class Apart:
     """A sandbox in a process of its own, which can be killed."""
 
     def __init__(self, endpoint: str) -> None:
-        self.endpoint, self.s3 = endpoint, self._client(endpoint, "s3")
+        self.endpoint, self.s3 = endpoint, client_at(endpoint, "s3")
 
     def client(self, service: str) -> Any:
-        return self._client(self.endpoint, service)
+        return client_at(self.endpoint, service)
 
     def put(self, body: bytes, key: str) -> None:
         self.s3.put_object(Bucket="hooks", Key=key, Body=body)
@@ -53,20 +46,11 @@ class Apart:
         with urllib.request.urlopen(f"{self.endpoint}/_sandbox/clock", body):
             pass
 
-    @staticmethod
-    def _client(endpoint: str, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="AKIAEXAMPLE",
-            aws_secret_access_key="secret",
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
 
-
-class Serverless:
+class Serverless(ServerlessDeployments):
     """The application `shop` on Lambda, with functions that have two versions each."""
+
+    target_type, target_member = "LambdaTarget", "lambdaTarget"
 
     def __init__(self, rig: Rig | Apart, *, is_new: bool = True) -> None:
         self.rig, self.api, self.functions = rig, rig.client("codedeploy"), rig.client("lambda")
@@ -93,11 +77,6 @@ class Serverless:
         function(self.rig, name, REPORTS.format(status=status))
         return name
 
-    def told(self, hook: str) -> Any:
-        """The event that a hook function was given; None while there is none."""
-        found = self.rig.s3.list_objects_v2(Bucket="hooks", Prefix=hook).get("Contents", [])
-        return json.loads(self.rig.s3.get_object(Bucket="hooks", Key=hook)["Body"].read()) if found else None
-
     def group(self, config: str = "CodeDeployDefault.LambdaCanary10Percent5Minutes", **settings: Any) -> str:
         name = self.name("group")
         asked = {"deploymentStyle": STYLE, "deploymentConfigName": config, **settings}
@@ -105,26 +84,7 @@ class Serverless:
         return name
 
     def deploy(self, group: str, revision: dict[str, Any], **more: Any) -> str:
-        answer = self.api.create_deployment(
-            applicationName="shop", deploymentGroupName=group, revision=revision, **more
-        )
-        return str(answer["deploymentId"])
-
-    def get(self, deployment: str) -> Any:
-        return self.api.get_deployment(deploymentId=deployment)["deploymentInfo"]
-
-    def end(self, deployment: str) -> Any:
-        wait_for(lambda: self.get(deployment)["status"] in ENDED)
-        return self.get(deployment)
-
-    def target(self, deployment: str) -> Any:
-        (identifier,) = self.api.list_deployment_targets(deploymentId=deployment)["targetIds"]
-        answer = self.api.get_deployment_target(deploymentId=deployment, targetId=identifier)["deploymentTarget"]
-        assert answer["deploymentTargetType"] == "LambdaTarget"
-        return answer["lambdaTarget"]
-
-    def events(self, deployment: str) -> dict[str, str]:
-        return {each["lifecycleEventName"]: each["status"] for each in self.target(deployment)["lifecycleEvents"]}
+        return self.redeploy(group, revision, **more)
 
     def weight(self, deployment: str) -> float:
         return float(self.target(deployment)["lambdaFunctionInfo"]["targetVersionWeight"])

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from agent_bench import (
+    EVENTS,
     GROUP,
-    IN_PLACE,
     NOW,
     Bench,
     ScriptedService,
@@ -60,11 +60,11 @@ def converse(
 
 def test_a_whole_deployment(bench: Bench) -> None:
     tree = {"appspec.yml": hook("AfterInstall", "location: a.sh"), "a.sh": shell("echo hello")}
-    service = converse(bench, tree, list(IN_PLACE), len(IN_PLACE))
-    assert service.statuses() == [(event, SUCCEEDED) for event in IN_PLACE]
+    service = converse(bench, tree, EVENTS, len(EVENTS))
+    assert service.statuses() == [(event, SUCCEEDED) for event in EVENTS]
     assert [diagnostics for _, _, diagnostics in service.completions] == [Diagnostics(0, "", "Succeeded", "")] * 7
     noops = {"ApplicationStop", "BeforeInstall", "ApplicationStart", "ValidateService"}
-    assert service.acknowledged == [(event, event in noops) for event in IN_PLACE]
+    assert service.acknowledged == [(event, event in noops) for event in EVENTS]
     assert list(bench.host.layout.ongoing.iterdir()) == []
 
 

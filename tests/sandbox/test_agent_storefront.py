@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from agent_bench import (
-    IN_PLACE,
+    EVENTS,
     Bench,
     ScriptedService,
     agent_of,
@@ -47,7 +47,7 @@ def build(directory: Path, version: str) -> bytes:
 def deploy(bench: Bench, service: ScriptedService) -> None:
     agent = agent_of(bench, service)
     agent.start()
-    service.wait_until(lambda: len(service.statuses()) >= len(IN_PLACE))
+    service.wait_until(lambda: len(service.statuses()) >= len(EVENTS))
 
 
 def served_version(address: str) -> str:
@@ -64,15 +64,15 @@ def is_open(address: str) -> bool:
 def test_two_releases_one_after_the_other_and_the_end_of_the_host(tmp_path: Path, bench: Bench) -> None:
     for version in ("1.0.0", "2.0.0"):
         bench.shelf.put(version, build(tmp_path / "shop", version))
-        service = ScriptedService(specification(f"d-{version}", key=version), list(IN_PLACE))
+        service = ScriptedService(specification(f"d-{version}", key=version), EVENTS)
         deploy(bench, service)
-        assert service.statuses() == [(event, SUCCEEDED) for event in IN_PLACE], service.completions
+        assert service.statuses() == [(event, SUCCEEDED) for event in EVENTS], service.completions
         assert service.acknowledged[0] == ("ApplicationStop", version == "1.0.0")
         assert version in served_version(bench.host.address)
 
     log = bench.script_log("d-2.0.0")
     assert [line.split(" - ")[1] for line in log.splitlines() if "LifecycleEvent - " in line] == [
-        event for event in IN_PLACE if event not in {"DownloadBundle", "Install"}
+        event for event in EVENTS if event not in {"DownloadBundle", "Install"}
     ]
     assert bench.host.processes.living()
     bench.host.processes.kill()

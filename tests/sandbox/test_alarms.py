@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from signals_bench import Inbox, until
+from signals_bench import Inbox, client, until
 
 from deliverkit.sandbox.alarms.evaluation import Missing, Rule, State, evaluate
 from deliverkit.sandbox.alarms.reasons import reason_for
@@ -24,53 +21,54 @@ X, O, _ = 5.0, 0.0, None  # noqa: E741  (the guide writes them so)
 """Breaching, not breaching and missing, as in the tables of the CloudWatch User Guide."""
 
 
+TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
+"""Of missing data, in the order of the tables' columns."""
+Points = tuple[float | None, ...]
+
+
 def rule(missing: str, needed: int = 3) -> Rule:
     return Rule("GreaterThanThreshold", 1.0, 3, needed, Missing(missing))
 
 
+def require(needed: int, points: Points, states: tuple[str, ...]) -> None:
+    """Each treatment of missing data leads to its state, or retains the present one, whatever that is."""
+    for treatment, state in zip(TREATMENTS, states, strict=True):
+        for present in State:
+            wanted = present if state == "retain" else State(state)
+            assert evaluate(rule(treatment, needed), points, present) is wanted, (treatment, present)
+
+
 @pytest.mark.parametrize(
-    ("points", "missing", "ignore", "breaching", "not_breaching"),
+    ("points", "states"),
     [
-        ((O, _, X, _, X), "OK", "OK", "OK", "OK"),
-        ((O, _, _, _, _), "OK", "OK", "OK", "OK"),
-        ((_, _, _, _, _), "INSUFFICIENT_DATA", "retain", "ALARM", "OK"),
-        ((O, X, X, _, X), "ALARM", "ALARM", "ALARM", "ALARM"),
-        ((_, _, X, _, _), "ALARM", "retain", "ALARM", "OK"),
+        ((O, _, X, _, X), ("OK", "OK", "OK", "OK")),
+        ((O, _, _, _, _), ("OK", "OK", "OK", "OK")),
+        ((_, _, _, _, _), ("INSUFFICIENT_DATA", "retain", "ALARM", "OK")),
+        ((O, X, X, _, X), ("ALARM", "ALARM", "ALARM", "ALARM")),
+        ((_, _, X, _, _), ("ALARM", "retain", "ALARM", "OK")),
         # "Avoiding premature transitions": a young breaching datapoint alone does not raise the alarm.
-        ((_, _, _, _, X), "retain", "retain", "ALARM", "OK"),
-        ((_, _, _, X, _), "retain", "retain", "ALARM", "OK"),
-        ((_, _, _, X, O), "OK", "OK", "OK", "OK"),
-        ((_, _, X, _, O), "OK", "OK", "OK", "OK"),
+        ((_, _, _, _, X), ("retain", "retain", "ALARM", "OK")),
+        ((_, _, _, X, _), ("retain", "retain", "ALARM", "OK")),
+        ((_, _, _, X, O), ("OK", "OK", "OK", "OK")),
+        ((_, _, X, _, O), ("OK", "OK", "OK", "OK")),
     ],
 )
-def test_three_of_three_follows_the_guides_table(
-    points: tuple[float | None, ...], missing: str, ignore: str, breaching: str, not_breaching: str
-) -> None:
-    expected = {"missing": missing, "ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
-    for treatment, state in expected.items():
-        for present in State:
-            wanted = present if state == "retain" else State(state)
-            assert evaluate(rule(treatment), points, present) is wanted, (treatment, present)
+def test_three_of_three_follows_the_guides_table(points: Points, states: tuple[str, ...]) -> None:
+    require(3, points, states)
 
 
 @pytest.mark.parametrize(
-    ("points", "missing", "ignore", "breaching", "not_breaching"),
+    ("points", "states"),
     [
-        ((O, _, X, _, X), "ALARM", "ALARM", "ALARM", "ALARM"),
-        ((O, O, X, O, X), "ALARM", "ALARM", "ALARM", "ALARM"),
-        ((O, _, X, _, _), "OK", "OK", "ALARM", "OK"),
-        ((_, _, _, _, O), "OK", "OK", "ALARM", "OK"),
-        ((_, _, _, X, _), "ALARM", "retain", "ALARM", "OK"),
+        ((O, _, X, _, X), ("ALARM", "ALARM", "ALARM", "ALARM")),
+        ((O, O, X, O, X), ("ALARM", "ALARM", "ALARM", "ALARM")),
+        ((O, _, X, _, _), ("OK", "OK", "ALARM", "OK")),
+        ((_, _, _, _, O), ("OK", "OK", "ALARM", "OK")),
+        ((_, _, _, X, _), ("ALARM", "retain", "ALARM", "OK")),
     ],
 )
-def test_two_of_three_follows_the_guides_table(
-    points: tuple[float | None, ...], missing: str, ignore: str, breaching: str, not_breaching: str
-) -> None:
-    expected = {"missing": missing, "ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
-    for treatment, state in expected.items():
-        for present in State:
-            wanted = present if state == "retain" else State(state)
-            assert evaluate(rule(treatment, needed=2), points, present) is wanted, (treatment, present)
+def test_two_of_three_follows_the_guides_table(points: Points, states: tuple[str, ...]) -> None:
+    require(2, points, states)
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-10, 10)), min_size=5, max_size=5), st.sampled_from(Missing))
@@ -148,24 +146,6 @@ def test_reasons_are_in_cloudwatchs_words(chosen: Rule, state: State, values: li
 
 
 # --- over HTTP -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    running = Sandbox(Path(tmp_path_factory.mktemp("sandbox")))
-    running.start()
-    yield running
-    running.stop()
-
-
-def client(sandbox: Sandbox, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=sandbox.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
 
 
 def put_alarm(cloudwatch: Any, name: str, **changes: Any) -> None:

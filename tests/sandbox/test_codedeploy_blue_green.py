@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, wait_for
+from agent_bench import ALLOWING, BLOCKING, EVENTS
+from codedeploy_calls import wait_for
 from codedeploy_traffic import ALL_AT_ONCE, BLUE_GREEN, IN_PLACE, Balanced, tagged, targets
-from codepipeline_fixtures import refused, whole_rig
+from codepipeline_fixtures import refused
 
-GREEN_EVENTS = [
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-    "BeforeAllowTraffic",
-    "AllowTraffic",
-    "AfterAllowTraffic",
-]
-BLOCKING = ["BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic"]
-ALLOWING = GREEN_EVENTS[7:]
+GREEN_EVENTS = [*EVENTS, *ALLOWING]
 COPY = {"action": "COPY_AUTO_SCALING_GROUP"}
 GO_ON = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
 KEEP = {"action": "KEEP_ALIVE"}
 EVERY_EVENT = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
-
-
-@pytest.fixture(scope="module")
-def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Balanced(Fleet(rig))
 
 
 def ready(minutes: int) -> dict[str, Any]:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agent_bench import appspec, hook
-from codedeploy_fleet import Fleet, s3, wait_for
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet, s3
 from codedeploy_traffic import Balanced, tagged
-from codepipeline_fixtures import ROLE, refused, whole_rig
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
+from codepipeline_fixtures import ROLE, refused
 
 
 def test_three_instances_succeed_in_under_two_seconds(fleet: Fleet) -> None:

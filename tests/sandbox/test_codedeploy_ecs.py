@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from codedeploy_calls import wait_for
 from codepipeline_fixtures import refused, whole_rig
 from ecs_deployments import CLUSTER, Containers, Service, appspec
-from lambda_deployments import wait_for
 
 from deliverkit.sandbox.codedeploy.serverless.ecs_rollout import EcsRollout
 from deliverkit.sandbox.codedeploy.state import Store

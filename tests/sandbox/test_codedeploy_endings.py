@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, wait_for
-from codepipeline_fixtures import ROLE, refused, whole_rig
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
+from codepipeline_fixtures import ROLE, refused
 
 from deliverkit.sandbox.kernel.errors import ApiError
 
@@ -23,12 +24,6 @@ NEEDS_A_START = (
 )
 SKIPPED = {"lifecycleEventName", "status", "endTime"}
 EVERY_EVENT = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
 
 
 class Gate:
@@ -60,17 +55,25 @@ def alarms(*names: str, **more: Any) -> dict[str, Any]:
     return {"enabled": True, "alarms": [{"name": name} for name in names], **more}
 
 
-# --- limits of time -------------------------------------------------------------------------------
+def one_behind_the_other(fleet: Fleet, gate: Gate) -> tuple[str, str]:
+    """A deployment that keeps an agent busy, and one that the same agent does not take.
 
-
-def test_an_event_that_no_agent_takes_for_five_minutes_fails_its_instance(fleet: Fleet, gate: Gate) -> None:
+    An agent does one thing after the other: while it works for one group, it takes nothing for another.
+    """
     holding = fleet.group(1)
     filters = [{"Key": "serves", "Value": holding, "Type": "KEY_AND_VALUE"}]
     busy = fleet.deploy(holding, gate.script)
     gate.wait()
-    # An agent does one thing after the other: while it works for one group, it takes nothing for another.
     late = fleet.deploy(fleet.group(0, ec2TagFilters=filters), "exit 0")
     wait_for(lambda: fleet.get(late)["status"] == "InProgress")
+    return busy, late
+
+
+# --- limits of time -------------------------------------------------------------------------------
+
+
+def test_an_event_that_no_agent_takes_for_five_minutes_fails_its_instance(fleet: Fleet, gate: Gate) -> None:
+    busy, late = one_behind_the_other(fleet, gate)
     advance(fleet, seconds=290)
     assert fleet.get(late)["status"] == "InProgress"
     advance(fleet, seconds=11)
@@ -245,12 +248,7 @@ def test_a_deployment_stopped_before_its_start_never_begins(fleet: Fleet) -> Non
 
 
 def test_a_stop_takes_back_what_no_agent_took(fleet: Fleet, gate: Gate) -> None:
-    holding = fleet.group(1)
-    filters = [{"Key": "serves", "Value": holding, "Type": "KEY_AND_VALUE"}]
-    busy = fleet.deploy(holding, gate.script)
-    gate.wait()
-    late = fleet.deploy(fleet.group(0, ec2TagFilters=filters), "exit 0")
-    wait_for(lambda: fleet.get(late)["status"] == "InProgress")
+    busy, late = one_behind_the_other(fleet, gate)
     assert fleet.api.stop_deployment(deploymentId=late)["status"] == "Succeeded"
     assert fleet.get(late)["status"] == "Stopped"
     (target,) = fleet.targets(late, "Skipped")

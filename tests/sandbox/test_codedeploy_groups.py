@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from codedeploy_fleet import Fleet, group, info, s3
-from codepipeline_fixtures import ROLE, refused, whole_rig
+from codepipeline_fixtures import ROLE, refused
 
-NAMES = itertools.count()
 GROUP_ARN = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:"
 IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
-
-
-@pytest.fixture
-def api(fleet: Fleet) -> Any:
-    return fleet.api
-
-
-@pytest.fixture
-def app(api: Any) -> str:
-    name = f"app-{next(NAMES)}"
-    api.create_application(applicationName=name)
-    return name
 
 
 def test_a_bare_group_has_the_documented_defaults(api: Any, app: str) -> None:

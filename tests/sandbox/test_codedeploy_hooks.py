@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from codedeploy_calls import wait_for
 from codedeploy_fleet import GOOD
 from codepipeline_fixtures import ROLE, refused, whole_rig
-from lambda_deployments import Serverless, appspec, wait_for
+from lambda_deployments import Serverless, appspec
 
 ALL_AT_ONCE = "CodeDeployDefault.LambdaAllAtOnce"
 ROLLBACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from codedeploy_calls import wait_for
 from codepipeline_fixtures import ROLE, SOURCE_BUCKET, refused, whole_rig
 from functions_bench import invoke, publish
 from hypothesis import given
 from hypothesis import strategies as st
-from lambda_deployments import STYLE, Serverless, appspec, wait_for
+from lambda_deployments import STYLE, Serverless, appspec
 
 from deliverkit.sandbox.codedeploy.serverless.routing import steps
 

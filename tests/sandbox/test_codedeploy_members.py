@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, wait_for
-from codepipeline_fixtures import whole_rig
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
 
 
 @pytest.mark.parametrize(

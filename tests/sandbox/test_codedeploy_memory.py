@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
 from codedeploy_traffic import BLUE_GREEN, IN_PLACE, Balanced, tagged, targets
-from codepipeline_fixtures import whole_rig
 from written_down import written_down
 
 from deliverkit.sandbox.codedeploy.command_service import _Kept
 from deliverkit.sandbox.codedeploy.state import Store
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
 
 
 def test_a_deployment_under_way_can_be_written_down_with_its_commands_and_timers(fleet: Fleet, tmp_path: Path) -> None:

@@ -9,26 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
 from codedeploy_traffic import IN_PLACE, Balanced, targets
-from codepipeline_fixtures import ROLE, refused, whole_rig
+from codepipeline_fixtures import ROLE, refused
 
 from deliverkit.sandbox.agent.configuration import AgentConfiguration
 from deliverkit.sandbox.agent.remote import Endpoint
 
 USER = "arn:aws:iam::123456789012:user/hosts/{0}"
 SESSION = "arn:aws:sts::123456789012:assumed-role/host/{0}"
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
-
-
-@pytest.fixture
-def api(fleet: Fleet) -> Any:
-    return fleet.api
 
 
 def tag(key: str, value: str = "") -> dict[str, str]:

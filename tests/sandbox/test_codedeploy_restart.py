@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
 from codedeploy_traffic import BLUE_GREEN, IN_PLACE, Balanced, tagged, targets
 from codepipeline_fixtures import SOURCE_BUCKET
+from sandbox_processes import client, kill, stop
 
 from deliverkit.sandbox import launcher
 
@@ -29,35 +26,26 @@ class Process:
         self.s3.put_bucket_versioning(Bucket=SOURCE_BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
     def client(self, service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.running.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="AKIAEXAMPLE",
-            aws_secret_access_key="secret",
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        return client(self.running, service)
 
     def put(self, body: bytes, *, key: str) -> str:
         return str(self.s3.put_object(Bucket=SOURCE_BUCKET, Key=key, Body=body)["VersionId"])
 
     def pause(self) -> None:
         """End it in good order and start it again."""
-        launcher.stop(self._state_dir)
+        stop(self.running)
         self.running = launcher.start(self._state_dir)
 
     def crash(self) -> None:
         """Kill it and start it again; it comes back at the same address."""
-        os.kill(self.running.pid, signal.SIGKILL)
-        wait_for(lambda: launcher.find(self._state_dir) is None)
+        kill(self.running)
         before, self.running = self.running.endpoint, launcher.start(self._state_dir)
         assert self.running.endpoint == before
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[Process]:
-    yield Process(tmp_path / "state")
-    launcher.stop(tmp_path / "state")
+def process(state_dir: Path) -> Process:
+    return Process(state_dir)
 
 
 @pytest.fixture

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, group, s3, wait_for
-from codepipeline_fixtures import refused, whole_rig
-
-NAMES = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
-
-
-@pytest.fixture
-def api(fleet: Fleet) -> Any:
-    return fleet.api
-
-
-@pytest.fixture
-def app(api: Any) -> str:
-    name = f"app-{next(NAMES)}"
-    api.create_application(applicationName=name)
-    return name
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet, group, s3
+from codepipeline_fixtures import refused
 
 
 def keys(answer: Any) -> list[str]:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
 from codedeploy_traffic import ALL_AT_ONCE, IN_PLACE, Balanced, targets
-from codepipeline_fixtures import ROLE, refused, whole_rig
+from codepipeline_fixtures import ROLE, refused
 
 LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
-
-
-@pytest.fixture(scope="module")
-def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Balanced(Fleet(rig))
 
 
 def hooks(balanced: Balanced, name: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deliverkit.sandbox.codedeploy.scheduling import (
@@ -43,8 +43,7 @@ def test_the_minimum_is_never_broken(
     fleet: list[tuple[bool, bool]], minimum: int, one_at_a_time: bool, data: st.DataObject
 ) -> None:
     rule = Rule(0, one_at_a_time=True) if one_at_a_time else Rule(minimum)
-    if not is_satisfiable(rule, len(fleet)):
-        return
+    assume(is_satisfiable(rule, len(fleet)))
     members = {str(n): Member(str(n), healthy, Phase.WAITING) for n, (healthy, _) in enumerate(fleet)}
     floor = min(rule.minimum, sum(healthy for healthy, _ in fleet))
     for _ in range(3 * len(fleet) + 3):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from codedeploy_calls import wait_for
 from functions_bench import function
-from lambda_deployments import Apart, Serverless, appspec, wait_for
+from lambda_deployments import Apart, Serverless, appspec
+from sandbox_processes import kill, stop
 
 from deliverkit.sandbox import launcher
 from deliverkit.sandbox.launcher import RunningSandbox
@@ -26,21 +26,6 @@ def handler(event, context):
         status="Succeeded",
     )
 """
-
-
-def stop(running: RunningSandbox) -> None:
-    assert launcher.stop(Path(running.state_dir))
-
-
-def kill(running: RunningSandbox) -> None:
-    os.kill(running.pid, signal.SIGKILL)
-    wait_for(lambda: launcher.find(Path(running.state_dir)) is None)
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "state"
-    launcher.stop(tmp_path / "state")
 
 
 @pytest.mark.parametrize("end", [stop, kill])

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_bench import appspec, shell, wait_for
+from agent_bench import EVENTS, appspec, shell, wait_for
 from codedeploy_fleet import Fleet
-from codepipeline_fixtures import refused, whole_rig
+from codepipeline_fixtures import refused
 
-EVENTS = [
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-]
 UNKNOWN = "d-AAAAAAAAA"
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
 
 
 @pytest.fixture(scope="module")

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_bench import appspec, shell
-from codedeploy_fleet import Fleet, wait_for
+from agent_bench import ALLOWING, BLOCKING, EVENTS, appspec, shell
+from codedeploy_calls import wait_for
 from codedeploy_traffic import ALL_AT_ONCE, IN_PLACE, Balanced, tagged, targets
-from codepipeline_fixtures import whole_rig
 
-EVENTS = [
-    "BeforeBlockTraffic",
-    "BlockTraffic",
-    "AfterBlockTraffic",
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-    "BeforeAllowTraffic",
-    "AllowTraffic",
-    "AfterAllowTraffic",
-]
-
-
-@pytest.fixture(scope="module")
-def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Balanced(Fleet(rig))
+BEHIND_BALANCER = [*BLOCKING, *EVENTS, *ALLOWING]
 
 
 def serving(balanced: Balanced, size: int, delay: int = 0) -> tuple[list[str], str, dict[str, Any]]:
@@ -50,7 +28,7 @@ def test_an_instance_leaves_its_target_group_and_comes_back(balanced: Balanced) 
     wait_for(lambda: len(balanced.behind(behind)) == 1)
     (first,) = set(members) - balanced.behind(behind)
     events = balanced.fleet.events(deployment, first)
-    assert list(events) == EVENTS
+    assert list(events) == BEHIND_BALANCER
     assert (events["BlockTraffic"]["status"], events["ApplicationStop"]["status"]) == ("InProgress", "Pending")
     # Connections are drained for two minutes before anything is installed.
     balanced.advance(seconds=100)

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
 
-import pytest
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
 from codedeploy_traffic import BLUE_GREEN, Balanced, tagged, targets
-from codepipeline_fixtures import whole_rig
 
 IN_WORDS = "%a %b %d %H:%M:%S UTC %Y"
 EVENTS = [
@@ -23,12 +21,6 @@ EVENTS = [
     "InstanceSuccess",
     "InstanceFailure",
 ]
-
-
-@pytest.fixture(scope="module")
-def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Balanced(Fleet(rig))
 
 
 class Inbox:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
 from codedeploy_traffic import Balanced, tagged
-from codepipeline_fixtures import whole_rig
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,12 +16,6 @@ from deliverkit.sandbox.codedeploy.state import Deployment, Group, Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"]
-
-
-@pytest.fixture(scope="module")
-def balanced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Balanced(Fleet(rig))
 
 
 # --- laws -----------------------------------------------------------------------------------------

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from codepipeline_fixtures import Rig, deploy, stage, whole_rig
-
-APPSPEC = """
-version: 0.0
-os: linux
-hooks:
-  AfterInstall:
-    - location: check.sh
-      timeout: 10
-"""
+from codepipeline_hosts import checked_by, make_hosts
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        ec2, codedeploy = rig.client("ec2"), rig.client("codedeploy")
-        tags = [{"ResourceType": "instance", "Tags": [{"Key": "serves", "Value": "shop"}]}]
-        ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, TagSpecifications=tags)
-        codedeploy.create_application(applicationName="shop", computePlatform="Server")
-        codedeploy.create_deployment_group(
-            applicationName="shop",
-            deploymentGroupName="ok",
-            serviceRoleArn="arn:aws:iam::123456789012:role/delivery",
-            ec2TagFilters=[{"Key": "serves", "Value": "shop", "Type": "KEY_AND_VALUE"}],
-        )
+        make_hosts(rig, 1)
         yield rig
-
-
-def bundle(check: str) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("appspec.yml", APPSPEC)
-        script = zipfile.ZipInfo("check.sh")
-        script.external_attr = 0o755 << 16
-        archive.writestr(script, f"#!/bin/sh\n{check}\n")
-    return packed.getvalue()
 
 
 def deployment_of(rig: Rig, name: str, execution_id: str) -> Any:
@@ -52,7 +23,7 @@ def deployment_of(rig: Rig, name: str, execution_id: str) -> Any:
 
 
 def test_a_good_bundle_is_deployed_from_the_artifact_store(rig: Rig) -> None:
-    rig.put(bundle("exit 0"))
+    rig.put(checked_by("exit 0"))
     name = rig.create(stage("Deploy", deploy("ok")))
     execution_id = rig.first_execution(name)
     assert rig.ends(name, execution_id) == "Succeeded"
@@ -64,7 +35,7 @@ def test_a_good_bundle_is_deployed_from_the_artifact_store(rig: Rig) -> None:
 
 
 def test_a_bundle_whose_hook_fails_fails_the_execution_with_codedeploys_reason(rig: Rig) -> None:
-    rig.put(bundle("exit 3"))
+    rig.put(checked_by("exit 3"))
     name = rig.create(stage("Deploy", deploy("ok")))
     execution_id = rig.first_execution(name)
     assert rig.ends(name, execution_id) == "Failed"
@@ -77,7 +48,7 @@ def test_a_bundle_whose_hook_fails_fails_the_execution_with_codedeploys_reason(r
 
 
 def test_an_abandoned_action_leaves_the_deployment_to_itself(rig: Rig) -> None:
-    rig.put(bundle("sleep 1"))
+    rig.put(checked_by("sleep 1"))
     name = rig.create(stage("Deploy", deploy("ok")))
     execution_id = rig.first_execution(name)
     rig.until(lambda: "externalExecutionId" in rig.action(name, "Deploy", "Deploy").get("latestExecution", {}))

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import Rig, deploy, refused, running_rig, source, stage, structure
+from codepipeline_fixtures import Rig, deploy, refused, source, stage, structure
 from codepipeline_workers import action, declare, property_of
 
 COUNTS = {"minimumCount": 0, "maximumCount": 1}
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def create(rig: Rig, provider: str, client: Any = None, **more: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +15,6 @@ from codepipeline_fixtures import (
     approval,
     deploy,
     refused,
-    running_rig,
     source,
     stage,
     structure,
@@ -25,13 +23,6 @@ from codepipeline_fixtures import (
 from deliverkit.sandbox.codepipeline.operations import pipelines
 
 KEY_OVERRIDE = {"AllowOverrideForS3ObjectKey": "true"}
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def named(kind: str, value: str, action: str = "Read") -> dict[str, str]:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, stage
+from codepipeline_fixtures import Rig, approval, deploy, refused, stage
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 @pytest.fixture(scope="module")

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_keeping import client, kill, stop
+from sandbox_processes import client, kill, stop
+from signals_bench import until
 
 from deliverkit.sandbox import launcher
 from deliverkit.sandbox.launcher import RunningSandbox
 
 KIND = {"category": "Build", "owner": "Custom", "provider": "Builder", "version": "1"}
 COUNTS = {"minimumCount": 0, "maximumCount": 5}
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "state"
-    launcher.stop(tmp_path / "state")
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the sandbox did not get there in time")
 
 
 def prepare(running: RunningSandbox) -> str:

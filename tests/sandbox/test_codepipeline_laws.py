@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-import pytest
 from botocore.exceptions import ClientError
 from codepipeline_conditions import check, condition
-from codepipeline_fixtures import Rig, approval, running_rig, stage
+from codepipeline_fixtures import Rig, approval, stage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,13 +15,6 @@ STAGES = ("First", "Second")
 GATES = ("open", "shut", "skip", "late")
 MOVES = ("override", "start", "approve", "reject", "stop", "abandon", "retry", "close", "open", "roll back")
 ENDS = {"SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED"}
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def executions(rig: Rig, name: str) -> list[Any]:

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, stage
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
+from codepipeline_fixtures import Rig, approval, deploy, refused, stage
 
 
 def inbound(rig: Rig, name: str, place: str = "Approve") -> list[str]:

@@ -6,23 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-from codepipeline_fixtures import ROLE, Rig, approval, deploy, refused, running_rig, source, stage, structure
+from codepipeline_fixtures import ROLE, Rig, approval, deploy, refused, source, stage, structure
 from ruamel.yaml import YAML
 
 DECLARATION = Path(__file__).parents[2] / "pipelines" / "delivery.yml"
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def update(rig: Rig, name: str, *stages: dict[str, Any], **members: Any) -> Any:

@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
-import pytest
-from botocore.config import Config
 from codepipeline_conditions import alarm_rule, condition, rule, window
 from codepipeline_fixtures import SOURCE_BUCKET, STORE_BUCKET, approval, stage, structure
+from sandbox_processes import client, kill
+from signals_bench import until
 
 from deliverkit.sandbox import launcher
 from deliverkit.sandbox.launcher import RunningSandbox
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "state"
-    launcher.stop(tmp_path / "state")
-
-
-def client(running: RunningSandbox, service: Any) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=running.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="AKIAEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the sandbox did not get there in time")
-
-
-def kill(running: RunningSandbox) -> None:
-    os.kill(running.pid, signal.SIGKILL)
-    until(lambda: launcher.find(Path(running.state_dir)) is None)
 
 
 def created(running: RunningSandbox, *stages: dict[str, Any], **members: Any) -> Any:

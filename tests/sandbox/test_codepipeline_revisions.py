@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, source, stage, whole_rig
+from codepipeline_fixtures import Rig, approval, deploy, refused, source, stage, whole_rig
+from codepipeline_hosts import checked_by, make_hosts
 from codepipeline_workers import action, declare
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
-APPSPEC = """
-version: 0.0
-os: linux
-hooks:
-  AfterInstall:
-    - location: check.sh
-"""
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def announce(rig: Rig, pipeline: str, revision: str, **more: Any) -> Any:
@@ -138,26 +123,8 @@ def test_a_custom_source_is_told_by_its_worker(rig: Rig) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        tags = [{"ResourceType": "instance", "Tags": [{"Key": "serves", "Value": "shop"}]}]
-        rig.client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2, TagSpecifications=tags)
-        codedeploy = rig.client("codedeploy")
-        codedeploy.create_application(applicationName="shop", computePlatform="Server")
-        codedeploy.create_deployment_group(
-            applicationName="shop",
-            deploymentGroupName="ok",
-            serviceRoleArn="arn:aws:iam::123456789012:role/delivery",
-            deploymentConfigName="CodeDeployDefault.AllAtOnce",
-            ec2TagFilters=[{"Key": "serves", "Value": "shop", "Type": "KEY_AND_VALUE"}],
-        )
+        make_hosts(rig, 2, deploymentConfigName="CodeDeployDefault.AllAtOnce")
         yield rig
-
-
-def bundle(check: str) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("appspec.yml", APPSPEC)
-        archive.writestr("check.sh", f"#!/bin/sh\n{check}\n")
-    return packed.getvalue()
 
 
 def targets(rig: Rig, run: str, **more: Any) -> Any:
@@ -166,7 +133,7 @@ def targets(rig: Rig, run: str, **more: Any) -> Any:
 
 def deployed(rig: Rig, check: str) -> tuple[str, str, str]:
     """A pipeline that deployed, its status, and the action execution."""
-    rig.put(bundle(check))
+    rig.put(checked_by(check))
     name = rig.create(stage("Deploy", deploy("ok")))
     execution_id = rig.first_execution(name)
     status = rig.ends(name, execution_id)

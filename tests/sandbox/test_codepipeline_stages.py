@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import Rig, approval, deploy, refused, running_rig, source, stage
+from codepipeline_fixtures import Rig, approval, deploy, refused, source, stage
 
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def retry(rig: Rig, name: str, execution_id: str, mode: str = "FAILED_ACTIONS", place: str = "Deploy") -> None:

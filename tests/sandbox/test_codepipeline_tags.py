@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from codepipeline_fixtures import Rig, refused, running_rig
+from codepipeline_fixtures import Rig, refused
 from codepipeline_workers import declare
 
 ACCOUNT = "arn:aws:codepipeline:us-east-1:123456789012"
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 @pytest.fixture(params=["pipeline", "webhook", "type"])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from codepipeline_actions import error_of
-from codepipeline_fixtures import KEY, ROLE, SOURCE_BUCKET, STORE_BUCKET, Rig, refused, running_rig
+from codepipeline_fixtures import KEY, ROLE, SOURCE_BUCKET, STORE_BUCKET, Rig, refused
 
 from deliverkit.sandbox.codepipeline.providers import PROVIDERS
 from deliverkit.sandbox.codepipeline.providers.unexecuted import unexecuted
@@ -41,13 +40,6 @@ MEMBERS_OF_CLI = {
     "artifactStore": {"type": "S3", "location": STORE_BUCKET},
     "version": 1,
 }
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 def action(name: str, kind: dict[str, str], configuration: dict[str, str], **more: Any) -> dict[str, Any]:

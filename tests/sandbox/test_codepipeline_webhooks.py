@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from codepipeline_fixtures import KEY, Rig, refused, running_rig
+from codepipeline_fixtures import KEY, Rig, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,13 +20,6 @@ from deliverkit.sandbox.kernel.json_path import PathError, parse, select
 
 PUSH = {"ref": "refs/heads/main", "commits": [{"id": "a1"}, {"id": "b2"}], "repository": {"private": True}}
 _names = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with running_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        rig.put()
-        yield rig
 
 
 @pytest.fixture

@@ -153,13 +153,19 @@ def test_rules_and_suppressors_that_can_not_be_are_refused(sandbox: Sandbox) -> 
         assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
-def test_a_suppressor_holds_actions_back_until_its_extension_is_over(sandbox: Sandbox) -> None:
-    stage = Stage(sandbox, "held")
+def in_alarm_with_a_suppressor(sandbox: Sandbox, name: str, *, wait: int, extension: int) -> Stage:
+    """A composite whose child `one` has just gone into alarm, while its suppressor `maintenance` is quiet."""
+    stage = Stage(sandbox, name)
     one, maintenance = stage.child("one"), stage.child("maintenance")
-    periods = {"ActionsSuppressorWaitPeriod": 30, "ActionsSuppressorExtensionPeriod": 20}
+    periods = {"ActionsSuppressorWaitPeriod": wait, "ActionsSuppressorExtensionPeriod": extension}
     stage.composite(f"ALARM({one})", ActionsSuppressor=maintenance, **periods)
-    stage.pass_time(31)
+    stage.pass_time(wait + 2)
     stage.set("one", "ALARM")
+    return stage
+
+
+def test_a_suppressor_holds_actions_back_until_its_extension_is_over(sandbox: Sandbox) -> None:
+    stage = in_alarm_with_a_suppressor(sandbox, "held", wait=30, extension=20)
     assert stage.shown()["ActionsSuppressedBy"] == "WaitPeriod"
     stage.set("maintenance", "ALARM")
     stage.pass_time(2)
@@ -176,12 +182,7 @@ def test_a_suppressor_holds_actions_back_until_its_extension_is_over(sandbox: Sa
 
 
 def test_actions_follow_the_wait_when_nobody_suppresses(sandbox: Sandbox) -> None:
-    stage = Stage(sandbox, "waits")
-    one, maintenance = stage.child("one"), stage.child("maintenance")
-    periods = {"ActionsSuppressorWaitPeriod": 10, "ActionsSuppressorExtensionPeriod": 10}
-    stage.composite(f"ALARM({one})", ActionsSuppressor=maintenance, **periods)
-    stage.pass_time(12)
-    stage.set("one", "ALARM")
+    stage = in_alarm_with_a_suppressor(sandbox, "waits", wait=10, extension=10)
     stage.pass_time(5)
     assert stage.inbox.look() == []
     stage.pass_time(7)
@@ -190,12 +191,7 @@ def test_actions_follow_the_wait_when_nobody_suppresses(sandbox: Sandbox) -> Non
 
 
 def test_what_is_over_before_the_wait_ends_is_never_told(sandbox: Sandbox) -> None:
-    stage = Stage(sandbox, "brief")
-    one, maintenance = stage.child("one"), stage.child("maintenance")
-    periods = {"ActionsSuppressorWaitPeriod": 10, "ActionsSuppressorExtensionPeriod": 10}
-    stage.composite(f"ALARM({one})", ActionsSuppressor=maintenance, **periods)
-    stage.pass_time(12)
-    stage.set("one", "ALARM")
+    stage = in_alarm_with_a_suppressor(sandbox, "brief", wait=10, extension=10)
     stage.pass_time(4)
     stage.set("one", "OK")
     stage.pass_time(30)

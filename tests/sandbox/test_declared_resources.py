@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from codedeploy_fleet import Fleet
-from codepipeline_fixtures import ROLE, STORE_BUCKET, approval, refused, source, stage, structure, whole_rig
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with whole_rig(tmp_path_factory.mktemp("sandbox")) as rig:
-        yield Fleet(rig)
+from codepipeline_fixtures import ROLE, STORE_BUCKET, approval, refused, source, stage, structure
 
 
 def subset(declared: Any, shown: Any) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,14 +111,6 @@ def test_inputs_are_parts_constants_and_templates() -> None:
 
 
 # --- over HTTP -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    running = Sandbox(Path(tmp_path_factory.mktemp("sandbox")))
-    running.start()
-    yield running
-    running.stop()
 
 
 def put_rule(sandbox: Sandbox, name: str, pattern: dict[str, Any], *targets: dict[str, Any], **more: Any) -> None:

@@ -16,7 +16,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
 from codepipeline_fixtures import whole_rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,8 +132,9 @@ def test_a_client_that_retries_gets_through(sandbox: Sandbox) -> None:
     ],
 )
 def test_it_strikes_what_it_names(sandbox: Sandbox, values: Any) -> None:
-    add(sandbox, "throttling", **values)
-    error_of(client(sandbox, "codedeploy").list_applications)
+    fault = add(sandbox, "throttling", **values)
+    assert error_of(client(sandbox, "codedeploy").list_applications)[0] == "ThrottlingException"
+    assert strikes(sandbox, fault) == 1
 
 
 @pytest.mark.parametrize(

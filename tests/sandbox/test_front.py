@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,6 @@ from deliverkit.sandbox import server
 from deliverkit.sandbox.server import Sandbox
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    running = Sandbox(Path(tmp_path_factory.mktemp("sandbox")))
-    running.start()
-    yield running
-    running.stop()
 
 
 def send(sandbox: Sandbox, target: str, body: bytes, service: str = "codepipeline", **headers: str) -> tuple[int, Any]:

@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 import urllib3
-from agent_bench import hook, is_running, shell, zipped
+from agent_bench import EVENTS, hook, is_running, shell, zipped
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from codedeploy_fleet import Fleet, wait_for
+from codedeploy_calls import wait_for
+from codedeploy_fleet import Fleet
 from codepipeline_fixtures import Rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,15 +39,6 @@ PROTOCOLS = (
     ("CodeDeployCommandService_v20141006", "codedeploy-commands"),
     ("CodeDeployCommandService", "codedeploy-commands-secure"),
 )
-EVENTS = [
-    "ApplicationStop",
-    "DownloadBundle",
-    "BeforeInstall",
-    "Install",
-    "AfterInstall",
-    "ApplicationStart",
-    "ValidateService",
-]
 
 
 @pytest.fixture(scope="module")

@@ -12,20 +12,19 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from agent_bench import wait_for
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox_processes import client, kill, stop
 
 from deliverkit.sandbox import launcher
 from deliverkit.sandbox.keeping import image, pickling
@@ -40,34 +39,6 @@ from deliverkit.sandbox.moto_base import MotoBase
 
 ROLE = "arn:aws:iam::123456789012:role/delivery"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def client(running: RunningSandbox, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=running.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="AKIAEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "state"
-    launcher.stop(tmp_path / "state")
-
-
-def kill(running: RunningSandbox) -> None:
-    os.kill(running.pid, signal.SIGKILL)
-    end = time.monotonic() + 10
-    while launcher.find(Path(running.state_dir)) is not None:
-        assert time.monotonic() < end
-
-
-def stop(running: RunningSandbox) -> None:
-    assert launcher.stop(Path(running.state_dir))
 
 
 def approval_pipeline(running: RunningSandbox) -> str:

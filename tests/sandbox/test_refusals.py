@@ -5,32 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.exceptions
 import pytest
 from moto.sqs.responses import SQSResponse
 from moto.sts.responses import TokenResponse
+from signals_bench import client
 
 from deliverkit.sandbox.server import Sandbox
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    running = Sandbox(Path(tmp_path_factory.mktemp("sandbox")))
-    running.start()
-    yield running
-    running.stop()
-
-
-def client(sandbox: Sandbox, service: str) -> Any:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(service, endpoint_url=sandbox.endpoint, region_name="us-east-1", **keys)
 
 
 def raw(sandbox: Sandbox, head: str, body: bytes = b"", method: str = "POST /") -> tuple[int, str, bytes]:

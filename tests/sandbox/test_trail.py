@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +12,6 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from signals_bench import client
 
 from deliverkit.sandbox.server import Sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    running = Sandbox(Path(tmp_path_factory.mktemp("sandbox")))
-    running.start()
-    yield running
-    running.stop()
 
 
 def look(sandbox: Sandbox, key: str, value: str, **more: Any) -> list[dict[str, Any]]:

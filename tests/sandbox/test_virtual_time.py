@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from signals_bench import until
+from signals_bench import client, until
 
 from deliverkit.sandbox.server import Sandbox
 
@@ -25,16 +23,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     running.world.clock.advance(DAYS)
     yield running
     running.stop()
-
-
-def client(sandbox: Sandbox, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=sandbox.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
 
 
 def is_virtual(moment: datetime) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from worlds import MANAGER, REGION, UP, approved, bad_release, carry, direct, environment, piped, serving_the_first
 
+from deliverkit.delivery import Delivery
 from deliverkit.domain.environment import OnFailure, Strategy
 from deliverkit.domain.folding import fold
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
@@ -18,6 +19,7 @@ from deliverkit.domain.rollout import AbortMode, Outcome, Phase
 from deliverkit.engine.promotion_log import open_promotion
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 from deliverkit.ports import Ledger
+from deliverkit.testing.rehearsal import Rehearsal
 
 
 def block(world: object, region: str = REGION, group: str = "shop-dev", version: str = "1.0") -> str:
@@ -88,12 +90,18 @@ def test_a_gate_before_must_pass_often_enough_and_is_then_left_alone() -> None:
     assert world.check.asked.count("smoke") == 3
 
 
-def test_a_promotion_that_waits_in_the_pipeline_sees_that_somebody_stopped_it() -> None:
+def waiting_for_approval() -> tuple[Rehearsal, Delivery, str]:
+    """A promotion whose execution waits for an approval before production, and its id."""
     world = piped(environment("dev"), approved("production", predecessor="dev"))
     world.release("1.0")
     delivery = world.delivery()
     promotion = delivery.promote("1.0", to="production")
     assert delivery.watch(promotion).phase is Phase.APPROVING
+    return world, delivery, promotion
+
+
+def test_a_promotion_that_waits_in_the_pipeline_sees_that_somebody_stopped_it() -> None:
+    world, delivery, promotion = waiting_for_approval()
     world.pipelines.stop("delivery", "e-1", reason="in the console")
     rollout = delivery.watch(promotion)
     assert rollout.outcome is Outcome.FAILED
@@ -101,11 +109,7 @@ def test_a_promotion_that_waits_in_the_pipeline_sees_that_somebody_stopped_it() 
 
 
 def test_a_superseded_execution_is_told_as_such() -> None:
-    world = piped(environment("dev"), approved("production", predecessor="dev"))
-    world.release("1.0")
-    delivery = world.delivery()
-    promotion = delivery.promote("1.0", to="production")
-    delivery.watch(promotion)
+    world, delivery, promotion = waiting_for_approval()
     world.pipelines.executions[0].status = "Superseded"
     rollout = delivery.watch(promotion)
     assert rollout.outcome is Outcome.FAILED
@@ -113,11 +117,7 @@ def test_a_superseded_execution_is_told_as_such() -> None:
 
 
 def test_an_execution_that_ended_elsewhere_is_no_success() -> None:
-    world = piped(environment("dev"), approved("production", predecessor="dev"))
-    world.release("1.0")
-    delivery = world.delivery()
-    promotion = delivery.promote("1.0", to="production")
-    delivery.watch(promotion)
+    world, delivery, promotion = waiting_for_approval()
     execution = world.pipelines.executions[0]
     execution.status = "Succeeded"
     execution.attempts = [attempt for attempt in execution.attempts if not attempt.token]
@@ -127,21 +127,13 @@ def test_an_execution_that_ended_elsewhere_is_no_success() -> None:
 
 
 def test_an_execution_that_is_gone_is_no_success() -> None:
-    world = piped(environment("dev"), approved("production", predecessor="dev"))
-    world.release("1.0")
-    delivery = world.delivery()
-    promotion = delivery.promote("1.0", to="production")
-    delivery.watch(promotion)
+    world, delivery, promotion = waiting_for_approval()
     world.pipelines.executions.clear()
     assert delivery.watch(promotion).outcome in {Outcome.FAILED, Outcome.UNRESOLVED}
 
 
 def test_an_abort_between_stages_stops_the_waiting_execution() -> None:
-    world = piped(environment("dev"), approved("production", predecessor="dev"))
-    world.release("1.0")
-    delivery = world.delivery()
-    promotion = delivery.promote("1.0", to="production")
-    delivery.watch(promotion)
+    world, delivery, promotion = waiting_for_approval()
     delivery.abort(promotion, AbortMode.STOP)
     rollout = delivery.watch(promotion)
     assert rollout.outcome is Outcome.FAILED

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverkit.domain.manifest_diff import Item, apply, compare, counted, items_of, summary_of
+from deliverkit.domain.manifest_diff import apply, compare, counted, items_of, summary_of
+from deliverkit.domain.manifest_entry import Item
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import IntegrityError
 from deliverkit.packaging.manifest import Manifest, ManifestEntry

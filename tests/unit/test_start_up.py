@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,16 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-SHOWS_IMPORTS = """
-import json, sys
-before = set(sys.modules)
-from deliverkit.__main__ import main
-code = main(sys.argv[1:])
-sys.stderr.write(json.dumps([code, sorted(set(sys.modules) - before)]))
-"""
+from imports_seen import ROOT, imported
 
 HELP = {
     "deliverkit",
@@ -42,16 +32,9 @@ COMMANDS = (
 )
 
 
-def imported(*words: str) -> set[str]:
+def alone(*words: str) -> set[str]:
     """The modules that a command line imports, in a Python that has seen no installed package (`-S`)."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-S", "-c", SHOWS_IMPORTS, *words]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, cwd=ROOT)
-    assert ran.returncode == 0, ran.stderr
-    code, modules = json.loads(ran.stderr)
-    assert code == 0
-    assert ran.stdout
-    return set(modules)
+    return imported(*words, python=("-S",))
 
 
 def ours(modules: Iterable[str]) -> set[str]:
@@ -59,12 +42,12 @@ def ours(modules: Iterable[str]) -> set[str]:
 
 
 def test_the_version_imports_nothing() -> None:
-    assert imported("--version") - {"__future__"} == {"deliverkit", "deliverkit.__main__", "deliverkit._version"}
+    assert alone("--version") - {"__future__"} == {"deliverkit", "deliverkit.__main__", "deliverkit._version"}
 
 
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ()])
 def test_help_imports_the_parser_alone(words: tuple[str, ...]) -> None:
-    modules = imported(*words)
+    modules = alone(*words)
     assert ours(modules) == HELP
     assert "argparse" in modules
     assert modules & HEAVY == set()
@@ -73,7 +56,7 @@ def test_help_imports_the_parser_alone(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_imports_no_library_and_nothing_that_works(command: str) -> None:
     # Python cannot import an installed library here, and would say so; the rooms that do the work are named.
-    modules = ours(imported(command, "--help"))
+    modules = ours(alone(command, "--help"))
     assert f"deliverkit.cli.commands.{command}" in modules
     rooms = {each.split(".")[1] for each in modules if "." in each}
     # Durations in arguments are read by the domain's grammar; formats of bundles are the domain's words.

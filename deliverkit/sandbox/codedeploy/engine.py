@@ -8,7 +8,6 @@ from deliverkit.sandbox.codedeploy import notices, scale_in, scale_out
 from deliverkit.sandbox.codedeploy.blue_green import BlueGreenRollout, TrafficBack
 from deliverkit.sandbox.codedeploy.in_place import InPlace
 from deliverkit.sandbox.codedeploy.outdated import update_outdated
-from deliverkit.sandbox.codedeploy.rollback import CREATOR as ROLLBACK
 from deliverkit.sandbox.codedeploy.rollback import roll_back
 from deliverkit.sandbox.codedeploy.rollout import Rollout
 from deliverkit.sandbox.codedeploy.serverless.rollout import serverless_rollout
@@ -26,7 +25,7 @@ def rollout_of(world: World, deployment: Deployment) -> Rollout:
     elif deployment.creator == scale_in.CREATOR:
         kind = scale_in.ScaleIn
     elif deployment.is_blue_green:
-        kind = TrafficBack if deployment.creator == ROLLBACK else BlueGreenRollout
+        kind = TrafficBack if deployment.is_rollback else BlueGreenRollout
     return kind(world, deployment)
 
 

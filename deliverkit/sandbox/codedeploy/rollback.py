@@ -6,11 +6,10 @@ from typing import Any
 
 from deliverkit.sandbox.codedeploy.configs import default_config
 from deliverkit.sandbox.codedeploy.creation import Wish, create
-from deliverkit.sandbox.codedeploy.state import Deployment, Ending, Store
+from deliverkit.sandbox.codedeploy.state import ROLLBACK_CREATOR, Deployment, Ending, Store
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
-CREATOR = "codeDeployRollback"
 AUTO_UPDATE = "CodeDeployAutoUpdate"
 # Both as observed of deployments to ECS and Lambda that an alarm stopped; AWS documents neither.
 TRIGGERED = "Deployment {triggering} terminated. Automatic rollback is triggered with a DeploymentId {rollback}."
@@ -24,7 +23,11 @@ def is_wanted(deployment: Deployment, ending: Ending) -> bool:
     A rollback never is, so that they do not chain; nor is what CodeDeploy began to bring single instances to the
     revision that the group has already (AWS documents none of this).
     """
-    if ending.status == "Succeeded" or deployment.creator in {CREATOR, AUTO_UPDATE} or not deployment.is_of_group:
+    if (
+        ending.status == "Succeeded"
+        or deployment.creator in {ROLLBACK_CREATOR, AUTO_UPDATE}
+        or not deployment.is_of_group
+    ):
         return False
     if ending.rolls_back is not None:
         return ending.rolls_back
@@ -35,7 +38,7 @@ def is_wanted(deployment: Deployment, ending: Ending) -> bool:
 
 def roll_back(world: World, deployment: Deployment, ending: Ending) -> Deployment | None:
     """Create the rollback of an ended deployment when one is wanted and possible; keeps both sides' RollbackInfo."""
-    if deployment.creator == CREATOR:
+    if deployment.is_rollback:
         _tell_outcome(world, deployment)
     if not is_wanted(deployment, ending):
         return None
@@ -74,7 +77,7 @@ def _wish(deployment: Deployment, good: Deployment) -> Wish:
     }
     if "fileExistsBehavior" in good.options:
         options["fileExistsBehavior"] = good.options["fileExistsBehavior"]
-    return Wish(good.revision, CREATOR, options, {"rollbackTriggeringDeploymentId": deployment.deployment_id})
+    return Wish(good.revision, ROLLBACK_CREATOR, options, {"rollbackTriggeringDeploymentId": deployment.deployment_id})
 
 
 def _config_name(deployment: Deployment) -> str:

@@ -64,23 +64,33 @@ class Rollout(ABC):
     # --- the beginning --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Choose the instances and begin; also the moment at which impossible deployments fail."""
+        """Choose the targets and begin; also the moment at which impossible deployments fail."""
         deployment = self.deployment
         if not deployment.is_live:
             return
         deployment.started_at = self.world.clock.now()
         deployment.status = "InProgress"
         notices.deployment_changed(self.world, deployment)
-        deployment.ending = obstacle(self.world, deployment)
-        if deployment.ending is None:
-            commands_of(self.world).publish(lifecycle.execution_id(deployment), lifecycle.specification(deployment))
-            self.choose_targets()
-            deployment.ending = self.obstacle()
-        # A rollback does not obey alarms: the alarm that caused it would stop it at once.
-        if deployment.creator != "codeDeployRollback":
+        deployment.ending = self.prepare()
+        if self.obeys_alarms:
             AlarmWatch(self.world, deployment, self.end).begin()
         self.world.timers.after(self.cap, self._time_out)
         self.advance()
+
+    def prepare(self) -> Ending | None:
+        """Choose the targets, unless something stands in the way; what does so."""
+        problem = obstacle(self.world, self.deployment)
+        if problem is not None:
+            return problem
+        execution, specification = lifecycle.execution_id(self.deployment), lifecycle.specification(self.deployment)
+        commands_of(self.world).publish(execution, specification)
+        self.choose_targets()
+        return self.obstacle()
+
+    @property
+    def obeys_alarms(self) -> bool:
+        """A rollback does not: the alarm that caused it would stop it at once."""
+        return not self.deployment.is_rollback
 
     def add_target(self, host: Host, events: tuple[str, ...], label: str | None = None) -> Target:
         """Put one host on record as a target."""

@@ -12,6 +12,7 @@ from deliverkit.sandbox.codedeploy.serverless.state import Serverless
 Json = Mapping[str, Any]
 IN_PLACE = {"deploymentType": "IN_PLACE", "deploymentOption": "WITHOUT_TRAFFIC_CONTROL"}
 """The deployment style of a group that names none."""
+ROLLBACK_CREATOR = "codeDeployRollback"
 SCALING_CREATORS = frozenset({"autoscaling", "autoscalingTermination"})
 TERMINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 
@@ -191,6 +192,11 @@ class Deployment:
     def is_of_group(self) -> bool:
         """True when it is for the whole group; what Auto Scaling asks for is for one instance, beside others."""
         return self.creator not in SCALING_CREATORS
+
+    @property
+    def is_rollback(self) -> bool:
+        """True for a deployment that CodeDeploy began by itself to undo another."""
+        return self.creator == ROLLBACK_CREATOR
 
 
 @dataclass

@@ -53,7 +53,7 @@ def deployment_changed(world: World, deployment: Deployment) -> None:
     It starts when it is created; a rollback is told of once more when it is in progress.
     """
     events = {"Created": "Start", **_ENDS}
-    if deployment.creator == "codeDeployRollback":
+    if deployment.is_rollback:
         events["InProgress"] = "Rollback"
     event = events.get(deployment.status)
     if event is not None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from deliverkit.sandbox.codedeploy import notices
 from deliverkit.sandbox.codedeploy.alarm_watch import AlarmWatch
 from deliverkit.sandbox.codedeploy.obstacles import failed, missing_part
 from deliverkit.sandbox.codedeploy.rollout import SUCCEEDED, Rollout
@@ -25,7 +24,6 @@ from deliverkit.sandbox.codedeploy.walk import Walk, failure, success
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
-ROLLBACK = "codeDeployRollback"
 HOOK_PATIENCE = timedelta(hours=1)
 """How long a hook function has to report (API reference, PutLifecycleEventHookExecutionStatus)."""
 HOOK_FAILED = "The function {function} reported that the lifecycle event {event} failed."
@@ -88,22 +86,11 @@ class ServerlessRollout(Rollout):
             RoutingError: If it cannot have it.
         """
 
-    def start(self) -> None:
-        """Read the appspec and begin; also the moment at which impossible deployments fail."""
-        deployment = self.deployment
-        if not deployment.is_live:
-            return
-        deployment.started_at = self.world.clock.now()
-        deployment.status = "InProgress"
-        notices.deployment_changed(self.world, deployment)
-        problem = missing_part(self.world, deployment) or role_obstacle(self.world, deployment)
-        deployment.ending = problem or self._prepared()
-        if self._obeys_alarms:
-            AlarmWatch(self.world, deployment, self.end).begin()
-        self.world.timers.after(self.cap, self._time_out)
-        self.advance()
-
-    def _prepared(self) -> Ending | None:
+    def prepare(self) -> Ending | None:
+        """Read the appspec, unless something stands in the way; what does so."""
+        problem = missing_part(self.world, self.deployment) or role_obstacle(self.world, self.deployment)
+        if problem is not None:
+            return problem
         try:
             self.choose_targets()
         except AppspecError as error:
@@ -170,13 +157,8 @@ class ServerlessRollout(Rollout):
         else:
             self._call_hook(event)
 
-    @property
-    def _obeys_alarms(self) -> bool:
-        """A rollback does not: the alarm that caused it would stop it at once."""
-        return self.deployment.creator != ROLLBACK
-
     def _shift(self, event: Event, index: int) -> None:
-        if index > 0 and self._obeys_alarms:
+        if index > 0 and self.obeys_alarms:
             AlarmWatch(self.world, self.deployment, self.end).look()
         if event.status != "InProgress":
             return None
@@ -237,7 +219,6 @@ def serverless_rollout(world: World, deployment: Deployment) -> ServerlessRollou
     from deliverkit.sandbox.codedeploy.serverless.ecs_rollout import EcsBack, EcsRollout  # noqa: PLC0415
     from deliverkit.sandbox.codedeploy.serverless.lambda_rollout import LambdaBack, LambdaRollout  # noqa: PLC0415
 
-    is_back = deployment.creator == ROLLBACK
     if deployment.platform == "Lambda":
-        return (LambdaBack if is_back else LambdaRollout)(world, deployment)
-    return (EcsBack if is_back else EcsRollout)(world, deployment)
+        return (LambdaBack if deployment.is_rollback else LambdaRollout)(world, deployment)
+    return (EcsBack if deployment.is_rollback else EcsRollout)(world, deployment)
