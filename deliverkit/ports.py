@@ -7,7 +7,6 @@ adapter translates its vendor's errors by code: `UnreachableError` for what may 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -135,22 +134,26 @@ class PreparedBundle:
     """A bundle whose bytes are fixed already, although nobody has made them yet.
 
     Attributes:
-        manifest: The manifest's canonical document. It names every file by content, the archive's type and the codec,
-            so that its digest names the bundle's bytes.
+        manifest_digest: `sha256:` and 64 hexadecimal digits over the manifest's canonical document. It names every file
+            by content, the archive's type and the codec, so that this digest names the bundle's bytes.
+        manifest_size: The document's bytes, some 200 for each file.
+        manifest_pieces: Makes the document, piece by piece, the same one each time it is called.
         format: Archive type.
         size_limit: Bytes that the bundle will not exceed; the same for the same manifest.
         chunks: Makes the bytes, the same ones each time it is called; raises what packing raises.
     """
 
-    manifest: bytes
+    manifest_digest: str
+    manifest_size: int
+    manifest_pieces: Callable[[], Iterator[bytes]]
     format: BundleFormat
     size_limit: int
     chunks: Callable[[], Iterator[bytes]]
 
     @property
-    def manifest_digest(self) -> str:
-        """`sha256:` and 64 hexadecimal digits over the manifest."""
-        return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
+    def manifest(self) -> bytes:
+        """The manifest's canonical document, whole."""
+        return b"".join(self.manifest_pieces())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from deliverkit.delivery import PackagedRelease, PackagingChoices
 from deliverkit.domain.release import Release, SourceRevision
 from deliverkit.errors import NotFoundError, UsageError
-from deliverkit.ports import Clock, Identity, PreparedBundle, ReleaseStore
+from deliverkit.ports import Clock, Identity, ReleaseStore
 
 if TYPE_CHECKING:
+    from deliverkit.packaging.contents import Contents
     from deliverkit.packaging.package import Bundle, Packing, PackingRules
     from deliverkit.packaging.remembered import Remembered
     from deliverkit.packaging.report import Report
@@ -139,7 +140,8 @@ class Packager:
         self._attestor.check()
         started_at, source = self._clock.now(), self._recipe.source(where)
         packing = self._recipe.look_at(where, choices)
-        prepared = packing.prepare()
+        contents = packing.read()
+        prepared = packing.prepare(contents)
         upload = self._releases.upload(prepared, listener=choices.listener)
         release = Release(
             application=self._application,
@@ -154,7 +156,7 @@ class Packager:
         )
         warnings = [str(finding) for finding in packing.findings]
         packaged = partial(PackagedRelease, was_sent=upload.was_sent, kept=upload.kept)
-        subject = partial(_subject, release, where, packing, prepared, started_at)
+        subject = partial(_subject, release, where, contents, started_at)
         if self._is_recorded(version):
             # The record decides: it is this release, with the statements of its time, or another one of that name.
             recorded = self._releases.record(release)
@@ -172,15 +174,14 @@ class Packager:
         return True
 
 
-def _subject(release: Release, tree: Path, packing: Packing, prepared: PreparedBundle, started_at: datetime) -> Subject:
-    from deliverkit.packaging.manifest import parse_manifest  # noqa: PLC0415
+def _subject(release: Release, tree: Path, contents: Contents, started_at: datetime) -> Subject:
     from deliverkit.trusting.attesting import Subject  # noqa: PLC0415
 
     return Subject(
         version=release.version,
         tree=tree,
-        collection=packing.collection,
-        manifest=parse_manifest(prepared.manifest),
+        contents=contents,
+        manifest=release.manifest,
         bundle=release.digest,
         started_at=started_at,
         source=release.source,

@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 from deliverkit.domain.release import BundleFormat
 from deliverkit.packaging.codec import WINDOW_BYTES, Codec
 from deliverkit.packaging.content import SLICE_BYTES
+from deliverkit.packaging.contents import Contents
 from deliverkit.packaging.digests import Digests
-from deliverkit.packaging.manifest import manifest_pieces, size_and_digest
 from deliverkit.packaging.parallel import BUDGET_BYTES, in_order
 from deliverkit.packaging.reading import Reader, regrouped
 from deliverkit.packaging.selection import STATE_FOLDER
@@ -111,15 +111,13 @@ class Archive:
 
     def _described(self, writer: Writer[Part]) -> Iterator[bytes]:
         """The bytes of the manifest, which has a size of its own when there are many files."""
-        size, self.manifest = size_and_digest(self._pieces())
+        contents = Contents(self.collection, self.digests, self.format, self.codec.name)
+        size, self.manifest = contents.manifest_size_and_digest()
         entry = Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, size)
         if size <= WHOLE_BYTES:
-            yield from writer.add(entry, b"".join(self._pieces()))
+            yield from writer.add(entry, b"".join(contents.manifest_pieces()))
             return
         before, start = b"", 0
-        for content in regrouped(self._pieces(), SLICE_BYTES):
+        for content in regrouped(contents.manifest_pieces(), SLICE_BYTES):
             yield from writer.take(writer.pack_slice(Slice(entry, start, len(content)), content, before))
             before, start = content[-WINDOW_BYTES:], start + len(content)
-
-    def _pieces(self) -> Iterator[bytes]:
-        return manifest_pieces(self.collection, self.digests, format=self.format, codec=self.codec.name)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from deliverkit.packaging.content import opened, read_chunks
+from deliverkit.packaging.contents import Contents
 from deliverkit.packaging.java import EXTENSIONS, ArchiveReader, Found, headers
 from deliverkit.packaging.tree import Collection, Entry, EntryKind, shown
 
@@ -66,18 +67,17 @@ class _BrokenError(Exception):
     """A description that cannot be understood; the message says why."""
 
 
-def take_inventory(collection: Collection, digests: Mapping[str, str]) -> Inventory:
+def take_inventory(contents: Contents) -> Inventory:
     """Look for Python distributions, npm packages and Java archives.
 
     Args:
-        collection: The build.
-        digests: SHA-256 of its files by path, as the manifest has them.
+        contents: What lies in the bundle.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
         UsageError: If one cannot be read.
     """
-    inventory = Inventory()
+    inventory, collection = Inventory(), contents.collection
     locks = _Locks(collection, inventory)
     for entry in collection.entries:
         if entry.kind is not EntryKind.FILE:
@@ -88,9 +88,9 @@ def take_inventory(collection: Collection, digests: Mapping[str, str]) -> Invent
         elif _NPM.search(path):
             _add(inventory, entry, partial(locks.package, collection, entry))
         elif path.endswith(".whl"):
-            _look_into(collection, entry, digests, inventory, is_wheel=True)
+            _look_into(contents, entry, inventory, is_wheel=True)
         elif path.endswith(EXTENSIONS):
-            _look_into(collection, entry, digests, inventory)
+            _look_into(contents, entry, inventory)
     return inventory
 
 
@@ -206,11 +206,9 @@ def _sha512(integrity: object) -> str:
 # --- archives --------------------------------------------------------------------------------------
 
 
-def _look_into(
-    collection: Collection, entry: Entry, digests: Mapping[str, str], inventory: Inventory, *, is_wheel: bool = False
-) -> None:
-    sha256 = digests.get(entry.path, "")
-    with opened(collection, entry) as file:
+def _look_into(contents: Contents, entry: Entry, inventory: Inventory, *, is_wheel: bool = False) -> None:
+    sha256 = contents.sha256_of(entry.path)
+    with opened(contents.collection, entry) as file:
         reader = ArchiveReader()
         if is_wheel:
             _add(inventory, entry, lambda: _wheel(reader, file, entry, sha256))

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
@@ -87,19 +86,6 @@ def manifest_pieces(
         yield f"{between}{','.join(some)}".encode()
         between = ","
     yield f'],"format":"{format.value}","schema":"{SCHEMA}"}}\n'.encode()
-
-
-def manifest_document(
-    collection: Collection,
-    digests: Iterable[bytes | None],
-    *,
-    format: BundleFormat,  # noqa: A002
-    codec: str,
-) -> bytes:
-    """The manifest of a collection in its canonical form, whole; `manifest_pieces` describes the arguments."""
-    document = BytesIO()  # gives its content away without a copy
-    document.writelines(manifest_pieces(collection, digests, format=format, codec=codec))
-    return document.getvalue()
 
 
 def size_and_digest(pieces: Iterable[bytes]) -> tuple[int, str]:

@@ -14,10 +14,10 @@ from deliverkit.packaging.archive import Archive
 from deliverkit.packaging.bundle import size_limit, write_whole
 from deliverkit.packaging.codec import Codec, codec_for
 from deliverkit.packaging.collect import collect, place_appspec
+from deliverkit.packaging.contents import Contents
 from deliverkit.packaging.digests import Digests
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
-from deliverkit.packaging.manifest import Manifest, manifest_document, manifest_pieces, parse_manifest, size_and_digest
 from deliverkit.packaging.naming import refuse_names_that_unzip_changes
 from deliverkit.packaging.reading import read_digests
 from deliverkit.packaging.remembered import Remembered
@@ -93,24 +93,35 @@ class Packing:
     threads: int | None = None
     remembered: Remembered = field(default_factory=Remembered)
 
-    def manifest(self) -> Manifest:
-        """Read every file and write down what it holds.
+    def read(self) -> Contents:
+        """Read every file, but for those that are as they were when they were read before.
 
         Raises:
             DeliverkitError: If a file changed or vanished since it was collected.
         """
-        return parse_manifest(self._document(self._digests()))
+        digests = read_digests(self.collection, self.remembered.digests(self.collection), threads=self.threads)
+        self.remembered.keep(self.collection, digests)
+        return self._contents(digests)
 
-    def prepare(self) -> PreparedBundle:
+    def prepare(self, contents: Contents | None = None) -> PreparedBundle:
         """Fix the bundle's bytes without making them.
 
+        Args:
+            contents: What `read` gave; reads now unless given.
+
         Raises:
             DeliverkitError: If a file changed or vanished since it was collected.
         """
-        digests = self._digests()
-        document = self._document(digests)
-        limit = size_limit(self.collection, len(document))
-        return PreparedBundle(document, self.format, limit, lambda: self._chunks(digests))
+        contents = contents or self.read()
+        manifest_size, manifest_digest = contents.manifest_size_and_digest()
+        return PreparedBundle(
+            manifest_digest=manifest_digest,
+            manifest_size=manifest_size,
+            manifest_pieces=contents.manifest_pieces,
+            format=self.format,
+            size_limit=size_limit(self.collection, manifest_size),
+            chunks=lambda: self._chunks(contents.digests),
+        )
 
     def write(self, destination: Path) -> Bundle:
         """Write the bundle to a file, whole or not at all; every file is read once, or not when all is as it was.
@@ -134,19 +145,13 @@ class Packing:
         pairs = zip(self.collection.entries, digests, strict=True)
         if any(digest is None and entry.kind is EntryKind.FILE for entry, digest in pairs):
             return None
-        pieces = manifest_pieces(self.collection, digests, format=self.format, codec=self.codec.name)
-        manifest = size_and_digest(pieces)[1]
+        manifest = self._contents(digests).manifest_size_and_digest()[1]
         before = self.remembered.written(manifest, destination)
         return self._bundle(destination, *before, manifest) if before else None
 
     def _bundle(self, destination: Path, digest: str, size: int, manifest: str) -> Bundle:
         codec = "none" if self.format is BundleFormat.TAR else self.codec.name
         return Bundle(destination, digest, size, self.format, codec, manifest, self.findings)
-
-    def _digests(self) -> Digests:
-        digests = read_digests(self.collection, self.remembered.digests(self.collection), threads=self.threads)
-        self.remembered.keep(self.collection, digests)
-        return digests
 
     def _chunks(self, digests: Digests) -> Iterator[bytes]:
         try:
@@ -159,8 +164,8 @@ class Packing:
     def _archive(self, known: Digests) -> Archive:
         return Archive(self.collection, self.format, self.codec, known=known, threads=self.threads)
 
-    def _document(self, digests: Digests) -> bytes:
-        return manifest_document(self.collection, digests, format=self.format, codec=self.codec.name)
+    def _contents(self, digests: Digests) -> Contents:
+        return Contents(self.collection, digests, self.format, self.codec.name)
 
 
 def look_at(tree: Path, rules: PackingRules | None = None, remembered: Remembered | None = None) -> Packing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -74,19 +75,20 @@ class Reader:
             self.found((unit.entry,), (digest,))
 
 
-def read_digests(collection: Collection, remembered: Digests | None = None, *, threads: int | None = None) -> Digests:
+def read_digests(collection: Collection, known: Digests | None = None, *, threads: int | None = None) -> Digests:
     """Read every file once, but for those whose digests are remembered.
 
     Args:
         collection: The files.
-        remembered: What is known of each entry; None where it has to be read, and nothing at all by default.
+        known: What is known of each entry, to be completed; nothing at all by default.
         threads: How many read at a time; as many as there are cores by default.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
     """
-    known = Digests(remembered or repeat(None, len(collection.entries)))
-    missing = [at for at, entry in enumerate(collection.entries) if known[at] is None and entry.kind is EntryKind.FILE]
+    known = known or Digests(repeat(None, len(collection.entries)))
+    pairs = enumerate(zip(collection.entries, known, strict=True))
+    missing = array("Q", (at for at, (entry, digest) in pairs if digest is None and entry.kind is EntryKind.FILE))
     for at, digest in zip(missing, _read(collection, missing, threads), strict=True):
         known[at] = digest
     return known

@@ -61,12 +61,14 @@ class Remembered:
 
     def keep(self, collection: Collection, digests: Digests) -> None:
         """Remember these instead of all that was."""
+        if self.path is None:
+            return
         stamps, kept = array("q"), bytearray()
         for entry, digest in zip(collection.entries, digests, strict=True):
             if digest is not None and entry.is_settled:
                 stamps.append(entry.stamp)
                 kept += digest
-        self._write(self.path, stamps.tobytes() + kept)
+        self._write(self.path, stamps.tobytes(), kept)
 
     def written(self, manifest: str, destination: Path) -> tuple[str, int] | None:
         """Digest and size of the bundle of a manifest's digest, if its file is still the one that was written there."""
@@ -116,11 +118,15 @@ class Remembered:
         is_whole = content.startswith(_HEAD) and hashlib.sha256(body).digest() == content[len(_HEAD) : start]
         return body if is_whole else b""
 
-    def _write(self, path: Path | None, body: bytes) -> None:
+    def _write(self, path: Path | None, *body: bytes | bytearray) -> None:
         if path is None:
             return
+        digest = hashlib.sha256()
+        for piece in body:
+            digest.update(piece)
         with suppress(OSError), _new_beside(path) as part:
-            part.write_bytes(_HEAD + hashlib.sha256(body).digest() + body)
+            with part.open("wb") as file:
+                file.writelines((_HEAD, digest.digest(), *body))
             part.replace(path)
 
 

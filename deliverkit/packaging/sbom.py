@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.packaging.components import Component, Inventory, merged, take_inventory
-from deliverkit.packaging.manifest import Manifest
-from deliverkit.packaging.tree import Collection
+from deliverkit.packaging.contents import Contents
 
 if TYPE_CHECKING:
     from cyclonedx.model.bom import Bom
@@ -43,17 +42,23 @@ class Sbom:
     gaps: tuple[str, ...]
 
 
-def make_sbom(collection: Collection, manifest: Manifest, *, application: str, version: str, tool_version: str) -> Sbom:
+def make_sbom(contents: Contents, *, manifest: str, application: str, version: str, tool_version: str) -> Sbom:
     """List what lies in a build.
+
+    Args:
+        contents: What lies in the bundle.
+        manifest: `sha256:...` of its manifest.
+        application: Name of the application.
+        version: The release's version.
+        tool_version: Version of deliverkit.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
         UsageError: If one cannot be read.
     """
-    digests = {entry.path: entry.sha256 for entry in manifest.entries if entry.sha256}
-    inventory = take_inventory(collection, digests)
+    inventory = take_inventory(contents)
     components = list(merged(inventory.components))
-    bom = _bom(components, inventory, manifest.digest, application, version, tool_version)
+    bom = _bom(components, inventory, manifest, application, version, tool_version)
     return Sbom(_written(bom), len(components), tuple(inventory.gaps))
 
 

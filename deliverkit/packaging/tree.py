@@ -117,9 +117,13 @@ class Collection:
 
     def get(self, path: str) -> Entry | None:
         """The entry with exactly this path."""
+        at = self.place(path)
+        return None if at is None else self.entries[at]
+
+    def place(self, path: str) -> int | None:
+        """Where the entry with exactly this path is among the entries."""
         at = bisect_left(self.entries, path, key=by_path)
-        found = self.entries[at] if at < len(self.entries) else None
-        return found if found is not None and found.path == path else None
+        return at if at < len(self.entries) and self.entries[at].path == path else None
 
     def resolve(self, path: str) -> Entry | None:
         """What a path names after following links, as on the host; None when it is missing or leaves the bundle."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
@@ -168,4 +168,21 @@ class MemoryReleases:
 def ready_bundle(content: bytes, *, format: BundleFormat = BundleFormat.ZIP) -> PreparedBundle:  # noqa: A002
     """A bundle of given bytes, for tests that care for no archive; other bytes have another manifest."""
     manifest = f"{format} of {hashlib.sha256(content).hexdigest()}\n".encode()
-    return PreparedBundle(manifest, format, len(content), lambda: iter((content,)))
+    return described_bundle(manifest, format, len(content), lambda: iter((content,)))
+
+
+def described_bundle(
+    manifest: bytes,
+    format: BundleFormat,  # noqa: A002
+    size_limit: int,
+    chunks: Callable[[], Iterator[bytes]],
+) -> PreparedBundle:
+    """A bundle with a manifest that is whatever it is; nobody in between looks into it."""
+    return PreparedBundle(
+        manifest_digest=f"sha256:{hashlib.sha256(manifest).hexdigest()}",
+        manifest_size=len(manifest),
+        manifest_pieces=lambda: iter((manifest,)),
+        format=format,
+        size_limit=size_limit,
+        chunks=chunks,
+    )

@@ -17,9 +17,8 @@ from deliverkit.ports import Clock
 
 if TYPE_CHECKING:
     from deliverkit.domain.release import Release
-    from deliverkit.packaging.manifest import Manifest
+    from deliverkit.packaging.contents import Contents
     from deliverkit.packaging.sbom import Sbom
-    from deliverkit.packaging.tree import Collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class Subject:
     Attributes:
         version: The release's version.
         tree: The build directory.
-        collection: What lies in it.
-        manifest: What is in the bundle.
+        contents: What lies in the bundle.
+        manifest: `sha256:...` of its manifest.
         bundle: `sha256:...` of the bundle.
         started_at: When packaging began.
         source: The source revision; None outside git.
@@ -38,8 +37,8 @@ class Subject:
 
     version: str
     tree: Path
-    collection: Collection
-    manifest: Manifest
+    contents: Contents
+    manifest: str
     bundle: str
     started_at: datetime
     source: SourceRevision | None
@@ -170,8 +169,8 @@ class Attestor:
         from deliverkit.packaging.sbom import make_sbom  # noqa: PLC0415
 
         sbom = make_sbom(
-            subject.collection,
-            subject.manifest,
+            subject.contents,
+            manifest=subject.manifest,
             application=self._application,
             version=subject.version,
             tool_version=self._builder_version,
@@ -190,9 +189,9 @@ class Attestor:
             application=self._application,
             version=subject.version,
             bundle=subject.bundle,
-            format=subject.manifest.format.value,
+            format=subject.contents.format.value,
             path=self._relative(subject.tree),
-            manifest=subject.manifest.digest,
+            manifest=subject.manifest,
             sbom=sbom,
             builder=self._environ.get("JENKINS_URL") or OWN_BUILDER,
             builder_version=self._builder_version,

@@ -32,6 +32,7 @@ from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import ConflictError, DeliverkitError, ExitCode, IntegrityError, UnreachableError, UsageError
 from deliverkit.ports import PreparedBundle, Upload
 from deliverkit.testing.clock import FakeClock
+from deliverkit.testing.releases import described_bundle
 
 PART = 5 * MEBIBYTE
 """S3 takes no smaller part, but for the last."""
@@ -45,7 +46,7 @@ def block(number: int) -> bytes:
 
 def bundle_of(parts: int, *, manifest: bytes = b"manifest", chunks: Callable[[], Iterator[bytes]] | None = None):
     made = chunks or (lambda: (block(number) for number in range(1, parts + 1)))
-    return PreparedBundle(manifest, BundleFormat.ZIP, parts * PART, made)
+    return described_bundle(manifest, BundleFormat.ZIP, parts * PART, made)
 
 
 def content_of(parts: int) -> bytes:
@@ -149,11 +150,25 @@ def test_ten_thousand_parts_suffice_or_the_bundle_is_refused(limit: int) -> None
 # --- what lies there -------------------------------------------------------------------------------
 
 
+def test_a_manifest_of_many_files_is_stored_in_parts_and_read_back(place) -> None:
+    manifest = content_of(2) + b"and more"
+    bundle = bundle_of(1, manifest=manifest)
+    lock = Keeping(mode="GOVERNANCE", duration=timedelta(days=1))
+    for keeping in (None, lock):
+        upload = store(place, keeping=keeping).upload(bundle)
+        assert_whole(place, upload, bundle, 1)
+    key = f"shop/manifests/{bundle.manifest_digest.removeprefix('sha256:')}.json"
+    stored_manifest = s3(place).head_object(Bucket=place.bucket, Key=key, ChecksumMode="ENABLED")
+    assert stored_manifest["ChecksumSHA256"].endswith("-3")
+    assert "ObjectLockMode" not in stored_manifest
+    assert store(place).manifest(bundle.manifest_digest) == manifest
+
+
 @given(sizes=st.lists(st.sampled_from([0, 1, 1000, PART - 1, PART, PART + 1]), max_size=3), seed=st.integers(0, 255))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_lies_in_s3_is_what_was_made(place, sizes: list[int], seed: int) -> None:
     chunks = [bytes([seed + at & 255]) * size for at, size in enumerate(sizes)]
-    bundle = PreparedBundle(repr((sizes, seed)).encode(), BundleFormat.ZIP, sum(sizes), lambda: iter(chunks))
+    bundle = described_bundle(repr((sizes, seed)).encode(), BundleFormat.ZIP, sum(sizes), lambda: iter(chunks))
     upload = store(place).upload(bundle)
     content = b"".join(chunks)
     assert stored(place, bundle) == content

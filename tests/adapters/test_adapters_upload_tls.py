@@ -28,19 +28,16 @@ BUILDER = """
 import re
 from pathlib import Path
 from deliverkit.adapters.aws.bucket import Bucket
-from deliverkit.adapters.aws.bundle_upload import BundleUpload
+from deliverkit.adapters.aws.bundle_upload import BundleUpload, Content
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.adapters.clock import SystemClock
-from deliverkit.domain.release import BundleFormat
-from deliverkit.ports import PreparedBundle
 
 def chunks():
     for number in range({size} >> 18):
         yield number.to_bytes(8, "big") * (1 << 15)
 
 aws = Aws(Account(None, "us-east-1", {endpoint!r}, "AKIAIOSFODNN7EXAMPLE", "sandbox"))
-bundle = PreparedBundle(b"manifest", BundleFormat.ZIP, {size}, chunks)
-sent = BundleUpload(Bucket(aws, "releases"), SystemClock()).send(bundle, "key")
+sent = BundleUpload(Bucket(aws, "releases"), SystemClock()).send(Content({size}, chunks), "key")
 assert sent.is_ours
 # Not getrusage: what it gives outlives exec, and is that of the process which started this one.
 print(sent.made.digest, int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024)

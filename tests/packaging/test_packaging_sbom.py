@@ -21,10 +21,9 @@ from deliverkit.errors import DeliverkitError
 from deliverkit.packaging import java
 from deliverkit.packaging.codec import codec_for
 from deliverkit.packaging.collect import collect
-from deliverkit.packaging.manifest import Manifest
+from deliverkit.packaging.contents import Contents
 from deliverkit.packaging.package import Packing
 from deliverkit.packaging.sbom import Sbom, make_sbom
-from deliverkit.packaging.tree import Collection
 
 TITLE, SYMBOL = "Implementation-Title", "Bundle-SymbolicName"
 POM = "META-INF/maven/{0}/{1}/pom.properties"
@@ -52,12 +51,16 @@ def jar(group: str, name: str, version: str, **more: bytes | str) -> bytes:
 
 
 def sbom_of(tree: Path, version: str = "1.0") -> Sbom:
-    collection = collect(tree)
-    return make_sbom(collection, manifest_of(collection), application="shop", version=version, tool_version="0.1")
+    return sbom_from(contents_of(tree), version)
 
 
-def manifest_of(collection: Collection) -> Manifest:
-    return Packing(collection, (), BundleFormat.ZIP, codec_for()).manifest()
+def sbom_from(contents: Contents, version: str) -> Sbom:
+    digest = contents.manifest_size_and_digest()[1]
+    return make_sbom(contents, manifest=digest, application="shop", version=version, tool_version="0.1")
+
+
+def contents_of(tree: Path) -> Contents:
+    return Packing(collect(tree), (), BundleFormat.ZIP, codec_for()).read()
 
 
 def listed(sbom: Sbom) -> dict[str, dict[str, Any]]:
@@ -294,14 +297,13 @@ def test_the_document_names_the_release_and_the_manifest(tmp_path: Path) -> None
     document = json.loads(sbom_of(tree, "v2").content)
     assert document["specVersion"] == "1.6"
     assert (document["metadata"]["component"]["name"], document["metadata"]["component"]["version"]) == ("shop", "v2")
-    digest = manifest_of(collect(tree)).digest
+    digest = contents_of(tree).manifest_size_and_digest()[1]
     assert {"name": "deliverkit:manifest", "value": digest} in document["metadata"]["properties"]
 
 
 def test_a_file_that_changed_since_it_was_collected_is_refused(tmp_path: Path) -> None:
     tree = put(tmp_path / "tree", {"a-1.jar": jar("g", "a", "1")})
-    collection = collect(tree)
-    manifest = manifest_of(collection)
+    contents = contents_of(tree)
     put(tree, {"a-1.jar": jar("g", "a", "2")})
     with pytest.raises(DeliverkitError, match="changed while it was being packed"):
-        make_sbom(collection, manifest, application="shop", version="1", tool_version="0")
+        sbom_from(contents, "1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,20 @@ from deliverkit.adapters.aws.multipart import Multipart, Retention
 from deliverkit.adapters.aws.parts import PART_SIZE, Made, Part, encoded, make, part_size
 from deliverkit.domain.release import KeptParts
 from deliverkit.errors import ConflictError, DeliverkitError
-from deliverkit.ports import Clock, PreparedBundle, UploadListener
+from deliverkit.ports import Clock, UploadListener
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that are made while they are sent.
+
+    Attributes:
+        size_limit: Bytes that they will not exceed; the same for the same key.
+        chunks: Makes them, the same ones each time it is called.
+    """
+
+    size_limit: int
+    chunks: Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +57,21 @@ class BundleUpload:
             keeping: What they are to be like.
             least: Bytes up to which one request is used, and the least size of a part.
         """
+        self.least = least
         self._bucket = bucket
         self._clock = clock
         self._keeping = keeping or Keeping()
-        self._least = least
 
-    def send(self, bundle: PreparedBundle, key: str, listener: UploadListener | None = None) -> Sent:
+    def send(self, content: Content, key: str, listener: UploadListener | None = None) -> Sent:
         """Make the bundle and store it, going on with an upload of it that was left unfinished.
 
         Raises:
             DeliverkitError: If the bundle cannot be made, or S3 refuses or does not answer; nothing was stored, and
                 no parts are left.
         """
-        passage = _Passage(self, bundle, key)
+        passage = _Passage(self, content, key)
         try:
-            made = self._make(bundle, passage.send, passage.tick(listener))
+            made = self._make(content, passage.send, passage.tick(listener))
             return Sent(made, passage.finish(made), passage.kept(made))
         except BaseException as error:
             # Also when interrupted: parts of an unfinished upload cost money until somebody removes them.
@@ -68,16 +81,16 @@ class BundleUpload:
                 raise type(error)(error.message, hint=advice) from error.__cause__
             raise
 
-    def measure(self, bundle: PreparedBundle) -> Made:
+    def measure(self, content: Content) -> Made:
         """Make the bundle without sending it.
 
         Raises:
             DeliverkitError: If it cannot be made.
         """
-        return self._make(bundle, lambda _part, _digest: None, lambda: None)
+        return self._make(content, lambda _part, _digest: None, lambda: None)
 
-    def _make(self, bundle: PreparedBundle, send: Callable[[Part, bytes], None], tick: Callable[[], None]) -> Made:
-        return make(bundle.chunks(), part_size(bundle.size_limit, self._least), send, tick=tick)
+    def _make(self, content: Content, send: Callable[[Part, bytes], None], tick: Callable[[], None]) -> Made:
+        return make(content.chunks(), part_size(content.size_limit, self.least), send, tick=tick)
 
     def put(self, key: str, content: bytearray, digest: bytes) -> None:
         """Store a whole bundle in one request, unless there is one.
@@ -141,8 +154,8 @@ class BundleUpload:
 class _Passage:
     """One bundle on its way: which of the two forms it takes shows with its first part."""
 
-    def __init__(self, uploads: BundleUpload, bundle: PreparedBundle, key: str) -> None:
-        self._uploads, self._bundle, self._key = uploads, bundle, key
+    def __init__(self, uploads: BundleUpload, content: Content, key: str) -> None:
+        self._uploads, self._content, self._key = uploads, content, key
         self._multipart = uploads.multipart(key)
         self._is_stored = False
         self._done = 0
@@ -157,7 +170,7 @@ class _Passage:
             self._done += len(part.content)
 
     def tick(self, listener: UploadListener | None) -> Callable[[], None]:
-        return (lambda: listener(self._done, self._bundle.size_limit)) if listener else lambda: None
+        return (lambda: listener(self._done, self._content.size_limit)) if listener else lambda: None
 
     def finish(self, made: Made) -> bool:
         """True when what lies there now is what we sent."""

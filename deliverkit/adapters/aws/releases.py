@@ -23,7 +23,7 @@ from deliverkit.domain.release import BundleFormat, BundleRevision, KeptParts, R
 from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from deliverkit.adapters.aws.bundle_upload import BundleUpload, Sent
+    from deliverkit.adapters.aws.bundle_upload import BundleUpload, Content, Sent
     from deliverkit.adapters.aws.deeds import Deed
     from deliverkit.adapters.aws.records import Records
     from deliverkit.ports import Clock, PreparedBundle, Upload, UploadListener
@@ -81,7 +81,8 @@ class S3Releases:
             UsageError: If the bucket is missing or not versioned; nothing was stored.
             UnreachableError: If S3 does not answer or denies the request.
         """
-        from deliverkit.adapters.aws.deeds import Deeds  # noqa: PLC0415  (readers have no use for what uploads need)
+        from deliverkit.adapters.aws.bundle_upload import Content  # noqa: PLC0415  (readers need none of these)
+        from deliverkit.adapters.aws.deeds import Deeds  # noqa: PLC0415
 
         self._require_versioning()
         digits = bundle.manifest_digest.removeprefix("sha256:")
@@ -90,28 +91,42 @@ class S3Releases:
         stored = self._head(key)
         if stored is not None and (deed := deeds.of(stored)) is not None:
             return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
-        self._put_once(f"{self._root}manifests/{digits}.json", bundle.manifest)
+        self._put_manifest(bundle, f"{self._root}manifests/{digits}.json")
+        content = Content(bundle.size_limit, bundle.chunks)
         if stored is None:
-            stored, sent = self._send(bundle, key, listener)
+            stored, sent = self._send(self._uploads, content, key, listener)
             deed = deeds.record(stored, sent.made)
             return _upload(self._bucket.name, key, bundle.format, deed, was_sent=sent.is_ours, kept=sent.kept)
-        deed = deeds.record(stored, self._uploads.measure(bundle))
+        deed = deeds.record(stored, self._uploads.measure(content))
         return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
 
     @cached_property
     def _uploads(self) -> BundleUpload:
+        return self._uploads_of(self._keeping)
+
+    def _uploads_of(self, keeping: Keeping | None) -> BundleUpload:
         from deliverkit.adapters.aws.bundle_upload import BundleUpload  # noqa: PLC0415
         from deliverkit.adapters.aws.parts import PART_SIZE  # noqa: PLC0415
         from deliverkit.adapters.clock import SystemClock  # noqa: PLC0415
 
         clock, least = self._clock() if self._clock else SystemClock(), self._part_size or PART_SIZE
-        return BundleUpload(self._bucket, clock, keeping=self._keeping, least=least)
+        return BundleUpload(self._bucket, clock, keeping=keeping, least=least)
+
+    def _put_manifest(self, bundle: PreparedBundle, key: str) -> None:
+        """Store what the bundle says of itself; of many files that is too much to be held in memory at once."""
+        from deliverkit.adapters.aws.bundle_upload import Content  # noqa: PLC0415
+
+        uploads = self._uploads_of(None)
+        if bundle.manifest_size <= uploads.least:
+            self._put_once(key, bundle.manifest)
+        elif self._head(key) is None:
+            self._send(uploads, Content(bundle.manifest_size, bundle.manifest_pieces), key)
 
     def _send(
-        self, bundle: PreparedBundle, key: str, listener: UploadListener | None
+        self, uploads: BundleUpload, content: Content, key: str, listener: UploadListener | None = None
     ) -> tuple[Mapping[str, Any], Sent]:
         for _ in range(_ATTEMPTS):
-            sent = self._uploads.send(bundle, key, listener)
+            sent = uploads.send(content, key, listener)
             stored = self._head(key)
             if stored is not None:
                 return stored, sent

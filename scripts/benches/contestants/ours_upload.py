@@ -3,6 +3,7 @@
 The one place that knows how the library is called to upload.
 """
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.domain.release import BundleFormat
 from deliverkit.ports import PreparedBundle
 
-PIECE = 1 << 20
+PIECE, MANIFEST = 1 << 20, b"{}\n"
 bundle = Path(sys.argv[1])
 
 
@@ -23,6 +24,14 @@ def chunks() -> Iterator[bytes]:
 
 
 store = S3Releases(Aws(Account()), bucket=sys.argv[2], prefix="releases")
-upload = store.upload(PreparedBundle(b"{}\n", BundleFormat.ZIP, bundle.stat().st_size, chunks))
+ready = PreparedBundle(
+    manifest_digest=f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}",
+    manifest_size=len(MANIFEST),
+    manifest_pieces=lambda: iter((MANIFEST,)),
+    format=BundleFormat.ZIP,
+    size_limit=bundle.stat().st_size,
+    chunks=chunks,
+)
+upload = store.upload(ready)
 if not upload.was_sent or upload.size != bundle.stat().st_size:
     sys.exit(f"it was not sent as a whole: {upload}")
