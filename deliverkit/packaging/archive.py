@@ -68,6 +68,7 @@ class Archive:
         known: The digests that the files must have; empty when they are read for the first time.
         threads: How many read and compress at a time; as many as there are cores by default. The bytes do not depend
             on it.
+        budget: Bytes of content, and of what is made of it, that are under way at a time.
         digests: What the files' contents were; complete when the stream has ended.
         manifest: `sha256:` and 64 hexadecimal digits over the manifest; empty before the stream has ended.
     """
@@ -77,6 +78,7 @@ class Archive:
     codec: Codec
     known: Digests = field(default_factory=Digests)
     threads: int | None = None
+    budget: int = BUDGET_BYTES
     digests: Digests = field(default_factory=Digests)
     manifest: str = ""
 
@@ -87,8 +89,8 @@ class Archive:
             DeliverkitError: While reading, if a file is no longer what was collected, or what the manifest says.
         """
         if self.format is BundleFormat.ZIP:
-            return self._written(ZipWriter(self.codec), BUDGET_BYTES)
-        tar = self._written(TarWriter(), BUDGET_BYTES // 2)
+            return self._written(ZipWriter(self.codec), self.budget)
+        tar = self._written(TarWriter(), self.budget // 2)
         return gzip_stream(tar, self.codec, self.threads) if self.format is BundleFormat.TGZ else tar
 
     def _written(self, writer: Writer[Part], budget: int) -> Generator[bytes, None, None]:

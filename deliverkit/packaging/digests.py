@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 DIGEST_BYTES = 32
 # No content that anybody knows of has this digest.
 _NONE = bytes(DIGEST_BYTES)
+# bytes.join() makes a list of what it is given.
+_AT_A_TIME = 4096
 
 
 class Digests:
@@ -21,7 +24,9 @@ class Digests:
 
     def extend(self, digests: Iterable[bytes | None]) -> None:
         """Add the digests of the next entries."""
-        self._all += b"".join(digest or _NONE for digest in digests)
+        known = (digest or _NONE for digest in digests)
+        while some := b"".join(islice(known, _AT_A_TIME)):
+            self._all += some
 
     def __len__(self) -> int:
         return len(self._all) // DIGEST_BYTES

@@ -19,12 +19,16 @@ from deliverkit.packaging.digests import Digests
 from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
 from deliverkit.packaging.naming import refuse_names_that_unzip_changes
+from deliverkit.packaging.parallel import BUDGET_BYTES
 from deliverkit.packaging.reading import read_digests
 from deliverkit.packaging.remembered import Remembered
 from deliverkit.packaging.report import Report
 from deliverkit.packaging.selection import load_selection
 from deliverkit.packaging.tree import Collection, EntryKind, shown
 from deliverkit.ports import PreparedBundle
+
+# While it is packed a bundle is uploaded, and the parts on their way need memory as well.
+_BUDGET_BESIDE_UPLOAD = 24 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +159,14 @@ class Packing:
 
     def _chunks(self, digests: Digests) -> Iterator[bytes]:
         try:
-            yield from self._archive(digests).stream()
+            yield from self._archive(digests, _BUDGET_BESIDE_UPLOAD).stream()
         except DeliverkitError:
             # Should a remembered digest have been wrong, the next attempt must not stumble over it again.
             self.remembered.forget()
             raise
 
-    def _archive(self, known: Digests) -> Archive:
-        return Archive(self.collection, self.format, self.codec, known=known, threads=self.threads)
+    def _archive(self, known: Digests, budget: int = BUDGET_BYTES) -> Archive:
+        return Archive(self.collection, self.format, self.codec, known, self.threads, budget)
 
     def _contents(self, digests: Digests) -> Contents:
         return Contents(self.collection, digests, self.format, self.codec.name)

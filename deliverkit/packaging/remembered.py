@@ -57,7 +57,7 @@ class Remembered:
         stamps, body = self._load()
         digests = body[stamps.itemsize * len(stamps) :]
         places = _places(collection, stamps)
-        return Digests(None if at is None else digests[32 * at : 32 * at + 32] for at in places)
+        return Digests(None if at is None else bytes(digests[32 * at : 32 * at + 32]) for at in places)
 
     def keep(self, collection: Collection, digests: Digests) -> None:
         """Remember these instead of all that was."""
@@ -72,7 +72,7 @@ class Remembered:
 
     def written(self, manifest: str, destination: Path) -> tuple[str, int] | None:
         """Digest and size of the bundle of a manifest's digest, if its file is still the one that was written there."""
-        body = self._read(self._note)
+        body = bytes(self._read(self._note))
         try:
             size = destination.stat().st_size
             expected = _note_of(manifest, destination)
@@ -97,7 +97,7 @@ class Remembered:
     def _note(self) -> Path | None:
         return None if self.path is None else self.path.with_suffix(".written")
 
-    def _load(self) -> tuple[array[int], bytes]:
+    def _load(self) -> tuple[array[int], memoryview]:
         """The stamps, and the file's body, in which the digests follow them."""
         body = self._read(self.path)
         stamps = array("q")
@@ -105,18 +105,19 @@ class Remembered:
         stamps.frombytes(body[: count * stamps.itemsize])
         return stamps, body
 
-    def _read(self, path: Path | None) -> bytes:
+    def _read(self, path: Path | None) -> memoryview:
         """The body of a file of ours; empty unless all of it is there."""
+        nothing = memoryview(b"")
         if path is None or not self.is_trusted:
-            return b""
+            return nothing
         try:
             content = path.read_bytes()
         except OSError:
-            return b""
+            return nothing
         start = len(_HEAD) + DIGEST_BYTES
-        body = content[start:]
+        body = memoryview(content)[start:]
         is_whole = content.startswith(_HEAD) and hashlib.sha256(body).digest() == content[len(_HEAD) : start]
-        return body if is_whole else b""
+        return body if is_whole else nothing
 
     def _write(self, path: Path | None, *body: bytes | bytearray) -> None:
         if path is None:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from deliverkit.errors import UsageError
 
 MEBIBYTE = 1024 * 1024
-PART_SIZE = 8 * MEBIBYTE
+PART_SIZE = 5 * MEBIBYTE
 """Bytes up to which a bundle goes in one request, and the least size of a part; S3 takes none below 5 MiB."""
 PARTS_LIMIT = 10_000
 """Parts of one upload (Amazon S3 user guide, "Amazon S3 multipart upload limits")."""
-BUFFERS = 3
-"""Two parts on their way, and one that is being filled."""
-BUFFERS_LIMIT = BUFFERS * PART_SIZE
+BUFFERS = 4
+"""Three parts on their way, and one that is being filled."""
+BUFFERS_LIMIT = 24 * MEBIBYTE
 """Bytes that all buffers hold together: of larger parts there are fewer."""
 LARGEST_PART = BUFFERS_LIMIT
 """One buffer must hold a part, for a part that is lost on its way is sent again from there."""

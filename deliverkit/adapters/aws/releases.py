@@ -58,7 +58,7 @@ class S3Releases:
             owner: Account id that the bucket must belong to; empty for any.
             keeping: Lock and tags of bundles; none by default.
             clock: Gives the clock that tells until when bundles are locked; the machine's by default.
-            part_size: Bytes above which a bundle is sent in parts, and the least size of a part; 8 MiB by default.
+            part_size: Bytes above which a bundle is sent in parts, and the least size of a part; 5 MiB by default.
             page_size: Keys asked for at once when listing.
         """
         self._bucket = Bucket(aws, bucket, encryption=encryption, owner=owner, page_size=page_size)
