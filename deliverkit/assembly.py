@@ -9,7 +9,7 @@ from deliverkit.errors import UsageError
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from deliverkit.adapters.aws.bucket import Bucket
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
-    from deliverkit.domain.release import Release
-    from deliverkit.domain.trust import Signing
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
@@ -115,7 +113,7 @@ class Assembly:
     @cached_property
     def catalogue(self) -> Catalogue:
         """Reads, copies and removes releases."""
-        from deliverkit.catalogue_assembly import catalogue_of  # noqa: PLC0415
+        from deliverkit.catalogue_assembly import catalogue_of, signings_of  # noqa: PLC0415
 
         return catalogue_of(
             self._settings,
@@ -123,14 +121,8 @@ class Assembly:
             journal=self.journal,
             replicas=self._replicas,
             pruner=self._pruner,
-            signings=self._signings,
+            signings=partial(signings_of, self._settings, self._aws),
         )
-
-    def _signings(self, releases: Sequence[Release]) -> Sequence[Signing]:
-        from deliverkit.adapters.aws.attestations import S3Attestations  # noqa: PLC0415
-
-        store = self._settings.release.store
-        return S3Attestations(self._aws, bucket=store.bucket, prefix=store.prefix).signings(releases)
 
     def _pruner(self) -> Pruner:
         from deliverkit.catalogue_assembly import pruner_of  # noqa: PLC0415

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from deliverkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.releases import S3Releases
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.config import Settings
+    from deliverkit.domain.release import Release
+    from deliverkit.domain.trust import Signing
     from deliverkit.engine.catalogue import Catalogue, Signings
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.promotions import Promotions
@@ -31,6 +33,14 @@ def replicas_of(
     release = settings.release
     prefix, places = release.store.prefix, release.replicas
     return S3Replicas(aws, bucket, prefix, places=places, clock=clock, identity=identity)
+
+
+def signings_of(settings: Settings, aws: Aws, releases: Sequence[Release]) -> Sequence[Signing]:
+    """Whether the provenance of each release has a signature."""
+    from deliverkit.adapters.aws.attestations import S3Attestations  # noqa: PLC0415
+
+    store = settings.release.store
+    return S3Attestations(aws, bucket=store.bucket, prefix=store.prefix).signings(releases)
 
 
 def catalogue_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, NotFoundError, UsageError
 
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.rollout import AbortMode, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
-    from deliverkit.engine.journal import Estate, Journal, Pruning, Served
+    from deliverkit.engine.journal import Estate, Journal, Served
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.promotion_log import Listener
     from deliverkit.engine.promotions import Promotions
@@ -202,20 +202,7 @@ class Delivery:
         try:
             return self.releases.get(version)
         except NotFoundError as error:
-            gone = self._removal_of(version)
-            if gone is None:
-                raise
-            digest = gone.digest.removeprefix("sha256:")[:12]
-            raise NotFoundError(
-                f"{version} ({digest}) was pruned {gone.at:%Y-%m-%d %H:%M:%S} UTC by {gone.by}: {gone.reason}",
-                hint="deliverkit ledger log has it on record; deliverkit release list names those there are",
-            ) from error
-
-    def _removal_of(self, version: str) -> Pruning | None:
-        try:
-            return self._parts.journal.estate().pruned.get(version)
-        except DeliverkitError:
-            return None  # the ledger cannot tell: that there is no such release stays true
+            raise self._parts.journal.explained(error, version) from error
 
     def quarantine(self, version: str, reason: str) -> Release:
         """Forbid a release everywhere until it is lifted."""

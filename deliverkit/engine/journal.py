@@ -12,7 +12,7 @@ from deliverkit.domain.ledger import Draft, Event, verify_link
 from deliverkit.domain.plan import PlanKind
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Outcome, Rollout
-from deliverkit.errors import ConflictError
+from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError
 from deliverkit.ports import Clock, IdentityProvider, Ledger
 
 STREAM = "application"
@@ -134,6 +134,20 @@ class Journal:
             verify_link(STREAM, self._estate.last, event)
             self._estate = _fold(self._estate, event)
         return self._estate
+
+    def explained(self, missing: NotFoundError, version: str) -> NotFoundError:
+        """Why there is no release of a version: of one that was pruned when, by whom and why; else what was said."""
+        try:
+            gone = self.estate().pruned.get(version)
+        except DeliverkitError:
+            return missing  # the ledger cannot tell: that there is no such release stays true
+        if gone is None:
+            return missing
+        digest = gone.digest.removeprefix("sha256:")[:12]
+        return NotFoundError(
+            f"{version} ({digest}) was pruned {gone.at:%Y-%m-%d %H:%M:%S} UTC by {gone.by}: {gone.reason}",
+            hint="deliverkit ledger log has it on record; deliverkit release list names those there are",
+        )
 
     def announce(self, rollout: Rollout, execution: str) -> None:
         """Record that the leg's environment serves the release; once for each promotion, however often it is called."""

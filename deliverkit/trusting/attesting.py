@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from deliverkit.packaging.contents import Contents
     from deliverkit.packaging.sbom import Sbom
 
+_TRIAL = b"deliverkit looks whether this key signs"
+"""Signed and thrown away. It is no statement: those are signed with the prefix that DSSE gives them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -96,7 +99,7 @@ class Attestor:
         self._environ = environ
 
     def check(self) -> None:
-        """See that the key can be used, before anything is packed.
+        """See that the key signs, before anything is packed or stored: reading a key does not tell that one may use it.
 
         Raises:
             UsageError: If there is no such key, or it cannot sign.
@@ -107,6 +110,7 @@ class Attestor:
             from deliverkit.packaging.signing import key_id_of  # noqa: PLC0415  (only what signs pays for it)
 
             key_id_of(self._signer.public_key(), name=self._signer.name)
+            self._signer.sign(_TRIAL)
 
     def attest(self, subject: Subject) -> Attested:
         """Make the statements and keep them; repeated after a crash, new ones lie beside the old.

@@ -18,6 +18,7 @@ from deliverkit.domain.gate import Verdict
 from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import KeepRules
 from deliverkit.domain.rollout import AbortMode, Outcome
+from deliverkit.domain.strays import file_name
 from deliverkit.engine.promotion_log import open_promotion
 from deliverkit.engine.pruning import PRUNE_LEASE, Fate, Pruned
 from deliverkit.errors import (
@@ -28,7 +29,9 @@ from deliverkit.errors import (
     NotFoundError,
     UnreachableError,
 )
+from deliverkit.testing.contracts.releases import digest_of
 from deliverkit.testing.rehearsal import Rehearsal
+from deliverkit.testing.releases import ready_bundle
 
 HARSH = KeepRules(last=1, younger_than=timedelta(seconds=1))
 ENVIRONMENTS = ("dev", "prod")
@@ -70,6 +73,7 @@ steps = st.one_of(
     st.tuples(st.just("roll back"), versions, places),
     st.tuples(st.just("quarantine"), versions, places),
     st.tuples(st.just("lift"), versions, places),
+    st.tuples(st.just("lose record"), versions, places),
     st.tuples(st.just("prune"), versions, places),
 )
 
@@ -91,6 +95,8 @@ def happen(world: Rehearsal, what: str, version: str, name: str) -> None:
             delivery.watch(delivery.rollback(name))
         elif what == "quarantine":
             delivery.quarantine(version, "looked bad")
+        elif what == "lose record":
+            lose_record(world, version)
         elif what == "lift":
             delivery.lift(version, "looked good")
         else:
@@ -125,9 +131,14 @@ def check_pruning(world: Rehearsal) -> None:
     assert doomed.isdisjoint(needed)
     assert {each.release.version for each in plan.kept} | doomed == {each.version for each in world.releases.list()}
     assert all(each.reasons for each in plan.kept)
-    assert set(pruned(delivery)) == doomed
+    on_record = {release.version for release in world.releases.list()}
+    fates = list(delivery.catalogue.pruner.prune())
+    assert {each.version for each in fates if each.kind == "release"} == doomed
     left = {release.version: release for release in world.releases.list()}
-    assert needed & set(VERSIONS) <= left.keys()
+    assert needed & set(VERSIONS) & on_record <= left.keys()
+    # Also of those whose record a careless hand has removed.
+    bundles = {version: bundle for bundle, version in world.fleet.versions.items()}
+    assert all(world.releases.exists(bundles[version]) for version in needed & set(VERSIONS))
     assert all(world.releases.exists(release.bundle) for release in left.values())
     assert world.releases.begun() == ()
     assert doomed <= delivery.estate().pruned.keys()
@@ -447,3 +458,158 @@ def test_each_removal_of_a_version_is_recorded_and_none_twice() -> None:
     events = [event for event in delivery.ledger.read("application") if event.kind == "release.pruned"]
     assert [event.payload["bundle"] for event in events] == [first.bundle.uri, again.bundle.uri]
     assert events[0].payload["digest"] == first.digest
+
+
+# --- strays ----------------------------------------------------------------------------------------
+
+
+def stray_key(world: Rehearsal, content: bytes) -> str:
+    """A bundle that is in the store and on no record."""
+    return world.releases.upload(ready_bundle(content)).revision.key
+
+
+def swept(delivery: Delivery) -> dict[str, Fate]:
+    return {each.version: each.fate for each in delivery.catalogue.pruner.prune() if each.kind == "bundle"}
+
+
+def judged(delivery: Delivery) -> dict[str, tuple[str, ...]]:
+    return {each.stray.key: each.reasons for each in delivery.catalogue.pruner.plan().strays}
+
+
+def lose_record(world: Rehearsal, version: str) -> Release:
+    """A careless hand removes the record alone."""
+    release = world.releases.get(version)
+    del world.releases._records[version]
+    return release
+
+
+def test_a_bundle_without_a_record_goes_once_it_is_old_and_the_ledger_knows() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1")
+    key = stray_key(world, b"left by a crash")
+    world.releases.stored_at[key] = world.clock.now()
+    delivery = world.delivery()
+    world.clock.advance(timedelta(hours=23, minutes=59))
+    assert judged(delivery) == {key: ("younger than 1d",)}
+    assert swept(delivery) == {}
+    world.clock.advance(timedelta(minutes=1))
+    assert judged(delivery) == {key: ()}
+    assert swept(delivery) == {file_name(key): Fate.REMOVED}
+    assert judged(delivery) == {}
+    events = [event.payload for event in delivery.ledger.read("application") if event.kind == "bundle.pruned"]
+    assert [(each["bundle"], each["digest"]) for each in events] == [(key, digest_of(b"left by a crash"))]
+    assert world.releases.exists(world.releases.get("1").bundle)
+
+
+def test_what_the_ledger_needs_stays_although_its_record_is_gone() -> None:
+    """It serves, it is the way back, it is under quarantine, an open promotion carries it: each without a record."""
+    world = harsh(environment("dev"), environment("test"), environment("prod"))
+    aged(world, "1", "2", "3", "4", "5")
+    delivery = world.delivery()
+    for version in ("1", "2"):
+        carry(delivery, version, "dev")
+    delivery.quarantine("3", "evidence")
+    delivery.promote("4", to="test")
+    lost = {version: lose_record(world, version) for version in ("1", "2", "3", "4")}
+    assert set(judged(delivery)) == {each.bundle.key for each in lost.values()}
+    assert all(judged(delivery).values())
+    assert swept(delivery) == {}
+    assert all(world.releases.exists(each.bundle) for each in lost.values())
+
+
+def test_what_was_deployed_by_hand_and_has_no_record_stays() -> None:
+    world = harsh(environment("dev"))
+    first, *_ = aged(world, "1", "2")
+    world.fleet.deployer(REGION).create(
+        "shop", "shop-dev", first.bundle, strategy=environment("dev").strategy, marker="by hand"
+    )
+    world.clock.advance(timedelta(hours=1))
+    lose_record(world, "1")
+    assert swept(world.delivery()) == {}
+    assert world.releases.exists(first.bundle)
+
+
+def test_while_a_quarantine_has_no_record_no_bundle_of_unknown_bytes_goes() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2")
+    delivery = world.delivery()
+    delivery.quarantine("1", "evidence")
+    known, unknown = stray_key(world, b"known"), stray_key(world, b"unknown")
+    world.releases.without_digest.add(unknown)
+    lost = lose_record(world, "1")
+    world.releases.without_digest.add(lost.bundle.key)
+    assert judged(delivery)[unknown] == ("it may be 1, which is under quarantine and has no record",)
+    assert swept(delivery) == {file_name(known): Fate.REMOVED}
+    assert world.releases.exists(lost.bundle)
+
+
+def test_while_nobody_knows_what_a_detached_promotion_left_no_stray_goes() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2")
+    delivery = world.delivery()
+    opened = delivery.promote("1", to="dev")
+    delivery.abort(opened, AbortMode.DETACH)
+    delivery.watch(opened)
+    lose_record(world, "1")
+    key = stray_key(world, b"some other")
+    assert f"{opened} ended detached" in judged(delivery)[key][0]
+    assert swept(delivery) == {}
+
+
+@pytest.mark.parametrize("call", ["found", "digest_of", "begun", "group_facts", "streams"])
+def test_no_stray_goes_while_something_cannot_be_read(call: str) -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1")
+    key = stray_key(world, b"left by a crash")
+    world.wrap = lambda port: Broken(port, call) if hasattr(port, call) else port
+    with pytest.raises(UnreachableError):
+        pruned(world.delivery())
+    world.wrap = lambda port: port
+    assert judged(world.delivery()) == {key: ()}
+
+
+def test_a_record_that_comes_while_strays_go_saves_its_bundle() -> None:
+    """A build packages the very bytes again, after the stray was judged and before it is removed."""
+    world = harsh(environment("dev"))
+    aged(world, "1")
+    key = stray_key(world, b"9")
+
+    def record() -> None:
+        world.release("9")
+
+    delivery = interrupted(world, "digest_of", record)
+    fates = {each.version: each for each in delivery.catalogue.pruner.prune()}
+    assert (fates[file_name(key)].fate, fates[file_name(key)].detail) == (Fate.SPARED, "a record names it by now")
+    assert world.releases.exists(world.releases.get("9").bundle)
+
+
+def test_a_locked_stray_and_one_that_the_store_refuses_are_told() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1")
+    locked, refused = stray_key(world, b"locked"), stray_key(world, b"refused")
+    world.releases.locks[locked] = "its bundle is locked until 2030-01-01 (Object Lock)"
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Any:
+            return self._remove if name == "remove_stray" else getattr(world.releases, name)
+
+        def _remove(self, _: Any) -> int:
+            raise UnreachableError("AccessDenied")
+
+    world.wrap = lambda port: Refusing() if port is world.releases else port
+    assert swept(world.delivery()) == {file_name(locked): Fate.SPARED, file_name(refused): Fate.REFUSED}
+
+
+def test_pruning_tells_what_it_does_before_it_does_it() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2")
+    heard: list[str] = []
+    fates = world.delivery().catalogue.pruner.prune(heard.append)
+    heard.extend(f"told {each.version}" for each in fates)
+    assert heard == [
+        "asking the deployment groups what they run",
+        "reading the records of all releases, and the ledger",
+        "removing 1 (1 of 1)",
+        "told 1",
+        "looking for bundles that no release names",
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 from deliverkit.adapters.aws.bucket import Bucket
 from deliverkit.errors import UnreachableError
 
-HINT = "s3:DeleteObjectVersion is needed, and neither Object Lock nor a bucket policy may forbid it"
+HINT = "s3:DeleteObject and s3:DeleteObjectVersion are needed; neither Object Lock nor a bucket policy may forbid it"
 _AT_ONCE = 1000
 """Object versions of one request (S3 API reference, DeleteObjects)."""
 

@@ -99,9 +99,36 @@ class Aws:
             # Path-style addresses work for a loopback endpoint, and for every bucket name on AWS.
             s3={"addressing_style": "path"} if self._account.endpoint_url else None,
         )
+        session = self._open_session()
         with translated(f"preparing to call {service} in {region}"):
-            return self._open_session().create_client(
+            client = session.create_client(
                 service, region_name=region, endpoint_url=self._account.endpoint_url, config=settings
+            )
+        self._require_region(session, region, str(client.meta.endpoint_url))
+        return client
+
+    @staticmethod
+    def _require_region(session: Any, region: str, endpoint: str) -> None:
+        """Refuse a region that AWS does not have: botocore makes an address of whatever looks like one.
+
+        Where an endpoint was set that is not AWS's own, its regions may be called as it likes.
+        """
+        from urllib.parse import urlsplit  # noqa: PLC0415
+
+        host = urlsplit(endpoint).hostname or ""
+        partitions = session.get_component("data_loader").load_data("partitions")["partitions"]
+        if not any(host.endswith(f".{each['outputs']['dnsSuffix']}") for each in partitions):
+            return
+        known = sorted(name for each in partitions for name in each["regions"])
+        if region not in known:
+            from difflib import get_close_matches  # noqa: PLC0415
+
+            near = get_close_matches(region, known, n=3)
+            meant = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise UsageError(
+                f"there is no AWS region {region}{meant}",
+                hint="correct it in deliverkit.yml, --region or AWS_DEFAULT_REGION; a region that is younger than the "
+                "installed botocore needs a newer one",
             )
 
     def _open_session(self) -> Any:

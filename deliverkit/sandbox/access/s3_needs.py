@@ -53,7 +53,20 @@ def needs(request: Request) -> list[tuple[str, str]]:
     if source:
         place = unquote(source).lstrip("/").partition("?")[0]
         found.append(("s3:GetObject", f"arn:aws:s3:::{place}"))
-    return found
+    return [*found, *_key_needs(request)]
+
+
+def _key_needs(request: Request) -> list[tuple[str, str]]:
+    """What a key of one's own asks of whoever stores under it (S3 user guide, "Using server-side encryption with KMS").
+
+    The account's key for S3 asks for nothing: its policy lets in whoever S3 lets in.
+    """
+    key = request.headers.get("x-amz-server-side-encryption-aws-kms-key-id")
+    if not key or request.method not in {"PUT", "POST"}:
+        return []
+    form = f"arn:aws:kms:{request.region}:{request.account}:"
+    resource = key if key.startswith("arn:") else form + (key if key.startswith("alias/") else f"key/{key}")
+    return [("kms:GenerateDataKey", resource)]
 
 
 def keys(request: Request) -> Mapping[str, Any]:
