@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.packaging.parts import Part, part_of
 from deliverkit.packaging.tree import Collection, shown
 
 # More than any member's headers take: with tar a header block, extended headers for a long name, and padding.
@@ -39,37 +39,41 @@ def write_whole(chunks: Generator[bytes, None, None], destination: Path) -> tupl
         UsageError: If nothing can be created at the destination.
         DeliverkitError: If the disk is full or fails; nothing is left behind.
     """
-    if destination.is_symlink():
-        destination = destination.resolve()  # what the link names is replaced, not the link
-    part = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.part")
-    # An interrupt may arrive at any moment, right after the file was made as well.
+    destination = written_to(destination)
     try:
-        digest, size = _fill(_created(part, destination), chunks)
-        part.replace(destination)
+        with contextlib.closing(chunks), _begun(destination) as part:
+            digest, size = _fill(part.descriptor, chunks)
+            part.take_place()
     except OSError as error:
         raise DeliverkitError(
             f"The bundle {shown(str(destination))} cannot be written: {error.strerror}",
             hint="Free some space on that disk, or write the bundle elsewhere",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     _sync_directory(destination.parent)
     return digest, size
 
 
-def _created(part: Path, destination: Path) -> int:
-    try:
-        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise UsageError(
-            f"No bundle can be written to {shown(str(destination))}: {error.strerror}",
-            hint="Name a file in a directory that exists and that you may write to",
-        ) from error
+def written_to(destination: Path) -> Path:
+    """The file that writing to a destination replaces: what a link names, not the link."""
+    return destination.resolve() if destination.is_symlink() else destination
+
+
+@contextlib.contextmanager
+def _begun(destination: Path) -> Iterator[Part]:
+    with contextlib.ExitStack() as stack:
+        try:
+            part = stack.enter_context(part_of(destination))
+        except OSError as error:
+            raise UsageError(
+                f"No bundle can be written to {shown(str(destination))}: {error.strerror}",
+                hint="Name a file in a directory that exists and that you may write to",
+            ) from error
+        yield part
 
 
 def _fill(descriptor: int, chunks: Generator[bytes, None, None]) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    with open(descriptor, "wb", buffering=1 << 18) as file, contextlib.closing(chunks):
+    with open(descriptor, "wb", buffering=1 << 18, closefd=False) as file:
         for chunk in chunks:
             digest.update(chunk)
             size += file.write(chunk)

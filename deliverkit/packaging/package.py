@@ -11,7 +11,7 @@ from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging.archive import Archive
-from deliverkit.packaging.bundle import size_limit, write_whole
+from deliverkit.packaging.bundle import size_limit, write_whole, written_to
 from deliverkit.packaging.codec import Codec, codec_for
 from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.contents import Contents
@@ -20,6 +20,7 @@ from deliverkit.packaging.finding import Finding
 from deliverkit.packaging.lint import lint
 from deliverkit.packaging.naming import refuse_names_that_unzip_changes
 from deliverkit.packaging.parallel import BUDGET_BYTES
+from deliverkit.packaging.parts import sweep
 from deliverkit.packaging.reading import read_digests
 from deliverkit.packaging.remembered import Remembered
 from deliverkit.packaging.report import Report
@@ -134,6 +135,7 @@ class Packing:
             UsageError: If nothing can be created at the destination.
             DeliverkitError: If a file changes while it is packed, or the disk is full. Nothing is left behind.
         """
+        sweep(written_to(destination))
         return self._written_before(destination) or self._write(destination)
 
     def _write(self, destination: Path) -> Bundle:

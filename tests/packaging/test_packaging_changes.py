@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from build_trees import MIB, Node, Tree, make, odd_tree, packing_of
+from writers import is_under_way
 
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import DeliverkitError, UsageError
@@ -297,19 +298,13 @@ def test_whoever_is_interrupted_leaves_neither_threads_nor_files(
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "begins\n"
-        wait_for(functools.partial(is_under_way, out, written))
+        wait_for(functools.partial(is_under_way, process.pid, out, written))
         process.send_signal(number)
         said = process.communicate(timeout=WAIT_SECONDS)[0]
         assert said == "stopped\n"
         assert process.returncode == 0
         # It may have been whole before; never is there a part of one.
         assert not list(tree.parent.glob(".*"))
-
-
-def is_under_way(out: Path, written: int) -> bool:
-    with suppress(FileNotFoundError):  # one bundle is there, the next one begins
-        return any(part.stat().st_size >= written for part in out.parent.glob(f".{out.name}.*.part"))
-    return False
 
 
 def wait_for(is_so: Callable[[], object]) -> None:
