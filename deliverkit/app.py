@@ -91,13 +91,15 @@ def verify_release(
 # --- packaging without AWS -------------------------------------------------------------------------
 
 
-def check_build(path: Path | None = None, *, config: Path | None = None) -> Report:
-    """Everything that the lint has to say about a build and its appspec, errors too; needs no AWS.
+def check_build(
+    path: Path | None = None, *, choices: PackagingChoices | None = None, config: Path | None = None
+) -> Report:
+    """Everything that there is to say about a build and its appspec, errors too; needs no AWS.
 
     Raises:
-        UsageError: If the configuration is wrong, or the build cannot be packed at all.
+        UsageError: If the configuration is wrong.
     """
-    return recipe_of(load(_config_path(config)), {}).check(path)
+    return recipe_of(load(_config_path(config)), {}).check(path, choices)
 
 
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
@@ -120,6 +122,21 @@ def write_bundle(
         UsageError: If the build cannot be packaged.
     """
     return recipe_of(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
+
+
+def pour_bundle(
+    path: Path | None,
+    *,
+    write: Callable[[bytes], object],
+    choices: PackagingChoices | None = None,
+    config: Path | None = None,
+) -> Bundle:
+    """Give the bundle's bytes away as they are made; needs no AWS and writes no file.
+
+    Raises:
+        UsageError: If the build cannot be packaged.
+    """
+    return recipe_of(load(_config_path(config)), {}).pour(path, write, choices or PackagingChoices())
 
 
 # --- the sandbox -----------------------------------------------------------------------------------

@@ -329,6 +329,7 @@ def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
         rules=partial(_packing_rules, settings),
         version=partial(_version, settings, environ),
         source=git.source_revision,
+        has_format=settings.release.bundle.has_format,
         memory=settings.path.parent / ".deliverkit" / "packed",
     )
 
@@ -342,6 +343,7 @@ def _packing_rules(settings: Settings) -> PackingRules:
         compression=bundle.compression,
         appspec=bundle.appspec,
         allow=bundle.allow,
+        allow_places=bundle.allow_places,
         keeps_links=bundle.keeps_links,
         policy=settings.release.lint,
     )

@@ -38,6 +38,7 @@ class BuildRecipe:
         version: Gives the release's version for a build directory.
         source: Gives the source revision of a build directory; None outside git.
         memory: Folder in which digests of files are remembered from one packaging to the next; None for none.
+        has_format: Whether the archive type in `rules` was written, and is no default.
     """
 
     path: Path
@@ -45,18 +46,30 @@ class BuildRecipe:
     version: Callable[[Path], str]
     source: Callable[[Path], SourceRevision | None]
     memory: Path | None = None
+    has_format: bool = False
 
     def bundle(self, tree: Path | None, destination: Path, choices: PackagingChoices) -> Bundle:
-        """Bundle a build directory, the configured one by default.
+        """Bundle a build directory, the configured one by default; the file's suffix tells the format if nobody does.
+
+        Raises:
+            UsageError: If the build or its appspec is not fit to be deployed, or the suffix promises another format.
+        """
+        from deliverkit.packaging.package import check_destination  # noqa: PLC0415  (only packaging pays for it)
+        from deliverkit.packaging.suffixes import format_for  # noqa: PLC0415
+
+        configured = self.rules().format if self.has_format else None
+        kind = format_for(destination, chosen=choices.format, configured=configured)
+        packing = self.look_at(tree, replace(choices, format=kind))
+        check_destination(packing.collection, destination)
+        return packing.write(destination)
+
+    def pour(self, tree: Path | None, write: Callable[[bytes], object], choices: PackagingChoices) -> Bundle:
+        """Bundle a build directory, the configured one by default, and give the bytes away as they are made.
 
         Raises:
             UsageError: If the build or its appspec is not fit to be deployed.
         """
-        from deliverkit.packaging.package import check_destination  # noqa: PLC0415  (only packaging pays for it)
-
-        packing = self.look_at(tree, choices)
-        check_destination(packing.collection, destination)
-        return packing.write(destination)
+        return self.look_at(tree, choices).pour(write)
 
     def look_at(self, tree: Path | None, choices: PackagingChoices) -> Packing:
         """Collect and lint a build directory, the configured one by default; writes nothing.
@@ -69,16 +82,16 @@ class BuildRecipe:
         where = self.existing(tree)
         return look_at(where, self._rules_for(where, choices), self._remembered(where, choices))
 
-    def check(self, tree: Path | None) -> Report:
-        """Everything that the lint has to say about a build directory; writes nothing.
-
-        Raises:
-            UsageError: If the tree cannot be collected at all.
-        """
+    def check(self, tree: Path | None, choices: PackagingChoices | None = None) -> Report:
+        """Everything that there is to say about a build directory; writes nothing."""
         from deliverkit.packaging.package import check  # noqa: PLC0415
+        from deliverkit.packaging.report import failed  # noqa: PLC0415
 
-        where = self.existing(tree)
-        return check(where, self._rules_for(where, PackagingChoices()))
+        try:
+            where = self.existing(tree)
+        except UsageError as error:
+            return failed(tree or self.path, error)
+        return check(where, self._rules_for(where, choices or PackagingChoices()))
 
     def _remembered(self, tree: Path, choices: PackagingChoices) -> Remembered:
         from deliverkit.packaging.remembered import Remembered  # noqa: PLC0415

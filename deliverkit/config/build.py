@@ -29,6 +29,7 @@ from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
 from deliverkit.domain.trust import DirtyTree, SourcePolicy
+from deliverkit.yaml_tree import Place
 
 Values = Mapping[str, Any]
 
@@ -75,7 +76,11 @@ def _release(file: Path, values: Values) -> ReleaseSettings:
             appspec=folder / bundle["appspec"] if "appspec" in bundle else None,
             compression=Compression(bundle.get("compression", Compression.FAST.value)),
             keeps_links=bundle.get("links", "keep") == "keep",
-            allow=tuple(bundle.get("allow", ())),
+            allow=tuple(each.text for each in bundle.get("allow", ())),
+            allow_places={
+                each.text: Place(each.place.line, each.place.column, str(file)) for each in bundle.get("allow", ())
+            },
+            has_format="format" in bundle,
         ),
         store=values["store"],
         build=values.get("build", ""),

@@ -6,7 +6,7 @@ from deliverkit.config import texts
 from deliverkit.config.keeping_keys import KEEPING
 from deliverkit.config.lint_keys import LINT
 from deliverkit.config.release_keys import KEEP, REPLICAS, TICKET
-from deliverkit.config.shapes import Choice, Field, ListOf, Record, Text, WordOr
+from deliverkit.config.shapes import Choice, Field, ListOf, PlacedText, Record, Text, WordOr
 from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
 from deliverkit.domain.release import BundleFormat, Compression
 
@@ -58,8 +58,9 @@ BUNDLE = Record(
         ),
         Field(
             "allow",
-            ListOf(Text("a file's name or its path in the build"), "a list of files"),
-            "Files that are packed although they look like secrets, by name or path.",
+            ListOf(PlacedText("a file's name or its path in the build"), "a list of files"),
+            "Files that are packed although they look like secrets: names, or paths in the build when there is a `/`."
+            " `*`, `?` and `[...]` stand for characters of a name, the folder `**` for any folders.",
         ),
     ),
 )

@@ -13,6 +13,7 @@ from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
 from deliverkit.domain.trust import SourcePolicy
+from deliverkit.yaml_tree import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class BundleSettings:
         appspec: The appspec when it is kept outside the build directory; None when it lies at its root.
         compression: What compressing aims at.
         keeps_links: Whether symbolic links are packed as links, or refused.
-        allow: Names or paths of files to pack although they look like secrets.
+        allow: Names, paths or patterns of files to pack although they look like secrets.
+        allow_places: Where each of them was written, with the file.
+        has_format: Whether the archive type was written, and not left to the default.
     """
 
     path: Path
@@ -47,6 +50,9 @@ class BundleSettings:
     compression: Compression = Compression.FAST
     keeps_links: bool = True
     allow: tuple[str, ...] = ()
+    # How the file is written, and not what it says.
+    allow_places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    has_format: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct  # made in a twentieth of the time of a dataclass, and every command makes these
 
 from deliverkit.config.problem import Reading, did_you_mean, nearest
-from deliverkit.yaml_tree import KeyPath, Mapping, Node, Scalar, Sequence
+from deliverkit.yaml_tree import KeyPath, Mapping, Node, Place, Scalar, Sequence
 
 
 class Invalid:
@@ -76,6 +76,22 @@ class Text(Struct, frozen=True):
     def schema(self) -> dict[str, Any]:
         """A string, or a number where YAML would make one of it."""
         return {"type": "string", "pattern": self.pattern} if self.pattern else {"type": ["string", "number"]}
+
+
+class Placed(Struct, frozen=True):
+    """A text, and where it stands."""
+
+    text: str
+    place: Place
+
+
+class PlacedText(Text, frozen=True):
+    """A text that remembers where it stands."""
+
+    def read(self, node: Node, path: KeyPath, reading: Reading) -> Any:
+        """The text with its place."""
+        text = Text.read(self, node, path, reading)
+        return text if text is INVALID else Placed(text, node.place)
 
 
 class Integer(Struct, frozen=True):
@@ -169,9 +185,10 @@ class ListOf(Struct, frozen=True):
             here = (*path, index)
             reading.keys[here] = reading.values[here] = item.place
             value = self.item.read(item, here, reading)
-            if isinstance(value, str) and value in seen:
-                reading.report(here, f"{value!r} stands in this list already", item.place)
-            seen.append(value)
+            text = value.text if isinstance(value, Placed) else value
+            if isinstance(text, str) and text in seen:
+                reading.report(here, f"{text!r} stands in this list already", item.place)
+            seen.append(text)
             yield value
 
     def schema(self) -> dict[str, Any]:

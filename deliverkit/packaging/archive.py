@@ -12,6 +12,7 @@ from deliverkit.packaging.codec import WINDOW_BYTES, Codec
 from deliverkit.packaging.content import SLICE_BYTES
 from deliverkit.packaging.contents import Contents
 from deliverkit.packaging.digests import Digests
+from deliverkit.packaging.judging import Judge
 from deliverkit.packaging.parallel import BUDGET_BYTES, in_order
 from deliverkit.packaging.reading import Reader, regrouped
 from deliverkit.packaging.selection import STATE_FOLDER
@@ -69,6 +70,7 @@ class Archive:
         threads: How many read and compress at a time; as many as there are cores by default. The bytes do not depend
             on it.
         budget: Bytes of content, and of what is made of it, that are under way at a time.
+        judge: Refuses the archive at its end for the secrets in it; None for files that were judged before.
         digests: What the files' contents were; complete when the stream has ended.
         manifest: `sha256:` and 64 hexadecimal digits over the manifest; empty before the stream has ended.
     """
@@ -79,6 +81,7 @@ class Archive:
     known: Digests = field(default_factory=Digests)
     threads: int | None = None
     budget: int = BUDGET_BYTES
+    judge: Judge | None = None
     digests: Digests = field(default_factory=Digests)
     manifest: str = ""
 
@@ -86,7 +89,8 @@ class Archive:
         """The archive's bytes, in memory that does not grow with their number.
 
         Raises:
-            DeliverkitError: While reading, if a file is no longer what was collected, or what the manifest says.
+            DeliverkitError: While reading, if a file is no longer what was collected, or what the manifest says; in the
+                end, if files hold secrets.
         """
         if self.format is BundleFormat.ZIP:
             return self._written(ZipWriter(self.codec), self.budget)
@@ -94,7 +98,7 @@ class Archive:
         return gzip_stream(tar, self.codec, self.threads) if self.format is BundleFormat.TGZ else tar
 
     def _written(self, writer: Writer[Part], budget: int) -> Generator[bytes, None, None]:
-        reader = Reader(self.collection, self.known, self.digests)
+        reader = Reader(self.collection, self.known, self.digests, self.judge)
         work = units(self.collection.entries)
         parts = in_order(
             lambda unit: writer.pack(unit, reader), work, weight=weight, threads=self.threads, budget=budget
@@ -107,6 +111,8 @@ class Archive:
                 else:
                     reader.follow(part.unit, part.plain)
                 yield from writer.take(part)
+        if self.judge is not None:
+            self.judge.refuse(self.collection)
         yield from writer.add(Entry.directory(STATE_FOLDER), b"")
         yield from self._described(writer)
         yield from writer.end()

@@ -11,9 +11,14 @@ from pathlib import Path
 from msgspec import structs
 
 from deliverkit.errors import UsageError
+from deliverkit.packaging import tree_rules
+from deliverkit.packaging.allowed import Allowed
+from deliverkit.packaging.finding import Rule
+from deliverkit.packaging.refusal import Refusal, RefusedError, refused, unreadable_at
 from deliverkit.packaging.secrets import secret_in
 from deliverkit.packaging.selection import IGNORE_FILE, Selection, load_selection
-from deliverkit.packaging.tree import Collection, Entry, EntryKind, by_path, follow, one_screen, shown
+from deliverkit.packaging.tree import Collection, Entry, EntryKind, by_path, follow, shown
+from deliverkit.packaging.unreadable import reason, way_out
 
 # The only name that the host agent reads in every phase (it looks for appspec.yaml at Install alone).
 APPSPEC = "appspec.yml"
@@ -44,12 +49,12 @@ def collect(tree: Path, *, allow: Sequence[str] = (), keeps_links: bool = True, 
             or should hold, all of it at once.
     """
     root = _root(tree)
-    walk = _Walk(root, load_selection(root), frozenset(allow), keeps_links, settled_ns)
+    walk = _Walk(root, load_selection(root), Allowed(tuple(allow)).matcher(), keeps_links, settled_ns)
     entries = tuple(sorted(walk.entries(), key=by_path))
     collection = Collection(root, entries)
     walk.refusals.extend(_leaving_links(collection))
     if walk.refusals:
-        raise _refused(tree, sorted(walk.refusals), has_secrets=walk.has_secrets)
+        raise refused(str(tree), walk.refusals)
     if not any(entry.kind is not EntryKind.DIRECTORY for entry in entries):
         raise UsageError(
             f"{shown(str(tree))} holds nothing to pack: this would be a bundle of nothing",
@@ -80,23 +85,33 @@ def place_appspec(collection: Collection, appspec: Path, *, settled_ns: int = 0)
         mine, theirs = (read_head(file, status.st_size) for file in (location, collection.location(present)))
         if mine == theirs:
             return collection
-    raise UsageError(
+    raise RefusedError(
         f"The tree has an {APPSPEC} of its own, other than {shown(str(appspec))}",
         hint=f"Remove release.bundle.appspec, or leave the tree's file out with a line /{APPSPEC} in {IGNORE_FILE}",
+        refusals=(Refusal(tree_rules.APPSPEC_ELSEWHERE, APPSPEC, f"is another one than {shown(str(appspec))}"),),
     )
 
 
 def _appspec_status(appspec: Path) -> os.stat_result:
-    hint = "Set release.bundle.appspec to the application specification"
+    location = os.fsencode(appspec)
     try:
         status = appspec.stat()
+    except PermissionError:
+        raise _no_appspec(appspec, f"cannot be read: permission denied ({reason(location)})") from None
     except OSError as error:
-        raise UsageError(f"The appspec {shown(str(appspec))} cannot be read: {error.strerror}", hint=hint) from error
+        raise _no_appspec(appspec, f"cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"The appspec {shown(str(appspec))} is not a file", hint=hint)
-    if not _is_readable(os.fsencode(appspec)):
-        raise UsageError(f"The appspec {shown(str(appspec))} cannot be read: permission denied", hint=hint)
+        raise _no_appspec(appspec, "is not a file")
+    if not _is_readable(location):
+        raise _no_appspec(appspec, f"cannot be read: permission denied ({reason(location)})", way_out(location))
     return status
+
+
+def _no_appspec(
+    appspec: Path, problem: str, hint: str = "Set release.bundle.appspec to the application specification"
+) -> RefusedError:
+    refusal = Refusal(tree_rules.APPSPEC_ELSEWHERE, str(appspec), problem)
+    return RefusedError(f"The appspec {refusal}", hint=hint, refusals=(refusal,))
 
 
 def read_head(location: bytes, count: int) -> bytes:
@@ -131,11 +146,10 @@ class _Walk:
 
     root: bytes
     selection: Selection
-    allow: frozenset[str]
+    is_allowed: Callable[[str], bool]
     keeps_links: bool
     settled_ns: int
-    refusals: list[str] = field(default_factory=list)
-    has_secrets: bool = False
+    refusals: list[Refusal] = field(default_factory=list)
     user: int = field(default_factory=os.geteuid)
 
     def entries(self) -> Iterator[Entry]:
@@ -155,15 +169,15 @@ class _Walk:
             with os.scandir(os.path.join(self.root, folder.encode())) as items:  # noqa: PTH118
                 return list(items)
         except OSError as error:
-            self.refusals.append(f"{shown(folder) or 'the directory'} cannot be read: {error.strerror}")
+            self._refuse_unreadable(folder, str(error.strerror))
             return []
 
     def _entry(self, folder: str, item: os.DirEntry[bytes]) -> Entry | None:
         try:
             name = item.name.decode("utf-8")
         except UnicodeDecodeError:
-            where = f"{shown(folder)}/" if folder else ""
-            self.refusals.append(f"{where}{shown(item.name)} has a name that is not valid UTF-8")
+            where = f"{folder}/" if folder else ""
+            self._refuse(tree_rules.NAME, f"{where}{shown(item.name)}", "has a name that is not valid UTF-8")
             return None
         path = f"{folder}/{name}" if folder else name
         try:
@@ -172,7 +186,7 @@ class _Walk:
                 return None
             return Entry.directory(path) if is_directory else self._leaf(path, item)
         except OSError as error:
-            self.refusals.append(f"{shown(path)} cannot be read: {error.strerror}")
+            self._refuse_unreadable(path, str(error.strerror))
             return None
 
     def _leaf(self, path: str, item: os.DirEntry[bytes]) -> Entry | None:
@@ -181,11 +195,11 @@ class _Walk:
             return self._link(path, item)
         if not stat.S_ISREG(status.st_mode):
             special = _SPECIAL.get(stat.S_IFMT(status.st_mode), "is neither file, directory nor link")
-            self.refusals.append(f"{shown(path)} {special}")
+            self._refuse(tree_rules.NOT_A_FILE, path, special)
             return None
         is_ours = status.st_uid == self.user and status.st_mode & stat.S_IRUSR
         if not is_ours and not _is_readable(item.path):
-            self.refusals.append(f"{shown(path)} cannot be read: permission denied")
+            self._refuse_unreadable(path, "permission denied")
             return None
         self._look_for_secrets(path, lambda count: read_head(item.path, count))
         return Entry.file(path, status, settled_ns=self.settled_ns)
@@ -194,33 +208,33 @@ class _Walk:
         try:
             return Entry.symlink(path, os.readlink(item.path).decode("utf-8"))  # noqa: PTH115
         except UnicodeDecodeError:
-            self.refusals.append(f"{shown(path)} links to a name that is not valid UTF-8")
+            self._refuse(tree_rules.NAME, path, "links to a name that is not valid UTF-8")
             return None
 
     def _look_for_secrets(self, path: str, head: Callable[[int], bytes]) -> None:
-        if path in self.allow or path.rpartition("/")[2] in self.allow:
+        if self.is_allowed(path):
             return
         what = secret_in(path, head)
         if what:
-            self.has_secrets = True
-            self.refusals.append(f"{shown(path)} looks like {what}")
+            self._refuse(tree_rules.SECRET, path, f"looks like {what}")
+
+    def _refuse(self, rule: Rule, path: str, problem: str) -> None:
+        self.refusals.append(Refusal(rule, path, problem))
+
+    def _refuse_unreadable(self, path: str, why: str) -> None:
+        location = os.path.join(self.root, path.encode())  # noqa: PTH118 - names are bytes
+        self.refusals.append(unreadable_at(path, location, why))
 
 
 def _is_readable(location: bytes) -> bool:
     return os.access(location, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _leaving_links(collection: Collection) -> Iterator[str]:
+def _leaving_links(collection: Collection) -> Iterator[Refusal]:
     for entry in collection.entries:
         if entry.kind is not EntryKind.SYMLINK:
             continue
         folder = entry.path.rpartition("/")[0]
         if entry.target.startswith("/") or follow(collection, f"{folder}/{entry.target}") is None:
-            yield f"{shown(entry.path)} is a link that leaves the tree or turns in circles: {shown(entry.target)}"
-
-
-def _refused(tree: Path, refusals: list[str], *, has_secrets: bool) -> UsageError:
-    hint = f"Leave what does not belong into a release out with a line in {shown(str(tree))}/{IGNORE_FILE}"
-    if has_secrets:
-        hint += ", or allow a file that only looks like a secret by name"
-    return UsageError(f"{shown(str(tree))} cannot be packed:\n{one_screen(refusals)}", hint=hint)
+            problem = f"is a link that leaves the tree or turns in circles: {shown(entry.target)}"
+            yield Refusal(tree_rules.LINK_LEAVES, entry.path, problem)

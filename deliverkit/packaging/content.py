@@ -9,7 +9,8 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.errors import DeliverkitError
+from deliverkit.packaging.refusal import FileChangedError, unreadable
 from deliverkit.packaging.tree import Collection, Entry, shown, stamp_of
 
 SLICE_BYTES = 1 << 20
@@ -79,17 +80,11 @@ def read_chunks(collection: Collection, entry: Entry) -> Iterator[bytes]:
 
 def changed(entry: Entry) -> DeliverkitError:
     """The refusal for a file that is being written to."""
-    return DeliverkitError(
-        f"{shown(entry.path)} changed while it was being packed",
-        hint="Wait until the build has finished, then package again",
-    )
+    return FileChangedError(entry.path, "changed")
 
 
 def _vanished(entry: Entry) -> DeliverkitError:
-    return DeliverkitError(
-        f"{shown(entry.path)} vanished while it was being packed",
-        hint="Wait until the build has finished, then package again",
-    )
+    return FileChangedError(entry.path, "vanished")
 
 
 def _read(descriptor: int, entry: Entry, start: int, size: int) -> bytes:
@@ -113,4 +108,4 @@ def _open(collection: Collection, entry: Entry) -> int:
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link or a socket took its place
             raise changed(entry) from error
-        raise UsageError(f"{shown(entry.path)} cannot be read: {error.strerror}") from error
+        raise unreadable(collection, entry, error) from error

@@ -19,11 +19,12 @@ class Severity(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What happens on the host, or in the service, when nobody heeds a finding."""
+    """What happens on the host, in the service or here, when nobody heeds a finding."""
 
     FAILS = "the deployment fails"
     DIFFERS = "something else happens than is written"
     RISKS = "it may go wrong"
+    REFUSED = "nothing is packed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from deliverkit.errors import UsageError
-from deliverkit.packaging.tree import Collection, EntryKind, one_screen, shown
+from deliverkit.packaging import tree_rules
+from deliverkit.packaging.refusal import Refusal, RefusedError
+from deliverkit.packaging.tree import Collection, EntryKind, one_screen
 
 # Info-ZIP 6.0, unix/unix.c, mapname(): without options it leaves out what is not printable in ASCII, and at the end of
 # a file's name what VMS would take for a version.
@@ -23,17 +24,19 @@ def refuse_names_that_unzip_changes(collection: Collection) -> None:
     """
     refusals = list(_refusals(collection))
     if refusals:
-        raise UsageError(
-            f"A zip cannot carry these names, because unzip on the hosts would change them:\n{one_screen(refusals)}",
+        names = one_screen([str(each) for each in refusals])
+        raise RefusedError(
+            f"A zip cannot carry these names, because unzip on the hosts would change them:\n{names}",
             hint="Rename them, leave them out with a line in .deliverignore, or set release.bundle.format to tgz",
+            refusals=refusals,
         )
 
 
-def _refusals(collection: Collection) -> Iterator[str]:
+def _refusals(collection: Collection) -> Iterator[Refusal]:
     for entry in collection.entries:
         if not _EITHER.search(entry.path):
             continue
         if _CONTROL.search(entry.path):
-            yield f"{shown(entry.path)} has a control character in its name"
+            yield Refusal(tree_rules.NAME, entry.path, "has a control character in its name")
         elif entry.kind is not EntryKind.DIRECTORY:
-            yield f"{shown(entry.path)} ends like a version of a file on VMS"
+            yield Refusal(tree_rules.NAME, entry.path, "ends like a version of a file on VMS")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deliverkit.domain.linting import LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.packaging.allowed import Allowed
 from deliverkit.packaging.archive import Archive
 from deliverkit.packaging.bundle import size_limit, write_whole, written_to
 from deliverkit.packaging.codec import Codec, codec_for
@@ -17,16 +20,18 @@ from deliverkit.packaging.collect import collect, place_appspec
 from deliverkit.packaging.contents import Contents
 from deliverkit.packaging.digests import Digests
 from deliverkit.packaging.finding import Finding
+from deliverkit.packaging.judging import Judge, judge_contents
 from deliverkit.packaging.lint import lint
 from deliverkit.packaging.naming import refuse_names_that_unzip_changes
-from deliverkit.packaging.parallel import BUDGET_BYTES
 from deliverkit.packaging.parts import sweep
 from deliverkit.packaging.reading import read_digests
 from deliverkit.packaging.remembered import Remembered
-from deliverkit.packaging.report import Report
+from deliverkit.packaging.report import Report, failed
 from deliverkit.packaging.selection import load_selection
 from deliverkit.packaging.tree import Collection, EntryKind, shown
+from deliverkit.packaging.tree_rules import ALLOW_UNMATCHED
 from deliverkit.ports import PreparedBundle
+from deliverkit.yaml_tree import Place
 
 # While it is packed a bundle is uploaded, and the parts on their way need memory as well.
 _BUDGET_BESIDE_UPLOAD = 24 << 20
@@ -63,7 +68,8 @@ class PackingRules:
         format: Type of the archive.
         compression: What compressing aims at.
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
-        allow: Names or paths of files to pack although they look like secrets.
+        allow: Names, paths or patterns of files to pack although they look like secrets (`Allowed`).
+        allow_places: Where entries of `allow` were written, for what is said of them.
         keeps_links: Whether symbolic links are packed as links, or refused.
         policy: What the lint is told of the hosts, and what is allowed.
         threads: How many read and compress at a time; as many as there are cores by default.
@@ -73,6 +79,7 @@ class PackingRules:
     compression: Compression = Compression.FAST
     appspec: Path | None = None
     allow: tuple[str, ...] = ()
+    allow_places: Mapping[str, Place] = field(default_factory=dict)
     keeps_links: bool = True
     policy: LintPolicy | None = None
     threads: int | None = None
@@ -89,6 +96,7 @@ class Packing:
         codec: How to compress.
         threads: How many read and compress at a time; as many as there are cores by default.
         remembered: What is remembered of an earlier packaging.
+        allowed: The files that may hold secrets.
     """
 
     collection: Collection
@@ -97,15 +105,19 @@ class Packing:
     codec: Codec
     threads: int | None = None
     remembered: Remembered = field(default_factory=Remembered)
+    allowed: Allowed = field(default_factory=Allowed)
 
     def read(self) -> Contents:
         """Read every file, but for those that are as they were when they were read before.
 
         Raises:
-            DeliverkitError: If a file changed or vanished since it was collected.
+            DeliverkitError: If a file changed or vanished since it was collected, or holds a secret.
         """
-        digests = read_digests(self.collection, self.remembered.digests(self.collection), threads=self.threads)
-        self.remembered.keep(self.collection, digests)
+        judge = self._judge()
+        known = self.remembered.digests(self.collection, judge)
+        digests = read_digests(self.collection, known, threads=self.threads, judge=judge)
+        judge.refuse(self.collection)
+        self.remembered.keep(self.collection, digests, judge)
         return self._contents(digests)
 
     def prepare(self, contents: Contents | None = None) -> PreparedBundle:
@@ -138,16 +150,33 @@ class Packing:
         sweep(written_to(destination))
         return self._written_before(destination) or self._write(destination)
 
+    def pour(self, write: Callable[[bytes], object]) -> Bundle:
+        """Give the bundle away piece by piece; its path is `-`.
+
+        Raises:
+            DeliverkitError: If a file changes while it is packed, or holds a secret. What was given away until then is
+                no bundle.
+        """
+        archive, judge = self._new_archive()
+        digest, size = hashlib.sha256(), 0
+        with closing(archive.stream()) as chunks:
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                write(chunk)
+        self.remembered.keep(self.collection, archive.digests, judge)
+        return self._bundle(Path("-"), f"sha256:{digest.hexdigest()}", size, archive.manifest)
+
     def _write(self, destination: Path) -> Bundle:
-        archive = self._archive(Digests())
+        archive, judge = self._new_archive()
         digest, size = write_whole(archive.stream(), destination)
-        self.remembered.keep(self.collection, archive.digests)
+        self.remembered.keep(self.collection, archive.digests, judge)
         self.remembered.keep_written(archive.manifest, destination, digest)
         return self._bundle(destination, digest, size, archive.manifest)
 
     def _written_before(self, destination: Path) -> Bundle | None:
         """The bundle that lies there already, if no file changed since it was written."""
-        digests = self.remembered.digests(self.collection)
+        digests = self.remembered.digests(self.collection, self._judge())
         pairs = zip(self.collection.entries, digests, strict=True)
         if any(digest is None and entry.kind is EntryKind.FILE for entry, digest in pairs):
             return None
@@ -159,16 +188,24 @@ class Packing:
         codec = "none" if self.format is BundleFormat.TAR else self.codec.name
         return Bundle(destination, digest, size, self.format, codec, manifest, self.findings)
 
+    def _judge(self) -> Judge:
+        return Judge(self.allowed.matcher())
+
     def _chunks(self, digests: Digests) -> Iterator[bytes]:
         try:
-            yield from self._archive(digests, _BUDGET_BESIDE_UPLOAD).stream()
+            # What has the digests that were judged needs no other verdict.
+            yield from Archive(
+                self.collection, self.format, self.codec, digests, self.threads, _BUDGET_BESIDE_UPLOAD
+            ).stream()
         except DeliverkitError:
             # Should a remembered digest have been wrong, the next attempt must not stumble over it again.
             self.remembered.forget()
             raise
 
-    def _archive(self, known: Digests, budget: int = BUDGET_BYTES) -> Archive:
-        return Archive(self.collection, self.format, self.codec, known, self.threads, budget)
+    def _new_archive(self) -> tuple[Archive, Judge]:
+        """An archive of files that are read for the first time, and who judges them."""
+        judge = self._judge()
+        return Archive(self.collection, self.format, self.codec, threads=self.threads, judge=judge), judge
 
     def _contents(self, digests: Digests) -> Contents:
         return Contents(self.collection, digests, self.format, self.codec.name)
@@ -187,19 +224,45 @@ def look_at(tree: Path, rules: PackingRules | None = None, remembered: Remembere
     """
     rules, remembered = rules or PackingRules(), remembered or Remembered()
     collection = _collected(tree, rules, remembered)
-    report = Report(tree, lint(collection, shown_at=tree, policy=rules.policy, format=rules.format))
+    report = Report(tree, _linted(tree, collection, rules))
     report.refuse_errors()
-    return Packing(collection, report.warnings, rules.format, codec_for(rules.compression), rules.threads, remembered)
+    return Packing(
+        collection,
+        report.warnings,
+        rules.format,
+        codec_for(rules.compression),
+        rules.threads,
+        remembered,
+        Allowed(rules.allow),
+    )
 
 
 def check(tree: Path, rules: PackingRules) -> Report:
     """Collect and lint a build directory as `look_at` does, and tell everything instead of refusing errors.
 
-    Raises:
-        UsageError: If the tree cannot be packed at all.
+    Files are judged by what they hold as packing judges them. A tree that cannot be packed at all gives a report with
+    a failure.
     """
-    collection = _collected(tree, rules, Remembered())
-    return Report(tree, lint(collection, shown_at=tree, policy=rules.policy, format=rules.format))
+    findings: tuple[Finding, ...] = ()
+    try:
+        collection = _collected(tree, rules, Remembered())
+        findings = _linted(tree, collection, rules)
+        judge_contents(collection, Judge(Allowed(rules.allow).matcher()), threads=rules.threads)
+    except DeliverkitError as error:
+        return failed(tree, error, findings)
+    return Report(tree, findings)
+
+
+def _linted(tree: Path, collection: Collection, rules: PackingRules) -> tuple[Finding, ...]:
+    unmatched = Allowed(rules.allow).unused(entry.path for entry in collection.entries if entry.kind is EntryKind.FILE)
+    nowhere = Place(file="deliverkit.yml")
+    return (
+        *lint(collection, shown_at=tree, policy=rules.policy, format=rules.format),
+        *(
+            ALLOW_UNMATCHED.at(rules.allow_places.get(entry, nowhere), f"allows {entry!r}, which no file matches")
+            for entry in unmatched
+        ),
+    )
 
 
 def _collected(tree: Path, rules: PackingRules, remembered: Remembered) -> Collection:
@@ -229,7 +292,7 @@ def build_bundle(
         destination: The file to write, replaced when it exists.
         format: Type of the archive.
         appspec: The application specification when it is kept outside the tree; it becomes `appspec.yml`.
-        allow: Names or paths of files to pack although they look like secrets.
+        allow: Names, paths or patterns of files to pack although they look like secrets.
         codec: How to compress; `codec_for` little time unless given.
         policy: What the lint is told of the hosts, and what is allowed.
         threads: How many read and compress at a time; as many as there are cores by default.

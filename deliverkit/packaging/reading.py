@@ -12,6 +12,7 @@ from itertools import repeat
 from deliverkit.packaging.codec import WINDOW_BYTES
 from deliverkit.packaging.content import changed, read_slice, read_whole
 from deliverkit.packaging.digests import Digests
+from deliverkit.packaging.judging import Judge
 from deliverkit.packaging.parallel import in_order
 from deliverkit.packaging.tree import Collection, Entry, EntryKind
 from deliverkit.packaging.units import Batch, Slice, Unit, units, weight
@@ -25,11 +26,13 @@ class Reader:
         collection: Where the files are.
         known: The digests that files must have; empty when they are read for the first time.
         digests: Those found so far.
+        judge: Looks at what is read, for secrets; None for content that was judged before.
     """
 
     collection: Collection
     known: Digests = field(default_factory=Digests)
     digests: Digests = field(default_factory=Digests)
+    judge: Judge | None = None
     _under_way: hashlib._Hash | None = None
 
     def whole(self, entry: Entry) -> tuple[bytes, bytes | None]:
@@ -41,6 +44,8 @@ class Reader:
         if entry.kind is not EntryKind.FILE:
             return b"", None
         content = read_whole(self.collection, entry)
+        if self.judge is not None:
+            self.judge.look(entry, content)
         return content, hashlib.sha256(content).digest()
 
     def slice(self, unit: Slice) -> tuple[bytes, bytes]:
@@ -51,6 +56,8 @@ class Reader:
         """
         before = min(unit.start, WINDOW_BYTES)
         content = read_slice(self.collection, unit.entry, unit.start - before, before + unit.size)
+        if self.judge is not None and not unit.start:
+            self.judge.look(unit.entry, content)
         return content[before:], content[:before]
 
     def found(self, entries: Sequence[Entry], digests: Sequence[bytes | None]) -> None:
@@ -75,13 +82,20 @@ class Reader:
             self.found((unit.entry,), (digest,))
 
 
-def read_digests(collection: Collection, known: Digests | None = None, *, threads: int | None = None) -> Digests:
+def read_digests(
+    collection: Collection,
+    known: Digests | None = None,
+    *,
+    threads: int | None = None,
+    judge: Judge | None = None,
+) -> Digests:
     """Read every file once, but for those whose digests are remembered.
 
     Args:
         collection: The files.
         known: What is known of each entry, to be completed; nothing at all by default.
         threads: How many read at a time; as many as there are cores by default.
+        judge: Looks at what is read; what it finds it refuses when it is asked to.
 
     Raises:
         DeliverkitError: If a file changed or vanished since it was collected.
@@ -89,20 +103,18 @@ def read_digests(collection: Collection, known: Digests | None = None, *, thread
     known = known or Digests(repeat(None, len(collection.entries)))
     pairs = enumerate(zip(collection.entries, known, strict=True))
     missing = array("Q", (at for at, (entry, digest) in pairs if digest is None and entry.kind is EntryKind.FILE))
-    for at, digest in zip(missing, _read(collection, missing, threads), strict=True):
+    for at, digest in zip(missing, _read(Reader(collection, judge=judge), missing, threads), strict=True):
         known[at] = digest
     return known
 
 
-def _read(collection: Collection, places: Sequence[int], threads: int | None) -> Digests:
-    reader = Reader(collection)
-
+def _read(reader: Reader, places: Sequence[int], threads: int | None) -> Digests:
     def read(unit: Unit) -> tuple[Unit, bytes, list[bytes | None]]:
         if isinstance(unit, Batch):
             return unit, b"", [reader.whole(entry)[1] for entry in unit.entries]
         return unit, reader.slice(unit)[0], []
 
-    work = units(collection.entries[at] for at in places)
+    work = units(reader.collection.entries[at] for at in places)
     with closing(in_order(read, work, weight=weight, threads=threads)) as parts:
         for unit, content, digests in parts:
             if isinstance(unit, Batch):

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
-from deliverkit.packaging import resource_rules
+from deliverkit.packaging import resource_rules, tree_rules
 from deliverkit.packaging.appspec_schema import appspec_schema
 from deliverkit.packaging.finding import Rule
 from deliverkit.packaging.rules import RULES
@@ -27,9 +28,9 @@ This page and the [JSON Schema](appspec.schema.json) for editors are generated f
 `python -m deliverkit.packaging.reference`.
 
 `deliverkit package` checks appspec.yml and the scripts that it names before anything is packed; errors stop it.
-`deliverkit package --check` does only that, and needs no AWS. The findings are the data on stdout, with `--output json`
-as one document; exit code 2 when there are errors, 0 otherwise. `--sarif FILE` writes them as SARIF 2.1.0 too, for code
-scanning services and for the warnings plugins of build servers.
+`deliverkit package --check` does only that, judges the files as packaging would, and needs no AWS. The findings are the
+data on stdout, with `--output json` as one document; exit code 2 when there are errors, 0 otherwise. `--sarif FILE`
+writes them as SARIF 2.1.0 too, for code scanning services and for the warnings plugins of build servers.
 
     build/appspec.yml:9:16: error: timeout must be whole seconds, not '5m' [timeout]
         The agent reads only leading digits: 5m is 5 seconds, and anything else fails the deployment.
@@ -51,20 +52,34 @@ is kept in the JSON and the SARIF output. A rule without "yes" in the column *al
 a deployment succeed that fails on every host. Allowances that name no rule, have no reason, or match nothing any more
 are findings themselves.
 """
+_BUILDS = """\
+## Rules for the build itself
+
+What no bundle can or should hold is refused whatever the appspec says, all of it at once. `--check` tells it with a
+place in the JSON and the SARIF output too, and says why on stderr; the exit code is that of packaging.
+"""
 _HEAD = ("| rule | severity | otherwise | allow | why | fix |", "|---|---|---|---|---|---|")
 
 
 def page() -> str:
     """The reference page, as Markdown."""
-    for_resources = {value.id for value in vars(resource_rules).values() if isinstance(value, Rule)}
-    servers = _table(rule for rule in RULES if rule.id not in for_resources)
+    for_resources, for_trees = _ids_in(resource_rules), _ids_in(tree_rules)
+    servers = _table(rule for rule in RULES if rule.id not in for_resources | for_trees)
     resources = _table(rule for rule in RULES if rule.id in for_resources)
-    return f"{_INTRODUCTION}\n## Rules\n\n{servers}\n\n## Rules for Lambda and ECS alone\n\n{resources}\n"
+    trees = _table(rule for rule in RULES if rule.id in for_trees)
+    return (
+        f"{_INTRODUCTION}\n## Rules\n\n{servers}\n\n## Rules for Lambda and ECS alone\n\n{resources}\n\n"
+        f"{_BUILDS}\n{trees}\n"
+    )
 
 
 def schema() -> str:
     """The JSON Schema, as text."""
     return json.dumps(appspec_schema(), indent=2) + "\n"
+
+
+def _ids_in(module: ModuleType) -> set[str]:
+    return {value.id for value in vars(module).values() if isinstance(value, Rule)}
 
 
 def write(root: Path) -> None:

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deliverkit.packaging.digests import DIGEST_BYTES, Digests
+from deliverkit.packaging.judging import Judge
+from deliverkit.packaging.secret_content import RULE_SET
 from deliverkit.packaging.tree import Collection, stamp_of
 
 # Stamps are hash values, which another Python may compute in another way.
-_HEAD = f"deliverkit digests 2 {sys.implementation.cache_tag} {sys.hash_info.width}\n".encode()
+_HEAD = f"deliverkit digests 3 {sys.implementation.cache_tag} {sys.hash_info.width} {RULE_SET}\n".encode()
 # The coarsest clocks of file systems still in use (FAT) tick every two seconds.
 _MARGIN_NS = 2_000_000_000
 
@@ -52,23 +54,33 @@ class Remembered:
             return part.stat().st_mtime_ns - self.margin_ns
         return 0
 
-    def digests(self, collection: Collection) -> Digests:
-        """What is known of each entry's content without reading it."""
-        stamps, body = self._load()
-        digests = body[stamps.itemsize * len(stamps) :]
+    def digests(self, collection: Collection, judge: Judge) -> Digests:
+        """What is known of each entry's content without reading it; nothing of what holds a secret and may not.
+
+        Args:
+            collection: The files.
+            judge: Learns of those that hold a secret and may.
+        """
+        stamps, digests, suspects = self._load()
         places = _places(collection, stamps)
+        if suspects:
+            pairs = zip(collection.entries, places, strict=True)
+            places = (None if entry.stamp in suspects and not judge.recalls(entry.path) else at for entry, at in pairs)
         return Digests(None if at is None else bytes(digests[32 * at : 32 * at + 32]) for at in places)
 
-    def keep(self, collection: Collection, digests: Digests) -> None:
-        """Remember these instead of all that was."""
+    def keep(self, collection: Collection, digests: Digests, judge: Judge) -> None:
+        """Remember these instead of all that was; `judge` looked at all of them, now or before."""
         if self.path is None:
             return
-        stamps, kept = array("q"), bytearray()
+        stamps, kept, suspects = array("q"), bytearray(), array("q")
         for entry, digest in zip(collection.entries, digests, strict=True):
             if digest is not None and entry.is_settled:
                 stamps.append(entry.stamp)
                 kept += digest
-        self._write(self.path, stamps.tobytes(), kept)
+                if entry.path in judge.suspects:
+                    suspects.append(entry.stamp)
+        count = array("q", (len(stamps),))
+        self._write(self.path, count.tobytes(), stamps.tobytes(), kept, suspects.tobytes())
 
     def written(self, manifest: str, destination: Path) -> tuple[str, int] | None:
         """Digest and size of the bundle of a manifest's digest, if its file is still the one that was written there."""
@@ -97,13 +109,19 @@ class Remembered:
     def _note(self) -> Path | None:
         return None if self.path is None else self.path.with_suffix(".written")
 
-    def _load(self) -> tuple[array[int], memoryview]:
-        """The stamps, and the file's body, in which the digests follow them."""
+    def _load(self) -> tuple[array[int], memoryview, frozenset[int]]:
+        """The stamps, the digests in the same order, and the stamps of files that hold secrets."""
         body = self._read(self.path)
-        stamps = array("q")
-        count = len(body) // (stamps.itemsize + DIGEST_BYTES)
-        stamps.frombytes(body[: count * stamps.itemsize])
-        return stamps, body
+        if not body:
+            return array("q"), body, frozenset()
+        width = array("q").itemsize
+        count = int.from_bytes(body[:width], sys.byteorder)
+        stamps, suspects = array("q"), array("q")
+        at = width * (1 + count)
+        stamps.frombytes(body[width:at])
+        end = at + DIGEST_BYTES * count
+        suspects.frombytes(body[end:])
+        return stamps, body[at:end], frozenset(suspects)
 
     def _read(self, path: Path | None) -> memoryview:
         """The body of a file of ours; empty unless all of it is there."""

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deliverkit.errors import UsageError
+from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.packaging import tree_rules
 from deliverkit.packaging.finding import Finding, Severity
+from deliverkit.packaging.refusal import FileChangedError, RefusedError
 from deliverkit.packaging.tree import one_screen
+from deliverkit.yaml_tree import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,12 @@ class Report:
     Attributes:
         tree: The build directory.
         findings: In the order of the files, those that were allowed included.
+        failure: Why the build cannot be packed, whatever its appspec says; the same is among the findings.
     """
 
     tree: Path
     findings: tuple[Finding, ...]
+    failure: DeliverkitError | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -92,6 +97,27 @@ class Report:
         counts = {f"{severity.value}s": self.count(severity) for severity in Severity}
         allowed = len(self.findings) - len(self.counted)
         return {**counts, "allowed": allowed, "findings": [_document(finding) for finding in self.findings]}
+
+
+def failed(tree: Path, failure: DeliverkitError, findings: tuple[Finding, ...] = ()) -> Report:
+    """The report about a build that cannot be packed at all.
+
+    Args:
+        tree: The build directory.
+        failure: What packing it would say.
+        findings: What was found before.
+    """
+    return Report(tree, (*findings, *_found_in(failure, tree)), failure)
+
+
+def _found_in(failure: DeliverkitError, tree: Path) -> Iterator[Finding]:
+    if isinstance(failure, RefusedError):
+        for each in failure.refusals:
+            yield each.rule.at(Place(file=str(tree / each.path)), str(each))
+    elif isinstance(failure, FileChangedError):
+        yield tree_rules.CHANGED.at(Place(file=str(tree / failure.path)), failure.message)
+    else:
+        yield tree_rules.BUILD.at(Place(file=str(tree)), failure.message)
 
 
 def _checkout(tree: Path) -> Path:

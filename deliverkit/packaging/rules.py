@@ -5,7 +5,7 @@ Sources: AWS CodeDeploy User Guide, "AppSpec file reference", and the behaviour 
 
 from __future__ import annotations
 
-from deliverkit.packaging import resource_rules
+from deliverkit.packaging import resource_rules, tree_rules
 from deliverkit.packaging.finding import Outcome, Rule, error, note, warning
 
 _FAILS_FIRST_EVENT = "The agent cannot parse the file and fails the first event after the download."
@@ -387,5 +387,6 @@ ALLOW_UNUSED = warning(
 RULES: tuple[Rule, ...] = (
     *(value for value in globals().values() if isinstance(value, Rule)),
     *(value for value in vars(resource_rules).values() if isinstance(value, Rule)),
+    *(value for value in vars(tree_rules).values() if isinstance(value, Rule)),
 )
 """Every rule, in the order of the reference."""

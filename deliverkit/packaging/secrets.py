@@ -78,6 +78,7 @@ def secret_in(path: str, read_head: Callable[[int], bytes]) -> str:
     Returns:
         A few words such as `a private key`; empty when the file looks harmless.
     """
+    path = path.lower()  # ID_RSA is as private as id_rsa
     name = path.rpartition("/")[2]
     if not _SUSPICIOUS(name) or any(fnmatchcase(name, pattern) for pattern in _HARMLESS):
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -201,7 +202,17 @@ def test_a_fifo_in_place_of_what_is_read_first_does_not_hang(tree: Path, name: s
         packing_of(tree, BundleFormat.ZIP)
 
 
-def test_files_and_folders_that_may_not_be_read_are_refused_all_at_once(tree: Path) -> None:
+@pytest.mark.parametrize("is_own", [True, False])
+def test_files_and_folders_that_may_not_be_read_are_refused_all_at_once(tree: Path, *, is_own: bool) -> None:
+    uid = 65534 if os.geteuid() == 0 else os.geteuid()
+    me = owner = pwd.getpwuid(uid).pw_name
+    if is_own:
+        for path in (tree / "app" / "early", tree / "app" / "folder"):
+            os.chown(path, uid, -1)
+    elif os.geteuid() == 0:
+        owner = "root"
+    else:
+        pytest.skip("only root has files of somebody else at hand")
     (tree / "app" / "early").chmod(0)
     (tree / "app" / "folder").chmod(0)
     program = f"""
@@ -214,15 +225,18 @@ if os.geteuid() == 0:
 try:
     look_at(Path({str(tree)!r}))
 except Exception as error:
-    print(type(error).__name__, error.message)
+    print(error.exit_code.name, error.message, "|", error.hint)
 """
     for above in (tree, *tree.parents):
         if above.stat().st_uid == os.geteuid() and above != Path("/"):
             above.chmod(above.stat().st_mode | 0o005)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("UsageError")
-    assert "app/early cannot be read: permission denied" in done.stdout
-    assert "app/folder cannot be read: Permission denied" in done.stdout
+    assert done.stdout.startswith("USAGE")
+    assert f"app/early cannot be read: permission denied ({owner}'s, mode 0000; this runs as {me})" in done.stdout
+    assert f"app/folder cannot be read: Permission denied ({owner}'s, mode 0000; this runs as {me})" in done.stdout
+    commands = ("chmod u+r ", "chmod u+rx ") if owner == me else ("sudo setfacl -m u:", f" (or package as {owner})")
+    for words in (*commands, f"{tree}/app/early", f"{tree}/app/folder"):
+        assert words in done.stdout.partition("|")[2]
     (tree / "app" / "folder").chmod(0o755)
 
 

@@ -4,48 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lint_cases import GOOD, tree_at
-
-CONFIGURATION = """application: shop
-release:
-  version: {literal: "1"}
-  bundle: {path: build/}
-  store: s3://shop-releases/shop
-LINT
-environments:
-  dev: {deploy: {codedeploy: {group: shop-dev}}}
-"""
-
-
-@dataclass
-class Shop:
-    """A directory with a configuration and a build."""
-
-    directory: Path
-
-    def configure(self, lint: str = "") -> None:
-        (self.directory / "deliverkit.yml").write_text(CONFIGURATION.replace("LINT\n", lint), encoding="utf-8")
-
-    def build(self, appspec: str) -> None:
-        tree_at(self.directory / "build", appspec)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        command = [sys.executable, "-m", "deliverkit", *arguments]
-        return subprocess.run(
-            command, cwd=self.directory, env=environ, capture_output=True, text=True, check=False, timeout=60
-        )
-
-    def check(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run("package", "--check", *arguments)
+from lint_cases import GOOD
+from shop import Shop
 
 
 @pytest.fixture

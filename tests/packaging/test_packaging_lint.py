@@ -55,6 +55,9 @@ def test_every_rule_has_a_case() -> None:
     tested = {case.rule for case in CASES}
     tested |= {"appspec-missing", "appspec-name", "appspec-nested", "appspec-several", "appspec-empty", "appspec-size"}
     tested |= {"script-not-executable", "link-dangles"}
+    # Those about the build itself: test_packaging_unfit.py.
+    tested |= {"build-unfit", "unreadable", "not-a-file", "link-leaves", "name-unfit", "secret", "changed"}
+    tested |= {"appspec-elsewhere", "allow-file-unused"}
     assert {rule.id for rule in RULES} == tested
     assert len({rule.id for rule in RULES}) == len(RULES)
 

@@ -16,6 +16,7 @@ from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import DeliverkitError
 from deliverkit.packaging.package import Packing, PackingRules, look_at
 from deliverkit.packaging.remembered import Remembered
+from deliverkit.packaging.secret_content import RULE_SET
 
 TREE: Tree = {
     "appspec.yml": Node(APPSPEC),
@@ -146,7 +147,7 @@ def test_whoever_trusts_nothing_reads_everything(tree: Path, memory: Path) -> No
     assert opened <= ALWAYS
 
 
-@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "a bit", "other version", "a directory"])
+@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "a bit", "other version", "other rules", "a directory"])
 def test_a_damaged_memory_is_none(tree: Path, memory: Path, damage: str) -> None:
     first = packing(tree, memory).prepare()
     body = memory.read_bytes()
@@ -159,7 +160,8 @@ def test_a_damaged_memory_is_none(tree: Path, memory: Path, damage: str) -> None
             "longer": body + b"x",
             "empty": b"",
             "a bit": body[:-1] + bytes((body[-1] ^ 1,)),
-            "other version": body.replace(b"digests 2", b"digests 1"),
+            "other version": body.replace(b"digests 3", b"digests 2"),
+            "other rules": body.replace(RULE_SET.encode(), b"0" * len(RULE_SET)),
         }
         memory.write_bytes(changed[damage])
     with Opened(tree) as opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,22 +11,30 @@ from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
 from deliverkit.cli.uploading import telling
 from deliverkit.domain.release import BundleFormat, Compression
-from deliverkit.errors import ExitCode, UsageError
+from deliverkit.errors import DeliverkitError, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from deliverkit.delivery import PackagedRelease, PackagingChoices
     from deliverkit.ports import UploadListener
+
+STDOUT = "-"
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("path", nargs="?", type=Path, help="build directory (default: release.bundle.path)")
-    parser.add_argument("--to-file", metavar="FILE", type=Path, help="only write the bundle; no AWS")
+    parser.add_argument("--to-file", metavar="FILE", help="only write the bundle, `-` to stdout; no AWS")
     parser.add_argument("--check", action="store_true", help="only check the tree and its appspec; no AWS")
     parser.add_argument(
         "--sarif", metavar="FILE", type=Path, help="with --check: write the findings as SARIF 2.1.0 too"
     )
-    parser.add_argument("--format", choices=[each.value for each in BundleFormat], help="instead of the configured one")
+    parser.add_argument(
+        "--format",
+        choices=[each.value for each in BundleFormat],
+        help="instead of the configured one, or of the one that FILE's suffix tells",
+    )
     parser.add_argument(
         "--compression", choices=[each.value for each in Compression], help="instead of the configured one"
     )
@@ -43,8 +52,15 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     """
     if arguments.sarif and not arguments.check:
         raise UsageError("--sarif belongs to --check", hint="deliverkit package --check --sarif FILE")
+    if arguments.check and arguments.to_file:
+        raise UsageError(
+            "--check writes no bundle, so --to-file does not go with it",
+            hint=f"deliverkit package --check, and then deliverkit package --to-file {arguments.to_file}",
+        )
     if arguments.check:
         return _check(arguments, options, console)
+    if arguments.to_file == STDOUT:
+        return _pour(arguments, options, console)
     if arguments.to_file:
         return _write(arguments, options, console)
     delivery = open_delivery(options, console)
@@ -98,11 +114,13 @@ def _check(arguments: Namespace, options: Options, console: Console) -> int:
     """The findings are the data; whether the build can be packaged is the talk, and the exit code."""
     from deliverkit.app import check_build  # noqa: PLC0415  (the packaging room is not needed to parse)
 
-    report = check_build(arguments.path, config=options.config)
+    report = check_build(arguments.path, choices=_choices(arguments), config=options.config)
     if arguments.sarif:
         report.write_sarif(arguments.sarif)
     if options.is_json or report.counted:
         render.data(report, options, console, text=lambda it: it.to_text(), as_json=lambda it: it.to_document())
+    if report.failure:
+        raise report.failure
     if report.has_errors:
         raise UsageError(
             f"the build cannot be packaged: {report.summary}",
@@ -116,7 +134,50 @@ def _write(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.app import write_bundle  # noqa: PLC0415  (the packaging room is not needed to parse)
 
     bundle = write_bundle(
-        arguments.path, destination=arguments.to_file, choices=_choices(arguments), config=options.config
+        arguments.path, destination=Path(arguments.to_file), choices=_choices(arguments), config=options.config
     )
+    _warn(bundle.findings, console)
     render.data(bundle, options, console, text=lambda made: f"{made.digest}  {made.path}")
     return ExitCode.DONE
+
+
+def _pour(arguments: Namespace, options: Options, console: Console) -> int:
+    """The bundle itself is the data."""
+    from deliverkit.app import pour_bundle  # noqa: PLC0415  (the packaging room is not needed to parse)
+
+    if options.is_json:
+        raise UsageError(
+            "stdout takes either the bundle (--to-file -) or a document (--output json)",
+            hint="deliverkit package --to-file FILE --output json",
+        )
+    if console.out.isatty():
+        raise UsageError(
+            "a bundle is nothing to read: stdout is a terminal",
+            hint="deliverkit package --to-file FILE, or pipe it: deliverkit package --to-file - | ...",
+        )
+    bundle = pour_bundle(
+        arguments.path, write=_writer(console.out.fileno()), choices=_choices(arguments), config=options.config
+    )
+    _warn(bundle.findings, console)
+    console.tell(f"{bundle.digest}  -")
+    return ExitCode.DONE
+
+
+def _writer(descriptor: int) -> Callable[[bytes], None]:
+    """Writes all bytes; nothing is left in a buffer that Python would try to write when it ends."""
+
+    def write(chunk: bytes) -> None:
+        rest = memoryview(chunk)
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except BrokenPipeError as error:
+            # Unlike with words, what the reader did not take is missing from the bundle.
+            raise DeliverkitError("whoever read the bundle from stdout went away before its end") from error
+
+    return write
+
+
+def _warn(findings: Iterable[object], console: Console) -> None:
+    for finding in findings:
+        console.tell(str(finding))
