@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_shop import Shop
 from lint_cases import GOOD
-from shop import Shop
 
 
 @pytest.fixture

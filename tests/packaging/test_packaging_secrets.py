@@ -190,7 +190,7 @@ def test_what_is_not_allowed_any_more_is_refused_although_nothing_changed(
 
     def pack(*allow: str) -> object:
         made = packing(tree, *allow, memory=memory)
-        return made.write(tmp_path / "out") if is_written else made.prepare().manifest
+        return made.write(tmp_path / "out") if is_written else made.prepare().manifest_digest
 
     first = pack("notes")
     assert pack("notes") == first  # remembered as what may be packed

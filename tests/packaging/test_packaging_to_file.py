@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from command_shop import Shop
 from lint_cases import GOOD
-from shop import Shop
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from command_shop import Shop
 from lint_cases import GOOD
 from sarif_subset import SARIF
-from shop import Shop
 
 from deliverkit.errors import DeliverkitError, ExitCode
 from deliverkit.packaging.collect import collect
