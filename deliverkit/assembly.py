@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deliverkit.errors import UsageError
+from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
-    from deliverkit.config import ReleaseSettings, Settings
+    from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
@@ -68,7 +69,7 @@ class Assembly:
 
         release = self._settings.release
         keeping = Keeping(release.retention.mode.upper(), release.retention.duration, release.tags)
-        rules = _bucket_rules(release, release.store.bucket)
+        rules = bucket_rules(release, release.store.bucket)
         return S3Releases(self._aws, prefix=release.store.prefix, keeping=keeping, clock=lambda: self.clock, **rules)
 
     @cached_property
@@ -149,11 +150,7 @@ class Assembly:
 
     @property
     def _bucket(self) -> Bucket:
-        from deliverkit.adapters.aws.bucket import Bucket  # noqa: PLC0415
-
-        release = self._settings.release
-        rules = dict(_bucket_rules(release, release.store.bucket))
-        return Bucket(self._aws, rules.pop("bucket"), **rules)
+        return bucket_of(self._settings.release, self._aws)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -295,7 +292,7 @@ def _ledger(settings: Settings, aws: Aws) -> Ledger:
         return SqliteLedger(place.path)
     from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
 
-    return S3Ledger(aws, prefix=place.prefix, **_bucket_rules(settings.release, place.bucket))
+    return S3Ledger(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
 
 
 def _locks(settings: Settings, aws: Aws) -> LockService:
@@ -306,17 +303,7 @@ def _locks(settings: Settings, aws: Aws) -> LockService:
         return SqliteLocks(place.path)
     from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
 
-    return S3Locks(aws, prefix=place.prefix, **_bucket_rules(settings.release, place.bucket))
-
-
-def _bucket_rules(release: ReleaseSettings, bucket: str) -> Mapping[str, Any]:
-    """What holds for everything in the bucket of the releases; of another bucket we were told nothing."""
-    from deliverkit.adapters.aws.bucket import Encryption  # noqa: PLC0415
-
-    if bucket != release.store.bucket:
-        return {"bucket": bucket}
-    encryption = Encryption(release.encryption.algorithm, release.encryption.key)
-    return {"bucket": bucket, "encryption": encryption, "owner": release.bucket_owner}
+    return S3Locks(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
 
 
 def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from deliverkit.errors import UsageError
+from deliverkit.shelving import attestations_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,10 +38,7 @@ def replicas_of(
 
 def signings_of(settings: Settings, aws: Aws, releases: Sequence[Release]) -> Sequence[Signing]:
     """Whether the provenance of each release has a signature."""
-    from deliverkit.adapters.aws.attestations import S3Attestations  # noqa: PLC0415
-
-    store = settings.release.store
-    return S3Attestations(aws, bucket=store.bucket, prefix=store.prefix).signings(releases)
+    return attestations_of(settings.release, aws).signings(releases)
 
 
 def catalogue_of(

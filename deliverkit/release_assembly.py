@@ -15,10 +15,11 @@ from deliverkit.delivery import PackagingChoices
 from deliverkit.domain.release import Release
 from deliverkit.domain.trust import Finding
 from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.shelving import attestations_of
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
-    from deliverkit.attestation_ports import Attestations, PublicKey, Signer, Trust
+    from deliverkit.attestation_ports import PublicKey, Signer, Trust
     from deliverkit.config import Settings
     from deliverkit.config.settings import KeyLocation
     from deliverkit.packaging.manifest import Manifest
@@ -39,7 +40,7 @@ def attestor_of(settings: Settings, aws: Aws, environ: Mapping[str, str], clock:
     sign = settings.release.sign
     return Attestor(
         settings.application,
-        _store(settings, aws),
+        attestations_of(settings.release, aws),
         signer=_signer(sign, aws, environ) if sign else None,
         clock=clock,
         builder_version=__version__,
@@ -54,7 +55,7 @@ def trust_of(settings: Settings, aws: Aws) -> Trust | None:
     from deliverkit.trusting.proving import StoredTrust  # noqa: PLC0415
 
     trust = settings.release.trust
-    return StoredTrust(_ring(settings, aws), trust.source, _store(settings, aws)) if trust else None
+    return StoredTrust(_ring(settings, aws), trust.source, attestations_of(settings.release, aws)) if trust else None
 
 
 def verified(
@@ -66,7 +67,7 @@ def verified(
 
     trust = settings.release.trust
     ring, policy = (_ring(settings, aws), trust.source) if trust else (None, None)
-    yield from Verification(_store(settings, aws), ring=ring, policy=policy).check(release)
+    yield from Verification(attestations_of(settings.release, aws), ring=ring, policy=policy).check(release)
     if recipe is not None:
         yield Rebuilder(
             check_out=partial(_checked_out, settings.path.parent),
@@ -74,14 +75,6 @@ def verified(
             look_at=partial(_look_at, recipe, settings.path.parent),
             manifest=releases.manifest,
         ).check(release)
-
-
-def _store(settings: Settings, aws: Aws) -> Attestations:
-    """Where statements are kept."""
-    from deliverkit.adapters.aws.attestations import S3Attestations  # noqa: PLC0415
-
-    store = settings.release.store
-    return S3Attestations(aws, bucket=store.bucket, prefix=store.prefix)
 
 
 # --- without configuration and AWS -----------------------------------------------------------------

@@ -69,7 +69,7 @@ ONE_CALL = {
         "window",
     },
 }
-ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "yaml_tree"}
+ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "shelving", "yaml_tree"}
 
 
 @pytest.fixture

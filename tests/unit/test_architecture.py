@@ -34,6 +34,7 @@ LAYERS = {
     "sandboxing": {"sandbox", "errors"},
     # The part of `assembly` about what is stated of releases and asked of them.
     "release_assembly": {
+        "shelving",
         "trusting",
         "releasing",
         "delivery",
@@ -46,9 +47,12 @@ LAYERS = {
         "errors",
         "_version",
     },
+    # The part of `assembly` about the bucket of the releases.
+    "shelving": {"adapters", "config"},
     # The part of `assembly` about copies of releases and their removal.
-    "catalogue_assembly": {"engine", "adapters", "config", "ports", "domain", "errors"},
+    "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
+        "shelving",
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",

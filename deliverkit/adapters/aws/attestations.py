@@ -32,7 +32,9 @@ class _Signed(msgspec.Struct):
 class S3Attestations:
     """Implements `attestation_ports.Attestations` in the release store's bucket."""
 
-    def __init__(self, aws: Aws, *, bucket: str, prefix: str, encryption: Encryption | None = None) -> None:
+    def __init__(
+        self, aws: Aws, *, bucket: str, prefix: str, encryption: Encryption | None = None, owner: str = ""
+    ) -> None:
         """Take the place; nothing is contacted yet.
 
         Args:
@@ -40,8 +42,9 @@ class S3Attestations:
             bucket: Bucket name.
             prefix: Key prefix without slashes at its ends; may be empty.
             encryption: How objects are encrypted; with KMS by default.
+            owner: Account id that the bucket must belong to; empty for any.
         """
-        self._bucket = Bucket(aws, bucket, encryption=encryption)
+        self._bucket = Bucket(aws, bucket, encryption=encryption, owner=owner)
         self._root = f"{prefix.strip('/')}/attestations/".lstrip("/")
         self._added = f"{prefix.strip('/')}/supplements/".lstrip("/")
 
@@ -130,7 +133,7 @@ class S3Attestations:
         """
         with self._bucket.doing(f"reading {revision.uri}"):
             answer = self._bucket.client.get_object(
-                Bucket=revision.bucket, Key=revision.key, VersionId=revision.version_id
+                **{**self._bucket.place, "Bucket": revision.bucket}, Key=revision.key, VersionId=revision.version_id
             )
             if str(answer["ETag"]).strip('"') != revision.e_tag:
                 raise IntegrityError(f"{revision.uri} has the entity tag {answer['ETag']}, not {revision.e_tag}")
