@@ -21,9 +21,7 @@ class Terminated(BaseException):
     """SIGTERM arrived: Jenkins aborts, or a machine shuts down. Nothing may swallow it or act on it at length."""
 
 
-def guarded(  # noqa: PLR0911  (one return for each way a command can end)
-    command: Callable[[], int], console: Console, *, is_verbose: bool, after_interruption: str
-) -> int:
+def guarded(command: Callable[[], int], console: Console, *, is_verbose: bool, after_interruption: str) -> int:
     """Run a command; every way it can end becomes an exit code and at most one screen of text.
 
     Args:
@@ -41,10 +39,6 @@ def guarded(  # noqa: PLR0911  (one return for each way a command can end)
         return _interrupted(console, after_interruption, ExitCode.INTERRUPTED)
     except Terminated:
         return _interrupted(console, after_interruption, ExitCode.TERMINATED)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); what we did is recorded, only the words are lost.
-        sys.stderr.close()
-        return ExitCode.DONE
     except OSError as error:
         return _system_trouble(error, console, is_verbose=is_verbose)
     except Exception as error:  # noqa: BLE001  (the boundary: whatever else comes is a bug, told as one)

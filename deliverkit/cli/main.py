@@ -89,6 +89,7 @@ def run(argv: Sequence[str], console: Console | None = None) -> int:
     code = guarded(lambda: _dispatch(argv, console), console, is_verbose=is_verbose, after_interruption=after)
     if code != ExitCode.DONE and _is_for_eval(argv):
         console.say("false")
+    console.end()
     return code
 
 

@@ -34,8 +34,7 @@ class Progress:
         """Redraw the live line, or give a sign of life each minute."""
         if self._console.is_live:
             waited = int((now - rollout.since).total_seconds())
-            self._console.err.write(f"\r\033[K          {doing(rollout)} ({waited} s)"[:_WIDTH])
-            self._console.err.flush()
+            self._console.redraw(f"          {doing(rollout)} ({waited} s)"[:_WIDTH])
             self._is_drawn = True
         elif self._told_at is None:
             self._told_at = now
@@ -49,11 +48,11 @@ class Progress:
 
     def _erase(self) -> None:
         if self._is_drawn:
-            self._console.err.write("\r\033[K")
+            self._console.redraw("")
             self._is_drawn = False
 
 
-_WIDTH = 110
+_WIDTH = 106
 Words = Callable[[Event, Rollout], str]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deliverkit.cli.render import moment, plain, table
+from deliverkit.cli.render import moment, one_line, plain, table
 from deliverkit.cli.render import release as head
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def standing_document(value: Standing) -> dict[str, Any]:
 def portrait(value: Portrait) -> str:
     """Everything about one release."""
     release, at = value.standing.release, value.standing
-    lines = [head(release), *([f"signing   {at.signing}"] if at.signing else []), *_content(value)]
+    lines = [*head(release).splitlines(), *([f"signing   {at.signing}"] if at.signing else []), *_content(value)]
     lines += [f"{'' if index else 'passed':9} {name} at {moment(when)}" for index, (name, when) in enumerate(at.passed)]
     if at.serves:
         lines.append(f"serves    {', '.join(at.serves)}")
@@ -85,7 +85,7 @@ def portrait(value: Portrait) -> str:
         f"copy      none in {region}: deliverkit release replicate {release.version} --to {region}"
         for region in value.missing_in
     ]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _content(value: Portrait) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli.options import Console, Options, sandbox_state_dir
-from deliverkit.errors import ExitCode, UsageError
+from deliverkit.errors import DeliverkitError, ExitCode, UsageError
 
 # Every `release` command passes here to describe its arguments.
 if TYPE_CHECKING:
@@ -39,19 +39,32 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
 def _verify(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.domain.trust import Verdict  # noqa: PLC0415
 
-    findings = []
-    for finding in _findings(arguments, options, console):
-        findings.append(finding)
-        if not options.is_json:
-            console.say(f"{_MARKS[finding.verdict]:9}{finding.check:11}{_indented(finding.said)}")
-    if options.is_json:
-        _say_json(findings, console)
-    if any(finding.verdict is Verdict.BROKEN for finding in findings):
+    findings: list[Finding] = []
+    try:
+        for finding in _findings(arguments, options, console):
+            findings.append(finding)
+            if not options.is_json:
+                console.say(f"{_MARKS[finding.verdict]:9}{finding.check:11}{_indented(finding.said)}")
+    except DeliverkitError as error:
+        # What was found broken is no better for what could not be looked at.
+        if not _is_broken(findings):
+            raise
+        console.tell(f"not everything could be checked: {error.message}")
+        if error.hint:
+            console.tell(f"  next: {error.hint}")
+    finally:
+        if options.is_json and findings:
+            _say_json(findings, console)
+    if _is_broken(findings):
         console.tell("the release does not verify: do not deploy it")
         return ExitCode.INTEGRITY
     skipped = [finding.check for finding in findings if finding.verdict is Verdict.SKIPPED]
     console.tell(f"what was checked holds; not checked: {', '.join(skipped)}" if skipped else "everything holds")
     return ExitCode.DONE
+
+
+def _is_broken(findings: list[Finding]) -> bool:
+    return any(finding.verdict.value == "broken" for finding in findings)
 
 
 def _findings(arguments: Namespace, options: Options, console: Console) -> Iterator[Finding]:

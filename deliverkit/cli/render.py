@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from deliverkit.cli.options import Console, Options
+from deliverkit.cli.streams import harmless
 
 # Every command's module imports this one, also to describe its arguments: what is shown is imported by who made it.
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def release(value: Release) -> str:
     statements = (("statement", value.provenance), ("sbom", value.sbom))
     lines += [f"{name:10}{digest}" for name, digest in statements if digest]
     lines.append(f"created   {moment(value.created_at)} by {value.created_by}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 # --- plans -----------------------------------------------------------------------------------------
@@ -262,10 +263,16 @@ def sandbox_document(value: Any) -> Any:
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "") -> str:
-    """Rows in aligned columns; the last column takes what it needs."""
+    """Rows in aligned columns; the last column takes what it needs. A cell is one line, whoever wrote it."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"{indent}{line}".rstrip() for line in padded)
+
+
+def one_line(text: str) -> str:
+    """A text on one line, and as wide as it is shown: nobody's words can pass for a line of ours."""
+    return harmless(" ".join(text.splitlines()))
 
 
 def moment(at: datetime) -> str:

@@ -41,8 +41,7 @@ class UploadProgress:
         """
         line = f"uploading: {done // _MEBIBYTE} MiB of at most {-(-limit // _MEBIBYTE)} MiB"
         if self._console.is_live:
-            self._console.err.write(f"\r\033[K{line}")
-            self._console.err.flush()
+            self._console.redraw(line)
             self._is_drawn = True
             return
         now = self._now()
@@ -54,5 +53,4 @@ class UploadProgress:
     def close(self) -> None:
         """Erase the live line."""
         if self._is_drawn:
-            self._console.err.write("\r\033[K")
-            self._console.err.flush()
+            self._console.redraw("")

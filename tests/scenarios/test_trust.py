@@ -611,3 +611,27 @@ def test_a_build_that_fails_or_a_commit_that_is_missing_is_told(shop: Shop, conf
     change(configured, './build.sh "$DELIVERKIT_VERSION"', "echo no compiler here; exit 3")
     ran = shop.run("release", "verify", "1.0.0", "--rebuild")
     assert (ran.code, "exit code 3" in ran.err, "no compiler here" in ran.err) == (1, True, True), ran
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_what_is_broken_stays_broken_when_a_later_check_cannot_be_made(
+    shop: Shop, configured: Path, output: str
+) -> None:
+    change(configured, './build.sh "$DELIVERKIT_VERSION"', "exit 3")
+    change(configured, "branches: [main]", "branches: [release]")
+    ran = shop.run("release", "verify", "1.0.0", "--rebuild", "--output", output)
+    assert ran.code == 9, ran
+    assert "exit code 3" in ran.err
+    assert "next:" in ran.err
+    assert ran.err.splitlines()[-1] == "the release does not verify: do not deploy it"
+    if output == "json":
+        assert_broken(ran, "source")
+    else:
+        assert "BROKEN   source     it was built from branch main" in ran.out
+
+
+def test_what_was_found_is_told_when_a_later_check_cannot_be_made(shop: Shop, configured: Path) -> None:
+    change(configured, './build.sh "$DELIVERKIT_VERSION"', "exit 3")
+    ran = shop.run("release", "verify", "1.0.0", "--rebuild", "--output", "json")
+    assert ran.code == 1, ran
+    assert set(verdicts(ran).values()) == {"holds"}
