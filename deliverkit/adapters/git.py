@@ -193,8 +193,10 @@ def _commit(directory: Path) -> str:
 def _is_dirty(directory: Path) -> bool:
     if _run(directory, "rev-parse", "--is-inside-work-tree") != "true":
         return False  # a bare repository has nothing that could differ
-    # A submodule's own untracked files count as well: they are packed like all others.
-    return bool(_run(directory, "status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"))
+    # A submodule's own untracked files count as well: they are packed like all others. What deliverkit itself keeps
+    # beside the configuration is no part of the source, whether or not somebody told git to ignore it.
+    how = ("--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
+    return bool(_run(directory, "status", *how, "--", ":(top)", ":(top,exclude,glob)**/.deliverkit/**"))
 
 
 def _run(directory: Path, *arguments: str) -> str:

@@ -112,6 +112,7 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     if not argv:
         parser.print_help(console.out)
         return ExitCode.DONE
+    _refuse_empty(argv)
     try:
         arguments, unknown = parser.parse_known_args(list(argv))
     except SystemExit as end:
@@ -125,6 +126,20 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     from deliverkit.cli.options import Options  # noqa: PLC0415  (every command needs it, `--help` does not)
 
     return int(arguments.run(arguments, Options.of(arguments), console))
+
+
+def _refuse_empty(argv: Sequence[str]) -> None:
+    """An empty argument is a variable that a script forgot to set; what was left out and what is empty differ much.
+
+    Raises:
+        UsageError: If there is one.
+    """
+    for place, argument in enumerate(argv):
+        if argument and not (argument.startswith("--") and argument.endswith("=")):
+            continue
+        option = argument.rstrip("=") or next((each for each in argv[place - 1 : place] if each.startswith("-")), "")
+        message = f"{option} has an empty value" if option else f"argument {place + 1} is empty"
+        raise UsageError(message, hint="see which variable of the shell is not set")
 
 
 def build_parser(*, is_complete: bool = False) -> Parser:

@@ -43,6 +43,7 @@ def _files(directory: Path) -> Mapping[str, str]:
         "deliverkit.schema.json": json_schema(),
         "deploy/appspec.yml": (_HERE / "appspec.yml").read_text(encoding="utf-8").replace(_EXAMPLES_NAME, name),
         "deploy/appspec.schema.json": (_HERE / "appspec.schema.json").read_text(encoding="utf-8"),
+        ".deliverkit/.gitignore": "# What deliverkit keeps here for itself.\n*\n",
         "Jenkinsfile": (_HERE / "Jenkinsfile.tmpl").read_text(encoding="utf-8"),
     }
 

@@ -66,6 +66,19 @@ def test_ignored_files_are_no_dirt(repository: Path) -> None:
     assert not found.is_dirty
 
 
+def test_what_we_keep_beside_the_configuration_is_no_dirt(repository: Path) -> None:
+    for place in (repository, repository / "services" / "shop"):
+        (place / ".deliverkit" / "packed").mkdir(parents=True)
+        (place / ".deliverkit" / "packed" / "1.digests").write_text("ours")
+        found = git.source_revision(repository)
+        assert found is not None
+        assert not found.is_dirty
+    (repository / "services" / "left.txt").write_text("theirs")
+    found = git.source_revision(repository / "services" / "shop")
+    assert found is not None
+    assert found.is_dirty
+
+
 def test_a_detached_head_has_no_branch(repository: Path) -> None:
     run(repository, "checkout", "-q", "--detach")
     found = git.source_revision(repository)

@@ -93,6 +93,19 @@ class TestNothingHappens:
         changed(shop, "deliverkit.yml", "{after: [up]}", "{after: [upp]}")
         assert_refused(shop.run("plan"), 2, "pases", "passes", "every", "upp", "up")
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("package", "--to-file", ""),
+            ("package", "--to-file="),
+            ("package", ""),
+            ("release", "show", ""),
+            ("promote", "", "--to", "dev"),
+        ],
+    )
+    def test_a_variable_that_nobody_set(self, shop: Shop, words: tuple[str, ...]) -> None:
+        assert_refused(shop.run(*words), 2, "empty", "variable of the shell")
+
     def test_no_credentials(self, shop: Shop, tmp_path: Path) -> None:
         nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
         ran = shop.run("status", **nothing, AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "none"), HOME=str(tmp_path))

@@ -95,6 +95,7 @@ def test_scaffolding_writes_what_is_missing_and_never_more(tmp_path: Path) -> No
         shop / "deliverkit.schema.json": True,
         shop / "deploy/appspec.yml": True,
         shop / "deploy/appspec.schema.json": True,
+        shop / ".deliverkit/.gitignore": True,
         shop / "Jenkinsfile": False,
     }
     assert (shop / "Jenkinsfile").read_text() == "mine"
