@@ -39,7 +39,7 @@ _TYPED = "typed"
 _USUAL_COLUMNS = 80
 _STATE_IS_SAVED = "the state is saved; `deliverkit status` names what is under way and how to go on"
 _AFTER_INTERRUPTION = {
-    "package": "nothing was recorded; package again: what lies in S3 already is not sent twice",
+    "package": "nothing was recorded, and nothing half-made is left: package again",
     "release": "type the command again: it ends what it began",
     "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
     "rehearse": "the rehearsal's own sandbox is gone, and nothing outside it was touched",

@@ -27,7 +27,7 @@ _KEYS = (
     re.compile(rb"^[ \t]*" + _HEADER + rb"[ \t]*\r?\n\s*[A-Za-z0-9+/]", re.MULTILINE),
     re.compile(_HEADER + rb"(?:(?!-----)[\s\S]){1,400}?[A-Za-z0-9+/]{40}"),
 )
-_AWS_KEY = re.compile(rb"(?i:aws_secret_access_key)[\"']?\s*[=:]\s*[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+_AWS_KEY = re.compile(rb"(?i:aws_secret_access_key)[\"']?\s*[=:>\s]\s*[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _PUTTY_WORD = b"PuTTY-User-Key-File-"
 _PUTTY_KEY = re.compile(_PUTTY_WORD + rb"[0-9]+: [\s\S]+?^Private-Lines: [0-9]", re.MULTILINE)
 

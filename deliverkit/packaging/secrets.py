@@ -34,12 +34,12 @@ _HARMLESS = ("*.example", "*.sample", "*.template", "*.dist", "*.pub")
 
 _KEYS = ("id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 _KEYS_OR_CERTIFICATES = ("*.pem", "*.key", "*.crt", "*.cer", "*.asc", "*.ppk")
-_KEY_STORES = ("*.p12", "*.pfx", "*.kdbx")
-_ENVIRONMENTS = (".env", ".env.*", "*.env")
-_TERRAFORM = ("*.tfstate", "*.tfstate.backup")
+_KEY_STORES = ("*.p12", "*.pfx", "*.pkcs12", "*.jks", "*.keystore", "*.kdbx")
+_ENVIRONMENTS = (".env", ".env.*", "*.env", ".envrc")
+_TERRAFORM = ("*.tfstate", "*.tfstate.backup", "*.tfvars", "*.tfvars.json")
 # Never `credentials.*`: half of the world's client libraries hold a credentials.py.
 _CREDENTIALS = (
-    *(".aws/credentials", ".docker/config.json", ".kube/config", "credentials", ".credentials"),
+    *(".aws/credentials", ".docker/config.json", ".kube/config", "kubeconfig", "credentials", ".credentials"),
     *(
         "credentials.json",
         "credentials.yml",
@@ -59,7 +59,7 @@ TELLTALES = (
     *(Telltale(name, "an environment file") for name in _ENVIRONMENTS),
     *(Telltale(name, "a file of credentials") for name in _CREDENTIALS),
     *(Telltale(name, "a file of passwords") for name in _PASSWORDS),
-    *(Telltale(name, "Terraform state, which holds secrets in clear") for name in _TERRAFORM),
+    *(Telltale(name, "Terraform state or variables, which hold secrets in clear") for name in _TERRAFORM),
     Telltale(".npmrc", "a file with a registry token", _NPM_TOKEN),
     Telltale("*.json", "a cloud account's key", _CLOUD_KEY),
 )

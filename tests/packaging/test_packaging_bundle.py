@@ -211,7 +211,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     server.close()
 
 
-@pytest.mark.parametrize("name", ["id_rsa", ".env", "credentials.json", "terraform.tfstate"])
+@pytest.mark.parametrize(
+    "name", ["id_rsa", ".env", ".envrc", "credentials.json", "kubeconfig", "a.jks", "terraform.tfstate", "prod.tfvars"]
+)
 def test_what_looks_like_a_secret_is_refused_unless_allowed(tmp_path: Path, name: str) -> None:
     tree = tree_at(tmp_path / "tree", {name: b"x"})
     with pytest.raises(UsageError, match=name):

@@ -49,6 +49,8 @@ SECRETS = {
     "aws": b"[default]\naws_access_key_id = AKIAXXXXXXXXXXXXXXXX\naws_secret_access_key = " + AWS_KEY + b"\n",
     "aws variables": b"export AWS_SECRET_ACCESS_KEY='" + AWS_KEY + b"'\n",
     "aws in json": b'{"aws_secret_access_key": "' + AWS_KEY + b'"}',
+    "aws in a Dockerfile": b"FROM scratch\nENV AWS_SECRET_ACCESS_KEY " + AWS_KEY + b"\n",
+    "aws in XML": b"<aws_secret_access_key>" + AWS_KEY + b"</aws_secret_access_key>",
     "behind much": b" " * (MIB - len(PKCS8) - 1) + b"\n" + PKCS8,
 }
 HARMLESS = {
