@@ -10,6 +10,7 @@ from deliverkit.sandbox.moto_copies import mend_copies
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_keys import heed_states_and_digests
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
+from deliverkit.sandbox.moto_locks import tell_locks
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
@@ -114,6 +115,7 @@ def _mend_buckets(models: Any) -> None:
 def _mend_bucket_requests(responses: Any) -> None:
     mend_responses(responses)
     mend_copies(responses)
+    tell_locks(responses)
 
 
 _MENDS: Mapping[str, Mend] = {
