@@ -323,6 +323,36 @@ def test_a_legal_hold_is_told(place, aws, prefix: str) -> None:
     assert "legal hold" in remover.locked_until(release)
 
 
+def test_whoever_may_not_read_locks_removes_nothing(place, aws, network, shaky_aws, prefix: str) -> None:
+    """S3 leaves the lock out of other answers for them (S3 API reference, HeadObject)."""
+    bucket = f"{place.bucket}-unseen"
+    releases, _, release = shelved_under_lock(aws, bucket, prefix)
+    until = datetime.now(UTC) + timedelta(days=400)
+    aws.client("s3").put_object_retention(
+        **place_of(release), Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+    )
+    network.concerns = lambda asked: "retention" in asked or "legal-hold" in asked
+    network.deny, network.hiding = 9, ("x-amz-object-lock",)
+    replicas = S3Replicas(
+        shaky_aws, Bucket(shaky_aws, bucket), prefix, places={}, clock=FakeClock(), identity=lambda: DEVELOPER
+    )
+    remover = S3Removals(Bucket(shaky_aws, bucket), prefix, replicas=replicas)
+    with pytest.raises(UnreachableError, match="s3:GetObjectRetention and s3:GetObjectLegalHold"):
+        remover.locked_until(release)
+    assert releases.list() == (release,)
+
+
+def test_a_lock_whose_time_has_passed_is_none(place, aws, prefix: str) -> None:
+    _, remover, release = shelved_under_lock(aws, f"{place.bucket}-past", prefix)
+    past = datetime.now(UTC) - timedelta(days=1)
+    aws.client("s3").put_object_retention(
+        **place_of(release), Retention={"Mode": "GOVERNANCE", "RetainUntilDate": past}
+    )
+    assert remover.locked_until(release) == ""
+    remover.remove(release, by=BY, at=AT)
+    assert remover.locked_until(release) == ""  # what is gone is not locked
+
+
 def test_records_are_read_once_however_many_releases_go(
     place, shelves: Shelves, prefix: str, network, shaky_aws
 ) -> None:

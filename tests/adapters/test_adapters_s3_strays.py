@@ -150,6 +150,18 @@ def test_a_locked_stray_says_until_when(place: Place) -> None:
         shelf.remover.remove_stray(stray)
 
 
+def test_a_stray_of_which_an_older_version_is_locked_is_locked(place: Place) -> None:
+    s3 = place.aws.client("s3")
+    locked = replace(place, bucket=f"{place.bucket}-older")
+    s3.create_bucket(Bucket=locked.bucket, ObjectLockEnabledForBucket=True)
+    shelf = opened(locked)
+    send(shelf.releases, b"stray")
+    s3.put_object_legal_hold(Bucket=locked.bucket, Key=bundle_key(b"stray"), LegalHold={"Status": "ON"})
+    s3.put_object(Bucket=locked.bucket, Key=bundle_key(b"stray"), Body=b"over it")
+    s3.delete_object(Bucket=locked.bucket, Key=bundle_key(b"stray"))
+    assert "legal hold" in shelf.remover.stray_locked_until(known(shelf, b"stray"))
+
+
 # --- listings that are not whole ---------------------------------------------------------------------
 
 

@@ -22,8 +22,8 @@ class Network:
 
     `lose_answers` and `deny` count down for requests that `concerns` says yes to; a lost answer may be followed by a
     refusal of the repeated request. `cut` counts connections to end before anything is handed on; `detail` is XML that
-    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to. `signers` lists the access keys
-    that signed what was seen.
+    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to, and `hiding` names the beginnings
+    of headers that are left out of all answers. `signers` lists the access keys that signed what was seen.
     """
 
     endpoint: str = ""
@@ -36,6 +36,7 @@ class Network:
     cut: int = 0
     detail: str = ""
     replacing: tuple[tuple[bytes, bytes], ...] = ()
+    hiding: tuple[str, ...] = ()
     seen: list[str] = field(default_factory=list)
     signers: list[str] = field(default_factory=list)
 
@@ -110,6 +111,7 @@ def unreliable(upstream: str) -> Iterator[Network]:
             self.send_response(status)
             skipped = {"transfer-encoding", "connection", "date", "server"}
             kept = {name: value for name, value in headers.items() if name.lower() not in skipped}
+            kept = {name: value for name, value in kept.items() if not name.lower().startswith(network.hiding)}
             if "content-length" not in map(str.lower, kept):
                 kept["Content-Length"] = str(len(answer))
             for name, value in kept.items():

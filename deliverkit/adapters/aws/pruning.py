@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from deliverkit.adapters.aws.bucket import Bucket, Document
+from deliverkit.adapters.aws.object_locks import ObjectLocks
 from deliverkit.adapters.aws.purging import Purge
 from deliverkit.adapters.aws.records import Records
 from deliverkit.adapters.aws.replicas import S3Replicas
@@ -48,6 +49,7 @@ class S3Removals:
         self._records = records or Records(bucket, f"{self._root}releases/", self._record)
         self._replicas = replicas
         self._purge = Purge(bucket)
+        self._locks = ObjectLocks(bucket)
         self._strays = S3Strays(bucket, self._root)
 
     def begun(self) -> tuple[Release, ...]:
@@ -61,9 +63,13 @@ class S3Removals:
         return tuple(self._mark(key, document).release for key, document in documents if document)
 
     def locked_until(self, release: Release) -> str:
-        """Until when S3 refuses to remove the bundle (Object Lock); empty when it does not."""
+        """Until when S3 refuses to remove the bundle (Object Lock); empty when it does not.
+
+        Raises:
+            UnreachableError: If S3 does not answer, or denies to tell.
+        """
         bundle = release.bundle
-        return self._strays.locked_until(bundle.bucket, bundle.key, bundle.version_id)
+        return self._locks.locked_until(bundle.bucket, bundle.key, bundle.version_id)
 
     def remove(self, release: Release, *, by: str, at: datetime) -> int:
         """Remove the record, and then everything that no other record needs; what is gone already is passed over.
@@ -115,8 +121,12 @@ class S3Removals:
         return self._strays.digest_of(stray)
 
     def stray_locked_until(self, stray: Stray) -> str:
-        """Until when S3 refuses to remove a bundle; empty when it does not."""
-        return self._strays.locked_until(self._bucket.name, stray.key, "")
+        """Until when S3 refuses to remove a bundle; empty when it does not.
+
+        Raises:
+            UnreachableError: If S3 does not answer, or denies to tell.
+        """
+        return self._strays.locked_until(stray)
 
     def remove_stray(self, stray: Stray) -> int:
         """Remove a stray with what lies around it; 0 when it is gone, or was sent anew.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
 from deliverkit.adapters.aws.bucket import Bucket
 from deliverkit.adapters.aws.errors import code_of
+from deliverkit.adapters.aws.object_locks import ObjectLocks
 from deliverkit.adapters.aws.purging import HINT, Purge, Version
 from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError, UnreachableError
@@ -37,6 +38,7 @@ class S3Strays:
         self._bucket = bucket
         self._root = root
         self._purge = Purge(bucket)
+        self._locks = ObjectLocks(bucket)
 
     def found(self) -> tuple[Stray, ...]:
         """All bundles with their notes, and all unfinished uploads; the digests of bundles are not asked for.
@@ -73,20 +75,15 @@ class S3Strays:
         checksum = str(head.get("ChecksumSHA256", ""))
         return f"sha256:{base64.b64decode(checksum).hex()}" if checksum and "-" not in checksum else ""
 
-    def locked_until(self, bucket: str, key: str, version_id: str) -> str:
-        """Until when S3 refuses to remove an object (Object Lock); empty when it does not. No version: the newest."""
-        version = {"VersionId": version_id} if version_id else {}
-        try:
-            with self._bucket.doing(f"looking for s3://{bucket}/{key}"):
-                place = {**self._bucket.place, "Bucket": bucket}
-                head = self._bucket.client.head_object(**place, Key=key, **version)
-        except NotFoundError:
-            return ""
-        if head.get("ObjectLockLegalHoldStatus") == "ON":
-            return "its bundle is under a legal hold (Object Lock)"
-        until = head.get("ObjectLockRetainUntilDate")
-        is_past = until is None or until.astimezone(UTC) <= _told_time(head)
-        return "" if is_past else f"its bundle is locked until {until:%Y-%m-%d %H:%M} UTC (Object Lock)"
+    def locked_until(self, stray: Stray) -> str:
+        """Until when S3 refuses to remove one of a bundle's versions (Object Lock); empty when it does not.
+
+        Raises:
+            UnreachableError: If S3 does not answer, or denies to tell.
+        """
+        versions = [each for each in self._purge.versions(stray.key) if "Size" in each]  # markers have none
+        told = (self._locks.locked_until(self._bucket.name, stray.key, str(each["VersionId"])) for each in versions)
+        return next(filter(None, told), "")
 
     def remove(self, stray: Stray) -> int:
         """Remove a stray with what lies around it; how many object versions, or 1 for an upload.
@@ -148,10 +145,3 @@ def _bundle(key: str, versions: Sequence[Version]) -> Stray:
     size = sum(int(each.get("Size", 0)) for each in versions)
     at = max(each["LastModified"] for each in versions)
     return Stray(StrayKind.BUNDLE, key, size, at.astimezone(UTC))
-
-
-def _told_time(answer: Mapping[str, Any]) -> datetime:
-    """The moment at which S3 answered, by its own clock: that is the one that Object Lock goes by."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
-
-    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).astimezone(UTC)
