@@ -36,3 +36,11 @@ def settled(present: Release, wanted: Release) -> Release:
 def newest_first(releases: Iterable[Release]) -> tuple[Release, ...]:
     """Releases by age; of the same moment by version, so that the order is always the same."""
     return tuple(sorted(releases, key=lambda release: (release.created_at, release.version), reverse=True))
+
+
+def removal_not_ended(release: Release) -> ConflictError:
+    """The refusal to remove a release while the removal of an older one, which had the same version, is under way."""
+    return ConflictError(
+        f"the removal of an older {release.version} was begun and has not ended: {release.short_digest} waits for it",
+        hint="deliverkit release prune --yes ends it",
+    )

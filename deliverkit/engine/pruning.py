@@ -18,12 +18,14 @@ from deliverkit.domain.strays import Stray, StrayKind, StrayNeeds
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.needs import needs_of, needs_of_strays
 from deliverkit.engine.sweeping import BECAUSE, StrayRemover, Sweeper
-from deliverkit.errors import LockedError, NotFoundError, UnreachableError
+from deliverkit.errors import DeliverkitError, LockedError, NotFoundError
 from deliverkit.ports import Clock, Deployer, Identity, Lease, LockService, ReleaseStore
 
 PRUNE_LEASE = "releases/prune"
 """Held while releases are removed. Promotions that claim an environment meanwhile are refused: see `refuse_pruning`."""
 _TTL = timedelta(minutes=15)
+_MOMENT = timedelta(minutes=1)
+"""So long a renewed lease is not renewed again between the steps of a removal: each step ends well within the rest."""
 Revisions = Callable[[], Mapping[str, str]]
 """What each deployment group runs, by the group's name for people; raises when one cannot be asked."""
 Heard = Callable[[str], None]
@@ -34,26 +36,38 @@ class ReleaseRemover(StrayRemover, Protocol):
     """Removes what belongs to releases from the store, and what belongs to none."""
 
     def locked_until(self, release: Release) -> str:
-        """Until when the store refuses to remove the bundle, in words; empty when it does not."""
+        """Until when the store refuses to remove the bundle, in words; empty when it does not.
+
+        Raises:
+            UnreachableError: If the store does not answer, or denies to tell.
+        """
         ...
 
     def is_shared(self, release: Release) -> bool:
         """True when another record names the same bundle."""
         ...
 
-    def remove(self, release: Release, *, by: str, at: datetime) -> int:
+    def remove(self, release: Release, *, by: str, at: datetime, keep: Callable[[], None]) -> int:
         """Remove the record, and everything that no other record needs; may be called again after a crash.
+
+        Args:
+            release: The release.
+            by: ARN of whoever removes it.
+            at: The present moment, UTC.
+            keep: Called before each step that cannot be taken back; whatever it raises ends the removal there.
 
         Returns:
             How many object versions were removed.
 
         Raises:
+            ConflictError: If the removal of an older release of this version was begun and not ended.
+            IntegrityError: If the record of a copy cannot be read; nothing was removed.
             UnreachableError: If the store denies it or does not answer; what is left is in `begun`.
         """
         ...
 
     def settle(self, release: Release) -> None:
-        """Forget that the removal was begun."""
+        """Forget that the removal was begun; that of another release of the version stays on record."""
         ...
 
 
@@ -126,7 +140,7 @@ class Pruner:
         revisions = self._read_revisions()
         plan = self._plan(revisions)
         self._heard("looking for bundles that no release names")
-        return replace(plan, strays=self._sweeper(revisions).judge())
+        return replace(plan, strays=self._sweeper(lambda: revisions).judge())
 
     def begun(self) -> tuple[Release, ...]:
         """Releases whose removal an earlier process left unfinished."""
@@ -135,7 +149,8 @@ class Pruner:
     def prune(self, heard: Heard | None = None) -> Iterator[Pruned]:
         """Remove what may go, and end what was begun earlier; tells each release's fate as it is decided.
 
-        The plan is made anew under the lease, and what a release is needed for is asked again before each removal.
+        The plan is made anew under the lease, and what a release is needed for is asked again before each removal: of
+        the ledger, of open promotions, and of the deployment groups. A release that cannot be removed keeps no other.
 
         Args:
             heard: Hears what is being read and removed.
@@ -145,25 +160,25 @@ class Pruner:
             UnreachableError: If something that must be read does not answer; nothing more is removed.
         """
         self._heard = heard or self._heard
-        lease = self._claim()
+        hold = self._claim()
         try:
-            revisions = self._read_revisions()
-            doomed = self._plan(revisions).removals
+            doomed = self._plan(self._read_revisions()).removals
             due = {each.release for each in doomed}
             begun = [Removal(each, "its removal was begun earlier") for each in self._remover.begun()]
             rest = [each for each in doomed if each.release not in {removal.release for removal in begun}]
             for place, removal in enumerate((*begun, *rest), start=1):
-                lease = self._renewed(lease)
+                hold.renew()
                 self._heard(f"removing {removal.release.version} ({place} of {len(begun) + len(rest)})")
-                yield self._fate(removal, revisions, is_doomed=removal.release in due)
+                yield self._fate(removal, hold, is_doomed=removal.release in due)
             self._heard("looking for bundles that no release names")
-            lease, sweeper = self._renewed(lease), self._sweeper(revisions)
+            hold.renew()
+            sweeper = self._sweeper(self._revisions)
             for stray in (each.stray for each in sweeper.judge() if not each.reasons):
-                lease = self._renewed(lease)
+                hold.renew()
                 self._heard(f"removing {stray.kind} {stray.name}")
                 yield self._fate_of_stray(stray, sweeper)
         finally:
-            self._locks.release(lease)
+            hold.release()
 
     def _read_revisions(self) -> Mapping[str, str]:
         self._heard("asking the deployment groups what they run")
@@ -177,34 +192,35 @@ class Pruner:
     def _needs(self, releases: Sequence[Release], revisions: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
         return needs_of(self._journal.estate(), self._unfinished(), releases, revisions)
 
-    def _sweeper(self, revisions: Mapping[str, str]) -> Sweeper:
+    def _sweeper(self, revisions: Revisions) -> Sweeper:
         def needs(releases: Sequence[Release]) -> StrayNeeds:
-            return needs_of_strays(self._journal.estate(), self._unfinished(), releases, revisions)
+            return needs_of_strays(self._journal.estate(), self._unfinished(), releases, revisions())
 
         return Sweeper(self._remover, self._releases.list, needs, self._clock)
 
-    def _claim(self) -> Lease:
+    def _claim(self) -> _Hold:
         who, now = self._identity().arn, self._clock.now()
         reason = f"release prune by {who}"
-        return self._locks.acquire(PRUNE_LEASE, holder=self._driver(), ttl=_TTL, now=now, reason=reason)
+        lease = self._locks.acquire(PRUNE_LEASE, holder=self._driver(), ttl=_TTL, now=now, reason=reason)
+        return _Hold(self._locks, self._clock, lease)
 
-    def _renewed(self, lease: Lease) -> Lease:
-        now = self._clock.now()
-        if lease.expires_at is not None and now >= lease.expires_at:
-            raise LockedError("pruning took so long that its lease ran out", hint="deliverkit release prune")
-        return self._locks.renew(lease, ttl=_TTL, now=now)
-
-    def _fate(self, removal: Removal, revisions: Mapping[str, str], *, is_doomed: bool) -> Pruned:
+    def _fate(self, removal: Removal, hold: _Hold, *, is_doomed: bool) -> Pruned:
+        """What becomes of one release; that it cannot be removed must not keep the others."""
         release = removal.release
-        spared = self._objection(removal, revisions, is_doomed=is_doomed)
-        if spared:
-            return Pruned(release.version, Fate.SPARED, spared)
+        # Outside: what everybody's removal rests on must be readable.
+        needs = self._needs((release,), self._revisions()).get(release.digest, ())
         try:
-            count = self._remover.remove(release, by=self._identity().arn, at=self._clock.now())
-        except UnreachableError as error:
+            spared = self._objection(release, needs, is_doomed=is_doomed)
+            if spared:
+                return Pruned(release.version, Fate.SPARED, spared)
+            by, at = self._identity().arn, self._clock.now()
+            count = self._remover.remove(release, by=by, at=at, keep=hold.keep)
+            self._journal.prune(release, removal.reason)
+            self._remover.settle(release)
+        except LockedError:
+            raise
+        except DeliverkitError as error:
             return Pruned(release.version, Fate.REFUSED, error.message)
-        self._journal.prune(release, removal.reason)
-        self._remover.settle(release)
         return Pruned(release.version, Fate.REMOVED, f"{count} object versions")
 
     def _fate_of_stray(self, stray: Stray, sweeper: Sweeper) -> Pruned:
@@ -213,19 +229,20 @@ class Pruner:
         if spared:
             return told(Fate.SPARED, spared)
         try:
-            count = self._remover.remove_stray(stray)
-        except UnreachableError as error:
+            locked = self._remover.stray_locked_until(stray) if stray.kind is StrayKind.BUNDLE else ""
+            count = 0 if locked else self._remover.remove_stray(stray)
+        except DeliverkitError as error:
             return told(Fate.REFUSED, error.message)
+        if locked:
+            return told(Fate.SPARED, locked)
         if not count:
             return told(Fate.SPARED, "it ended meanwhile, or was sent anew")
         if stray.kind is StrayKind.BUNDLE:
             self._journal.prune_bundle(stray.key, stray.digest, BECAUSE)
         return told(Fate.REMOVED, f"{count} object versions" if stray.kind is StrayKind.BUNDLE else "its parts")
 
-    def _objection(self, removal: Removal, revisions: Mapping[str, str], *, is_doomed: bool) -> str:
+    def _objection(self, release: Release, needs: Sequence[str], *, is_doomed: bool) -> str:
         """Why it must not go now after all; empty when it may."""
-        release = removal.release
-        needs = self._needs((release,), revisions).get(release.digest, ())
         is_on_record = _is_on_record(self._releases, release)
         if is_on_record and (needs or not is_doomed):
             # What was begun had removed nothing yet.
@@ -234,6 +251,36 @@ class Pruner:
         if self._remover.is_shared(release):
             return ""  # the bundle stays
         return ", ".join(needs) or self._remover.locked_until(release)
+
+
+class _Hold:
+    """The lease while it is ours: whoever removes something looks first whether it still is."""
+
+    def __init__(self, locks: LockService, clock: Clock, lease: Lease) -> None:
+        self._locks = locks
+        self._clock = clock
+        self._lease = lease
+        self._renewed_at = clock.now()
+
+    def renew(self) -> None:
+        """Have it for the whole time again.
+
+        Raises:
+            LockedError: If it ran out, so that a promotion may have begun; or somebody else has it.
+        """
+        now = self._clock.now()
+        if self._lease.expires_at is not None and now >= self._lease.expires_at:
+            raise LockedError("pruning took so long that its lease ran out", hint="deliverkit release prune")
+        self._lease, self._renewed_at = self._locks.renew(self._lease, ttl=_TTL, now=now), now
+
+    def keep(self) -> None:
+        """The same, unless that was a moment ago."""
+        if self._clock.now() - self._renewed_at >= _MOMENT:
+            self.renew()
+
+    def release(self) -> None:
+        """Give it back; harmless when it is no longer ours."""
+        self._locks.release(self._lease)
 
 
 def revisions_of(environments: Iterable[Environment], deployers: Callable[[str], Deployer]) -> Mapping[str, str]:

@@ -34,11 +34,15 @@ class StrayRemover(Protocol):
         ...
 
     def stray_locked_until(self, stray: Stray) -> str:
-        """Until when the store refuses to remove a bundle, in words; empty when it does not."""
+        """Until when the store refuses to remove a bundle, in words; empty when it does not.
+
+        Raises:
+            UnreachableError: If the store does not answer, or denies to tell.
+        """
         ...
 
     def remove_stray(self, stray: Stray) -> int:
-        """Remove a stray with what lies around it; 0 when it is gone by itself, or was sent anew.
+        """Remove a stray with what lies around it; 0 when it is gone, or more was sent since it was found.
 
         Raises:
             UnreachableError: If the store denies it or does not answer; what is left is found again.
@@ -81,14 +85,19 @@ class Sweeper:
         return tuple(JudgedStray(each, reasons_of(each, needs, now=now)) for each in known)
 
     def objection(self, stray: Stray) -> str:
-        """Why a stray that was judged must not go now after all; empty when it may."""
+        """Why a stray that was judged must not go now after all; empty when it may, as far as others need it.
+
+        Raises:
+            IntegrityError: If a record cannot be read.
+            UnreachableError: If something that must be read does not answer.
+        """
         if stray.kind is StrayKind.UPLOAD:
-            return ""
+            return ""  # nobody can need what is no bundle yet; whether somebody goes on with it, its removal sees
         releases = self._releases()
         if not unnamed((stray,), (*releases, *self._remover.begun())):
             return "a record names it by now"
         reasons = reasons_of(stray, self._needs_of(releases), now=self._clock.now())
-        return "; ".join(reasons) or self._remover.stray_locked_until(stray)
+        return "; ".join(reasons)
 
     def _with_digest(self, stray: Stray, now: datetime) -> Stray:
         is_asked = stray.kind is StrayKind.BUNDLE and now - stray.at >= SAFE_AGE

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from deliverkit.adapters.release_records import newest_first, settled, unknown_version
+from deliverkit.adapters.release_records import newest_first, removal_not_ended, settled, unknown_version
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError
@@ -119,22 +119,34 @@ class MemoryReleases:
         with self._lock:
             return any(each.bundle == release.bundle for each in self._records.values() if each != release)
 
-    def remove(self, release: Release, *, by: str, at: datetime) -> int:
-        """Remove the record, and what no other record needs."""
+    def remove(self, release: Release, *, by: str, at: datetime, keep: Callable[[], None] = lambda: None) -> int:
+        """Remove the record, and what no other record needs; `keep` is called before each.
+
+        Raises:
+            ConflictError: If the removal of an older release of this version was begun and not ended.
+        """
         with self._lock:
-            self._begun.setdefault(release.version, release)
+            if self._begun.setdefault(release.version, release) != release:
+                raise removal_not_ended(release)
+        keep()
+        with self._lock:
             if self._records.get(release.version) == release:
                 del self._records[release.version]
+        keep()
+        with self._lock:
             others = self._records.values()
             if any(each.bundle == release.bundle for each in others):
                 return 1
+        keep()
+        with self._lock:
             self._manifests.pop(release.manifest, None)
             return 1 + (self._bundles.pop(release.bundle, None) is not None)
 
     def settle(self, release: Release) -> None:
         """Forget that the removal was begun."""
         with self._lock:
-            self._begun.pop(release.version, None)
+            if self._begun.get(release.version) == release:
+                del self._begun[release.version]
 
     def found(self) -> tuple[Stray, ...]:
         """All bundles; uploads in memory end or fail."""

@@ -223,6 +223,19 @@ def test_a_record_about_other_bytes_is_an_integrity_error(place, shelves: Shelve
 # --- removing --------------------------------------------------------------------------------------
 
 
+def test_a_copy_whose_record_cannot_be_read_leaves_the_release_whole(place, shelves: Shelves, prefix: str) -> None:
+    release = shelves.release("1.0")
+    shelves.replicas.replicate(release, EUROPE)
+    digits = release.bundle.key.rpartition("/")[2].partition(".")[0]
+    key = f"{prefix}/replicas/{digits}/{EUROPE}.json".lstrip("/")
+    place.aws.client("s3").put_object(Bucket=place.bucket, Key=key, Body=b"{}")
+    remover = removals(place, shelves, prefix)
+    with pytest.raises(IntegrityError):
+        remover.remove(release, by=BY, at=AT)
+    assert shelves.releases.list() == (release,)
+    assert remover.begun() == ()
+
+
 def test_everything_of_a_release_goes_in_every_region(place, places, shelves: Shelves, prefix: str) -> None:
     release = shelves.release("1.0")
     for region in places:

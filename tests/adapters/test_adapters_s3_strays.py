@@ -136,6 +136,17 @@ def test_an_unfinished_upload_is_as_old_as_its_youngest_part(place: Place) -> No
     assert shelf.remover.remove_stray(filled) == 0
 
 
+def test_an_upload_that_somebody_goes_on_with_is_not_removed(place: Place) -> None:
+    """It was old when it was found, and the builder came back before it was removed."""
+    shelf, s3, key = opened(place), place.aws.client("s3"), bundle_key(b"resumed")
+    upload = s3.create_multipart_upload(Bucket=place.bucket, Key=key)["UploadId"]
+    found = replace(strays(shelf)[key], at=datetime(2020, 1, 1, tzinfo=UTC))
+    part = s3.upload_part(Bucket=place.bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"some bytes")
+    assert shelf.remover.remove_stray(found) == 0
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=place.bucket, Key=key, UploadId=upload, MultipartUpload=parts)
+
+
 def test_a_locked_stray_says_until_when(place: Place) -> None:
     s3 = place.aws.client("s3")
     locked = replace(place, bucket=f"{place.bucket}-locked")

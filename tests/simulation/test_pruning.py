@@ -15,15 +15,16 @@ from worlds import MANAGER, REGION, approved, bad_release, carry, direct, enviro
 
 from deliverkit.delivery import Delivery
 from deliverkit.domain.gate import Verdict
-from deliverkit.domain.release import Release
+from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.domain.release_rules import KeepRules
 from deliverkit.domain.rollout import AbortMode, Outcome
 from deliverkit.domain.strays import file_name
 from deliverkit.engine.promotion_log import open_promotion
-from deliverkit.engine.pruning import PRUNE_LEASE, Fate, Pruned
+from deliverkit.engine.pruning import PRUNE_LEASE, Fate, Pruned, refuse_while_pruning
 from deliverkit.errors import (
     ConflictError,
     DeliverkitError,
+    FencedError,
     IntegrityError,
     LockedError,
     NotFoundError,
@@ -444,6 +445,163 @@ def test_what_the_store_refuses_is_told_and_the_rest_goes() -> None:
     world.wrap = lambda port: Refusing() if port is world.releases else port
     assert pruned(world.delivery()) == {"1": Fate.REFUSED, "2": Fate.REMOVED}
     assert "1" not in world.delivery().estate().pruned
+
+
+class Spoilt:
+    """The remover, which fails in one call for one release."""
+
+    def __init__(self, world: Rehearsal, call: str, version: str, error: DeliverkitError) -> None:
+        self._world = world
+        self._call = call
+        self._version = version
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._world.releases, name)
+        return real if name != self._call else lambda release, **how: self._called(real, release, how)
+
+    def _called(self, real: Any, release: Release, how: dict[str, Any]) -> Any:
+        if release.version == self._version:
+            raise self._error
+        return real(release, **how)
+
+
+@pytest.mark.parametrize("call", ["remove", "locked_until", "settle"])
+@pytest.mark.parametrize("error", [IntegrityError("another's record"), ConflictError("409"), UnreachableError("403")])
+def test_one_release_that_cannot_be_removed_does_not_keep_the_others(call: str, error: DeliverkitError) -> None:
+    """It was begun earlier, so that it comes first every time."""
+    world = harsh(environment("dev"))
+    first, *_ = aged(world, "1", "2", "3")
+    world.releases.remove(first, by="somebody", at=world.clock.now())
+    spoilt = Spoilt(world, call, "1", error)
+    world.wrap = lambda port: spoilt if port is world.releases else port
+    fates = {each.version: each for each in world.delivery().catalogue.pruner.prune()}
+    assert (fates["1"].fate, fates["1"].detail) == (Fate.REFUSED, error.message)
+    assert fates["2"].fate is Fate.REMOVED
+    assert world.releases.begun() == (first,)
+    world.wrap = lambda port: port
+    assert pruned(world.delivery()) == {"1": Fate.REMOVED}
+
+
+@pytest.mark.parametrize("error", [LockedError("taken"), FencedError("taken")])
+def test_whoever_lost_the_lease_removes_nothing_more(error: DeliverkitError) -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    spoilt = Spoilt(world, "remove", "2", error)
+    world.wrap = lambda port: spoilt if port is world.releases else port
+    with pytest.raises(type(error)):
+        pruned(world.delivery())
+    assert {release.version for release in world.releases.list()} == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize("call", ["streams", "group_facts"])
+def test_what_cannot_be_read_any_more_ends_pruning(call: str) -> None:
+    """It was read for the plan, and does not answer when it is asked again."""
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    broken: set[str] = set()
+
+    class Failing:
+        def __init__(self, port: Any) -> None:
+            self._port = port
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "begun" and self._port is world.releases:
+                broken.add(call)
+            if name in broken:
+                raise UnreachableError("no answer")
+            return getattr(self._port, name)
+
+    world.wrap = Failing
+    with pytest.raises(UnreachableError):
+        pruned(world.delivery())
+    assert len(world.releases.list()) == 3
+
+
+def by_hand(world: Rehearsal, bundle: BundleRevision) -> Callable[[], None]:
+    def deploy() -> None:
+        deployer = world.fleet.deployer(REGION)
+        deployer.create("shop", "shop-dev", bundle, strategy=environment("dev").strategy, marker="by hand")
+        world.clock.advance(timedelta(minutes=1))
+
+    return deploy
+
+
+def test_what_is_deployed_by_hand_while_releases_are_removed_stays() -> None:
+    world = harsh(environment("dev"))
+    first, *_ = aged(world, "1", "2", "3")
+    delivery = interrupted(world, "begun", by_hand(world, first.bundle))
+    fates = {each.version: each for each in delivery.catalogue.pruner.prune()}
+    assert (fates["1"].fate, fates["1"].detail) == (Fate.SPARED, f"last deployed to shop-dev in {REGION}")
+    assert fates["2"].fate is Fate.REMOVED
+
+
+def test_a_stray_that_is_deployed_by_hand_after_it_was_judged_stays() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1")
+    stray = world.releases.upload(ready_bundle(b"left by a crash")).revision
+    world.fleet.versions[stray] = "left by a crash"
+    delivery = interrupted(world, "digest_of", by_hand(world, stray))
+    assert swept(delivery) == {file_name(stray.key): Fate.SPARED}
+
+
+# --- a removal that takes long ---------------------------------------------------------------------
+
+
+class Slow:
+    """The remover, to which something happens before each step of a removal."""
+
+    def __init__(self, world: Rehearsal, happens: Callable[[], None]) -> None:
+        self._world = world
+        self._happens = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return self._remove if name == "remove" else getattr(self._world.releases, name)
+
+    def _remove(self, release: Release, *, keep: Callable[[], None], **how: Any) -> int:
+        def slowly() -> None:
+            self._happens()
+            keep()
+
+        return self._world.releases.remove(release, keep=slowly, **how)
+
+
+def test_a_removal_that_outlasts_the_lease_stops_before_the_bundle() -> None:
+    """A promotion that was planned before begins then, and its bundle is there."""
+    world = harsh(environment("dev"))
+    aged(world, "1", "2")
+    plan, opened = world.delivery().plan("1", to="dev"), []
+
+    def promote() -> None:
+        world.clock.advance(timedelta(minutes=16))
+        opened.append(open_promotion(world.ledger, plan, clock=world.clock))
+        world.delivery(driver="other").watch(opened[0])
+
+    slow = Slow(world, promote)
+    world.wrap = lambda port: slow if port is world.releases else port
+    with pytest.raises(LockedError, match="ran out"):
+        pruned(world.delivery())
+    world.wrap = lambda port: port
+    assert world.fleet.serving(REGION, "shop-dev") == {"1"}
+    assert world.releases.exists(plan.release.bundle)
+    assert pruned(world.delivery()) == {"1": Fate.SPARED}
+
+
+def test_the_lease_lasts_as_long_as_a_removal_goes_on() -> None:
+    world = harsh(environment("dev"))
+    aged(world, "1", "2", "3")
+    seen: list[bool] = []
+
+    def pass_ten_minutes() -> None:
+        world.clock.advance(timedelta(minutes=10))
+        with suppress(LockedError):
+            refuse_while_pruning(world.locks, world.clock.now())
+            seen.append(True)
+
+    slow = Slow(world, pass_ten_minutes)
+    world.wrap = lambda port: slow if port is world.releases else port
+    assert pruned(world.delivery()) == {"1": Fate.REMOVED, "2": Fate.REMOVED}
+    assert seen == []
 
 
 def test_each_removal_of_a_version_is_recorded_and_none_twice() -> None:

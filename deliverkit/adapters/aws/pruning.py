@@ -7,8 +7,7 @@ it, and the mark knows what is left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from deliverkit.adapters.aws.purging import Purge
 from deliverkit.adapters.aws.records import Records
 from deliverkit.adapters.aws.replicas import S3Replicas
 from deliverkit.adapters.aws.strays import S3Strays
+from deliverkit.adapters.release_records import removal_not_ended
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import Release
 from deliverkit.domain.strays import Stray
@@ -71,27 +71,38 @@ class S3Removals:
         bundle = release.bundle
         return self._locks.locked_until(bundle.bucket, bundle.key, bundle.version_id)
 
-    def remove(self, release: Release, *, by: str, at: datetime) -> int:
+    def remove(self, release: Release, *, by: str, at: datetime, keep: Callable[[], None] = lambda: None) -> int:
         """Remove the record, and then everything that no other record needs; what is gone already is passed over.
 
+        Args:
+            release: The release.
+            by: ARN of whoever removes it.
+            at: The present moment, UTC.
+            keep: Called before each step that cannot be taken back; whatever it raises ends the removal there.
+
         Raises:
+            ConflictError: If the removal of an older release of this version was begun and not ended.
+            IntegrityError: If the record of a copy cannot be read; nothing was removed.
             UnreachableError: If S3 denies it or does not answer; what is left is in `begun`.
         """
-        with suppress(ConflictError):  # begun earlier
-            self._bucket.put(self._mark_key(release), canonical(msgspec.to_builtins(_Mark(release, by, at))))
+        copies = self._replicas.of(release)  # first: a record that cannot be read leaves the release whole
+        self._begin(_Mark(release, by, at))
+        keep()
         count = self._remove_record(release)
         # Only now, for a record that came meanwhile is seen here.
         others = self._others(release)
         if any(each.bundle == release.bundle for each in others):
             return count
+        keep()
         if any(each.bundle.key == release.bundle.key for each in others):
             return count + self._purge.remove(
                 each
                 for each in self._purge.versions(release.bundle.key)
                 if each["VersionId"] == release.bundle.version_id
             )
-        for replica in self._replicas.of(release):
+        for replica in copies:
             count += self._replicas.remove(replica)
+            keep()
         return count + self._remove_bundle(release)
 
     def is_shared(self, release: Release) -> bool:
@@ -103,8 +114,16 @@ class S3Removals:
         return any(each.bundle == release.bundle for each in self._others(release))
 
     def settle(self, release: Release) -> None:
-        """Forget that the removal was begun."""
-        self._purge.remove(self._purge.versions(self._mark_key(release)))
+        """Forget that the removal was begun; that of another release of the version stays on record.
+
+        Raises:
+            IntegrityError: If the mark cannot be read.
+            UnreachableError: If S3 denies it or does not answer.
+        """
+        key = self._mark_key(release)
+        present = self._bucket.get(key)
+        if present is None or self._mark(key, present).release == release:
+            self._purge.remove(self._purge.versions(key))
 
     # --- strays ------------------------------------------------------------------------------------
 
@@ -137,6 +156,18 @@ class S3Removals:
         return self._strays.remove(stray)
 
     # --- parts -------------------------------------------------------------------------------------
+
+    def _begin(self, mark: _Mark) -> None:
+        """Write the mark; one of the same removal, begun earlier, does as well."""
+        key = self._mark_key(mark.release)
+        try:
+            self._bucket.put(key, canonical(msgspec.to_builtins(mark)))
+        except ConflictError:
+            present = self._bucket.get(key)
+            if present is None:
+                raise
+            if self._mark(key, present).release != mark.release:
+                raise removal_not_ended(mark.release) from None
 
     def _remove_bundle(self, release: Release) -> int:
         """What lies around a bundle, and the bundle; only then its manifest, which tells what it was."""

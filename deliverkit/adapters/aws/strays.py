@@ -110,6 +110,10 @@ class S3Strays:
         return self._purge.versions(f"{self._root}manifests/{digits}.json", *folders)
 
     def _abort(self, stray: Stray) -> int:
+        """End an upload, unless somebody has gone on with it since it was found."""
+        known = {"Key": stray.key, "UploadId": stray.upload_id, "Initiated": stray.at}
+        if self._upload(known).at > stray.at:
+            return 0
         place = {**self._bucket.place, "Key": stray.key, "UploadId": stray.upload_id}
         try:
             with self._bucket.doing(f"removing an unfinished upload of {self._bucket.uri(stray.key)}"):

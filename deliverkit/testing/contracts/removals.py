@@ -9,7 +9,7 @@ import pytest
 
 from deliverkit.domain.release import Release
 from deliverkit.engine.pruning import ReleaseRemover
-from deliverkit.errors import NotFoundError
+from deliverkit.errors import ConflictError, LockedError, NotFoundError
 from deliverkit.ports import ReleaseStore
 from deliverkit.testing.contracts.releases import AT, digest_of, make, send
 from deliverkit.testing.releases import ready_bundle
@@ -32,7 +32,7 @@ class Shelf:
 
     def remove(self, release: Release) -> int:
         """Remove a release."""
-        return self.remover.remove(release, by=BY, at=AT + timedelta(days=1))
+        return self.remover.remove(release, by=BY, at=AT + timedelta(days=1), keep=lambda: None)
 
 
 class RemoverContract:
@@ -84,6 +84,36 @@ class RemoverContract:
         shelf.remove(old)
         assert shelf.releases.get("1.0") == new
         assert shelf.releases.exists(new.bundle)
+
+    def test_a_removal_that_was_begun_is_not_forgotten_for_a_newer_one(self, shelf: Shelf) -> None:
+        """Of two releases that had the same version after each other, the older one's removal ends first."""
+        old = shelf.release("1.0", b"old")
+        shelf.remove(old)
+        new = shelf.release("1.0", b"new")
+        with pytest.raises(ConflictError, match="older"):
+            shelf.remove(new)
+        assert shelf.releases.get("1.0") == new
+        assert shelf.releases.exists(new.bundle)
+        shelf.remover.settle(new)
+        assert shelf.remover.begun() == (old,)
+        shelf.remover.settle(old)
+        shelf.remove(new)
+        assert shelf.remover.begun() == (new,)
+
+    def test_whoever_lost_the_lease_meanwhile_stops_before_the_bundle(self, shelf: Shelf) -> None:
+        """What was begun is on record, and goes on with the next."""
+        release = shelf.release("1.0")
+
+        def lost() -> None:
+            if release not in shelf.releases.list():
+                raise LockedError("the lease ran out while the record was removed")
+
+        with pytest.raises(LockedError):
+            shelf.remover.remove(release, by=BY, at=AT, keep=lost)
+        assert shelf.releases.exists(release.bundle)
+        assert shelf.remover.begun() == (release,)
+        shelf.remove(release)
+        assert not shelf.releases.exists(release.bundle)
 
     def test_nothing_is_locked_by_itself(self, shelf: Shelf) -> None:
         """Only where somebody asked for it."""
