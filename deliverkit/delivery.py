@@ -250,6 +250,7 @@ class Delivery:
 
         Raises:
             ConflictError: If there is no earlier good release.
+            IntegrityError: If the release never served there, and its signature or the source policy does not hold.
         """
         estate = self._parts.journal.estate()
         self.blueprint.environment(environment)

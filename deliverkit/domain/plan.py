@@ -154,6 +154,9 @@ class Plan:
         warnings: What the planner noticed and a human should know.
         evidence: Whose signature on which statement the trust in the release rests on; None when none was asked for.
         replicas: Copies that regions deploy from instead of the store's own object: by digest, then by region.
+        is_way_back: True for a rollback to the very object that was verified and accepted there before. It had proved
+            all that was asked for at its time, and whoever brings production back must not be held up by a key that
+            has been withdrawn since. Any other release, on a rollback too, has to prove itself.
     """
 
     kind: PlanKind
@@ -168,6 +171,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     evidence: Evidence | None = None
     replicas: Mapping[str, Mapping[str, BundleRevision]] = field(default_factory=dict)
+    is_way_back: bool = False
 
     def revision_in(self, region: str, release: Release) -> BundleRevision:
         """The object version of a release that the region deploys from."""
@@ -176,9 +180,10 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON; `from_json` gives the same plan back."""
         built: dict[str, Any] = msgspec.to_builtins(self)
-        if not self.replicas:
-            # Plans that were recorded before there were copies keep their digest, and what is bound to it.
-            del built["replicas"]
+        for name in ("replicas", "is_way_back"):
+            if not built[name]:
+                # Plans that were recorded before they had that member keep their digest, and what is bound to it.
+                del built[name]
         return built
 
     @classmethod

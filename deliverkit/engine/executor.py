@@ -149,7 +149,7 @@ class Executor:
         The bundle's bytes were read then; the object version that the plan names cannot have changed since.
         """
         plan = rollout.plan
-        if self._trust is None or plan.kind is not PlanKind.PROMOTE:
+        if self._trust is None or plan.is_way_back:
             return None
         try:
             self._trust.require(plan.release, is_thorough=False)

@@ -10,7 +10,7 @@ import msgspec
 
 from deliverkit.domain.ledger import Draft, Event, verify_link
 from deliverkit.domain.plan import PlanKind
-from deliverkit.domain.release import Release
+from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.domain.rollout import Outcome, Rollout
 from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError
 from deliverkit.ports import Clock, IdentityProvider, Ledger
@@ -103,6 +103,10 @@ class Estate:
     def has_passed(self, environment: str, digest: str) -> bool:
         """True when a release with this digest was judged good there."""
         return any(served.release.digest == digest for served in self.history.get(environment, ()))
+
+    def has_served(self, environment: str, bundle: BundleRevision) -> bool:
+        """True when that very object was verified and accepted there, and nobody went back over it since."""
+        return any(served.release.bundle == bundle for served in self.history.get(environment, ()))
 
     def way_back(self, environment: str, candidate: str) -> Served | None:
         """The last good release there with other bytes than the candidate, and not quarantined."""

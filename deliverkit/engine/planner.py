@@ -59,12 +59,21 @@ class Planner:
         return replace(plan, evidence=evidence)
 
     def rollback(self, release: Release, target: str, estate: Estate, *, requested_by: str) -> Plan:
-        """The plan that brings an environment back to an earlier release: directly, without approvals or order."""
+        """The plan that brings an environment back to an earlier release: directly, without approvals or order.
+
+        Raises:
+            NotFoundError: If a deployment group does not exist.
+            IntegrityError: If the release never served there, and its signature or the source policy does not hold.
+            UnreachableError: If something that must be read does not answer.
+        """
         environment = self._blueprint.environment(target)
         # Whoever brings production back at night must not be held up by a window meant for new releases.
         legs = self._legs_of(environment, None, release, estate, is_way_back=True)
         drive = Drive(DriveKind.DIRECT)
-        return self._plan(PlanKind.ROLLBACK, release, target, drive, legs, requested_by, estate)
+        plan = self._plan(PlanKind.ROLLBACK, release, target, drive, legs, requested_by, estate)
+        is_way_back = estate.has_served(target, release.bundle)
+        evidence = self._trust.require(release, is_thorough=False) if self._trust and not is_way_back else None
+        return replace(plan, evidence=evidence, is_way_back=is_way_back)
 
     # --- the route ---------------------------------------------------------------------------------
 

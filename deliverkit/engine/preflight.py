@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deliverkit.attestation_ports import Trust
-from deliverkit.domain.plan import Plan, PlanKind
+from deliverkit.domain.plan import Plan
 from deliverkit.domain.window import parse_window
 from deliverkit.engine.executor import environment_lease
 from deliverkit.engine.journal import Estate
@@ -14,13 +14,8 @@ from deliverkit.ports import Clock, LockService, ReleaseStore
 
 
 def is_way_back(plan: Plan, estate: Estate) -> bool:
-    """True for a rollback to the very object that was verified and accepted there before.
-
-    It had proved all that was asked for at its time, and whoever brings production back must not be held up by a key
-    that has been withdrawn since. Any other release, on a rollback too, has to prove itself.
-    """
-    served = estate.history.get(plan.environment, ())
-    return plan.kind is PlanKind.ROLLBACK and any(each.release.bundle == plan.release.bundle for each in served)
+    """True when the plan goes back to what served there before, and so it still is: see `Plan.is_way_back`."""
+    return plan.is_way_back and estate.has_served(plan.environment, plan.release.bundle)
 
 
 class Preflight:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from worlds import MANAGER, REGION, approved, bad_release, carry, direct, environment, piped, serving_the_first
 
+from deliverkit.domain.plan import Plan
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Cause, Outcome
 from deliverkit.domain.trust import Evidence
@@ -124,6 +125,54 @@ def test_a_rollback_goes_to_what_served_before_and_to_nothing_else_without_proof
     delivery = world.delivery()
     with pytest.raises(IntegrityError):
         delivery.rollback("dev", to="3.0")
-    assert keeper.asked == [("3.0", True)]
+    assert keeper.asked == [("3.0", False)]
     assert delivery.watch(delivery.rollback("dev")).outcome is Outcome.SUCCEEDED
     assert world.fleet.serving(REGION, "shop-dev") == {"1.0"}
+
+
+def test_a_rollback_to_what_never_served_proves_itself_three_times_and_says_by_what() -> None:
+    world = direct(environment("dev"))
+    serving_the_first(world)
+    world.release("3.0")
+    keeper = guarded(world)
+    delivery = world.delivery()
+    rollout = delivery.watch(delivery.rollback("dev", to="3.0"))
+    assert rollout.outcome is Outcome.SUCCEEDED
+    assert keeper.asked == [("3.0", False), ("3.0", True), ("3.0", False)]
+    assert delivery.show(rollout.id).plan.evidence == Evidence("sha256:e", ("key",), ("file:key.pub",))
+    assert not rollout.plan.is_way_back
+
+
+def test_a_rollback_whose_proof_is_withdrawn_before_it_begins_deploys_nothing() -> None:
+    world = direct(environment("dev"))
+    serving_the_first(world)
+    world.release("3.0")
+    keeper = guarded(world)
+    delivery = world.delivery()
+    promotion = delivery.rollback("dev", to="3.0")
+    keeper.distrusted.add("3.0")
+    assert delivery.watch(promotion).outcome is Outcome.UNTRUSTED
+    assert world.fleet.serving(REGION, "shop-dev") == {"1.0"}
+
+
+def test_the_way_back_is_asked_for_nothing_and_its_plan_says_that_it_is_one() -> None:
+    world = direct(environment("dev"))
+    delivery = serving_the_first(world)
+    carry(delivery, "2.0", "dev")
+    keeper = guarded(world, "1.0")
+    delivery = world.delivery()
+    rollout = delivery.watch(delivery.rollback("dev"))
+    assert rollout.outcome is Outcome.SUCCEEDED
+    assert (keeper.asked, rollout.plan.evidence, rollout.plan.is_way_back) == ([], None, True)
+
+
+def test_a_plan_that_was_recorded_before_ways_back_were_told_keeps_its_digest() -> None:
+    world = direct(environment("dev"))
+    serving_the_first(world)
+    world.release("3.0")
+    plan = world.delivery().plan_rollback("dev", to="3.0")
+    assert "is_way_back" not in plan.to_json()
+    assert Plan.from_json(plan.to_json()) == plan
+    told = replace(plan, is_way_back=True)
+    assert Plan.from_json(told.to_json()) == told
+    assert told.digest != plan.digest
