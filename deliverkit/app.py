@@ -36,8 +36,8 @@ def open_delivery(
 
     Args:
         config: Path of deliverkit.yml; by default it is looked for here and in the folders above.
-        profile: AWS profile; by default boto3's own rules apply.
-        region: AWS region; by default boto3's own rules apply.
+        profile: AWS profile; by default botocore's own rules apply.
+        region: AWS region; by default botocore's own rules apply.
         endpoint_url: Endpoint of every AWS service, instead of AWS's own.
         sandbox_state_dir: Use the sandbox that keeps its state there.
         environ: Environment variables that the configuration may read; none by default.

@@ -29,11 +29,6 @@ class Pair:
         """True when the permission bits differ."""
         return self.old.mode != self.new.mode
 
-    @property
-    def growth(self) -> int:
-        """Bytes that it grew by; negative when it shrank."""
-        return self.new.size - self.old.size
-
 
 @dataclass(frozen=True, slots=True)
 class ManifestDiff:
@@ -58,11 +53,6 @@ class ManifestDiff:
     old_size: int
     new_size: int
     unchanged: int
-
-    @property
-    def is_empty(self) -> bool:
-        """True when both hold the same."""
-        return not (self.added or self.removed or self.changed or self.mode_changed or self.renamed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ def summary_of(items: Iterable[Item]) -> ManifestSummary:
 
 
 def compare(old: Sequence[Item], new: Sequence[Item]) -> ManifestDiff:
-    """What leads from one manifest to another: `apply(compare(old, new), old)` is `new`."""
+    """What leads from one manifest to another: whoever does to the old one all that is told here has the new one."""
     before, after = ({item.path: item for item in side} for side in (old, new))
     both = [Pair(before[path], after[path]) for path in sorted(before.keys() & after.keys())]
     gone = [before[path] for path in sorted(before.keys() - after.keys())]
@@ -133,17 +123,6 @@ def compare(old: Sequence[Item], new: Sequence[Item]) -> ManifestDiff:
         new_size=sum(item.size for item in new),
         unchanged=sum(pair.new.path not in touched and not pair.new.is_directory for pair in both),
     )
-
-
-def apply(diff: ManifestDiff, old: Iterable[Item]) -> tuple[Item, ...]:
-    """The new manifest's entries, sorted by the bytes of their paths."""
-    entries = {item.path: item for item in old}
-    for item in (*diff.removed, *(pair.old for pair in diff.renamed)):
-        del entries[item.path]
-    for pair in (*diff.changed, *diff.mode_changed, *diff.renamed):
-        entries[pair.new.path] = pair.new
-    entries.update({item.path: item for item in diff.added})
-    return tuple(sorted(entries.values(), key=lambda item: item.path.encode()))
 
 
 def _renamed(gone: Sequence[Item], come: Sequence[Item]) -> tuple[Pair, ...]:

@@ -27,7 +27,7 @@ _PREDEFINED: Mapping[StrategyKind, str] = {
 
 
 class CodeDeploy:
-    """Implements `ports.Deployer` with boto3."""
+    """Implements `ports.Deployer` with botocore."""
 
     def __init__(self, aws: Aws, region: str) -> None:
         """Take the session and the region to deploy in."""

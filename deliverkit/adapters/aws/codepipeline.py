@@ -31,7 +31,7 @@ CLOCK_SKEW = timedelta(seconds=10)
 
 
 class CodePipeline:
-    """Implements `ports.PipelineService` with boto3."""
+    """Implements `ports.PipelineService` with botocore."""
 
     def __init__(self, aws: Aws, region: str) -> None:
         """Take the session and the pipelines' region."""

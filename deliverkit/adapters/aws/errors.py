@@ -135,7 +135,7 @@ def translated(doing: str) -> Iterator[None]:
     except (vendor.ParamValidationError, vendor.ConfigParseError, vendor.ConfigNotFound) as error:
         raise UsageError(f"{doing}: {error}") from error
     except ValueError as error:
-        # boto3 raises a bare ValueError for an endpoint that is not an URL.
+        # botocore raises a bare ValueError for an endpoint that is not an URL.
         if "endpoint" not in str(error):
             raise
         raise UsageError(f"{doing}: {error}", hint="--endpoint-url http://HOST:PORT") from error

@@ -23,7 +23,7 @@ MAY_READ_BUNDLES = {
 
 
 class Clients(Protocol):
-    """Gives boto3 clients."""
+    """Gives botocore clients."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service in a region."""

@@ -14,7 +14,7 @@ def members(ec2: Any, group: Mapping[str, Any], region: str) -> tuple[Target, ..
     """The running instances of a group, in the order of their ids.
 
     Args:
-        ec2: A boto3 EC2 client of the group's region.
+        ec2: A botocore EC2 client of the group's region.
         group: `deploymentGroupInfo` as GetDeploymentGroup answers it.
         region: The region's name.
     """

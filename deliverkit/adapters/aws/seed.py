@@ -20,7 +20,7 @@ _IMAGE = "ami-0a11ce0fdeadbeef0"
 
 
 class Clients(Protocol):
-    """Gives boto3 clients."""
+    """Gives botocore clients."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service in a region."""

@@ -25,7 +25,7 @@ POOL = 32
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How to reach AWS; whatever is left empty follows boto3's rules (environment, shared files, roles).
+    """How to reach AWS; whatever is left empty follows botocore's rules (environment, shared files, roles).
 
     Attributes:
         profile: Name of a profile in the shared files.

@@ -1,7 +1,7 @@
 """Requests and answers against botocore's own service models.
 
-The walker below reads the JSON model that boto3 itself uses, so the sandbox accepts and gives exactly the shapes that
-real clients send and parse. Constraint violations are worded as AWS words them.
+The walker below reads the JSON model that botocore itself uses, so the sandbox accepts and gives exactly the shapes
+that real clients send and parse. Constraint violations are worded as AWS words them.
 """
 
 from __future__ import annotations
