@@ -155,7 +155,9 @@ class Packager:
         packing = self._recipe.look_at(where, choices)
         contents = packing.read()
         prepared = packing.prepare(contents)
-        upload = self._releases.upload(prepared, listener=choices.listener)
+        # What a store says of itself is enough to save work, and nothing to sign.
+        measured = packing.remembered if self._attestor.signs else None
+        upload = self._releases.upload(prepared, listener=choices.listener, measured=measured)
         release = Release(
             application=self._application,
             version=version,

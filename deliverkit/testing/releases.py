@@ -11,7 +11,7 @@ from deliverkit.adapters.release_records import newest_first, settled, unknown_v
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError
-from deliverkit.ports import PreparedBundle, Upload, UploadListener
+from deliverkit.ports import Measurements, PreparedBundle, Upload, UploadListener
 
 BUCKET = "memory"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -37,7 +37,13 @@ class MemoryReleases:
         self._records: dict[str, Release] = {}
         self._lock = threading.Lock()
 
-    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
+    def upload(
+        self,
+        bundle: PreparedBundle,
+        *,
+        listener: UploadListener | None = None,
+        measured: Measurements | None = None,
+    ) -> Upload:
         """Keep a bundle's bytes under its manifest's digest."""
         digits = bundle.manifest_digest.removeprefix("sha256:")
         with self._lock:

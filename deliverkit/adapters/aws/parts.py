@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deliverkit.errors import UsageError
+from deliverkit.ports import Measured
 
 MEBIBYTE = 1024 * 1024
 PART_SIZE = 5 * MEBIBYTE
@@ -92,9 +93,10 @@ class Made:
             return encoded(self.part_digests[0])
         return f"{encoded(hashlib.sha256(b''.join(self.part_digests)).digest())}-{len(self.part_digests)}"
 
-    def is_told_by(self, checksum: str) -> bool:
-        """True when S3 computed a checksum over these very bytes, stored in parts like ours or in one request."""
-        return checksum in {self.checksum, encoded(bytes.fromhex(self.digest))}
+    @property
+    def measured(self) -> Measured:
+        """What is to be known of the bytes as a whole."""
+        return Measured(f"sha256:{self.digest}", self.size, self.checksum)
 
 
 def encoded(digest: bytes) -> str:
