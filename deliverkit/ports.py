@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # every adapter imports this module, and needs few of these
+    from deliverkit.attestation_ports import Measurements
     from deliverkit.domain.carriage import DeploymentReport, GroupFacts, Target
     from deliverkit.domain.environment import Strategy
     from deliverkit.domain.gate import Gate, Measurement
@@ -175,33 +176,6 @@ class Upload:
     kept: KeptParts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a bundle's bytes gave when they were made here.
-
-    Attributes:
-        digest: `sha256:` and 64 hexadecimal digits over them.
-        size: Bytes.
-        checksum: What the store computes over them when they are sent, as it writes it.
-    """
-
-    digest: str
-    size: int
-    checksum: str
-
-
-class Measurements(Protocol):
-    """What this machine measured of bundles that it made itself, from one packaging to the next."""
-
-    def measured(self, manifest: str) -> Measured | None:
-        """What the bundle of a manifest's digest gave; None when it is not remembered."""
-        ...
-
-    def keep_measured(self, manifest: str, found: Measured) -> None:
-        """Remember it."""
-        ...
-
-
 UploadListener = Callable[[int, int], None]
 """Hears, now and then, from the uploading thread: bytes of a bundle that are done with, and those there are at most."""
 
@@ -210,20 +184,12 @@ class ReleaseStore(Protocol):
     """Bundles by the digest of their manifest, releases by version."""
 
     def upload(
-        self,
-        bundle: PreparedBundle,
-        *,
-        listener: UploadListener | None = None,
-        measured: Measurements | None = None,
+        self, bundle: PreparedBundle, *, listener: UploadListener | None = None, measured: Measurements | None = None
     ) -> Upload:
         """Make a bundle and store it under its manifest's digest, unless it is there already.
 
-        Args:
-            bundle: The bundle.
-            listener: Hears how far the upload is.
-            measured: What this machine measured itself. With it nothing counts that the store says of itself, as it
-                must not where the digest is signed: what lies there is held against that, or against the bytes, which
-                are made once more.
+        With `measured` nothing counts that the store says of itself, as it must not where the digest is signed: what
+        lies there is held against what was measured here, or against the bytes, which are made once more.
 
         Raises:
             IntegrityError: If what lies there is not what its name says.

@@ -100,6 +100,21 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What a bundle's bytes gave when they were made here.
+
+    Attributes:
+        digest: `sha256:` and 64 hexadecimal digits over them.
+        size: Bytes.
+        checksum: What the store computes over them when they are sent, as it writes it.
+    """
+
+    digest: str
+    size: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeptParts:
     """What an upload found of an earlier one that was broken off, and did not send again.
 

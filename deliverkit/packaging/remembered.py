@@ -18,11 +18,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deliverkit.domain.release import Measured
 from deliverkit.packaging.digests import DIGEST_BYTES, Digests
 from deliverkit.packaging.judging import Judge
 from deliverkit.packaging.secret_content import RULE_SET
 from deliverkit.packaging.tree import Collection, stamp_of
-from deliverkit.ports import Measured
 
 # Stamps are hash values, which another Python may compute in another way.
 _HEAD = f"deliverkit digests 3 {sys.implementation.cache_tag} {sys.hash_info.width} {RULE_SET}\n".encode()

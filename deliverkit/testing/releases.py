@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
+from deliverkit.attestation_ports import Measurements
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError
-from deliverkit.ports import Measurements, PreparedBundle, Upload, UploadListener
+from deliverkit.ports import PreparedBundle, Upload, UploadListener
 
 BUCKET = "memory"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -38,11 +39,7 @@ class MemoryReleases:
         self._lock = threading.Lock()
 
     def upload(
-        self,
-        bundle: PreparedBundle,
-        *,
-        listener: UploadListener | None = None,
-        measured: Measurements | None = None,
+        self, bundle: PreparedBundle, *, listener: UploadListener | None = None, measured: Measurements | None = None
     ) -> Upload:
         """Keep a bundle's bytes under its manifest's digest."""
         digits = bundle.manifest_digest.removeprefix("sha256:")

@@ -14,8 +14,8 @@ import msgspec
 from deliverkit.adapters.aws.bucket import Bucket
 from deliverkit.adapters.aws.parts import encoded
 from deliverkit.domain.ledger import canonical
+from deliverkit.domain.release import Measured
 from deliverkit.errors import ConflictError, IntegrityError
-from deliverkit.ports import Measured
 
 _HINT = "somebody wrote there by other means; find out who (CloudTrail), remove that object version and package again"
 

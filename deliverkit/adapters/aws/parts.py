@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from deliverkit.domain.release import Measured
 from deliverkit.errors import UsageError
-from deliverkit.ports import Measured
 
 MEBIBYTE = 1024 * 1024
 PART_SIZE = 5 * MEBIBYTE

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.bundle_upload import BundleUpload, Content, Sent
     from deliverkit.adapters.aws.deeds import Deed, Deeds
     from deliverkit.adapters.aws.records import Records
-    from deliverkit.ports import Clock, Measurements, PreparedBundle, Upload, UploadListener
+    from deliverkit.attestation_ports import Measurements
+    from deliverkit.ports import Clock, PreparedBundle, Upload, UploadListener
 
 _ATTEMPTS = 3
 """Uploads of a bundle that others may end before we give up."""
@@ -71,11 +72,7 @@ class S3Releases:
     # --- bundles -----------------------------------------------------------------------------------
 
     def upload(
-        self,
-        bundle: PreparedBundle,
-        *,
-        listener: UploadListener | None = None,
-        measured: Measurements | None = None,
+        self, bundle: PreparedBundle, *, listener: UploadListener | None = None, measured: Measurements | None = None
     ) -> Upload:
         """Make a bundle and store it under its manifest's digest, unless it is there already.
 
