@@ -22,8 +22,8 @@ class Network:
 
     `lose_answers` and `deny` count down for requests that `concerns` says yes to; a lost answer may be followed by a
     refusal of the repeated request. `cut` counts connections to end before anything is handed on; `detail` is XML that
-    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to. `signers` lists the access keys
-    that signed what was seen.
+    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to, and their headers that begin with
+    `hides` do not arrive. `signers` lists the access keys that signed what was seen.
     """
 
     endpoint: str = ""
@@ -36,6 +36,7 @@ class Network:
     cut: int = 0
     detail: str = ""
     replacing: tuple[tuple[bytes, bytes], ...] = ()
+    hides: str = ""
     seen: list[str] = field(default_factory=list)
     signers: list[str] = field(default_factory=list)
 
@@ -43,8 +44,9 @@ class Network:
         """An answer as it arrives."""
         for old, new in self.replacing:
             answer = answer.replace(old, new)
-        sized = {name for name in headers if name.lower() == "content-length"} if self.replacing else set()
-        return {name: value for name, value in headers.items() if name not in sized}, answer
+        gone = {name for name in headers if self.hides and name.lower().startswith(self.hides)}
+        gone |= {name for name in headers if name.lower() == "content-length"} if self.replacing else set()
+        return {name: value for name, value in headers.items() if name not in gone}, answer
 
 
 def aws_at(endpoint: str) -> Aws:

@@ -87,6 +87,7 @@ class S3Releases:
         """
         from deliverkit.adapters.aws.bundle_upload import Content, Sent  # noqa: PLC0415  (readers need none of these)
         from deliverkit.adapters.aws.deeds import Deeds  # noqa: PLC0415
+        from deliverkit.adapters.aws.locking import hold  # noqa: PLC0415
 
         self._require_versioning()
         digits = bundle.manifest_digest.removeprefix("sha256:")
@@ -95,6 +96,7 @@ class S3Releases:
         stored = self._head(key)
         place = partial(_upload, self._bucket.name, key, bundle.format)
         if stored is not None and (deed := _known(deeds, stored, bundle, measured)) is not None:
+            hold(self._bucket, key, stored, self._uploads.retention())
             return place(deed, was_sent=False)
         self._put_manifest(bundle, f"{self._root}manifests/{digits}.json")
         content = Content(bundle.size_limit, bundle.chunks)
@@ -105,6 +107,7 @@ class S3Releases:
         deed = deeds.record(stored, sent.made.measured)
         if measured is not None:
             measured.keep_measured(bundle.manifest_digest, sent.made.measured)
+        hold(self._bucket, key, stored, self._uploads.retention())
         return place(deed, was_sent=sent.is_ours, kept=sent.kept)
 
     @cached_property
