@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from deliverkit.errors import ConflictError
+
 
 class BundleFormat(StrEnum):
     """The archive types that CodeDeploy takes (CodeDeploy API reference, S3Location.bundleType)."""
@@ -97,6 +99,15 @@ class Release:
     def short_digest(self) -> str:
         """The first twelve hexadecimal digits, enough to tell releases apart on a screen."""
         return self.digest.removeprefix("sha256:")[:12]
+
+
+def name_taken(present: Release, build: str) -> ConflictError:
+    """The refusal for a version that names another bundle; `build` says what this one is."""
+    since = f"{present.created_at:%Y-%m-%d %H:%M} UTC by {present.created_by}"
+    return ConflictError(
+        f"version {present.version} already names {present.short_digest}, packaged {since}; this build is {build}",
+        hint="commit or tag the build, so that it gets a version of its own; a recorded release never changes",
+    )
 
 
 @dataclass(frozen=True, slots=True)

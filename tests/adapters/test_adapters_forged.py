@@ -19,6 +19,7 @@ from deliverkit.packaging.remembered import Remembered
 from deliverkit.testing.releases import described_bundle
 
 EVIL = b"EVIL BYTES"
+TRUST = "  trust: {keys: [file:key.pem.pub]}\n"
 
 
 @pytest.fixture
@@ -147,3 +148,43 @@ def test_an_unsigned_run_takes_the_stores_word_and_makes_nothing(place) -> None:
     store.upload(maker.bundle)
     assert not store.upload(maker.bundle).was_sent
     assert maker.count == 1
+
+
+# --- what is on record -----------------------------------------------------------------------------
+
+
+def test_the_signature_is_not_lost_when_another_builder_records_the_same_build_unsigned_first(
+    build: SmallBuild, network
+) -> None:
+    """Between our look at the record and our own."""
+
+    def record_first() -> None:
+        build.configure()
+        build.packaged("--fresh")
+
+    build.configure(SIGNED + TRUST)
+    network.concerns = lambda asked: asked.startswith("PUT") and "/shop/releases/" in asked
+    network.between = record_first
+    packaged = build.packaged()
+    assert packaged["statement_added"].startswith("sha256:")
+    build.configure(SIGNED + TRUST)
+    _, out, err = build.run("release", "verify", "1.0", "--output", "json")
+    verdicts = {each["check"]: each["verdict"] for each in json.loads(out)}
+    assert (verdicts["signature"], verdicts["statement"]) == ("holds", "holds"), err
+
+
+@pytest.mark.parametrize("more", ["", SIGNED], ids=["unsigned", "signed"])
+def test_a_version_that_names_another_build_is_refused_before_anything_is_sent(
+    build: SmallBuild, network, more: str
+) -> None:
+    build.configure(more)
+    build.packaged()
+    before = build.keys("")
+    (build.directory / "build" / "shop.txt").write_text("another one")
+    network.seen.clear()
+    code, _, err = build.run("package")
+    assert code == ExitCode.FAILED, err
+    assert "version 1.0 already names" in err
+    assert "next: commit or tag the build" in err
+    assert [asked for asked in network.seen if asked.startswith("PUT") and build.place.bucket in asked] == []
+    assert build.keys("") == before

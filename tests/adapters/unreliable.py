@@ -22,8 +22,8 @@ class Network:
 
     `lose_answers` and `deny` count down for requests that `concerns` says yes to; a lost answer may be followed by a
     refusal of the repeated request. `cut` counts connections to end before anything is handed on; `detail` is XML that
-    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to, and their headers that begin with
-    `hides` do not arrive. `signers` lists the access keys that signed what was seen.
+    stands in a refusal too; `replacing` is done to answers that `concerns` says yes to, and headers of theirs do not
+    arrive that begin with `hides`. `signers` lists the access keys that signed what was seen.
     """
 
     endpoint: str = ""
