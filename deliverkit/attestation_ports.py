@@ -9,8 +9,23 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Protocol
 
-from deliverkit.domain.release import BundleRevision, Release
+from deliverkit.domain.release import BundleRevision, Measured, Release
 from deliverkit.domain.trust import Evidence
+
+
+class Measurements(Protocol):
+    """What this machine measured of bundles that it made itself, from one packaging to the next.
+
+    A signed statement names what was made here; what a store says of itself is worth as much as who may write there.
+    """
+
+    def measured(self, manifest: str) -> Measured | None:
+        """What the bundle of a manifest's digest gave; None when it is not remembered."""
+        ...
+
+    def keep_measured(self, manifest: str, found: Measured) -> None:
+        """Remember it."""
+        ...
 
 
 class PublicKey(Protocol):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # every adapter imports this module, and needs few of these
+    from deliverkit.attestation_ports import Measurements
     from deliverkit.domain.carriage import DeploymentReport, GroupFacts, Target
     from deliverkit.domain.environment import Strategy
     from deliverkit.domain.gate import Gate, Measurement
@@ -182,8 +183,13 @@ UploadListener = Callable[[int, int], None]
 class ReleaseStore(Protocol):
     """Bundles by the digest of their manifest, releases by version."""
 
-    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
+    def upload(
+        self, bundle: PreparedBundle, *, listener: UploadListener | None = None, measured: Measurements | None = None
+    ) -> Upload:
         """Make a bundle and store it under its manifest's digest, unless it is there already.
+
+        With `measured` nothing counts that the store says of itself, as it must not where the digest is signed: what
+        lies there is held against what was measured here, or against the bytes, which are made once more.
 
         Raises:
             IntegrityError: If what lies there is not what its name says.

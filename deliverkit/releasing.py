@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.delivery import PackagedRelease, PackagingChoices
-from deliverkit.domain.release import Release, SourceRevision
+from deliverkit.domain.release import Release, SourceRevision, name_taken
 from deliverkit.errors import NotFoundError, UsageError
 from deliverkit.ports import Clock, Identity, ReleaseStore
 
@@ -155,7 +155,11 @@ class Packager:
         packing = self._recipe.look_at(where, choices)
         contents = packing.read()
         prepared = packing.prepare(contents)
-        upload = self._releases.upload(prepared, listener=choices.listener)
+        present = self._present(version)
+        _refuse_another(present, prepared.manifest_digest)
+        # What a store says of itself is enough to save work, and nothing to sign.
+        measured = packing.remembered if self._attestor.signs else None
+        upload = self._releases.upload(prepared, listener=choices.listener, measured=measured)
         release = Release(
             application=self._application,
             version=version,
@@ -168,23 +172,39 @@ class Packager:
             manifest=prepared.manifest_digest,
         )
         warnings = [str(finding) for finding in packing.findings]
-        packaged = partial(PackagedRelease, was_sent=upload.was_sent, kept=upload.kept)
         subject = partial(_subject, release, where, contents, started_at)
-        if self._is_recorded(version):
-            # The record decides: it is this release, with the statements of its time, or another one of that name.
-            recorded = self._releases.record(release)
-            added = self._attestor.supplement(recorded, subject)
-            return packaged(recorded, warnings=tuple(warnings), statement_added=added)
-        attested = self._attestor.attest(subject())
-        stated = replace(release, provenance=attested.provenance, sbom=attested.sbom)
-        return packaged(self._releases.record(stated), warnings=(*warnings, *attested.warnings))
+        if present is None:
+            attested = self._attestor.attest(subject())
+            release = replace(release, provenance=attested.provenance, sbom=attested.sbom)
+            warnings += attested.warnings
+        # The record decides: it is this release, with the statements of its time, or another one of that name.
+        recorded = self._releases.record(release)
+        # Another builder may have been first since we looked, and may not sign.
+        is_ours = present is None and recorded.provenance == release.provenance
+        added = "" if is_ours else self._attestor.supplement(recorded, subject)
+        return PackagedRelease(
+            recorded, upload.was_sent, warnings=tuple(warnings), kept=upload.kept, statement_added=added
+        )
 
-    def _is_recorded(self, version: str) -> bool:
+    def _present(self, version: str) -> Release | None:
         try:
-            self._releases.get(version)
+            return self._releases.get(version)
         except NotFoundError:
-            return False
-        return True
+            return None
+
+
+def _refuse_another(present: Release | None, manifest: str) -> None:
+    """Refuse a version that names another build, before anything is sent; old records name no manifest.
+
+    Raises:
+        ConflictError: If it does.
+    """
+    if present is not None and present.manifest and present.manifest != manifest:
+        raise name_taken(present, f"another one: its manifest is {_short(manifest)}, not {_short(present.manifest)}")
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]
 
 
 def _subject(release: Release, tree: Path, contents: Contents, started_at: datetime) -> Subject:

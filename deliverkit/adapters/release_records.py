@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deliverkit.domain.release import Release
-from deliverkit.errors import ConflictError, NotFoundError
+from deliverkit.domain.release import Release, name_taken
+from deliverkit.errors import NotFoundError
 
 
 def unknown_version(version: str, known: Iterable[str]) -> NotFoundError:
@@ -25,12 +25,7 @@ def settled(present: Release, wanted: Release) -> Release:
     """
     if present.digest == wanted.digest:
         return present
-    since = f"{present.created_at:%Y-%m-%d %H:%M} UTC by {present.created_by}"
-    raise ConflictError(
-        f"version {wanted.version} already names {present.short_digest}, packaged {since}; "
-        f"this build is {wanted.short_digest}",
-        hint="commit or tag the build, so that it gets a version of its own; a recorded release never changes",
-    )
+    raise name_taken(present, wanted.short_digest)
 
 
 def newest_first(releases: Iterable[Release]) -> tuple[Release, ...]:

@@ -16,7 +16,7 @@ RETENTION = Record(
             "Governance can be lifted by whoever has the permission for it, compliance by nobody.",
             is_required=True,
         ),
-        Field("for", _TIME, "How long, from the moment a bundle is stored.", is_required=True),
+        Field("for", _TIME, "How long, from the moment a bundle is packaged.", is_required=True),
     ),
 )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from deliverkit.errors import ConflictError
+
 
 class BundleFormat(StrEnum):
     """The archive types that CodeDeploy takes (CodeDeploy API reference, S3Location.bundleType)."""
@@ -97,6 +99,30 @@ class Release:
     def short_digest(self) -> str:
         """The first twelve hexadecimal digits, enough to tell releases apart on a screen."""
         return self.digest.removeprefix("sha256:")[:12]
+
+
+def name_taken(present: Release, build: str) -> ConflictError:
+    """The refusal for a version that names another bundle; `build` says what this one is."""
+    since = f"{present.created_at:%Y-%m-%d %H:%M} UTC by {present.created_by}"
+    return ConflictError(
+        f"version {present.version} already names {present.short_digest}, packaged {since}; this build is {build}",
+        hint="commit or tag the build, so that it gets a version of its own; a recorded release never changes",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a bundle's bytes gave when they were made here.
+
+    Attributes:
+        digest: `sha256:` and 64 hexadecimal digits over them.
+        size: Bytes.
+        checksum: What the store computes over them when they are sent, as it writes it.
+    """
+
+    digest: str
+    size: int
+    checksum: str
 
 
 @dataclass(frozen=True, slots=True)

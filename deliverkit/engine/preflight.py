@@ -8,7 +8,7 @@ from deliverkit.domain.window import parse_window
 from deliverkit.engine.executor import environment_lease
 from deliverkit.engine.journal import Estate
 from deliverkit.engine.pruning import refuse_while_pruning
-from deliverkit.engine.replication import Replicas, require_revisions
+from deliverkit.engine.replication import Replicas, require_proofs, require_revisions
 from deliverkit.errors import IntegrityError, LockedError
 from deliverkit.ports import Clock, LockService, ReleaseStore
 
@@ -46,8 +46,8 @@ class Preflight:
         Raises:
             LockedError: If the release is quarantined, a window is closed, or another promotion holds an environment.
             ConflictError: If a region could not deploy the release for want of a copy.
-            IntegrityError: If the release's bundle is not in the store any more, or its signature, its digest or the
-                source policy does not hold.
+            IntegrityError: If the release's bundle is not in the store any more, or its signature, its digest, the
+                source policy or a copy that the plan names does not hold.
             UnreachableError: If that cannot be found out.
         """
         self._refuse_quarantined(plan, estate)
@@ -64,8 +64,13 @@ class Preflight:
         self._require_trust(plan, estate)
 
     def _require_trust(self, plan: Plan, estate: Estate) -> None:
-        if self._trust is not None and not is_way_back(plan, estate):
+        if self._trust is None:
+            return
+        if not is_way_back(plan, estate):
             self._trust.require(plan.release, is_thorough=True)
+        if self._replicas is not None:
+            # On the way back as well: no key is asked for, and what served there was not this copy's record.
+            require_proofs(plan, self._replicas)
 
     def _refuse_quarantined(self, plan: Plan, estate: Estate) -> None:
         entry = estate.quarantined.get(plan.release.digest)

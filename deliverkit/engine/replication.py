@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.domain.release_rules import ReplicaPlace
-from deliverkit.domain.replica import Replica
-from deliverkit.errors import ConflictError
+from deliverkit.domain.replica import Proof, Replica
+from deliverkit.errors import ConflictError, NotFoundError
 
 _RULE = "CodeDeploy's instances take revisions only from a bucket of their own region"
 
@@ -33,6 +34,15 @@ class Replicas(Protocol):
 
     def exists(self, replica: Replica) -> bool:
         """True when that very copy can still be read."""
+        ...
+
+    def prove(self, release: Release, region: str, bundle: BundleRevision) -> Proof:
+        """How an object version is known to be a copy of a release, whatever its record says.
+
+        Raises:
+            NotFoundError: If it is gone.
+            IntegrityError: If it has other bytes, or lies where no copy of ours does.
+        """
         ...
 
     def replicate(self, release: Release, region: str, *, is_read: bool = False) -> Replica:
@@ -78,6 +88,23 @@ def require_revisions(plan: Plan, replicas: Replicas) -> None:
                 hint=f"set release.replicas.{region} in deliverkit.yml, then "
                 f"deliverkit release replicate {release.version} --to {region}",
             )
+
+
+def require_proofs(plan: Plan, replicas: Replicas) -> None:
+    """Prove each copy that a plan names: what is signed is the release, and its copies' records are not.
+
+    Raises:
+        IntegrityError: If one has other bytes.
+        NotFoundError: If one of the release itself is gone.
+        UnreachableError: If that cannot be found out.
+    """
+    previous = [leg.previous for leg in plan.legs if leg.previous is not None]
+    for release in {each.digest: each for each in (*previous, plan.release)}.values():
+        # Of the way back a copy that is gone deploys nothing, neither right nor wrong.
+        passed_over: tuple[type[Exception], ...] = () if release is plan.release else (NotFoundError,)
+        for region, bundle in plan.replicas.get(release.digest, {}).items():
+            with suppress(*passed_over):
+                replicas.prove(release, region, bundle)
 
 
 def _require_copy(plan: Plan, region: str, replicas: Replicas) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deliverkit.domain.release import Measured
 from deliverkit.packaging.digests import DIGEST_BYTES, Digests
 from deliverkit.packaging.judging import Judge
 from deliverkit.packaging.secret_content import RULE_SET
@@ -99,6 +100,17 @@ class Remembered:
             note = _note_of(manifest, destination)
             self._write(self._note, note + bytes.fromhex(digest.removeprefix("sha256:")))
 
+    def measured(self, manifest: str) -> Measured | None:
+        """What the bundle of a manifest's digest gave, if it was the last one that was measured here."""
+        words = bytes(self._read(self._measure)).decode("ascii", "replace").split("\0")
+        if len(words) != 4 or words[0] != manifest or not words[2].isdecimal():
+            return None
+        return Measured(words[1], int(words[2]), words[3])
+
+    def keep_measured(self, manifest: str, found: Measured) -> None:
+        """Remember it instead of what was measured before; it does not hang on the tree, but on the manifest alone."""
+        self._write(self._measure, "\0".join((manifest, found.digest, str(found.size), found.checksum)).encode())
+
     def forget(self) -> None:
         """Remember nothing."""
         if self.path is not None:
@@ -108,6 +120,10 @@ class Remembered:
     @property
     def _note(self) -> Path | None:
         return None if self.path is None else self.path.with_suffix(".written")
+
+    @property
+    def _measure(self) -> Path | None:
+        return None if self.path is None else self.path.with_suffix(".measured")
 
     def _load(self) -> tuple[array[int], memoryview, frozenset[int]]:
         """The stamps, the digests in the same order, and the stamps of files that hold secrets."""

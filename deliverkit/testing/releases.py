@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from deliverkit.adapters.release_records import newest_first, removal_not_ended, settled, unknown_version
+from deliverkit.attestation_ports import Measurements
 from deliverkit.domain.release import BundleFormat, BundleRevision, Release
 from deliverkit.domain.strays import Stray, StrayKind
 from deliverkit.errors import NotFoundError
@@ -37,7 +38,9 @@ class MemoryReleases:
         self._records: dict[str, Release] = {}
         self._lock = threading.Lock()
 
-    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
+    def upload(
+        self, bundle: PreparedBundle, *, listener: UploadListener | None = None, measured: Measurements | None = None
+    ) -> Upload:
         """Keep a bundle's bytes under its manifest's digest."""
         digits = bundle.manifest_digest.removeprefix("sha256:")
         with self._lock:

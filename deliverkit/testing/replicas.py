@@ -8,7 +8,7 @@ from dataclasses import replace
 from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.domain.release_rules import ReplicaPlace
 from deliverkit.domain.replica import Proof, Replica
-from deliverkit.errors import UsageError
+from deliverkit.errors import IntegrityError, NotFoundError, UsageError
 from deliverkit.ports import Clock
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.identity import DEVELOPER
@@ -31,6 +31,7 @@ class MemoryReplicas:
         self._clock = clock or FakeClock()
         self._copies: dict[tuple[str, str], Replica] = {}
         self._gone: set[BundleRevision] = set()
+        self._forged: set[BundleRevision] = set()
 
     def of(self, release: Release) -> tuple[Replica, ...]:
         """The proven copies of a release's bundle."""
@@ -43,6 +44,23 @@ class MemoryReplicas:
     def lose(self, replica: Replica) -> None:
         """Lose a copy, as a careless lifecycle rule would; its record stays."""
         self._gone.add(replica.bundle)
+
+    def forge(self, replica: Replica) -> None:
+        """Put other bytes there, as somebody who can write to the bucket would; the record stays."""
+        self._forged.add(replica.bundle)
+
+    def prove(self, release: Release, region: str, bundle: BundleRevision) -> Proof:
+        """How a copy is known to be one.
+
+        Raises:
+            NotFoundError: If it was lost.
+            IntegrityError: If it was forged.
+        """
+        if bundle in self._gone:
+            raise NotFoundError(f"the copy of {release.version} in {region} is gone: {bundle.uri}")
+        if bundle in self._forged:
+            raise IntegrityError(f"{bundle.uri} is no copy of {release.version}")
+        return Proof.DIGEST
 
     def replicate(self, release: Release, region: str, *, is_read: bool = False) -> Replica:
         """The copy in a region, made when there is none.

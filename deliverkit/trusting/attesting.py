@@ -98,6 +98,11 @@ class Attestor:
         self._repository = repository
         self._environ = environ
 
+    @property
+    def signs(self) -> bool:
+        """Whether a key says that what is stated is true: then nothing may be stated that was not seen here."""
+        return self._signer is not None
+
     def check(self) -> None:
         """See that the key signs, before anything is packed or stored: reading a key does not tell that one may use it.
 

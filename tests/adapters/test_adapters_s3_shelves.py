@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import ReplicaPlace
 from deliverkit.domain.replica import Proof
+from deliverkit.engine.replication import revisions_in
 from deliverkit.errors import IntegrityError, NotFoundError, UnreachableError, UsageError
 from deliverkit.testing import FakeClock
 from deliverkit.testing.contracts import RemoverContract, ReplicasContract
@@ -166,8 +168,6 @@ def test_a_copy_that_was_lost_is_made_anew(place, shelves: Shelves) -> None:
 
 
 def test_an_original_that_is_not_the_recorded_one_is_not_copied(place, places, shelves: Shelves) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
     release = shelves.release("1.0")
     wrong = replace(release, bundle=replace(release.bundle, e_tag="0" * 32))
     with pytest.raises(IntegrityError, match="not what was recorded"):
@@ -220,6 +220,87 @@ def test_a_record_about_other_bytes_is_an_integrity_error(place, shelves: Shelve
             shelves.replicas.of(release)
 
 
+# --- forged records --------------------------------------------------------------------------------
+
+
+def record_of(place, release: Release, prefix: str) -> tuple[str, dict]:
+    """Key and content of the record of the copy in Europe."""
+    digits = release.bundle.key.rpartition("/")[2].partition(".")[0]
+    key = f"{prefix}/replicas/{digits}/{EUROPE}.json".lstrip("/")
+    return key, json.loads(place.aws.client("s3").get_object(Bucket=place.bucket, Key=key)["Body"].read())
+
+
+def forge(place, release: Release, prefix: str, **bundle: str) -> None:
+    """Let the record of the copy in Europe name another object."""
+    key, record = record_of(place, release, prefix)
+    body = json.dumps({**record, "bundle": {**record["bundle"], **bundle}}).encode()
+    place.aws.client("s3").put_object(Bucket=place.bucket, Key=key, Body=body)
+
+
+def plant(place, bucket: str, key: str, **checksum: str) -> dict[str, str]:
+    """Evil bytes of the right length; what a record would name."""
+    put = place.aws.client("s3", EUROPE).put_object(Bucket=bucket, Key=key, Body=b"1.!", **checksum)
+    return {"version_id": put["VersionId"], "e_tag": put["ETag"].strip('"')}
+
+
+def test_a_record_that_names_another_place_makes_no_copy_and_is_repaired(place, places, shelves, prefix) -> None:
+    release = shelves.release("1.0")
+    copy = shelves.replicas.replicate(release, EUROPE)
+    for change in ({"bucket": places[ASIA].bucket}, {"key": f"{copy.bundle.key}.zip"}, {"key": "anything.zip"}):
+        forge(place, release, prefix, **change)
+        assert shelves.replicas.of(release) == ()
+        assert revisions_in(shelves.replicas, [release], [EUROPE]) == {}
+        assert shelves.replicas.replicate(release, EUROPE).bundle == copy.bundle
+
+
+def test_a_record_of_another_region_than_its_name_is_an_integrity_error(place, shelves, prefix) -> None:
+    release = shelves.release("1.0")
+    shelves.replicas.replicate(release, EUROPE)
+    key, record = record_of(place, release, prefix)
+    place.aws.client("s3").put_object(
+        Bucket=place.bucket, Key=key, Body=json.dumps({**record, "region": ASIA}).encode()
+    )
+    with pytest.raises(IntegrityError, match=ASIA):
+        shelves.replicas.of(release)
+
+
+@pytest.mark.parametrize("checksum", [{"ChecksumAlgorithm": "SHA256"}, {}], ids=["told by s3", "read"])
+def test_other_bytes_in_the_right_place_are_proven_false_whatever_the_record_says(
+    place, shelves, prefix, checksum: dict[str, str]
+) -> None:
+    release = shelves.release("1.0")
+    copy = shelves.replicas.replicate(release, EUROPE)
+    assert shelves.replicas.prove(release, EUROPE, copy.bundle) is Proof.DIGEST
+    forge(place, release, prefix, **plant(place, copy.bundle.bucket, copy.bundle.key, **checksum))
+    (forged,) = shelves.replicas.of(release)
+    with pytest.raises(IntegrityError, match=r"no copy of 1\.0"):
+        shelves.replicas.prove(release, EUROPE, forged.bundle)
+    with pytest.raises(IntegrityError, match=r"no copy of 1\.0"):
+        shelves.replicas.replicate(release, EUROPE)
+
+
+def test_what_lies_elsewhere_or_is_gone_is_not_proven(place, shelves) -> None:
+    release = shelves.release("1.0")
+    copy = shelves.replicas.replicate(release, EUROPE)
+    with pytest.raises(IntegrityError, match="outside"):
+        shelves.replicas.prove(release, EUROPE, replace(copy.bundle, key="anything.zip"))
+    where = {"Bucket": copy.bundle.bucket, "Key": copy.bundle.key, "VersionId": copy.bundle.version_id}
+    place.aws.client("s3", EUROPE).delete_object(**where)
+    with pytest.raises(NotFoundError, match="gone"):
+        shelves.replicas.prove(release, EUROPE, copy.bundle)
+
+
+def test_nothing_is_removed_that_lies_outside_the_places_of_copies(place, places, shelves) -> None:
+    release = shelves.release("1.0")
+    copy = shelves.replicas.replicate(release, EUROPE)
+    precious = plant(place, places[EUROPE].bucket, "precious")
+    for bundle in (replace(copy.bundle, key="precious", **precious), release.bundle):
+        with pytest.raises(IntegrityError, match="outside"):
+            shelves.replicas.remove(replace(copy, bundle=bundle))
+    assert "precious" in objects(place, places[EUROPE].bucket)
+    assert shelves.releases.exists(release.bundle)
+
+
 # --- removing --------------------------------------------------------------------------------------
 
 
@@ -243,8 +324,6 @@ def test_everything_of_a_release_goes_in_every_region(place, places, shelves: Sh
     attached = f"{prefix}/attestations/{release.digest.removeprefix('sha256:')}/abc.provenance".lstrip("/")
     place.aws.client("s3").put_object(Bucket=place.bucket, Key=attached, Body=b"{}")
     remover = removals(place, shelves, prefix)
-    from dataclasses import replace  # noqa: PLC0415
-
     named = replace(release, manifest=ready_bundle(b"1.0").manifest_digest)
     place.aws.client("s3").delete_object(Bucket=place.bucket, Key=f"{prefix}/releases/1.0.json".lstrip("/"))
     shelves.releases.record(named)

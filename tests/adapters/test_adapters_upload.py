@@ -297,6 +297,108 @@ def test_a_taken_up_upload_is_locked_from_now(place) -> None:
     assert head["ObjectLockRetainUntilDate"] == NOW + timedelta(days=30)
 
 
+# --- locks -----------------------------------------------------------------------------------------
+
+LOCK = Keeping("GOVERNANCE", timedelta(days=30))
+
+
+@pytest.fixture
+def lockable(place):
+    bucket = f"{place.bucket}-locked"
+    s3(place).create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    return replace(place, bucket=bucket)
+
+
+def locked_until(place, bundle: PreparedBundle, version_id: str = "") -> datetime | None:
+    version = {"VersionId": version_id} if version_id else {}
+    head = s3(place).head_object(Bucket=place.bucket, Key=key_of(bundle), **version)
+    until: datetime | None = head.get("ObjectLockRetainUntilDate")
+    return until
+
+
+def locking(place, aws: Aws | None = None, at: datetime = NOW, keeping: Keeping | None = LOCK) -> S3Releases:
+    return store(place, aws, keeping=keeping, clock=lambda: FakeClock(at))
+
+
+@pytest.mark.parametrize("parts", [1, 2], ids=["one request", "parts"])
+def test_a_bundle_that_was_stored_before_locks_were_configured_is_locked_when_it_is_packaged(
+    lockable, parts: int
+) -> None:
+    bundle = bundle_of(parts)
+    upload = locking(lockable, keeping=None).upload(bundle)
+    assert locked_until(lockable, bundle) is None
+    assert not locking(lockable).upload(bundle).was_sent
+    assert locked_until(lockable, bundle, upload.revision.version_id) == NOW + LOCK.duration
+
+
+def test_a_lock_that_ran_out_or_will_soon_is_renewed_and_a_fresh_one_is_not(lockable, network, shaky_aws) -> None:
+    bundle = bundle_of(1)
+    locking(lockable).upload(bundle)
+    locking(lockable, shaky_aws, NOW + timedelta(days=2)).upload(bundle)
+    assert {asked.split()[0] for asked in network.seen} <= {"GET", "HEAD"}
+    for days in (20, 100):
+        locking(lockable, at=NOW + timedelta(days=days)).upload(bundle)
+        assert locked_until(lockable, bundle) == NOW + timedelta(days=days) + LOCK.duration
+
+
+def test_a_lock_is_never_made_shorter_or_weaker(lockable) -> None:
+    bundle = bundle_of(1)
+    locking(lockable, keeping=Keeping("COMPLIANCE", timedelta(days=60))).upload(bundle)
+    locking(lockable).upload(bundle)
+    assert locked_until(lockable, bundle) == NOW + timedelta(days=60)
+    later = NOW + timedelta(days=50)
+    locking(lockable, at=later).upload(bundle)
+    head = s3(lockable).head_object(Bucket=lockable.bucket, Key=key_of(bundle))
+    assert (head["ObjectLockMode"], head["ObjectLockRetainUntilDate"]) == ("COMPLIANCE", later + LOCK.duration)
+
+
+def begin_unlocked(place, bundle: PreparedBundle) -> None:
+    s3(place).create_multipart_upload(Bucket=place.bucket, Key=key_of(bundle), ChecksumAlgorithm="SHA256")
+
+
+def test_a_lock_that_was_refused_is_set_by_the_next_run(lockable, network, shaky_aws) -> None:
+    bundle = bundle_of(2)
+    begin_unlocked(lockable, bundle)
+    network.concerns = lambda asked: asked.startswith("PUT") and "retention" in asked
+    network.deny = 1
+    with pytest.raises(UnreachableError, match="locking") as refusal:
+        locking(lockable, shaky_aws).upload(bundle)
+    assert "s3:PutObjectRetention" in refusal.value.hint
+    assert locked_until(lockable, bundle) is None
+    assert not locking(lockable).upload(bundle).was_sent
+    assert locked_until(lockable, bundle) == NOW + LOCK.duration
+
+
+def test_a_completion_whose_answer_was_lost_ends_in_a_lock(lockable, network, shaky_aws) -> None:
+    bundle = bundle_of(2)
+    begin_unlocked(lockable, bundle)
+    network.concerns = lambda asked: asked.startswith("POST") and "uploadId" in asked
+    network.lose_answers, network.refuses_repetition = 1, True
+    network.refusal = (404, "NoSuchUpload")
+    locking(lockable, shaky_aws).upload(bundle)
+    assert (network.lose_answers, network.deny) == (0, 0)
+    assert locked_until(lockable, bundle) == NOW + LOCK.duration
+
+
+def test_what_another_builder_completed_without_a_lock_is_locked(lockable, network, shaky_aws) -> None:
+    bundle = bundle_of(2)
+    network.concerns = lambda asked: "partNumber=2" in asked
+    network.between = lambda: locking(lockable, keeping=None).upload(bundle)
+    begin_unlocked(lockable, bundle)
+    assert not locking(lockable, shaky_aws).upload(bundle).was_sent
+    assert locked_until(lockable, bundle) == NOW + LOCK.duration
+
+
+def test_whoever_may_not_see_locks_renews_them_each_time(lockable, network, shaky_aws) -> None:
+    """HeadObject tells of locks only to those with s3:GetObjectRetention."""
+    bundle = bundle_of(1)
+    locking(lockable).upload(bundle)
+    network.concerns = lambda asked: asked.startswith("HEAD")
+    network.hiding = ("x-amz-object-lock",)
+    locking(lockable, shaky_aws, NOW + timedelta(days=1)).upload(bundle)
+    assert locked_until(lockable, bundle) == NOW + timedelta(days=1) + LOCK.duration
+
+
 def test_whoever_may_not_list_uploads_begins_anew(place, network, shaky_aws) -> None:
     bundle = bundle_of(2)
     network.concerns = lambda asked: asked.startswith("GET") and "uploads" in asked

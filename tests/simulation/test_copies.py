@@ -8,9 +8,11 @@ import pytest
 from worlds import bad_release, carry, direct, environment, piped
 
 from deliverkit.domain.plan import Plan
+from deliverkit.domain.release import Release
 from deliverkit.domain.release_rules import ReplicaPlace
 from deliverkit.domain.rollout import Outcome
-from deliverkit.errors import ConflictError
+from deliverkit.domain.trust import Evidence
+from deliverkit.errors import ConflictError, IntegrityError
 from deliverkit.testing.rehearsal import Rehearsal
 from deliverkit.testing.replicas import MemoryReplicas
 
@@ -68,6 +70,61 @@ def test_a_copy_that_was_lost_counts_as_none() -> None:
     world.replicas.lose(world.replicate(world.release("1.0"), EUROPE))
     with pytest.raises(ConflictError, match="is gone"):
         world.delivery().promote("1.0", to="dev")
+
+
+class Trusting:
+    """Implements `attestation_ports.Trust`: every release is signed."""
+
+    def require(self, release: Release, *, is_thorough: bool) -> Evidence:
+        return Evidence(f"sha256:{release.version}:{is_thorough}", ("key",), ("file:key.pub",))
+
+
+def forged(world: Rehearsal, *versions: str) -> None:
+    """Releases with a copy in Europe that is not what its record says."""
+    for version in versions:
+        world.replicas.forge(world.replicate(world.release(version), EUROPE))
+
+
+def test_where_trust_is_asked_for_a_signed_release_does_not_vouch_for_what_a_record_calls_its_copy() -> None:
+    world = two_regions()
+    world.trust = Trusting()
+    forged(world, "1.0")
+    with pytest.raises(IntegrityError, match=r"no copy of 1\.0") as refusal:
+        world.delivery().promote("1.0", to="dev")
+    assert refusal.value.exit_code == 9
+    assert world.ledger.streams("") == ()
+    assert world.fleet.deployments == []
+
+
+def test_neither_a_promotion_with_a_forged_way_back_nor_a_rollback_to_one_begins() -> None:
+    world = two_regions()
+    copy = world.replicate(world.release("1.0"), EUROPE)
+    carry(world.delivery(), "1.0", "dev")
+    world.clock.advance(timedelta(minutes=1))
+    world.replicate(world.release("2.0"), EUROPE)
+    carry(world.delivery(), "2.0", "dev")
+    world.clock.advance(timedelta(minutes=1))
+    world.replicate(world.release("3.0"), EUROPE)
+    deployed, world.trust = len(world.fleet.deployments), Trusting()
+    world.replicas.forge(copy)
+    with pytest.raises(IntegrityError, match=r"no copy of 1\.0"):
+        world.delivery().rollback("dev", to="1.0")
+    (second,) = world.replicas.of(world.releases.get("2.0"))
+    world.replicas.forge(second)
+    with pytest.raises(IntegrityError, match=r"no copy of 2\.0"):
+        world.delivery().promote("3.0", to="dev")
+    assert len(world.fleet.deployments) == deployed
+
+
+def test_a_way_back_whose_copy_is_gone_holds_nothing_up() -> None:
+    world = two_regions()
+    world.trust = Trusting()
+    first = world.replicate(world.release("1.0"), EUROPE)
+    carry(world.delivery(), "1.0", "dev")
+    world.clock.advance(timedelta(minutes=1))
+    world.replicate(world.release("2.0"), EUROPE)
+    world.replicas.lose(first)
+    assert carry(world.delivery(), "2.0", "dev").outcome is Outcome.SUCCEEDED
 
 
 def test_a_region_without_any_place_for_copies_is_refused_where_the_stores_region_is_known() -> None:

@@ -19,7 +19,8 @@ LAYERS = {
     "errors": set(),
     "_version": set(),
     "domain": {"errors"},
-    "ports": {"domain", "errors"},
+    # For an annotation: its second page.
+    "ports": {"attestation_ports", "domain", "errors"},
     "attestation_ports": {"domain", "errors"},
     "engine": {"attestation_ports", "ports", "domain", "errors"},
     "adapters": {"attestation_ports", "ports", "domain", "errors", "_version"},

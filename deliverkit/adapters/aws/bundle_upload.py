@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from deliverkit.adapters.aws.bucket import Bucket, Keeping
 from deliverkit.adapters.aws.errors import code_of
-from deliverkit.adapters.aws.multipart import Multipart, Retention
+from deliverkit.adapters.aws.locking import Retention, needs_object_lock
+from deliverkit.adapters.aws.multipart import Multipart
 from deliverkit.adapters.aws.parts import PART_SIZE, Made, Part, encoded, make, part_size
 from deliverkit.domain.release import KeptParts
 from deliverkit.errors import ConflictError, DeliverkitError
@@ -121,9 +122,11 @@ class BundleUpload:
         return {"ContentType": "application/octet-stream", **self._bucket.encryption.as_parameters(), **tagging}
 
     def retention(self) -> Retention | None:
-        """The lock of a bundle that is stored now."""
+        """The lock of a bundle that is packaged now; it is renewed once a tenth of its time has passed."""
         keeping = self._keeping
-        return Retention(keeping.mode, self._clock.now() + keeping.duration) if keeping.mode else None
+        if not keeping.mode:
+            return None
+        return Retention(keeping.mode, self._clock.now() + keeping.duration, slack=keeping.duration / 10)
 
     def _advice(self, error: DeliverkitError, key: str) -> str:
         """What an upload knows about an error of S3; told apart by code."""
@@ -133,10 +136,7 @@ class BundleUpload:
         if code.startswith("KMS."):
             return f"aws kms describe-key --key-id {self._bucket.encryption.key_id or 'alias/aws/s3'}"
         if code == "InvalidRequest" and self._keeping.mode:
-            return (
-                "`release.retention` needs a bucket with Object Lock: aws s3api put-object-lock-configuration "
-                f"--bucket {self._bucket.name} --object-lock-configuration ObjectLockEnabled=Enabled"
-            )
+            return needs_object_lock(self._bucket.name)
         return ""
 
     def _permissions(self, key: str) -> str:

@@ -1,4 +1,7 @@
-"""The note beside a bundle: which bytes an object version holds, proven once, so that nobody has to make them again."""
+"""The note beside a bundle: which bytes an object version holds, proven once, so that nobody has to make them again.
+
+Whoever may write to the bucket may write notes. So they save work only where nothing is signed.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import Any
 import msgspec
 
 from deliverkit.adapters.aws.bucket import Bucket
-from deliverkit.adapters.aws.parts import Made
+from deliverkit.adapters.aws.parts import encoded
 from deliverkit.domain.ledger import canonical
+from deliverkit.domain.release import Measured
 from deliverkit.errors import ConflictError, IntegrityError
 
 _HINT = "somebody wrote there by other means; find out who (CloudTrail), remove that object version and package again"
@@ -52,26 +56,36 @@ class Deeds:
         document = self._bucket.get(self._own_key)
         deed = _decoded(document.body) if document else None
         is_about_it = deed is not None and (deed.size, deed.version_id, deed.e_tag, deed.checksum) == _facts(stored)
-        return deed if is_about_it else None
+        return deed if deed is not None and is_about_it and _agrees(deed) else None
 
-    def record(self, stored: Mapping[str, Any], made: Made) -> Deed:
+    def confirm(self, stored: Mapping[str, Any], found: Measured | None) -> Deed | None:
+        """The note, by what was measured of the bytes when they were made before; None when that does not prove it."""
+        if found is None or (found.size, True) != (int(stored["ContentLength"]), _is_told(found, _facts(stored)[3])):
+            return None
+        return self.record(stored, found)
+
+    def record(self, stored: Mapping[str, Any], found: Measured) -> Deed:
         """Prove by S3's checksum that an object holds the bytes that were made, and write it down.
+
+        Args:
+            stored: HeadObject's answer with the checksum.
+            found: What the bytes gave when they were made.
 
         Raises:
             IntegrityError: If it does not, or S3 keeps no SHA-256 of it; nothing is written.
         """
         size, version_id, e_tag, checksum = _facts(stored)
         uri = self._bucket.uri(self._key)
-        if size != made.size:
-            raise IntegrityError(f"{uri} has {size} bytes, the bundle of its name {made.size}", hint=_HINT)
+        if size != found.size:
+            raise IntegrityError(f"{uri} has {size} bytes, the bundle of its name {found.size}", hint=_HINT)
         if not checksum:
             raise IntegrityError(f"{uri} has no SHA-256 checksum that would tell what it holds", hint=_HINT)
-        if not made.is_told_by(checksum):
+        if not _is_told(found, checksum):
             raise IntegrityError(
-                f"the bytes of {uri} are not those of its name: its checksum is {checksum}, not {made.checksum}",
+                f"the bytes of {uri} are not those of its name: its checksum is {checksum}, not {found.checksum}",
                 hint=_HINT,
             )
-        deed = Deed(f"sha256:{made.digest}", size, version_id, e_tag, checksum)
+        deed = Deed(found.digest, size, version_id, e_tag, checksum)
         self._write(deed)
         return deed
 
@@ -98,6 +112,23 @@ def _facts(stored: Mapping[str, Any]) -> tuple[int, str, str, str]:
         str(stored["ETag"]).strip('"'),
         str(stored.get("ChecksumSHA256", "")),
     )
+
+
+def _is_told(found: Measured, checksum: str) -> bool:
+    """True when S3 computed a checksum over these very bytes, stored in parts like ours or in one request."""
+    return checksum in {found.checksum, _checksum(found.digest)}
+
+
+def _agrees(deed: Deed) -> bool:
+    """False when S3's checksum over all bytes contradicts the digest; one over parts (`...-N`) tells nothing of it."""
+    return "-" in deed.checksum or deed.checksum == _checksum(deed.digest)
+
+
+def _checksum(digest: str) -> str:
+    try:
+        return encoded(bytes.fromhex(digest.removeprefix("sha256:")))
+    except ValueError:
+        return ""  # the note holds no digest
 
 
 def _decoded(body: bytes) -> Deed | None:

@@ -10,6 +10,9 @@ from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, Unr
 
 _CREDENTIAL_HINT = "export AWS_PROFILE=..., use --profile, or `deliverkit sandbox up` for an AWS on this machine"
 _SANDBOX_HINT = "see whether AWS, or the sandbox, is up: deliverkit sandbox status"
+RACED = "ConditionalRequestConflict"
+"""S3 decided nothing because two conditional requests met, and wants to be asked again (S3 user guide, "Conditional
+writes"): that something lies there is not said."""
 _MISSING = frozenset(
     {
         "404",
@@ -35,7 +38,7 @@ _CONFLICTS = frozenset(
         "409",
         "412",
         "PreconditionFailed",
-        "ConditionalRequestConflict",
+        RACED,
         "ConflictException",
         "ConcurrentPipelineExecutionsLimitExceededException",
         "PipelineExecutionNotStoppableException",

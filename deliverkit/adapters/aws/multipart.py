@@ -5,31 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from deliverkit.adapters.aws.bucket import Bucket
 from deliverkit.adapters.aws.errors import code_of
+from deliverkit.adapters.aws.locking import Retention
 from deliverkit.adapters.aws.parts import Made, Part, encoded
 from deliverkit.errors import DeliverkitError, NotFoundError, UnreachableError
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long S3 keeps a bundle from being removed (Amazon S3 user guide, "Object Lock").
-
-    Attributes:
-        mode: `GOVERNANCE` or `COMPLIANCE`.
-        until: The moment up to which it holds.
-    """
-
-    mode: str
-    until: datetime
-
-    def as_parameters(self) -> Mapping[str, Any]:
-        """The members that PutObject and CreateMultipartUpload take."""
-        return {"ObjectLockMode": self.mode, "ObjectLockRetainUntilDate": self.until}
 
 
 class Multipart:
@@ -158,13 +140,9 @@ class Multipart:
             self.is_lost = True
 
     def _settle(self) -> None:
-        """No other upload under the key can be completed any more; what was begun earlier is to be locked from now."""
+        """No other upload under the key can be completed any more."""
         for upload_id in self._others:
             self._abort(upload_id)
-        if self._is_taken_up and self._retention is not None:
-            lock = {"Mode": self._retention.mode, "RetainUntilDate": self._retention.until}
-            with self._bucket.doing(f"locking {self._bucket.uri(self._place['Key'])}"):
-                self._bucket.client.put_object_retention(**self._place, Retention=lock)
 
     def _abort(self, upload_id: str) -> None:
         with suppress(DeliverkitError), self._bucket.doing("removing the parts of an unfinished upload"):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from deliverkit.domain.release import Measured
 from deliverkit.errors import UsageError
 
 MEBIBYTE = 1024 * 1024
@@ -92,9 +93,10 @@ class Made:
             return encoded(self.part_digests[0])
         return f"{encoded(hashlib.sha256(b''.join(self.part_digests)).digest())}-{len(self.part_digests)}"
 
-    def is_told_by(self, checksum: str) -> bool:
-        """True when S3 computed a checksum over these very bytes, stored in parts like ours or in one request."""
-        return checksum in {self.checksum, encoded(bytes.fromhex(self.digest))}
+    @property
+    def measured(self) -> Measured:
+        """What is to be known of the bytes as a whole."""
+        return Measured(f"sha256:{self.digest}", self.size, self.checksum)
 
 
 def encoded(digest: bytes) -> str:

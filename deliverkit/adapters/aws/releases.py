@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -24,8 +24,9 @@ from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, Usag
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.bundle_upload import BundleUpload, Content, Sent
-    from deliverkit.adapters.aws.deeds import Deed
+    from deliverkit.adapters.aws.deeds import Deed, Deeds
     from deliverkit.adapters.aws.records import Records
+    from deliverkit.attestation_ports import Measurements
     from deliverkit.ports import Clock, PreparedBundle, Upload, UploadListener
 
 _ATTEMPTS = 3
@@ -70,35 +71,44 @@ class S3Releases:
 
     # --- bundles -----------------------------------------------------------------------------------
 
-    def upload(self, bundle: PreparedBundle, *, listener: UploadListener | None = None) -> Upload:
+    def upload(
+        self, bundle: PreparedBundle, *, listener: UploadListener | None = None, measured: Measurements | None = None
+    ) -> Upload:
         """Make a bundle and store it under its manifest's digest, unless it is there already.
 
         What is there already counts only when S3's own checksum over it is that of the bundle's bytes. A note beside
         it says so; without one that fits, the bytes are made once more and compared, but not sent.
+        With `measured` the note counts for nothing, and what was measured here before takes its place.
 
         Raises:
             IntegrityError: If what lies there is not what its name says.
             UsageError: If the bucket is missing or not versioned; nothing was stored.
             UnreachableError: If S3 does not answer or denies the request.
         """
-        from deliverkit.adapters.aws.bundle_upload import Content  # noqa: PLC0415  (readers need none of these)
+        from deliverkit.adapters.aws.bundle_upload import Content, Sent  # noqa: PLC0415  (readers need none of these)
         from deliverkit.adapters.aws.deeds import Deeds  # noqa: PLC0415
+        from deliverkit.adapters.aws.locking import hold  # noqa: PLC0415
 
         self._require_versioning()
         digits = bundle.manifest_digest.removeprefix("sha256:")
         key = f"{self._root}bundles/{digits}.{bundle.format.value}"
         deeds = Deeds(self._bucket, key)
         stored = self._head(key)
-        if stored is not None and (deed := deeds.of(stored)) is not None:
-            return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
+        place = partial(_upload, self._bucket.name, key, bundle.format)
+        if stored is not None and (deed := _known(deeds, stored, bundle, measured)) is not None:
+            hold(self._bucket, key, stored, self._uploads.retention())
+            return place(deed, was_sent=False)
         self._put_manifest(bundle, f"{self._root}manifests/{digits}.json")
         content = Content(bundle.size_limit, bundle.chunks)
         if stored is None:
             stored, sent = self._send(self._uploads, content, key, listener)
-            deed = deeds.record(stored, sent.made)
-            return _upload(self._bucket.name, key, bundle.format, deed, was_sent=sent.is_ours, kept=sent.kept)
-        deed = deeds.record(stored, self._uploads.measure(content))
-        return _upload(self._bucket.name, key, bundle.format, deed, was_sent=False)
+        else:
+            sent = Sent(self._uploads.measure(content), is_ours=False)
+        deed = deeds.record(stored, sent.made.measured)
+        if measured is not None:
+            measured.keep_measured(bundle.manifest_digest, sent.made.measured)
+        hold(self._bucket, key, stored, self._uploads.retention())
+        return place(deed, was_sent=sent.is_ours, kept=sent.kept)
 
     @cached_property
     def _uploads(self) -> BundleUpload:
@@ -275,6 +285,15 @@ class S3Releases:
         if release.version != self._version_of(key):
             raise IntegrityError(f"{self._bucket.uri(key)} is the record of {release.version}, not of its own name")
         return release
+
+
+def _known(
+    deeds: Deeds, stored: Mapping[str, Any], bundle: PreparedBundle, measured: Measurements | None
+) -> Deed | None:
+    """What is known of a stored bundle without making its bytes: by the store's word, or by our own alone."""
+    if measured is None:
+        return deeds.of(stored)
+    return deeds.confirm(stored, measured.measured(bundle.manifest_digest))
 
 
 def _upload(

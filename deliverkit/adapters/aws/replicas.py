@@ -2,7 +2,8 @@
 
 CodeDeploy's instances take revisions only from a bucket of their own region (CodeDeploy user guide, "Push a revision
 for CodeDeploy to Amazon S3"). The record, `<prefix>/replicas/<digits>/<region>.json` in the store's own bucket, is
-written once the copy is proven, so that what has no record is no replica.
+written once the copy is proven, so that what has no record is no replica. It may be anybody's who can write there: it
+counts only for the very key in the region's own bucket where we put copies, and whoever asks for trust proves the copy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +19,7 @@ import msgspec
 
 from deliverkit.adapters.aws.bucket import Bucket, Document
 from deliverkit.adapters.aws.copying import COPY_LIMIT, PART_SIZE, ObjectCopy
-from deliverkit.adapters.aws.errors import code_of
+from deliverkit.adapters.aws.errors import RACED, code_of
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.ledger import canonical
 from deliverkit.domain.release import BundleRevision, Release
@@ -72,19 +74,35 @@ class S3Replicas:
         return self._region_of(self._bucket.client, self._bucket.name)
 
     def of(self, release: Release) -> tuple[Replica, ...]:
-        """The proven copies of a release's bundle.
+        """The proven copies of a release's bundle that lie where they are configured to.
 
         Raises:
-            IntegrityError: If a record cannot be read, or is about other bytes.
+            IntegrityError: If a record cannot be read, or is about other bytes or another region.
         """
         keys = self._bucket.keys(f"{self._root}{_digits(release)}/")
         documents = zip(keys, self._bucket.get_all(keys), strict=True)
-        return tuple(self._decoded(key, document, release) for key, document in documents if document)
+        found = [self._decoded(key, document, release) for key, document in documents if document]
+        return tuple(each for each in found if self._is_placed(each.region, each.bundle, _name(release.bundle)))
 
     def exists(self, replica: Replica) -> bool:
         """True when that very copy can still be read."""
-        head = self._head(replica.region, replica.bundle.bucket, replica.bundle.key, replica.bundle.version_id)
-        return head is not None and _e_tag(head) == replica.bundle.e_tag
+        return self._head_of(replica.bundle, replica.region) is not None
+
+    def prove(self, release: Release, region: str, bundle: BundleRevision) -> Proof:
+        """How an object version is known to be a copy of a release, asked of S3 or read, and never of its record.
+
+        Raises:
+            NotFoundError: If it is gone.
+            IntegrityError: If it has other bytes, or lies where no copy of ours does.
+            UnreachableError: If S3 does not answer or denies it.
+        """
+        hint = f"deliverkit release replicate {release.version} --to {region}"
+        if not self._is_placed(region, bundle, _name(release.bundle)):
+            raise IntegrityError(f"{bundle.uri} lies outside the place of copies in {region}", hint=hint)
+        head = self._head_of(bundle, region)
+        if head is None:
+            raise NotFoundError(f"the copy of {release.version} in {region} is gone: {bundle.uri}", hint=hint)
+        return self._proof_of(release, bundle, region, head)
 
     def replicate(self, release: Release, region: str, *, is_read: bool = False) -> Replica:
         """The proven copy in a region, made when there is none.
@@ -101,28 +119,36 @@ class S3Replicas:
         """
         place = self._place(region)
         known = next((each for each in self.of(release) if each.region == region), None)
-        if known and known.bundle.bucket == place.bucket and self.exists(known):
-            return self._proven(release, known.bundle, region, is_read=True) if is_read else known
-        key = f"{place.prefix}/bundles/{_name(release)}".lstrip("/")
+        if known and (known_head := self._head_of(known.bundle, region)):
+            proof = self._proof_of(release, known.bundle, region, known_head, is_read=is_read)
+            return replace(known, proof=proof) if is_read else known
+        key = _key(place, _name(release.bundle))
         made = self._copy(release, region, place.bucket, key)
         head = self._head(region, place.bucket, key, made)
         if head is None:
             raise IntegrityError(f"s3://{place.bucket}/{key} vanished right after it was copied")
         bundle = BundleRevision(place.bucket, key, str(head.get("VersionId", "")), _e_tag(head), release.bundle.format)
         try:
-            replica = self._proven(release, bundle, region, is_read=is_read)
+            proof = self._proof_of(release, bundle, region, head, is_read=is_read)
         except IntegrityError:
             if made:  # ours, and worth nothing
                 self._remove_copy(bundle, region)
             raise
-        return self._record(release, replica)
+        made_by = self._identity().arn
+        return self._record(release, Replica(region, bundle, release.digest, proof, self._clock.now(), made_by))
 
     def remove(self, replica: Replica) -> int:
         """Remove a copy; its record goes with the release's own objects. Harmless when it is gone.
 
         Raises:
+            IntegrityError: If it lies where no copy of ours does; its record may be anybody's.
             UnreachableError: If S3 denies it or does not answer.
         """
+        if not self._is_placed(replica.region, replica.bundle, _name(replica.bundle)):
+            raise IntegrityError(
+                f"{replica.bundle.uri} lies outside the place of copies in {replica.region}, and is not removed",
+                hint="see release.replicas in deliverkit.yml; what lies elsewhere is removed by hand",
+            )
         if not self.exists(replica):
             return 0
         self._remove_copy(replica.bundle, replica.region)
@@ -138,6 +164,8 @@ class S3Replicas:
         except ConflictError as error:
             # Of the original's tag (also 412): then it is not there as it was, and nothing lies at the copy's key.
             if self._head(region, bucket, key, "") is None:
+                if code_of(error) == RACED:
+                    raise
                 raise IntegrityError(
                     f"{release.bundle.uri} is not what was recorded of it",
                     hint=f"deliverkit release show {release.version}",
@@ -186,8 +214,15 @@ class S3Replicas:
 
     # --- proving -----------------------------------------------------------------------------------
 
-    def _proven(self, release: Release, bundle: BundleRevision, region: str, *, is_read: bool) -> Replica:
-        head = self._head(region, bundle.bucket, bundle.key, bundle.version_id) or {}
+    def _proof_of(
+        self,
+        release: Release,
+        bundle: BundleRevision,
+        region: str,
+        head: Mapping[str, Any],
+        *,
+        is_read: bool = False,
+    ) -> Proof:
         size = int(head.get("ContentLength", -1))
         if size != release.size:
             raise IntegrityError(f"{bundle.uri} has {size} bytes, {release.version} has {release.size}", hint=_HINT)
@@ -195,7 +230,7 @@ class S3Replicas:
         if proof is None:
             self._read(release, bundle, region)
             proof = Proof.CONTENT
-        return Replica(region, bundle, release.digest, proof, self._clock.now(), self._identity().arn)
+        return proof
 
     def _proof(self, release: Release, bundle: BundleRevision, head: Mapping[str, Any]) -> Proof | None:
         """What S3's checksum proves; None when it proves nothing either way.
@@ -214,10 +249,14 @@ class S3Replicas:
         raise _no_copy(bundle, release, _digits_of(checksum).removeprefix("sha256:"))
 
     def _checksum_of(self, original: BundleRevision) -> str:
-        with self._bucket.doing(f"looking for {original.uri}"):
-            head = self._bucket.client.head_object(
-                **self._in(original.bucket), Key=original.key, VersionId=original.version_id, ChecksumMode="ENABLED"
-            )
+        """S3's checksum of an original; empty when it is gone."""
+        try:
+            with self._bucket.doing(f"looking for {original.uri}"):
+                head = self._bucket.client.head_object(
+                    **self._in(original.bucket), Key=original.key, VersionId=original.version_id, ChecksumMode="ENABLED"
+                )
+        except NotFoundError:
+            return ""
         return str(head.get("ChecksumSHA256", ""))
 
     def _read(self, release: Release, bundle: BundleRevision, region: str) -> None:
@@ -249,6 +288,15 @@ class S3Replicas:
         with self._bucket.doing(f"removing {bundle.uri}"):
             self._client(region).delete_object(**self._in(bundle.bucket), Key=bundle.key, VersionId=bundle.version_id)
 
+    def _is_placed(self, region: str, bundle: BundleRevision, name: str) -> bool:
+        place = self.places.get(region)
+        return place is not None and (bundle.bucket, bundle.key) == (place.bucket, _key(place, name))
+
+    def _head_of(self, bundle: BundleRevision, region: str) -> Mapping[str, Any] | None:
+        """What S3 tells of that very object version; None when it is not there."""
+        head = self._head(region, bundle.bucket, bundle.key, bundle.version_id)
+        return head if head is not None and _e_tag(head) == bundle.e_tag else None
+
     def _head(self, region: str, bucket: str, key: str, version_id: str) -> Mapping[str, Any] | None:
         version = {"VersionId": version_id} if version_id else {}
         try:
@@ -272,11 +320,12 @@ class S3Replicas:
             replica = msgspec.json.decode(document.body, type=Replica)
         except msgspec.DecodeError as error:
             raise IntegrityError(f"{self._bucket.uri(key)} is not the record of a copy: {error}") from error
+        region = key.rpartition("/")[2].removesuffix(".json")
+        hint = f"remove it, then deliverkit release replicate {release.version} --to {region}"
         if replica.digest != release.digest:
-            raise IntegrityError(
-                f"{self._bucket.uri(key)} is about other bytes than {release.version}",
-                hint=f"remove it, then deliverkit release replicate {release.version} --to {replica.region}",
-            )
+            raise IntegrityError(f"{self._bucket.uri(key)} is about other bytes than {release.version}", hint=hint)
+        if replica.region != region:
+            raise IntegrityError(f"{self._bucket.uri(key)} is about a copy in {replica.region}", hint=hint)
         return replica
 
 
@@ -285,12 +334,16 @@ def _no_copy(bundle: BundleRevision, release: Release, digits: str) -> Integrity
     return IntegrityError(f"{bundle.uri} is no copy of {release.version}: {found}", hint=_HINT)
 
 
-def _name(release: Release) -> str:
-    return release.bundle.key.rpartition("/")[2]
+def _name(bundle: BundleRevision) -> str:
+    return bundle.key.rpartition("/")[2]
+
+
+def _key(place: ReplicaPlace, name: str) -> str:
+    return f"{place.prefix}/bundles/{name}".lstrip("/")
 
 
 def _digits(release: Release) -> str:
-    return _name(release).partition(".")[0]
+    return _name(release.bundle).partition(".")[0]
 
 
 def _digits_of(checksum: str) -> str:
