@@ -96,8 +96,9 @@ def repository(path: Path) -> str:
     remotes = _run(directory, "remote").split()
     name = "origin" if "origin" in remotes else remotes[0] if len(remotes) == 1 else ""
     address = _try(directory, "remote", "get-url", name) if name else ""
-    if address.startswith(("/", "./", "../")):
-        return (directory / address).resolve().as_uri()
+    if address and ":" not in address.partition("/")[0]:
+        # Neither a scheme nor scp's `host:path`: a folder, which git looks for from the top of the repository.
+        return (Path(_run(directory, "rev-parse", "--show-toplevel")) / address).resolve().as_uri()
     return _USERINFO.sub("://", address)
 
 

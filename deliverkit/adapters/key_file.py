@@ -138,6 +138,7 @@ def _private_pem(key: Ed25519PrivateKey, passphrase: str | None) -> bytes:
 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:
+    """Make a file with this content, or none at all."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError as error:
@@ -145,11 +146,21 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
             error
         )
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name a file that you may write") from (
-            error
-        )
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-        file.write(content)
+        raise _unwritable(path, error) from error
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        path.unlink()  # half a key is none, and would be in the way of the next try
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be written: {error.strerror}", hint="name a file that you may write")
 
 
 def _read(path: Path) -> bytes:

@@ -39,7 +39,8 @@ _SOURCE = Record(
         Field(
             "repository",
             Text("the address of a repository", texts.repository),
-            "The repository that they must come from; https, ssh and scp spellings of one are the same.",
+            "The repository that they must come from; https, ssh and scp spellings of one are the same. "
+            "A folder is written with its whole path.",
             default="all",
             mistaken_for=("repo", "url"),
         ),

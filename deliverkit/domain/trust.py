@@ -134,7 +134,9 @@ class SourcePolicy:
         if self.branches and not any(fnmatchcase(origin.branch, pattern) for pattern in self.branches if origin.branch):
             came_from = f"branch {origin.branch}" if origin.branch else "no known branch"
             yield f"it was built from {came_from}, not {' or '.join(self.branches)}"
-        if self.repository and same_repository(self.repository) != same_repository(origin.repository):
+        if self.repository and not (
+            origin.repository and same_repository(self.repository) == same_repository(origin.repository)
+        ):
             yield f"it was built from {origin.repository or 'a repository without a remote'}, not {self.repository}"
 
     def _to_builder(self, builder: str) -> Iterator[str]:
@@ -157,10 +159,15 @@ class Evidence:
     key_names: tuple[str, ...]
 
 
+_PROTOCOLS = frozenset({"https", "http", "ssh", "git", "git+ssh", "ssh+git", "ftp", "ftps"})
+"""What git itself speaks to a host."""
+
+
 def same_repository(address: str) -> str:
     """The spelling-independent name of a repository: `host/path`, in lower-case host, without `.git` or user.
 
-    `git@host:team/shop.git`, `ssh://git@host/team/shop` and `https://host/team/shop.git` are one repository.
+    `git@host:team/shop.git`, `ssh://git@host/team/shop` and `https://host/team/shop.git` are one repository. A folder
+    is `file://path`, which no host can be called, and what another program than git would fetch stays as it is spelled.
     """
     text = address.strip().removeprefix("git+")
     scheme, separator, rest = text.partition("://")
@@ -168,9 +175,15 @@ def same_repository(address: str) -> str:
         # scp's spelling, `user@host:path`, unless a slash comes first: then it is a path (git-clone(1), "GIT URLS").
         host, colon, path = text.partition(":")
         if not colon or "/" in host:
-            return text.rstrip("/").removesuffix(".git")
+            return _folder(text)
         rest = f"{host}/{path.lstrip('/')}"
     elif scheme == "file":
-        return rest.rstrip("/").removesuffix(".git")
+        return _folder(rest)
+    elif scheme.lower() not in _PROTOCOLS:
+        return text
     host, _, path = rest.partition("/")
     return f"{host.rpartition('@')[2].lower()}/{path.strip('/').removesuffix('.git')}"
+
+
+def _folder(path: str) -> str:
+    return f"file://{path.rstrip('/').removesuffix('.git')}"

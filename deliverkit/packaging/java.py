@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from deliverkit.packaging.bounded import BoundedFile, TooMuchError
+
 EXTENSIONS = (".jar", ".war", ".ear")
 _DEPTH = 4
 """An ear holds a war that holds a jar that holds its own jars; nothing real goes deeper."""
@@ -26,6 +28,8 @@ _UNPACKED_LIMIT = 1 << 30
 """Bytes unpacked out of one archive altogether: one that promises more is a bomb."""
 _DIRECTORY_LIMIT = 16 << 20
 """Bytes of an archive's directory: more than 150,000 names."""
+_ENDS = 128 << 10
+"""Bytes that are read to find the directory: its end with the longest comment, and both once more."""
 _DESCRIPTION_LIMIT = 256 << 10
 _POMS_LIMIT = 1000
 
@@ -34,7 +38,10 @@ _WHEEL_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 _VERSIONED = re.compile(r"(?P<name>.+?)-(?P<version>\d.*)")
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """What Java reads and what PyPI takes; the other decompressors have errors of their own kinds."""
-_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error)
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +142,10 @@ class ArchiveReader:
         if info.file_size > limit:
             reason = f"it unpacks to {info.file_size} bytes, more than {limit}" if limit else "it lies too deep"
             raise _GapError(reason)
-        if info.header_offset < 0:  # zipfile would seek there, and the file system refuses with an OSError
-            raise _GapError("its directory points to a place before its beginning")
+        # zipfile would seek to any place, and the file system refuse some with an OSError.
+        if not 0 <= info.header_offset < archive.start_dir:
+            where = "before its beginning" if info.header_offset < 0 else "behind its members"
+            raise _GapError(f"its directory points to a place {where}")
         if info.compress_type not in _METHODS:
             method = info.compress_type
             raise _GapError(f"it is compressed with method {method}; jars and wheels are stored or deflated")
@@ -169,24 +178,20 @@ def headers(content: bytes) -> Mapping[str, str]:
 
 
 def _open(file: BinaryIO) -> zipfile.ZipFile:
-    size = _directory_size(file)
-    if size > _DIRECTORY_LIMIT:
-        raise _GapError(f"its directory has {size} bytes")
-    return zipfile.ZipFile(file)
+    """The archive, unless it would take too much memory to read its directory.
 
-
-def _directory_size(file: BinaryIO) -> int:
-    """What the end of a zip archive says of its directory, before anything is read into memory because of it.
-
-    APPNOTE.TXT 4.3.16; a zip64 archive says 0xFFFFFFFF here, which is too much as well.
+    It is told by what `zipfile` asks for and not by what the end of the archive says: there are two places that may say
+    it (APPNOTE.TXT, 4.3.14 and 4.3.16), and readers differ about which of them holds.
     """
-    end = file.seek(0, 2)
-    file.seek(max(0, end - 22 - 0xFFFF))
-    tail = file.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or len(tail) - at < 22:
-        raise zipfile.BadZipFile("it is no zip archive")
-    return int(struct.unpack_from("<I", tail, at + 12)[0])
+    bounded = BoundedFile(file)
+    try:
+        with bounded.within(_ENDS):
+            if not zipfile.is_zipfile(bounded.as_file()):
+                raise zipfile.BadZipFile("it is no zip archive")
+        with bounded.within(_DIRECTORY_LIMIT + _ENDS):
+            return zipfile.ZipFile(bounded.as_file())
+    except TooMuchError as error:
+        raise _GapError(f"its directory has more than {_DIRECTORY_LIMIT} bytes") from error
 
 
 def _own_project(projects: Sequence[Found], place: str) -> Found | None:

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO
+from itertools import islice
+from typing import IO, cast
 
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import IntegrityError
 from deliverkit.packaging.archive import MANIFEST_PATH
+from deliverkit.packaging.bounded import BoundedFile
 from deliverkit.packaging.manifest import Manifest, ManifestEntry, parse_manifest
 from deliverkit.packaging.selection import STATE_FOLDER
 from deliverkit.packaging.tree import EntryKind, shown
 
 _CHUNK = 1 << 18
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError),
+)
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""What `package` makes; the other decompressors have errors of their own kinds."""
+_HEADERS_LIMIT = 1 << 16
+"""Bytes of headers that one member of a tar archive may have: a path and a link's target have 4 KiB each (PATH_MAX)."""
+_TARGET_LIMIT = 4096
+_SURPLUS_LIMIT = 1000
+"""Members that a manifest does not name, of which more need not be told."""
 _MANIFEST_LIMIT = 256 << 20
+_MANIFEST_FLOOR = 16 << 20
+_MANIFEST_RATIO = 32
+"""Bytes of manifest for each byte of its bundle. A line has some 200 bytes, and the member that it names takes ten at
+least even in the best compressed archive; beyond the floor, a manifest is no larger than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +100,8 @@ def unpack(file: IO[bytes], format: BundleFormat) -> Unpacked:  # noqa: A002
         manifest = parse_manifest(document)
         expected = {entry.path: entry.size for entry in manifest.entries}
         file.seek(0)
-        found = [entry for entry in _entries(file, format, expected) if not _is_own(entry.path)]
+        members = (entry for entry in _entries(file, format, expected) if not _is_own(entry.path))
+        found = list(islice(members, len(expected) + _SURPLUS_LIMIT))
     except (*_BROKEN, OSError) as error:
         raise IntegrityError(
             f"the bundle cannot be read as {format.value}: {str(error) or type(error).__name__}",
@@ -137,15 +157,16 @@ def _is_own(path: str) -> bool:
 
 
 def _manifest_in(file: IO[bytes], format: BundleFormat) -> bytes:  # noqa: A002
+    size = file.seek(0, os.SEEK_END)
+    limit = min(_MANIFEST_LIMIT, max(_MANIFEST_FLOOR, _MANIFEST_RATIO * size))
+    file.seek(0)
     if format is BundleFormat.ZIP:
         with zipfile.ZipFile(file) as archive:
             found = [info for info in archive.infolist() if info.filename == MANIFEST_PATH]
-            return _whole(archive.open(found[0])) if len(found) == 1 else _no_manifest()
-    with tarfile.open(fileobj=file, mode="r:*") as tar:
-        for member in tar:
-            content = tar.extractfile(member) if member.name == MANIFEST_PATH and member.isreg() else None
-            if content is not None:
-                return _whole(content)
+            return _whole(_opened(archive, found[0]), limit) if len(found) == 1 else _no_manifest()
+    for member, content in _members(file, format):
+        if member.name == MANIFEST_PATH and content is not None:
+            return _whole(content, limit)
     return _no_manifest()
 
 
@@ -153,12 +174,14 @@ def _no_manifest() -> bytes:
     raise IntegrityError(f"the bundle has no manifest ({MANIFEST_PATH})", hint="deliverkit package makes one with it")
 
 
-def _whole(member: IO[bytes]) -> bytes:
+def _whole(member: IO[bytes], limit: int) -> bytes:
+    content = bytearray()
     with member:
-        content = member.read(_MANIFEST_LIMIT + 1)
-    if len(content) > _MANIFEST_LIMIT:
-        raise ValueError("its manifest is too large")
-    return content
+        while chunk := member.read(_CHUNK):
+            content += chunk
+            if len(content) > limit:
+                raise ValueError(f"its manifest has more than {limit} bytes")
+    return bytes(content)
 
 
 def _entries(
@@ -166,7 +189,7 @@ def _entries(
     format: BundleFormat,  # noqa: A002
     expected: Mapping[str, int],
 ) -> Iterator[ManifestEntry]:
-    return _in_zip(file, expected) if format is BundleFormat.ZIP else _in_tar(file, expected)
+    return _in_zip(file, expected) if format is BundleFormat.ZIP else _in_tar(file, format, expected)
 
 
 def _in_zip(file: IO[bytes], expected: Mapping[str, int]) -> Iterator[ManifestEntry]:
@@ -177,28 +200,53 @@ def _in_zip(file: IO[bytes], expected: Mapping[str, int]) -> Iterator[ManifestEn
             if info.is_dir():
                 yield ManifestEntry(path, EntryKind.DIRECTORY, bits)
             elif stat.S_ISLNK(mode):
-                target = archive.read(info) if info.file_size < 4096 else b"?"
+                with _opened(archive, info) as member:
+                    target = member.read(_TARGET_LIMIT)
                 yield ManifestEntry(
                     path, EntryKind.SYMLINK, bits, len(target), target=target.decode("utf-8", "replace")
                 )
             else:
-                with archive.open(info) as member:
+                with _opened(archive, info) as member:
                     yield _file(path, bits, member, expected.get(path, 0))
 
 
-def _in_tar(file: IO[bytes], expected: Mapping[str, int]) -> Iterator[ManifestEntry]:
-    with tarfile.open(fileobj=file, mode="r:*") as tar:
-        for member in tar:
-            path, bits = member.name.rstrip("/"), f"{member.mode:04o}"
-            content = tar.extractfile(member) if member.isreg() else None
-            if content is not None:
-                yield _file(path, bits, content, expected.get(path, 0))
-            elif member.issym():
-                size = len(member.linkname.encode())
-                yield ManifestEntry(path, EntryKind.SYMLINK, bits, size, target=member.linkname)
-            else:
-                kind = EntryKind.DIRECTORY if member.isdir() else EntryKind.FILE
-                yield ManifestEntry(path, kind, bits if member.isdir() else "?")
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.compress_type not in _METHODS:
+        raise ValueError(f"{shown(info.filename)} is compressed with method {info.compress_type}")
+    return archive.open(info)
+
+
+def _in_tar(
+    file: IO[bytes],
+    format: BundleFormat,  # noqa: A002
+    expected: Mapping[str, int],
+) -> Iterator[ManifestEntry]:
+    for member, content in _members(file, format):
+        path, bits = member.name.rstrip("/"), f"{member.mode:04o}"
+        if content is not None:
+            yield _file(path, bits, content, expected.get(path, 0))
+        elif member.issym():
+            size = len(member.linkname.encode())
+            yield ManifestEntry(path, EntryKind.SYMLINK, bits, size, target=member.linkname)
+        else:
+            kind = EntryKind.DIRECTORY if member.isdir() else EntryKind.FILE
+            yield ManifestEntry(path, kind, bits if member.isdir() else "?")
+
+
+def _members(file: IO[bytes], format: BundleFormat) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:  # noqa: A002
+    """Every member of a tar archive, and what reads it if it is a regular file; only one is in memory at a time."""
+    bounded = BoundedFile(cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if format is BundleFormat.TGZ else file)
+    with bounded.within(_HEADERS_LIMIT):
+        archive = tarfile.open(fileobj=bounded.as_file(), mode="r:")  # noqa: SIM115  (it holds nothing to be closed)
+    while True:
+        with bounded.within(_HEADERS_LIMIT):
+            member = archive.next()
+        if archive.pax_headers:
+            raise ValueError("it has headers for all members, which no bundle of ours has")
+        if member is None:
+            return
+        archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
+        yield member, archive.extractfile(member) if member.isreg() else None
 
 
 def _file(path: str, bits: str, member: IO[bytes], expected: int) -> ManifestEntry:

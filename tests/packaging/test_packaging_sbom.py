@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import json
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -260,10 +262,45 @@ def test_an_archive_that_says_it_is_compressed_otherwise_is_told(tmp_path: Path,
     assert "pkg:generic/a@1" in listed(sbom)
 
 
-def test_a_directory_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(java, "_DIRECTORY_LIMIT", 50)
-    sbom = sbom_of(put(tmp_path / "tree", {"a-1.jar": jar("g", "a", "1")}))
-    assert "its directory has" in sbom.gaps[0]
+def directory_entry(name: bytes, offset: int) -> bytes:
+    """An entry of a directory whose place is told in the wide form (APPNOTE.TXT, 4.3.12 and 4.5.3)."""
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    numbers = (20, 3, 45, 0, 0, 0, 0, 0, 0, 10, 10, len(name), len(extra), 0, 0, 0, 0, 0xFFFFFFFF)
+    return struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *numbers) + name + extra
+
+
+def directory_end(count: int, size: int) -> bytes:
+    return struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, 0, 0)
+
+
+@pytest.mark.parametrize("offset", [100_000, 1 << 62, 1 << 63, (1 << 64) - 1])
+def test_a_member_that_lies_nowhere_is_told(tmp_path: Path, offset: int) -> None:
+    entry = directory_entry(b"META-INF/MANIFEST.MF", offset)
+    liar = entry + directory_end(1, len(entry))
+    files: dict[str, bytes | str] = {"a-1.jar": liar, "b-1.war": zipped({"WEB-INF/lib/c-1.jar": liar})}
+    sbom = sbom_of(put(tmp_path / "tree", files))
+    assert {gap.partition(": ")[0] for gap in sbom.gaps} == {"a-1.jar", "b-1.war!/WEB-INF/lib/c-1.jar"}
+    assert {gap.partition(": ")[2] for gap in sbom.gaps} == {"its directory points to a place behind its members"}
+    assert {"pkg:generic/a@1", "pkg:generic/c@1"} <= listed(sbom).keys()
+
+
+def test_a_directory_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    entries = directory_entry(b"12345678", 0) * 400_000
+    narrow = entries + directory_end(0xFFFF, len(entries))
+    # The old end says 10 bytes; the wide one, which holds when there is one, says all.
+    size = len(entries)
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 400_000, 400_000, size, 0)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, size, 1)
+    lying = entries + wide + locator + directory_end(1, 10)
+    for name, content in (("a-1.jar", narrow), ("b-1.jar", lying)):
+        reader = java.ArchiveReader()
+        tracemalloc.start()
+        found = reader.components(io.BytesIO(content), name, "")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert reader.gaps == [f"{name}: its directory has more than 16777216 bytes"]
+        assert [each.name for each in found] == [name[0]]
+        assert peak < 1 << 20
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -197,3 +197,13 @@ def test_a_commit_that_is_not_here_is_not_found(repository: Path, tmp_path: Path
     assert not (tmp_path / "clean").exists()
     with pytest.raises(UsageError, match="in no git repository"):
         git.check_out(tmp_path, "c" * 40, tmp_path / "clean")
+
+
+@pytest.mark.parametrize("remote", ["git.example.com/team/shop", "./git.example.com/team/shop"])
+def test_a_remote_that_is_a_folder_is_told_as_the_folder(repository: Path, remote: str) -> None:
+    """Git takes it from the top of the repository, wherever it is asked (git-clone(1), "GIT URLS")."""
+    run(repository, "remote", "add", "origin", remote)
+    (repository / "inside").mkdir()
+    told = (repository / "git.example.com" / "team" / "shop").resolve().as_uri()
+    assert git.repository(repository) == told
+    assert git.repository(repository / "inside") == told

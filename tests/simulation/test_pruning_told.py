@@ -53,12 +53,12 @@ def test_what_is_removed_already_is_told_when_the_rest_cannot_be(is_json: bool) 
     with pytest.raises(UnreachableError):
         prune(world.delivery().catalogue.pruner, options(is_json=is_json), console)
     assert len(world.releases.list()) == 1
-    said = console.out.getvalue()  # type: ignore[attr-defined]
+    said = console.out.getvalue()
     if is_json:
         assert {(each["version"], each["fate"]) for each in json.loads(said)} == {("1", "removed"), ("2", "removed")}
     else:
         assert {tuple(line.split()[:2]) for line in said.splitlines()} == {("removed", "1"), ("removed", "2")}
-    assert console.err.getvalue().endswith("2 removed, 0 left\n")  # type: ignore[attr-defined]
+    assert console.err.getvalue().endswith("2 removed, 0 left\n")
 
 
 def test_nothing_is_told_as_data_when_nothing_was_done() -> None:
@@ -69,4 +69,4 @@ def test_nothing_is_told_as_data_when_nothing_was_done() -> None:
     console = Console(io.StringIO(), io.StringIO(), {})
     with pytest.raises(UnreachableError):
         prune(world.delivery().catalogue.pruner, options(is_json=True), console)
-    assert console.out.getvalue() == ""  # type: ignore[attr-defined]
+    assert console.out.getvalue() == ""

@@ -91,7 +91,39 @@ def test_spellings_of_one_repository_are_one(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["https://git.example.com/team/shop2", "https://example.com/team/shop", "/git.example.com/team/shop", "", "shop"],
+    [
+        *("https://git.example.com/team/shop2", "https://example.com/team/shop", "", "shop"),
+        # Folders, whatever they are called, are no hosts: somebody can make them on any machine.
+        *("/git.example.com/team/shop", "git.example.com/team/shop", "./git.example.com:x/team/shop"),
+        *("file://git.example.com/team/shop", "file:///git.example.com/team/shop"),
+        # A program of this name would be asked (gitremote-helpers(7)).
+        "own://git.example.com/team/shop",
+        "own::https://git.example.com/team/shop",
+    ],
 )
 def test_other_repositories_are_others(address: str) -> None:
     assert same_repository(address) != "git.example.com/team/shop"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/srv/shop.git", "file:///srv/shop/"),
+        ("shop", "shop/"),
+        ("git://git.example.com/shop", "http://git.example.com/shop.git"),
+    ],
+)
+def test_folders_and_older_protocols_have_spellings_too(one: str, other: str) -> None:
+    assert same_repository(one) == same_repository(other)
+
+
+@pytest.mark.parametrize("address", ["https:///srv/shop", "https://file:/srv/shop", "ssh://file@/srv/shop"])
+def test_no_host_is_taken_for_a_folder(address: str) -> None:
+    assert same_repository(address) != same_repository("/srv/shop")
+
+
+@pytest.mark.parametrize("wanted", ["/", "file://", ".git"])
+def test_a_build_without_a_remote_is_from_no_repository_at_all(wanted: str) -> None:
+    policy = SourcePolicy(repository=wanted)
+    (objection,) = policy.objections(replace(BUILT, origin=replace(ORIGIN, repository="")))
+    assert "without a remote" in objection
