@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived: Jenkins aborts, or a machine shuts down. Nothing may swallow it or act on it at length."""
+    """SIGTERM or SIGHUP arrived: Jenkins aborts, a machine shuts down, or the terminal is gone.
+
+    Nothing may swallow it or act on it at length.
+    """
 
 
 def guarded(command: Callable[[], int], console: Console, *, is_verbose: bool, after_interruption: str) -> int:
@@ -31,6 +34,8 @@ def guarded(command: Callable[[], int], console: Console, *, is_verbose: bool, a
         after_interruption: What is left and how to go on when a signal ends it.
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+        signal.signal(signal.SIGHUP, _raise_terminated)
     try:
         return command()
     except DeliverkitError as error:

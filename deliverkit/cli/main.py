@@ -8,7 +8,7 @@ import sys
 
 from deliverkit._version import __version__
 from deliverkit.cli.boundary import guarded
-from deliverkit.cli.streams import Console
+from deliverkit.cli.streams import Console, open_standard_streams
 from deliverkit.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False  # as type checkers read it: `typing` is not needed to run
@@ -83,14 +83,28 @@ class Parser(argparse.ArgumentParser):
 
 def run(argv: Sequence[str], console: Console | None = None) -> int:
     """Parse, call the command, give the exit code."""
-    console = console or Console()
+    if console is None:
+        had_stdout = open_standard_streams()
+        console = Console()
+        console.has_stdout = had_stdout
     is_verbose = any(argument in {"-v", "--verbose"} for argument in argv)
     after = _AFTER_INTERRUPTION.get(_command(argv) or "", _STATE_IS_SAVED)
     code = guarded(lambda: _dispatch(argv, console), console, is_verbose=is_verbose, after_interruption=after)
     if code != ExitCode.DONE and _is_for_eval(argv):
         console.say("false")
     console.end()
-    return code
+    return _ended(code, console)
+
+
+def _ended(code: int, console: Console) -> int:
+    """The exit code of a command whose words may have been lost on their way."""
+    if console.lost is None or code != ExitCode.DONE:
+        return code
+    console.tell(f"error: stdout cannot be written: {console.lost.strerror or console.lost}")
+    console.tell(
+        "  next: the command has done its work, only its words are lost; ask for them again where there is room"
+    )
+    return ExitCode.FAILED
 
 
 def _is_for_eval(argv: Sequence[str]) -> bool:

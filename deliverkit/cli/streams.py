@@ -32,9 +32,11 @@ class Console:
         out: Data.
         err: Diagnostics and progress.
         environ: Environment variables.
+        has_stdout: Whether this process was started with one.
+        lost: Why data could not be written, such as a full disk; None as long as it could, and where nobody reads.
     """
 
-    __slots__ = ("environ", "err", "out")
+    __slots__ = ("environ", "err", "has_stdout", "lost", "out")
 
     def __init__(
         self, out: TextIO | None = None, err: TextIO | None = None, environ: Mapping[str, str] | None = None
@@ -43,10 +45,12 @@ class Console:
         self.out = sys.stdout if out is None else out
         self.err = sys.stderr if err is None else err
         self.environ = os.environ if environ is None else environ
+        self.has_stdout = True
+        self.lost: OSError | None = None
 
     def say(self, line: str = "") -> None:
         """Write a line of data."""
-        _write(self.out, f"{harmless(line)}\n")
+        self._write_out(f"{harmless(line)}\n")
 
     def tell(self, line: str = "") -> None:
         """Write a line of talk."""
@@ -62,8 +66,12 @@ class Console:
 
     def end(self) -> None:
         """Write what others have left in the streams' buffers, such as argparse its help."""
-        _write(self.out, "")
+        self._write_out("")
         _write(self.err, "")
+
+    def _write_out(self, text: str) -> None:
+        # A command that is under way must come to its end whatever became of its words; then it is told.
+        self.lost = _write(self.out, text) or self.lost
 
     @property
     def is_live(self) -> bool:
@@ -71,15 +79,59 @@ class Console:
         return self.err.isatty() and self.environ.get("TERM", "dumb") != "dumb"
 
 
-def _write(stream: TextIO, text: str) -> None:
+def open_standard_streams() -> bool:
+    """Give this process the streams that it was started without (`>&-`): whatever goes there is gone.
+
+    What is opened later must not get their descriptors, or words would be written into it.
+
+    Returns:
+        Whether there was a stdout.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor, which is this one
+    had_stdout = sys.stdout is not None
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the process's own
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    return had_stdout
+
+
+def _write(stream: TextIO, text: str) -> OSError | None:
+    """Write; gives why it failed, unless it is because nobody reads. Nothing that is written later fails again."""
     try:
-        stream.write(text)
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            stream.write(_spelled(text, stream.encoding))
         stream.flush()
-    except BrokenPipeError:
-        # The reader went away (`| head`, `| grep -q`). Only words are lost: the command goes on to its own end, and its
-        # exit code is what it found. Python would try once more when it ends what the buffer still holds.
+    except OSError as error:
+        # The reader went away (`| head`, `| grep -q`), or the disk is full. Only words are lost: the command goes on to
+        # its own end, and its exit code is what it found. Python would try once more when it ends what the buffer still
+        # holds.
         nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.dup2(nowhere, stream.fileno())
         finally:
             os.close(nowhere)
+        return None if isinstance(error, BrokenPipeError) else error
+    return None
+
+
+def _spelled(text: str, encoding: str) -> str:
+    r"""A text with `\u00fc` instead of what an encoding does not have, as JSON spells it."""
+    return "".join(each if _is_in(each, encoding) else _escaped(each) for each in text)
+
+
+def _is_in(character: str, encoding: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))

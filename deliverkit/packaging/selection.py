@@ -51,9 +51,12 @@ def load_selection(root: bytes) -> Selection:
     """Read the tree's `.deliverignore`, if there is one.
 
     Raises:
-        UsageError: If the file cannot be read, is not UTF-8 text, or holds a pattern that git would not take.
+        UsageError: If the file cannot be read, lies elsewhere, is not UTF-8 text, or holds a pattern that git would
+            not take.
     """
-    lines = _ignore_lines(os.path.join(root, IGNORE_FILE.encode()))  # noqa: PTH118
+    location = os.path.join(root, IGNORE_FILE.encode())  # noqa: PTH118
+    _refuse_leaving_link(root, location)
+    lines = _ignore_lines(location)
     if not lines:
         return Selection()
     from pathspec import GitIgnoreSpec  # noqa: PLC0415 - only trees with a .deliverignore pay for the import
@@ -69,17 +72,33 @@ def load_selection(root: bytes) -> Selection:
     return Selection(GitIgnoreSpec.from_lines(lines))
 
 
+def _refuse_leaving_link(root: bytes, location: bytes) -> None:
+    """Refuse rules that are not the build's own: the same build would hold other files on another machine."""
+    if not os.path.islink(location):  # noqa: PTH114 - names are bytes
+        return
+    target = os.readlink(location)  # noqa: PTH115
+    inside = os.path.join(os.path.realpath(root), b"")  # noqa: PTH118
+    if os.path.isabs(target) or not os.path.realpath(location).startswith(inside):  # noqa: PTH117
+        raise UsageError(
+            f"{IGNORE_FILE} is a link that leaves the build: {shown(target)}",
+            hint=f"Put a copy of the rules into the build as {IGNORE_FILE}",
+        )
+
+
 def _ignore_lines(location: bytes) -> list[str]:
     try:
         # Non-blocking, so that a FIFO of this name cannot hang us.
         descriptor = os.open(location, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.path.islink(location):  # noqa: PTH114 - names are bytes
+            raise UsageError(f"{IGNORE_FILE} is a link to nothing", hint="Remove it or make it a text file") from error
         return []
     except OSError as error:
         raise UsageError(f"{IGNORE_FILE} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{IGNORE_FILE} is not a regular file", hint="Remove it or make it a text file")
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{IGNORE_FILE} is not a regular file", hint="Remove it or make it a text file")
         data = file.read(_IGNORE_FILE_BYTES_LIMIT)
     try:
         text = data.decode("utf-8-sig")

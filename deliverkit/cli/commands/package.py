@@ -150,6 +150,10 @@ def _pour(arguments: Namespace, options: Options, console: Console) -> int:
             "stdout takes either the bundle (--to-file -) or a document (--output json)",
             hint="deliverkit package --to-file FILE --output json",
         )
+    if not console.has_stdout:
+        raise UsageError(
+            "stdout is closed: there is nowhere for a bundle to go", hint="deliverkit package --to-file FILE"
+        )
     if console.out.isatty():
         raise UsageError(
             "a bundle is nothing to read: stdout is a terminal",
