@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deliverkit.domain.release import Release, name_taken
-from deliverkit.errors import NotFoundError
+from deliverkit.errors import ConflictError, NotFoundError
 
 
 def unknown_version(version: str, known: Iterable[str]) -> NotFoundError:
