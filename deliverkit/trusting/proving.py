@@ -162,24 +162,23 @@ def prove(release: Release, ring: KeyRing, store: Attestations) -> Proved:
     envelope = envelope_of(release, store)
     try:
         return Proved(ring.prove(envelope), release.provenance)
-    except IntegrityError:
-        for statement, added in supplements_of(release, store):
-            with suppress(IntegrityError):
-                proof = ring.prove(added)
+    except IntegrityError as error:
+        added = store.supplements(release.version)
+        for statement in added[:_SUPPLEMENTS]:
+            with suppress(NotFoundError, IntegrityError):
+                proof = ring.prove(store.attachment(release.digest, AttachmentKind.PROVENANCE, statement))
                 if not list(mismatches(stated(proof.payload), release)):
                     return Proved(proof, statement, is_supplement=True)
+        if len(added) > _SUPPLEMENTS:
+            raise _too_many(error, release, len(added)) from error
         raise
 
 
-def supplements_of(release: Release, store: Attestations) -> Iterator[tuple[str, bytes]]:
-    """Digests and envelopes of the statements that were added after a release was recorded; what is gone is left out.
-
-    Raises:
-        UnreachableError: If the store does not answer or denies the request.
-    """
-    for digest in store.supplements(release.version)[:_SUPPLEMENTS]:
-        with suppress(NotFoundError, IntegrityError):
-            yield digest, store.attachment(release.digest, AttachmentKind.PROVENANCE, digest)
+def _too_many(error: IntegrityError, release: Release, count: int) -> IntegrityError:
+    return IntegrityError(
+        f"{error.message}\nof {count} statements that were added later, {count - _SUPPLEMENTS} were not looked at",
+        hint=f"find out who adds them (CloudTrail), remove what nobody needs below supplements/{release.version}/",
+    )
 
 
 def envelope_of(release: Release, store: Attestations) -> bytes:

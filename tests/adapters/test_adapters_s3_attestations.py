@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from deliverkit.adapters.aws.attestations import S3Attestations
+from deliverkit.adapters.key_file import PublicKeyFile, write_pair
 from deliverkit.attestation_ports import AttachmentKind
-from deliverkit.domain.release import BundleRevision
-from deliverkit.errors import IntegrityError, NotFoundError, UnreachableError, UsageError
+from deliverkit.domain.release import BundleRevision, Release
+from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UsageError
+from deliverkit.packaging.signing import seal
+from deliverkit.trusting.proving import KeyRing, prove
 
 BUNDLE = "sha256:" + "a" * 64
 
@@ -29,6 +34,35 @@ def test_a_document_is_kept_encrypted_and_once(place) -> None:
     s3 = place.aws.client("s3")
     assert len(s3.list_object_versions(Bucket=place.bucket)["Versions"]) == 1
     assert s3.head_object(Bucket=place.bucket, Key=key_of(b"{}"))["ServerSideEncryption"] == "aws:kms"
+
+
+RACED = (409, "ConditionalRequestConflict")
+
+
+def test_a_write_that_met_another_is_asked_for_again(place, network, shaky_aws) -> None:
+    """S3 decided nothing, and nothing need lie there."""
+    network.concerns = lambda asked: asked.startswith("PUT")
+    network.deny, network.refusal = 2, RACED
+    digest = store(place, shaky_aws).attach(BUNDLE, AttachmentKind.SBOM, b"{}")
+    assert store(place).attachment(BUNDLE, AttachmentKind.SBOM, digest) == b"{}"
+
+
+@pytest.mark.parametrize("act", ["attach", "supplement"])
+def test_what_is_not_there_in_the_end_does_not_count_as_kept(place, network, shaky_aws, act: str) -> None:
+    network.concerns = lambda asked: asked.startswith("PUT")
+    network.deny, network.refusal = 99, RACED
+    attestations = store(place, shaky_aws)
+    with pytest.raises(ConflictError):
+        attestations.attach(BUNDLE, AttachmentKind.SBOM, b"{}") if act == "attach" else attestations.supplement(
+            "1.0", BUNDLE
+        )
+    assert 90 < network.deny < 99
+
+
+def test_a_document_in_whose_place_another_lies_does_not_count_as_kept(place) -> None:
+    place.aws.client("s3").put_object(Bucket=place.bucket, Key=key_of(b"{}"), Body=b"{ }")
+    with pytest.raises(IntegrityError, match="not what its name says"):
+        store(place).attach(BUNDLE, AttachmentKind.SBOM, b"{}")
 
 
 def test_another_document_lies_beside_it(place) -> None:
@@ -85,3 +119,29 @@ def test_a_bundle_is_read_in_the_very_version(place) -> None:
     s3.delete_object(Bucket=place.bucket, Key="b.zip", VersionId=first["VersionId"])
     with pytest.raises(NotFoundError):
         list(store(place).chunks(revision))
+
+
+# --- bounds ----------------------------------------------------------------------------------------
+
+
+def test_what_is_larger_than_such_a_document_can_be_is_not_read(place) -> None:
+    content = b" " * ((1 << 20) + 1)
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    key = key_of(content, "provenance.dsse.json")
+    place.aws.client("s3").put_object(Bucket=place.bucket, Key=key, Body=content)
+    with pytest.raises(IntegrityError, match="1048577 bytes, and 1048576 are allowed") as refusal:
+        store(place).attachment(BUNDLE, AttachmentKind.PROVENANCE, digest)
+    assert key in refusal.value.message
+
+
+def test_that_statements_were_left_out_is_told(place, tmp_path: Path) -> None:
+    attestations = store(place)
+    recorded = attestations.attach(BUNDLE, AttachmentKind.PROVENANCE, seal(b"{}", None))
+    _, public = write_pair(tmp_path / "key.pem", passphrase=None)
+    bundle = BundleRevision(place.bucket, "storefront/bundles/1.zip", "v", "e")
+    release = Release("shop", "1.0", BUNDLE, 1, bundle, datetime(2026, 1, 5, tzinfo=UTC), "me", provenance=recorded)
+    for number in range(101):
+        attestations.supplement("1.0", f"sha256:{number:064x}")
+    with pytest.raises(IntegrityError, match=r"of 101 statements .* 1 were not looked at") as refusal:
+        prove(release, KeyRing([PublicKeyFile(public)]), attestations)
+    assert "supplements/1.0/" in refusal.value.hint

@@ -21,6 +21,27 @@ AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 STREAM = "promotions/production-1"
 
 
+def test_a_replacement_that_met_another_write_is_asked_for_again_only_while_it_may_succeed(
+    place, network, shaky_aws
+) -> None:
+    ours, theirs = Bucket(shaky_aws, place.bucket), Bucket(place.aws, place.bucket)
+    theirs.put("document", b"1")
+    network.concerns = lambda asked: asked.startswith("PUT")
+    network.deny, network.refusal = 1, (409, "ConditionalRequestConflict")
+    ours.put("document", b"2", replacing=theirs.get("document"))
+    read = theirs.get("document")
+    assert read is not None
+    assert read.body == b"2"
+    theirs.put("document", b"3", replacing=read)
+    network.deny = 1
+    with pytest.raises(ConflictError):
+        ours.put("document", b"4", replacing=read)
+    assert network.deny == 0
+    last = theirs.get("document")
+    assert last is not None
+    assert last.body == b"3"
+
+
 def ledger_at(place, aws=None) -> S3Ledger:
     return S3Ledger(aws or place.aws, bucket=place.bucket, prefix="storefront/ledger")
 

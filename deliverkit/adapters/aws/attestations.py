@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from deliverkit.adapters.aws.bucket import Bucket, Encryption
+from deliverkit.adapters.aws.bucket import LIST_LIMIT, Bucket, Encryption
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.attestation_ports import AttachmentKind
 from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.domain.trust import Signing
-from deliverkit.errors import ConflictError, IntegrityError, NotFoundError
+from deliverkit.errors import IntegrityError, NotFoundError
 
 _CHUNK = 1 << 20
+_ENVELOPE_LIMIT = 1 << 20
+"""As large as envelopes that are read at all (`packaging.signing`)."""
+_LIMITS = {AttachmentKind.PROVENANCE: _ENVELOPE_LIMIT, AttachmentKind.SBOM: LIST_LIMIT}
 
 
 class _Signed(msgspec.Struct):
@@ -52,12 +54,12 @@ class S3Attestations:
         """Keep a document about a bundle and give its digest; the same document again is kept once.
 
         Raises:
+            IntegrityError: If what lies there has another digest.
             UsageError: If the bucket is missing.
             UnreachableError: If S3 does not answer or denies the request.
         """
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        with suppress(ConflictError):  # the name says the content: what is there already is this very document
-            self._bucket.put(self._key(bundle, kind, digest), content)
+        self._bucket.put_once(self._key(bundle, kind, digest), content, is_named_by_content=True)
         return digest
 
     def attachment(self, bundle: str, kind: AttachmentKind, digest: str) -> bytes:
@@ -65,11 +67,11 @@ class S3Attestations:
 
         Raises:
             NotFoundError: If there is none.
-            IntegrityError: If what lies there has another digest.
+            IntegrityError: If what lies there has another digest, or more bytes than such a document can have.
             UnreachableError: If S3 does not answer or denies the request.
         """
         key = self._key(bundle, kind, digest)
-        document = self._bucket.get(key)
+        document = self._bucket.get(key, limit=_LIMITS[kind])
         if document is None:
             raise NotFoundError(f"there is no {self._bucket.uri(key)}", hint="deliverkit package, under a new version")
         if f"sha256:{hashlib.sha256(document.body).hexdigest()}" != digest:
@@ -86,8 +88,7 @@ class S3Attestations:
         Raises:
             UnreachableError: If S3 does not answer or denies the request.
         """
-        with suppress(ConflictError):
-            self._bucket.put(f"{self._folder(version)}{_digits(digest)}.json", b"{}")
+        self._bucket.put_once(f"{self._folder(version)}{_digits(digest)}.json", b"{}")
 
     def supplements(self, version: str) -> tuple[str, ...]:
         """Digests of the statements that were added to a release after it was recorded.
@@ -114,7 +115,7 @@ class S3Attestations:
         keys = [self._key(each.digest, AttachmentKind.PROVENANCE, each.provenance) for each in stated]
         found = {
             release.version: _signing_of(document.body) if document else Signing.GONE
-            for release, document in zip(stated, self._bucket.get_all(keys), strict=True)
+            for release, document in zip(stated, self._bucket.get_all(keys, limit=_ENVELOPE_LIMIT), strict=True)
         }
         if Signing.UNSIGNED in found.values():
             added = {

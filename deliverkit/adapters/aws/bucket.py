@@ -7,14 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from deliverkit.adapters.aws.errors import code_of, translated
+from deliverkit.adapters.aws.errors import RACED, code_of, translated
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
+from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UsageError
 
 PARALLEL = 16
 """Requests side by side: on AWS each takes about 30 ms, of which botocore works 2 to 3."""
+DOCUMENT_LIMIT = 16 << 20
+"""Bytes of a record, an event, a note: ours have some kilobytes."""
+LIST_LIMIT = 256 << 20
+"""Bytes of a document that lists a bundle's files, some 200 for each."""
+_RACES = 4
+"""How often a write is asked for again that met another one."""
 _NONCE = "deliverkit-write"
 
 
@@ -124,12 +131,60 @@ class Bucket:
         boto3 repeats a request whose answer was lost; the repetition then finds the first one's object in its way. A
         nonce in the object's metadata tells whether what lies there is our own write.
 
+        S3 may also decide nothing, because two writes met: then it is asked again while what lies there allows it.
+
         Raises:
             ConflictError: If another writer was there first; nothing was changed.
             UsageError: If the bucket does not exist.
             UnreachableError: If S3 does not answer or denies the write.
         """
+        refused = self._put(key, body, replacing)
+        if refused is not None:
+            raise refused[0]
+
+    def put_once(self, key: str, body: bytes, *, is_named_by_content: bool = False) -> None:
+        """Have an object there, whoever was first.
+
+        Args:
+            key: Its key.
+            body: Its content.
+            is_named_by_content: Whether what lies there has to be this very content.
+
+        Raises:
+            ConflictError: If it was refused, and there is none.
+            IntegrityError: If what lies there is not what its name says.
+            UsageError: If the bucket does not exist.
+            UnreachableError: If S3 does not answer or denies the write.
+        """
+        refused = self._put(key, body, None)
+        if refused is None:
+            return
+        error, present = refused
+        if present is None:
+            raise error
+        if is_named_by_content and present.body != body:
+            raise IntegrityError(
+                f"{self.uri(key)} is not what its name says", hint="restore its first version in S3, or remove it"
+            )
+
+    def _put(self, key: str, body: bytes, replacing: Document | None) -> tuple[ConflictError, Document | None] | None:
+        """Write; the refusal with what lies there instead, None when it was written."""
         nonce = uuid.uuid4().hex
+        for is_last in (*[False] * _RACES, True):
+            try:
+                self._put_object(key, body, nonce, replacing)
+            except ConflictError as error:
+                present = self.get(key)
+                if present is not None and present.nonce == nonce:
+                    return None
+                is_undecided = code_of(error) == RACED and _is_same(present, replacing)
+                if is_last or not is_undecided:
+                    return error, present
+            else:
+                return None
+        raise AssertionError("the last attempt returns")
+
+    def _put_object(self, key: str, body: bytes, nonce: str, replacing: Document | None) -> None:
         condition = {"IfMatch": replacing.e_tag} if replacing else {"IfNoneMatch": "*"}
         try:
             with self.doing(f"writing {self.uri(key)}"):
@@ -145,35 +200,42 @@ class Bucket:
         except NotFoundError as error:
             # If-Match on a key that is gone: somebody deleted what we read.
             raise ConflictError(error.message) from error
-        except ConflictError:
-            present = self.get(key)
-            if present is None or present.nonce != nonce:
-                raise
 
-    def get(self, key: str) -> Document | None:
+    def get(self, key: str, *, limit: int = DOCUMENT_LIMIT) -> Document | None:
         """The object; None when there is none.
 
+        Args:
+            key: Its key.
+            limit: Bytes that it may have: whoever may write to the bucket must not fill our memory.
+
         Raises:
+            IntegrityError: If it has more; it was not read.
             UsageError: If the bucket does not exist.
             UnreachableError: If S3 does not answer or denies the read.
         """
         try:
             with self.doing(f"reading {self.uri(key)}"):
                 answer = self.client.get_object(**self.place, Key=key)
+                if int(answer["ContentLength"]) > limit:
+                    answer["Body"].close()
+                    raise IntegrityError(
+                        f"{self.uri(key)} has {answer['ContentLength']} bytes, and {limit} are allowed",
+                        hint="somebody wrote there by other means; find out who (CloudTrail) and remove that version",
+                    )
                 body = answer["Body"].read()
         except NotFoundError:
             return None
         return Document(body, str(answer["ETag"]), str(answer.get("Metadata", {}).get(_NONCE, "")))
 
-    def get_all(self, keys: Iterable[str]) -> tuple[Document | None, ...]:
+    def get_all(self, keys: Iterable[str], *, limit: int = DOCUMENT_LIMIT) -> tuple[Document | None, ...]:
         """Many objects, side by side, in the keys' order."""
-        wanted = tuple(keys)
+        wanted, get = tuple(keys), partial(self.get, limit=limit)
         if len(wanted) < 2:
-            return tuple(self.get(key) for key in wanted)
+            return tuple(map(get, wanted))
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (10 ms that one document does not pay)
 
         with ThreadPoolExecutor(min(PARALLEL, len(wanted))) as pool:
-            return tuple(pool.map(self.get, wanted))
+            return tuple(pool.map(get, wanted))
 
     def keys(self, prefix: str, *, after: str = "") -> tuple[str, ...]:
         """All keys that begin with the prefix and come after the other one, in the order of their UTF-8 bytes."""
@@ -244,6 +306,10 @@ class Bucket:
                 yield page
         if page.get("IsTruncated"):
             raise UnreachableError(f"{what}: S3 broke the list off", hint="type the command again")
+
+
+def _is_same(present: Document | None, read: Document | None) -> bool:
+    return (present.e_tag if present else "") == (read.e_tag if read else "")
 
 
 def _tell_of_checksum(request: Any, **_: Any) -> None:

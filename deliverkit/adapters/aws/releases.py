@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from deliverkit.adapters.aws.bucket import Bucket, Document, Encryption, Keeping
+from deliverkit.adapters.aws.bucket import LIST_LIMIT, Bucket, Document, Encryption, Keeping
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.adapters.release_records import newest_first, settled, unknown_version
 from deliverkit.domain.ledger import canonical
@@ -128,7 +127,7 @@ class S3Releases:
 
         uploads = self._uploads_of(None)
         if bundle.manifest_size <= uploads.least:
-            self._put_once(key, bundle.manifest)
+            self._bucket.put_once(key, bundle.manifest, is_named_by_content=True)
         elif self._head(key) is None:
             self._send(uploads, Content(bundle.manifest_size, bundle.manifest_pieces), key)
 
@@ -159,16 +158,12 @@ class S3Releases:
             IntegrityError: If what lies there has another digest.
         """
         key = f"{self._root}manifests/{digest.removeprefix('sha256:')}.json"
-        document = self._bucket.get(key)
+        document = self._bucket.get(key, limit=LIST_LIMIT)
         if document is None:
             raise NotFoundError(f"there is no manifest {self._bucket.uri(key)}", hint="deliverkit package")
         if f"sha256:{hashlib.sha256(document.body).hexdigest()}" != digest:
             raise IntegrityError(f"{self._bucket.uri(key)} is not the manifest of its name")
         return document.body
-
-    def _put_once(self, key: str, body: bytes) -> None:
-        with suppress(ConflictError):
-            self._bucket.put(key, body)
 
     def exists(self, revision: BundleRevision) -> bool:
         """True when that very object version can still be read.
