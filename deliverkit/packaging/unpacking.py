@@ -36,7 +36,7 @@ _TARGET_LIMIT = 4096
 _SURPLUS_LIMIT = 1000
 """Members that a manifest does not name, of which more need not be told."""
 _MANIFEST_LIMIT = 256 << 20
-_MANIFEST_FLOOR = 16 << 20
+_MANIFEST_FLOOR = 8 << 20
 _MANIFEST_RATIO = 32
 """Bytes of manifest for each byte of its bundle. A line has some 200 bytes, and the member that it names takes ten at
 least even in the best compressed archive; beyond the floor, a manifest is no larger than this."""
