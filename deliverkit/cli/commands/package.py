@@ -68,6 +68,13 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         return _pour(arguments, options, console)
     if arguments.to_file:
         return _write(arguments, options, console)
+    return _store(arguments, options, console)
+
+
+def _store(arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.app import require_build  # noqa: PLC0415  (commands that need no AWS do not pay for it)
+
+    require_build(arguments.path, environ=console.environ, config=options.config)
     delivery = open_delivery(options, console)
     with telling(console, delivery.now) as progress:
         packaged = delivery.package(arguments.path, _choices(arguments, progress))
