@@ -102,6 +102,17 @@ def check_build(
     return recipe_of(load(_config_path(config)), {}).check(path, choices)
 
 
+def require_build(path: Path | None, *, environ: Mapping[str, str], config: Path | None = None) -> None:
+    """See that there is a build directory and that it has a version, before AWS is asked for anything.
+
+    Raises:
+        UsageError: If there is none, or the configuration is wrong.
+        DeliverkitError: If git cannot tell the version.
+    """
+    recipe = recipe_of(load(_config_path(config)), environ)
+    recipe.version(recipe.existing(path))
+
+
 def check_environments(config: Path | None, names: Iterable[str]) -> None:
     """See that a configuration has the environments that are named; needs no AWS.
 

@@ -357,7 +357,9 @@ def _first_line(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"release.version names the file {path}, which cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"release.version names the file {path}, which cannot be read: {why}"
+        raise UsageError(message, hint="write the version into it, or correct release.version") from error
 
 
 def _is_loopback(url: str) -> bool:

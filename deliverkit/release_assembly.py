@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from deliverkit.trusting.attesting import Attestor
     from deliverkit.trusting.proving import KeyRing
 
+__all__ = [
+    "PASSPHRASE",
+    "attestor_of",
+    "make_key",
+    "trust_of",
+    "verified",
+    "verify_files",
+]
+
 _BUILD_TIMEOUT = timedelta(hours=2)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.cli.streams import Console
+from deliverkit.errors import UsageError
 
 if TYPE_CHECKING:
     from deliverkit.delivery import Delivery
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Console", "Options", "open_delivery", "own_state_dir", "sandbox_state_dir", "whole_number"]
 
 STATE_DIR = Path(".deliverkit")
+_ADDRESS = re.compile(r"https?://[^/]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,16 @@ class Options:
 
     @classmethod
     def of(cls, arguments: Namespace) -> Options:
-        """The global options among parsed arguments."""
+        """The global options among parsed arguments.
+
+        Raises:
+            UsageError: If the endpoint is no address that AWS's protocols are spoken at.
+        """
+        if arguments.endpoint_url and not _ADDRESS.match(arguments.endpoint_url):
+            raise UsageError(
+                f"--endpoint-url {arguments.endpoint_url} is no address of a web service",
+                hint="--endpoint-url http://HOST:PORT, or https://",
+            )
         return cls(
             config=Path(arguments.config) if arguments.config else None,
             profile=arguments.profile,

@@ -32,7 +32,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
     )
     verify.set_defaults(run=_verify)
     key = verbs.add_parser("key", parents=[shared], help="make a key pair that signs releases; no AWS")
-    key.add_argument("file", metavar="FILE", type=Path, help="where the private key goes; FILE.pub is the public one")
+    key.add_argument("file", metavar="FILE", help="where the private key goes; FILE.pub is the public one")
     key.set_defaults(run=_make_key)
 
 
@@ -100,7 +100,8 @@ def _stored(arguments: Namespace, options: Options, console: Console) -> Iterato
 def _make_key(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.release_assembly import make_key  # noqa: PLC0415
 
-    private, public, key_id = make_key(arguments.file, console.environ)
+    path = _place_for_keys(arguments.file, console)
+    private, public, key_id = make_key(path, console.environ)
     if options.is_json:
         _say_json({"private": str(private), "public": str(public), "id": key_id}, console)
     else:
@@ -109,6 +110,28 @@ def _make_key(arguments: Namespace, options: Options, console: Console) -> int:
     named = [_for_configuration(path, options.config) for path in (private, public)]
     console.tell(f"  release: {{sign: file:{named[0]}, trust: {{keys: [file:{named[1]}]}}}}")
     return ExitCode.DONE
+
+
+def _place_for_keys(file: str, console: Console) -> Path:
+    """Where the private key goes.
+
+    Raises:
+        UsageError: If that cannot be meant, or the passphrase cannot.
+    """
+    from deliverkit.release_assembly import PASSPHRASE  # noqa: PLC0415
+
+    if file == "-":
+        raise UsageError("a key pair goes to two files, not to stdout", hint="deliverkit release key FILE")
+    if console.environ.get(PASSPHRASE) == "":
+        # A secret that a build server does not have is an empty variable; the key would lie there unencrypted.
+        raise UsageError(
+            f"{PASSPHRASE} is set, but empty",
+            hint=f"export {PASSPHRASE}=..., or for a key without a passphrase: unset {PASSPHRASE}",
+        )
+    folder = Path(file).parent
+    if not folder.exists():
+        raise UsageError(f"{file} cannot be written: there is no directory {folder}", hint=f"mkdir -p {folder}")
+    return Path(file)
 
 
 def _for_configuration(path: Path, config: Path | None) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.packaging import tree_rules
+from deliverkit.packaging.bundle import written_to
 from deliverkit.packaging.finding import Finding, Severity
+from deliverkit.packaging.parts import Part, part_of
 from deliverkit.packaging.refusal import FileChangedError, RefusedError
-from deliverkit.packaging.tree import one_screen
+from deliverkit.packaging.tree import one_screen, shown
 from deliverkit.yaml_tree import Place
 
 
@@ -76,20 +78,30 @@ class Report:
         """The findings as compilers tell theirs, each with its reason and the way out; empty when there are none."""
         return "\n".join(line for finding in self.counted for line in _lines(finding))
 
-    def write_sarif(self, destination: Path) -> None:
-        """Write the findings as SARIF 2.1.0, with paths relative to the checkout that the build lies in.
-
-        Raises:
-            UsageError: If the file cannot be written.
-        """
+    def to_sarif(self) -> str:
+        """The findings as SARIF 2.1.0, with paths relative to the checkout that the build lies in."""
         from deliverkit.packaging.sarif import to_sarif  # noqa: PLC0415  (for those who want it)
 
-        log = json.dumps(to_sarif(self.findings, base=_checkout(self.tree)), ensure_ascii=False, indent=2)
+        return json.dumps(to_sarif(self.findings, base=_checkout(self.tree)), ensure_ascii=False, indent=2)
+
+    def write_sarif(self, destination: Path) -> None:
+        """Write what `to_sarif` gives to a file, whole or not at all; into a pipe or a device as it comes.
+
+        Raises:
+            UsageError: If nothing can be created there.
+            DeliverkitError: If the disk is full or fails; what lay there before is still there.
+        """
+        content = f"{self.to_sarif()}\n".encode()
         try:
-            destination.write_text(log + "\n", encoding="utf-8")
+            if destination.exists() and not destination.is_file():
+                destination.write_bytes(content)
+                return
+            with part_of(written_to(destination)) as part:
+                _fill(part, content, destination)
         except OSError as error:
             raise UsageError(
-                f"{destination} cannot be written: {error.strerror}", hint="Name a file in a directory that exists"
+                f"{shown(str(destination))} cannot be written: {error.strerror}",
+                hint="Name a file in a directory that exists",
             ) from error
 
     def to_document(self) -> dict[str, Any]:
@@ -97,6 +109,18 @@ class Report:
         counts = {f"{severity.value}s": self.count(severity) for severity in Severity}
         allowed = len(self.findings) - len(self.counted)
         return {**counts, "allowed": allowed, "findings": [_document(finding) for finding in self.findings]}
+
+
+def _fill(part: Part, content: bytes, destination: Path) -> None:
+    try:
+        with open(part.descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        part.take_place()
+    except OSError as error:
+        raise DeliverkitError(
+            f"{shown(str(destination))} cannot be written: {error.strerror}",
+            hint="free some space on that disk, or write the file elsewhere",
+        ) from error
 
 
 def failed(tree: Path, failure: DeliverkitError, findings: tuple[Finding, ...] = ()) -> Report:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,58 @@ def test_sarif_is_written_for_good_and_bad_builds(shop: Shop) -> None:
         for result in results:
             location = result["locations"][0]["physicalLocation"]["artifactLocation"]
             assert location == {"uri": "build/appspec.yml", "uriBaseId": "%SRCROOT%"}
+
+
+def test_sarif_goes_to_stdout_alone(shop: Shop) -> None:
+    for appspec, code in ((GOOD, 0), (GOOD.replace("os: linux", "os: linus"), 2)):
+        shop.build(appspec)
+        ran = shop.check("--sarif", "-")
+        assert ran.returncode == code
+        assert len(json.loads(ran.stdout)["runs"][0]["results"]) == (code != 0)
+        assert "packaged: " in ran.stderr
+    assert not (shop.directory / "-").exists()
+    ran = shop.check("--sarif", "-", "--output", "json")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "next: deliverkit package --check --sarif FILE --output json" in ran.stderr
+
+
+def test_sarif_on_a_full_disk_leaves_no_stub(shop: Shop) -> None:
+    words = f"ulimit -f 1; exec '{sys.executable}' -m deliverkit package --check --sarif lint.sarif"
+    for before in (None, "old"):
+        if before:
+            (shop.directory / "lint.sarif").write_text(before, encoding="utf-8")
+        ran = subprocess.run(["sh", "-c", words], cwd=shop.directory, capture_output=True, text=True, check=False)
+        assert ran.returncode == 1
+        assert ran.stderr.splitlines()[0] == "error: lint.sarif cannot be written: File too large"
+        assert "next: free some space on that disk" in ran.stderr
+        left = [(each.name, each.read_text()) for each in shop.directory.iterdir() if "sarif" in each.name]
+        assert left == ([("lint.sarif", "old")] if before else [])
+
+
+def test_sarif_where_nothing_can_be_created_is_a_wrong_argument(shop: Shop) -> None:
+    ran = shop.check("--sarif", "gone/lint.sarif")
+    assert ran.returncode == 2
+    assert "error: gone/lint.sarif cannot be written: No such file or directory" in ran.stderr
+
+
+def test_sarif_goes_into_what_is_no_file_without_replacing_it(shop: Shop) -> None:
+    process = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m deliverkit package --check --sarif /dev/fd/3 3>&1 >/dev/null | cat"],
+        cwd=shop.directory,
+        capture_output=True,
+        check=False,
+    )
+    assert json.loads(process.stdout)["version"] == "2.1.0"
+
+
+def test_findings_are_told_once(shop: Shop) -> None:
+    (shop.directory / "build" / "id_rsa").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n", encoding="utf-8")
+    ran = shop.check()
+    assert ran.returncode == 2
+    assert "id_rsa" in ran.stdout
+    assert "error: the build cannot be packaged: 1 error" in ran.stderr
+    assert "id_rsa looks" not in ran.stderr
+    assert "next: Leave what does not belong" in ran.stderr
 
 
 def test_sarif_belongs_to_check(shop: Shop) -> None:

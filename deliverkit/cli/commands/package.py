@@ -28,7 +28,7 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     parser.add_argument("--to-file", metavar="FILE", help="only write the bundle, `-` to stdout; no AWS")
     parser.add_argument("--check", action="store_true", help="only check the tree and its appspec; no AWS")
     parser.add_argument(
-        "--sarif", metavar="FILE", type=Path, help="with --check: write the findings as SARIF 2.1.0 too"
+        "--sarif", metavar="FILE", help="with --check: write the findings as SARIF 2.1.0 too, `-` to stdout instead"
     )
     parser.add_argument(
         "--format",
@@ -52,6 +52,11 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     """
     if arguments.sarif and not arguments.check:
         raise UsageError("--sarif belongs to --check", hint="deliverkit package --check --sarif FILE")
+    if arguments.sarif == STDOUT and options.is_json:
+        raise UsageError(
+            "stdout takes either SARIF (--sarif -) or a document (--output json)",
+            hint="deliverkit package --check --sarif FILE --output json",
+        )
     if arguments.check and arguments.to_file:
         raise UsageError(
             "--check writes no bundle, so --to-file does not go with it",
@@ -63,6 +68,13 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         return _pour(arguments, options, console)
     if arguments.to_file:
         return _write(arguments, options, console)
+    return _store(arguments, options, console)
+
+
+def _store(arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.app import require_build  # noqa: PLC0415  (commands that need no AWS do not pay for it)
+
+    require_build(arguments.path, environ=console.environ, config=options.config)
     delivery = open_delivery(options, console)
     with telling(console, delivery.now) as progress:
         packaged = delivery.package(arguments.path, _choices(arguments, progress))
@@ -115,19 +127,26 @@ def _check(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.app import check_build  # noqa: PLC0415  (the packaging room is not needed to parse)
 
     report = check_build(arguments.path, choices=_choices(arguments), config=options.config)
-    if arguments.sarif:
-        report.write_sarif(arguments.sarif)
-    if options.is_json or report.counted:
+    if arguments.sarif == STDOUT:
+        console.say(report.to_sarif())
+    elif arguments.sarif:
+        report.write_sarif(Path(arguments.sarif))
+    if arguments.sarif != STDOUT and (options.is_json or report.counted):
         render.data(report, options, console, text=lambda it: it.to_text(), as_json=lambda it: it.to_document())
-    if report.failure:
+    if report.failure and (options.is_json or arguments.sarif == STDOUT):
         raise report.failure
-    if report.has_errors:
-        raise UsageError(
-            f"the build cannot be packaged: {report.summary}",
-            hint="correct what is named above, then look again with: deliverkit package --check",
-        )
+    if report.failure or report.has_errors:
+        raise _refusal(report.failure, report.summary) from report.failure
     console.tell(f"the build can be packaged: {report.summary}")
     return ExitCode.DONE
+
+
+def _refusal(failure: DeliverkitError | None, summary: str) -> DeliverkitError:
+    """Why there will be no bundle; what is in the way was told on stdout, and is not told again."""
+    hint = failure.hint if failure else "correct what is named above, then look again with: deliverkit package --check"
+    refusal = DeliverkitError(f"the build cannot be packaged: {summary}", hint=hint)
+    refusal.exit_code = failure.exit_code if failure else ExitCode.USAGE
+    return refusal
 
 
 def _write(arguments: Namespace, options: Options, console: Console) -> int:
