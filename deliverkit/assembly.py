@@ -183,6 +183,7 @@ class Assembly:
             attestor=attestor_of(self._settings, self._aws, self._environ, self.clock),
             identity=self.identity,
             clock=self.clock,
+            trust=self._trust,
         )
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from deliverkit.delivery import PackagedRelease, PackagingChoices
 from deliverkit.domain.release import Release, SourceRevision, name_taken
-from deliverkit.errors import NotFoundError, UsageError
+from deliverkit.errors import IntegrityError, NotFoundError, UsageError
 from deliverkit.ports import Clock, Identity, ReleaseStore
 
 if TYPE_CHECKING:
+    from deliverkit.attestation_ports import Trust
     from deliverkit.packaging.contents import Contents
     from deliverkit.packaging.package import Bundle, Packing, PackingRules
     from deliverkit.packaging.remembered import Remembered
@@ -137,14 +138,16 @@ class Packager:
         attestor: Attestor,
         identity: Identity,
         clock: Clock,
+        trust: Trust | None = None,
     ) -> None:
-        """Take the recipe, where releases are kept, and what states where they come from."""
+        """Take the recipe, where releases are kept, what states where they come from, and what deployments will ask."""
         self._application = application
         self._recipe = recipe
         self._releases = releases
         self._attestor = attestor
         self._identity = identity
         self._clock = clock
+        self._trust = trust
 
     def __call__(self, tree: Path | None, choices: PackagingChoices) -> PackagedRelease:
         """Bundle, upload and record; the same bytes under the same version give the release on record."""
@@ -182,9 +185,18 @@ class Packager:
         # Another builder may have been first since we looked, and may not sign.
         is_ours = present is None and recorded.provenance == release.provenance
         added = "" if is_ours else self._attestor.supplement(recorded, subject)
+        warnings += self._objections(recorded)
         return PackagedRelease(
             recorded, upload.was_sent, warnings=tuple(warnings), kept=upload.kept, statement_added=added
         )
+
+    def _objections(self, release: Release) -> Iterator[str]:
+        """What a promotion would say: better now, while the build is at hand, than at the moment of delivery."""
+        try:
+            if self._trust is not None:
+                self._trust.require(release, is_thorough=False)
+        except IntegrityError as error:
+            yield f"no environment will take it: {error.message}"
 
     def _present(self, version: str) -> Release | None:
         try:

@@ -230,6 +230,9 @@ def mismatches(provenance: Provenance, release: Release) -> Iterator[str]:
     for what, signed, recorded in pairs:
         if signed != recorded:
             yield f"its signed {what} is {signed or 'nothing'}, and the record says {recorded or 'nothing'}"
+    # The other way round is welcome: the same bytes, and now it is shown that the commit alone gives them.
+    if provenance.origin and provenance.origin.is_dirty and release.source and not release.source.is_dirty:
+        yield "its signed working tree is changed, and the record says as committed"
 
 
 def _faults_of_bytes(release: Release, store: Attestations) -> Iterator[str]:

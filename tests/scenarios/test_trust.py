@@ -420,6 +420,30 @@ def test_a_release_recorded_unsigned_from_another_commit_cannot_be_signed(shop: 
     assert keys(shop) == kept
 
 
+def test_a_clean_release_is_not_signed_from_a_changed_working_tree(shop: Shop, configured: Path) -> None:
+    """One such statement would be enough to keep the release from every environment for good."""
+    text = configured.read_text(encoding="utf-8")
+    change(configured, "  sign: file:keys/release.pem\n", "")
+    git(shop, "commit", "--quiet", "--all", "-m", "unsigned for now")
+    shop.build("2.0.5")
+    shop.must("package")
+    configured.write_text(text, encoding="utf-8")
+    kept = keys(shop)
+    ran = shop.run("package")
+    git(shop, "reset", "--quiet", "--hard", "HEAD~1")
+    assert ran.code == 1, ran
+    assert "its working tree is changed, and the record says as committed" in ran.err, ran
+    assert keys(shop) == kept
+
+
+def test_packaging_tells_what_no_environment_will_take(shop: Shop, configured: Path) -> None:
+    (shop.directory / "app" / "forgotten.py").write_text("x", encoding="utf-8")
+    shop.build("2.0.6")
+    packaged = shop.must("package")
+    assert "no environment will take it: " in packaged.err, packaged
+    assert "its working tree differed" in packaged.err, packaged
+
+
 def test_a_statement_that_somebody_else_added_counts_for_nothing(shop: Shop, configured: Path, tmp_path: Path) -> None:
     """Whoever may write to the bucket adds the good release's signed statement, one by another key, and rubbish."""
     packaged(shop, "2.0.4", sign=None, config=configured)

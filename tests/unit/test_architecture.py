@@ -30,7 +30,7 @@ LAYERS = {
     "config": {"yaml_tree", "ports", "domain", "errors"},
     "delivery": {"engine", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
-    "releasing": {"delivery", "trusting", "packaging", "ports", "domain", "errors"},
+    "releasing": {"delivery", "trusting", "packaging", "attestation_ports", "ports", "domain", "errors"},
     "sandbox": {"_version"},
     "sandboxing": {"sandbox", "errors"},
     # The part of `assembly` about what is stated of releases and asked of them.
