@@ -23,8 +23,10 @@ SHOWN = 40
 # --- list and show ---------------------------------------------------------------------------------
 
 
-def listing(values: Sequence[Standing]) -> str:
-    """Releases, one a line, the newest first."""
+def listing(values: Sequence[Standing], environment: str | None = None) -> str:
+    """Releases, one a line, the newest first; with an environment they are those that it has served."""
+    if not values and environment is not None:
+        return f"{environment} has served no release yet"
     if not values:
         return "there is no release: deliverkit package"
     head = ("VERSION", "CREATED", "DIGEST", "SIZE", "COMMIT", "BY", "PROVENANCE", "STANDING")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -169,7 +170,7 @@ class _Walk:
             with os.scandir(os.path.join(self.root, folder.encode())) as items:  # noqa: PTH118
                 return list(items)
         except OSError as error:
-            self._refuse_unreadable(folder, str(error.strerror))
+            self._refuse_failed(folder, error)
             return []
 
     def _entry(self, folder: str, item: os.DirEntry[bytes]) -> Entry | None:
@@ -186,7 +187,7 @@ class _Walk:
                 return None
             return Entry.directory(path) if is_directory else self._leaf(path, item)
         except OSError as error:
-            self._refuse_unreadable(path, str(error.strerror))
+            self._refuse_failed(path, error)
             return None
 
     def _leaf(self, path: str, item: os.DirEntry[bytes]) -> Entry | None:
@@ -220,6 +221,15 @@ class _Walk:
 
     def _refuse(self, rule: Rule, path: str, problem: str) -> None:
         self.refusals.append(Refusal(rule, path, problem))
+
+    def _refuse_failed(self, path: str, error: OSError) -> None:
+        if error.errno == errno.ENAMETOOLONG:
+            # The system takes no path of PATH_MAX bytes, whatever the modes of its folders are.
+            hint = f"Leave it out with a line in {IGNORE_FILE}, or have the build write shorter paths"
+            problem = f"cannot be read: {error.strerror}"
+            self.refusals.append(Refusal(tree_rules.UNREADABLE, path, problem, hint))
+            return
+        self._refuse_unreadable(path, str(error.strerror))
 
     def _refuse_unreadable(self, path: str, why: str) -> None:
         location = os.path.join(self.root, path.encode())  # noqa: PTH118 - names are bytes

@@ -134,3 +134,20 @@ def test_what_may_not_be_read_is_a_result_that_says_why(shop: Shop) -> None:
     assert "mode 0000; this runs as" in found["message"]
     assert "  next: " in ran.stderr
     assert f" {shop.directory}/build/hidden" in ran.stderr.partition("  next: ")[2]
+
+
+def test_a_path_that_is_too_long_cannot_be_mended_by_a_mode(shop: Shop) -> None:
+    here = os.open(shop.directory / "build", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for _ in range(20):
+            os.mkdir("d" * 250, dir_fd=here)
+            below = os.open("d" * 250, os.O_RDONLY | os.O_DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+    ran = shop.run("package", "--to-file", "x.zip")
+    assert ran.returncode == 2
+    assert "cannot be read: File name too long" in ran.stderr
+    assert "chmod" not in ran.stderr
+    assert "next: Leave it out with a line in" in ran.stderr

@@ -63,6 +63,14 @@ def test_the_life_of_releases(shop: Shop) -> None:
     assert [each["region"] for each in shown["replicas"]] == [EUROPE]
     assert shown["content"]["files"] > 3
 
+    # An environment that has served nothing says so, and one that there is not is no environment to plan for.
+    assert shop.must("release", "list", "--environment", "dev").out == "dev has served no release yet\n"
+    assert shop.must("release", "list", "--environment", "dev", "--output", "json").document == []
+    asked = shop.run("release", "list", "--environment", "mars")
+    assert (asked.code, asked.out) == (2, "")
+    assert "there is no environment mars; the configuration has dev" in asked.err
+    assert "next: deliverkit release list --environment dev" in asked.err
+
     # Each region deploys from its own bucket.
     assert shop.run("promote", "1.0.0", "--to", "dev").code == 0
     group = ("--application-name", "storefront", "--deployment-group-name", "storefront-dev")

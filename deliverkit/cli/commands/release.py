@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deliverkit.cli import release_diff, release_prune, release_replicate, release_verify, render
 from deliverkit.cli.options import Console, Options, open_delivery, whole_number
-from deliverkit.errors import ExitCode
+from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -38,10 +38,21 @@ def _list(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.cli import release_text  # noqa: PLC0415
 
     delivery = open_delivery(options, console)
-    if arguments.environment:
-        delivery.blueprint.environment(arguments.environment)
-    found = delivery.catalogue.list(environment=arguments.environment, limit=arguments.limit)
-    render.data(found, options, console, text=release_text.listing, as_json=release_text.listing_document)
+    environment = arguments.environment
+    known = delivery.blueprint.environments
+    if environment is not None and environment not in known:
+        raise UsageError(
+            f"there is no environment {environment}; the configuration has {', '.join(known) or 'none'}",
+            hint=f"deliverkit release list --environment {'|'.join(known) or 'NAME'}",
+        )
+    found = delivery.catalogue.list(environment=environment, limit=arguments.limit)
+    render.data(
+        found,
+        options,
+        console,
+        text=lambda it: release_text.listing(it, environment),
+        as_json=release_text.listing_document,
+    )
     return ExitCode.DONE
 
 
