@@ -47,6 +47,13 @@ def test_every_relative_link_leads_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_the_rules_of_the_lint_are_as_many_as_is_said() -> None:
+    page = (ROOT / "docs" / "reference" / "lint-rules.md").read_text(encoding="utf-8")
+    count = len(set(re.findall(r"^\| `([a-z0-9-]+)`", page, flags=re.MULTILINE)))
+    for document in ("README.md", "CHANGELOG.md"):
+        assert re.findall(r"(\d+) rules", (ROOT / document).read_text(encoding="utf-8")) == [str(count)], document
+
+
 def test_every_exit_code_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     rows = {int(number): name for number, name in re.findall(r"^\| (\d+) \| (\w+) \|", page, flags=re.MULTILINE)}
