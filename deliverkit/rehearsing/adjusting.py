@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from msgspec import structs
+
 from deliverkit.config import LedgerLocation, Settings, VersionSource
 
 Adjust = Callable[[Settings], Settings]
@@ -27,9 +29,9 @@ def for_rehearsal(*, longest_bake: timedelta, version: str = "") -> Adjust:
 
 def _adjusted(longest_bake: timedelta, version: str, settings: Settings) -> Settings:
     store = settings.release.store
-    release = replace(settings.release, bucket_owner="")
-    release = replace(release, version=VersionSource("literal", version)) if version else release
-    return replace(
+    release = structs.replace(settings.release, bucket_owner="")
+    release = structs.replace(release, version=VersionSource("literal", version)) if version else release
+    return structs.replace(
         settings,
         release=release,
         ledger=LedgerLocation("s3", store.bucket, f"{store.prefix}/ledger".lstrip("/")),
