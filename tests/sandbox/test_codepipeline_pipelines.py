@@ -56,7 +56,8 @@ def test_unknown_pipelines_and_versions_are_refused(rig: Rig) -> None:
     for call in (rig.cp.get_pipeline, rig.cp.get_pipeline_state):
         with refused("PipelineNotFoundException", "'nobody'"):
             call(name="nobody")
-    with refused("PipelineNotFoundException"):
+    # UpdatePipeline documents no PipelineNotFoundException.
+    with refused("InvalidStructureException", "'nobody'"):
         update(rig, "nobody")
 
 

@@ -63,7 +63,7 @@ def _require_room_to_poll(store: Store, definition: Definition) -> None:
 def update_pipeline(params: Params, context: Context) -> Answer:
     """Make a new version; executions of the old one run no further than the actions that run now."""
     declared = params["pipeline"]
-    pipeline = pipeline_of(context, declared["name"])
+    pipeline = _to_update(context, declared["name"])
     catalogue = catalogue_of(context)
     declared = secrets.unmask_structure(catalogue, declared, pipeline.current.structure)
     structure.check(declared, context.region, catalogue.available)
@@ -78,6 +78,14 @@ def update_pipeline(params: Params, context: Context) -> Answer:
         progress.admit(context.world, pipeline, stage.name)
     polling.watch(context.world, pipeline)
     return {"pipeline": secrets.mask_structure(catalogue, pipeline.current.structure)}
+
+
+def _to_update(context: Context, name: str) -> Pipeline:
+    """The pipeline; UpdatePipeline documents no PipelineNotFoundException (API reference, UpdatePipeline, Errors)."""
+    pipeline = store_of(context).pipelines.get(name)
+    if pipeline is None:
+        raise errors.bad_structure(f"Account '{context.account}' does not have a pipeline with name '{name}'")
+    return pipeline
 
 
 def get_pipeline(params: Params, context: Context) -> Answer:
