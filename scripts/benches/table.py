@@ -14,14 +14,17 @@ HEAD = ("", "wall s", "CPU s", "peak MiB", "all processes MiB", "out / in", "our
 
 
 def main() -> int:
-    """Put each report between the markers of its bench."""
+    """Put each bench's reports, in their order, between its markers."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.stderr.write(f"{__doc__}\n")
         return 2
     text = PAGE.read_text(encoding="utf-8")
+    figures: dict[str, list[str]] = {}
     for name in sys.argv[1:]:
         report = json.loads(Path(name).read_text(encoding="utf-8"))
-        text = placed(text, report["bench"], for_the_docs(report))
+        figures.setdefault(report["bench"], []).append(for_the_docs(report))
+    for bench, found in figures.items():
+        text = placed(text, bench, "\n\n".join(found))
     PAGE.write_text(text, encoding="utf-8")
     return 0
 
