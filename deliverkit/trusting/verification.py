@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -93,13 +96,25 @@ def check_files(bundle: Path, envelope: Path, ring: KeyRing) -> Iterator[Finding
     ring.check()
     opened, provenance = signature(_read(envelope), ring, name=str(envelope))
     try:
-        with bundle.open("rb") as file:
+        with bundle.open("rb") as given, _seekable(given) as file:
             digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
             yield opened
             yield _bundle_of_file(bundle, digest, provenance)
             yield _content_of_file(file, provenance)
     except OSError as error:
         raise UsageError(f"{bundle} cannot be read: {error.strerror}", hint="name the bundle's file") from error
+
+
+@contextmanager
+def _seekable(file: BufferedReader) -> Iterator[BufferedReader | BufferedRandom]:
+    """The file, or what came through a pipe: archives are read in more than one place."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as spooled:
+        shutil.copyfileobj(file, spooled)
+        spooled.seek(0)
+        yield spooled
 
 
 def signature(envelope: bytes, ring: KeyRing | None, *, name: str = "this") -> tuple[Finding, Provenance | None]:

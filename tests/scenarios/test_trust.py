@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,17 @@ def test_files_verify_without_aws_and_configuration(files: dict[str, Path]) -> N
     ran = offline(files)
     assert ran.code == 0, ran
     assert verdicts(ran) == dict.fromkeys(("signature", "bundle", "content"), "holds")
+
+
+def test_a_bundle_verifies_that_comes_through_a_pipe(files: dict[str, Path]) -> None:
+    content = files["bundle"].read_bytes()
+    files["bundle"].unlink()
+    os.mkfifo(files["bundle"])
+    writer = threading.Thread(target=files["bundle"].write_bytes, args=(content,))
+    writer.start()
+    ran = offline(files)
+    writer.join()
+    assert ran.code == 0, ran
 
 
 def test_another_key_does_not_verify(shop: Shop, files: dict[str, Path]) -> None:
