@@ -224,6 +224,17 @@ def test_two_packagers_of_one_version_agree_on_the_first(place, network, shaky_a
         ours.record(other)
 
 
+def test_a_record_with_a_damaged_digest_is_an_integrity_error(place) -> None:
+    releases = store(place)
+    release = releases.record(make(send(releases), "1.0"))
+    key, s3 = "storefront/releases/1.0.json", place.aws.client("s3")
+    content = s3.get_object(Bucket=place.bucket, Key=key)["Body"].read()
+    damaged = release.digest[:-1] + "`"
+    s3.put_object(Bucket=place.bucket, Key=key, Body=content.replace(release.digest.encode(), damaged.encode()))
+    with pytest.raises(IntegrityError, match="no SHA-256"):
+        releases.get("1.0")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [(b"{}", "not a release record"), (b"\xff", "not a release record"), (None, "not of its own name")],

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from deliverkit.attestation_ports import Measurements
     from deliverkit.ports import Clock, PreparedBundle, Upload, UploadListener
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ATTEMPTS = 3
 """Uploads of a bundle that others may end before we give up."""
 
@@ -279,6 +281,11 @@ class S3Releases:
             ) from error
         if release.version != self._version_of(key):
             raise IntegrityError(f"{self._bucket.uri(key)} is the record of {release.version}, not of its own name")
+        stated = filter(None, (release.manifest, release.provenance, release.sbom))
+        if not all(map(_DIGEST.fullmatch, (release.digest, *stated))):
+            raise IntegrityError(
+                f"{self._bucket.uri(key)} names something that is no SHA-256", hint="restore an earlier version of it"
+            )
         return release
 
 
