@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builds import CONFIGURATION
 from places import Place
 from unreliable import Network
 
@@ -27,16 +28,6 @@ from deliverkit.errors import ExitCode
 
 MEBIBYTE = 1024 * 1024
 _NUMBERS = itertools.count(1)
-CONFIGURATION = """\
-application: shop
-release:
-  version: {{literal: "1.0"}}
-  bundle: {{path: build}}
-  store: s3://{bucket}/shop
-{more}environments:
-  dev:
-    deploy: {{codedeploy: {{group: shop-dev}}}}
-"""
 
 
 class Build:

@@ -6,20 +6,11 @@ import hashlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from command_shop import Shop
 from lint_cases import GOOD
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    made = Shop(tmp_path)
-    made.configure()
-    made.build(GOOD)
-    return made
 
 
 def test_a_good_build_says_nothing_on_stdout(shop: Shop) -> None:

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from command_shop import Shop
-from lint_cases import GOOD
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    made = Shop(tmp_path)
-    made.configure()
-    made.build(GOOD)
-    return made
 
 
 @pytest.mark.parametrize("kind", ["directory", "fifo", "link to a directory"])

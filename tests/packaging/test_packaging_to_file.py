@@ -13,15 +13,6 @@ from pathlib import Path
 
 import pytest
 from command_shop import Shop
-from lint_cases import GOOD
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    made = Shop(tmp_path)
-    made.configure()
-    made.build(GOOD)
-    return made
 
 
 def kind_of(file: Path) -> str:

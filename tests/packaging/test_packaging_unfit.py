@@ -22,14 +22,6 @@ from deliverkit.packaging.content import read_whole
 from deliverkit.packaging.report import failed
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    made = Shop(tmp_path)
-    made.configure()
-    made.build(GOOD)
-    return made
-
-
 def gone(build: Path) -> None:
     build.rename(build.with_name("elsewhere"))
 
