@@ -63,6 +63,12 @@ class LockedError(DeliverkitError):
     exit_code = ExitCode.LOCKED
 
 
+class NotEntitledError(DeliverkitError):
+    """The person may not decide this; nothing was recorded."""
+
+    exit_code = ExitCode.REJECTED
+
+
 class FencedError(LockedError):
     """Another process took this promotion over while we were away; whatever we meant to do is now its business."""
 

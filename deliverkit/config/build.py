@@ -11,6 +11,7 @@ from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
+    JenkinsSettings,
     KeyLocation,
     LedgerLocation,
     PipelineSettings,
@@ -63,6 +64,7 @@ def build(path: Path, values: Values) -> Settings:
         gates={name: _gate(name, gate) for name, gate in values.get("gates", {}).items()},
         environments=tuple(_environment(name, each, application) for name, each in values["environments"].items()),
         ledger=_ledger(file.parent, values.get("ledger"), release.store),
+        jenkins=JenkinsSettings(**values.get("jenkins", {})),
     )
 
 

@@ -215,6 +215,13 @@ APPROVALS = Record(
             "IAM groups or role names that approvers come from.",
             default="everybody",
         ),
+        Field(
+            "bridges",
+            ListOf(Text("a group or role"), "a list of IAM groups or roles"),
+            "IAM groups or role names that may record what another person decided, such as the role of Jenkins agents "
+            "that pass on the answer to an `input`. Whoever they name counts as the person.",
+            default="nobody",
+        ),
         Field("not_requester", Boolean(), "Whoever asked for the promotion may not approve it.", default="true"),
         Field("expires", _SOME_TIME, "How long the request stays open.", default=format_duration(_APPROVALS.expires)),
     ),
@@ -289,6 +296,18 @@ ENVIRONMENT = Record(
     exclusive=("regions", "waves"),
 )
 
+JENKINS = Record(
+    "a Jenkins: {url: https://...}",
+    (
+        Field(
+            "url",
+            Text("an address such as https://jenkins.example.com/", texts.server),
+            "The controller's address. User and API token come from JENKINS_USER_ID and JENKINS_API_TOKEN.",
+            default="the variable JENKINS_URL",
+        ),
+    ),
+)
+
 SETTINGS = Record(
     "a mapping",
     (
@@ -325,6 +344,7 @@ SETTINGS = Record(
             "absolute path) is for one machine only.",
             default="`ledger` below `release.store`",
         ),
+        Field("jenkins", JENKINS, "The Jenkins that gates and `deliverkit jenkins` talk to."),
         Field("notify", Unavailable("notifications"), "SNS topics that are told about promotions."),
     ),
 )

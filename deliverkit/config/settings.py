@@ -152,6 +152,16 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     file: Path | None
 
 
+class JenkinsSettings(msgspec.Struct, frozen=True):
+    """Which Jenkins; user and token come from the environment and are never written down.
+
+    Attributes:
+        url: The controller's address with a slash at its end; empty where JENKINS_URL has to tell.
+    """
+
+    url: str = ""
+
+
 class LedgerLocation(msgspec.Struct, frozen=True):
     """Where the ledger is kept.
 
@@ -180,6 +190,7 @@ class Settings(msgspec.Struct, frozen=True):
         environments: In the order of the file. Waves are empty where the file names no region: then the region in use
             holds.
         ledger: Where everything that happens is recorded.
+        jenkins: Which Jenkins is asked.
     """
 
     path: Path
@@ -189,3 +200,4 @@ class Settings(msgspec.Struct, frozen=True):
     gates: Mapping[str, Gate]
     environments: tuple[Environment, ...]
     ledger: LedgerLocation
+    jenkins: JenkinsSettings = JenkinsSettings()

@@ -42,6 +42,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
 _SEGMENT = re.compile(r"[A-Za-z0-9!_.*'()+=,@-]+", re.ASCII)
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_CREDENTIALS = re.compile(r"://[^/\s]*@")
 _URL = re.compile(r"https?://[^\s/]\S*")
 _DOTTED = re.compile(r"\$\{([A-Za-z_]+\.[A-Za-z_.-]+)\}")
 
@@ -98,6 +99,15 @@ def url(text: str) -> str:
     if not (_URL.fullmatch(text) or text.startswith("${endpoint}")) or any(letter.isspace() for letter in text):
         raise ValueError(f"{text!r} is not an address: write http://..., https://... or ${{endpoint}}/...")
     return text
+
+
+def server(text: str) -> str:
+    """The address of a server, with a slash at its end; who we are to it has no place in a file."""
+    if not _URL.fullmatch(text) or "?" in text or "#" in text:
+        raise ValueError(f"{text!r} is not the address of a server: write https://...")
+    if _CREDENTIALS.search(text):
+        raise ValueError("an address with a user or password: leave them out")
+    return text.rstrip("/") + "/"
 
 
 def endpoint(text: str) -> str:

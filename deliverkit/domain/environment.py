@@ -47,6 +47,7 @@ class ApprovalPolicy:
     Attributes:
         needed: How many different people.
         groups: IAM groups or role names that approvers come from; empty lets everybody approve.
+        bridges: IAM groups or role names that may record what another person decided, by name.
         not_requester: True when whoever asked for the promotion may not approve it.
         expires: How long the request stays open.
     """
@@ -55,6 +56,7 @@ class ApprovalPolicy:
     groups: tuple[str, ...] = ()
     not_requester: bool = True
     expires: timedelta = timedelta(hours=24)
+    bridges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

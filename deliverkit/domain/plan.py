@@ -184,6 +184,9 @@ class Plan:
             if not built[name]:
                 # Plans that were recorded before they had that member keep their digest, and what is bound to it.
                 del built[name]
+        for leg in built["legs"]:
+            if leg["approvals"] and not leg["approvals"]["bridges"]:
+                del leg["approvals"]["bridges"]
         return built
 
     @classmethod

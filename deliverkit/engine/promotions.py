@@ -8,7 +8,7 @@ from deliverkit.domain.approval import Decision, objection
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import AbortMode, Phase, Rollout, open_question
 from deliverkit.engine.promotion_log import Listener, PromotionLog, open_promotion, promotion_ids
-from deliverkit.errors import ConflictError, DeliverkitError, ExitCode, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, NotEntitledError, NotFoundError, UsageError
 
 # What drives a promotion is imported by whoever drives one; looking at promotions is asked for much more often.
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
 
     ExecutorFor = Callable[[Plan], Executor]
-
-
-class NotEntitledError(DeliverkitError):
-    """The person may not decide this; nothing was recorded."""
-
-    exit_code = ExitCode.REJECTED
 
 
 class Promotions:

@@ -23,8 +23,7 @@ from worlds import (
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
 from deliverkit.domain.rollout import AbortMode, Cause, Outcome, Phase
-from deliverkit.engine.promotions import NotEntitledError
-from deliverkit.errors import ConflictError, IntegrityError, LockedError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, IntegrityError, LockedError, NotEntitledError, NotFoundError, UsageError
 from deliverkit.ports import Identity
 
 

@@ -1,0 +1,112 @@
+"""Ports of what is asked of a continuous integration server: its builds, their questions, its jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deliverkit.domain.build import Build, LogPiece, Question, QueueItem
+
+
+class BuildServer(Protocol):
+    """Jenkins, or whatever else runs builds.
+
+    Every call has a time limit of its own, and raises `UnreachableError` when the server does not answer, is starting,
+    or refuses the credentials: with one clear line, whatever page it sent.
+    """
+
+    def trigger(self, job: str, parameters: Mapping[str, str]) -> int:
+        """Ask for a build and give the queue item's id. Parameters should hold a `REQUEST` of their own.
+
+        Raises:
+            NotFoundError: If there is no such job.
+            UsageError: If the job takes no parameters.
+            ConflictError: If the job is disabled.
+        """
+        ...
+
+    def queued(self, item: int) -> QueueItem:
+        """What became of a request.
+
+        Raises:
+            NotFoundError: If the server does not know it, or not any more: five minutes after it left the queue.
+        """
+        ...
+
+    def find(self, job: str, parameter: str, value: str) -> Build | QueueItem | None:
+        """The newest build of the job with that parameter value, or the item that still waits to become one.
+
+        Raises:
+            NotFoundError: If there is no such job.
+        """
+        ...
+
+    def observe(self, job: str, number: int) -> Build:
+        """A build now.
+
+        Raises:
+            NotFoundError: If there is no such job or build.
+        """
+        ...
+
+    def log(self, job: str, number: int, start: int) -> LogPiece:
+        """The log from an offset in bytes on; only what is new goes over the wire.
+
+        Raises:
+            NotFoundError: If there is no such job or build.
+        """
+        ...
+
+    def stop(self, job: str, number: int) -> None:
+        """Ask a build to end; harmless when it has ended."""
+        ...
+
+    def questions(self, job: str, number: int) -> tuple[Question, ...]:
+        """What a build asks people now.
+
+        Raises:
+            NotFoundError: If there is no such job or build, or the server cannot tell.
+        """
+        ...
+
+    def answer(self, question: Question, *, is_approved: bool, parameters: Mapping[str, str]) -> None:
+        """Answer a question; a refusal takes no parameters and ends the build.
+
+        Raises:
+            ConflictError: If it was answered before.
+            NotEntitledError: If the server does not let this user answer.
+            UsageError: If the question does not take one of the parameters, or wants one that is missing.
+        """
+        ...
+
+    def describe(self, job: str, number: int, text: str) -> None:
+        """Set the description that people see beside a build."""
+        ...
+
+
+class JobShelf(Protocol):
+    """The jobs and folders of a continuous integration server, by their full names."""
+
+    def definition(self, name: str) -> str | None:
+        """The XML that defines it; None when there is no such job or folder."""
+        ...
+
+    def create(self, name: str, xml: str) -> None:
+        """Make a job or folder in a folder that exists.
+
+        Raises:
+            UsageError: If the server does not accept the definition.
+            ConflictError: If it exists already.
+        """
+        ...
+
+    def replace(self, name: str, xml: str) -> None:
+        """Give a job or folder another definition.
+
+        Raises:
+            UsageError: If the server does not accept the definition.
+            NotFoundError: If there is no such job or folder.
+        """
+        ...
