@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deliverkit.domain.job_definition import JobDefinition, kind
 from deliverkit.domain.job_diff import difference
 from deliverkit.domain.job_xml import merged, parse, write
-from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, UnreachableError
+from deliverkit.errors import ConflictError, DeliverkitError, DeniedError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +105,7 @@ class Installer:
                 done = step.failed(ConflictError(f"not tried: its folder {step.definition.folder} is not there"))
             elif step.fate.is_ahead:
                 done = self._done(step)
-                unanswered = unanswered + 1 if isinstance(done.error, UnreachableError) else 0
+                unanswered = unanswered + 1 if _is_unanswered(done) else 0
             if done.fate is Fate.FAILED and done.seen is None:
                 missing.add(done.name)
             yield done
@@ -182,3 +182,8 @@ class Installer:
         changed = [line.strip() for line in left if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
         told = ", ".join(changed[:3]) + (f" and {len(changed) - 3} lines more" if len(changed) > 3 else "")
         return replace(done, reason=f"the server keeps it differently: {told}; state it in {done.definition.file}")
+
+
+def _is_unanswered(step: Step) -> bool:
+    """Whether the server may be gone; one that denies a job answers."""
+    return isinstance(step.error, UnreachableError) and not isinstance(step.error, DeniedError)
