@@ -75,6 +75,22 @@ class QueueItem:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildStage:
+    """A stage of a build, not to be taken for one of CodePipeline.
+
+    Attributes:
+        name: As the Jenkinsfile names it.
+        status: Jenkins' word (pipeline-rest-api): SUCCESS, IN_PROGRESS, PAUSED_PENDING_INPUT, FAILED, ABORTED,
+            NOT_EXECUTED.
+        seconds: How long it took, or has taken so far.
+    """
+
+    name: str
+    status: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class LogPiece:
     """The next part of a build's log.
 
