@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli import render
+from deliverkit.cli.jenkins_options import add_url_argument, open_server
 from deliverkit.cli.options import Console, Options
 from deliverkit.errors import ExitCode, UsageError
 
@@ -31,22 +32,25 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help=f"directory: A.xml in it defines A, A/B.xml defines B in the folder A (default: {_PLACE})",
     )
     command.add_argument("--plan", action="store_true", help="only show what would change")
+    add_url_argument(command)
     command.set_defaults(run=run)
 
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Compare, show, ask, install."""
-    from deliverkit.jenkins_assembly import open_installer, read_job_files  # noqa: PLC0415
+    from deliverkit.engine.installing import Installer  # noqa: PLC0415  (`--help` compares nothing)
+    from deliverkit.jenkins_assembly import read_job_files  # noqa: PLC0415
 
     if arguments.plan and options.is_confirmed:
         raise UsageError("--plan changes nothing, and --yes wants it done", hint="leave one of them out")
     definitions = read_job_files(arguments.path)
-    installer = open_installer(options.config, environ=console.environ)
+    installer = Installer(open_server(arguments, options, console))
     steps = installer.plan(definitions)
     if arguments.plan or not any(step.fate.is_ahead for step in steps):
         _show(steps, options, console, is_plan=arguments.plan)
-        if arguments.plan and any(step.fate.is_ahead for step in steps):
-            console.tell("next: deliverkit jenkins install --yes")
+        console.tell(_summary(steps))
+        if any(step.fate.is_ahead for step in steps):
+            console.tell("next: deliverkit jenkins install, with --yes where nobody can be asked")
         return _exit_code(steps)
     return _install(installer, steps, options, console)
 
@@ -89,10 +93,6 @@ def _ask(steps: Sequence[Step], console: Console) -> None:
 
 def _show(steps: Sequence[Step], options: Options, console: Console, *, is_plan: bool) -> None:
     render.data(steps, options, console, text=lambda it: _text(it, is_plan=is_plan), as_json=_document)
-    if not any(step.fate.is_ahead for step in steps) and is_plan:
-        console.tell(_summary(steps))
-    elif not options.is_json and not is_plan:
-        console.tell(_summary(steps))
 
 
 def _text(steps: Sequence[Step], *, is_plan: bool) -> str:
