@@ -16,7 +16,7 @@ import jenkins
 from deliverkit.adapters import jenkins_log, jenkins_questions, jenkins_values
 from deliverkit.adapters.jenkins_answers import RefusedError
 from deliverkit.adapters.jenkins_connection import Connection
-from deliverkit.domain.build import Build, BuildStage, LogPiece, Question, QueueItem
+from deliverkit.domain.build import REQUEST, Build, BuildStage, LogPiece, Question, QueueItem
 from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -358,6 +358,11 @@ def _refuse_unknown(job: str, parameters: Mapping[str, str], takes: frozenset[st
     unknown = [name for name in parameters if name not in (takes or ())]
     if not unknown:
         return
+    if REQUEST in unknown:
+        raise UsageError(
+            f"the job {job} has no parameter {REQUEST}, so requests for it cannot be told apart",
+            hint=f"add string(name: '{REQUEST}') to its parameters; run it once by hand when its Jenkinsfile has them",
+        )
     if takes is None:
         raise UsageError(
             f"the job {job} takes no parameters, not {', '.join(unknown)}",

@@ -43,6 +43,7 @@ def queue_item(said: Mapping[str, Any]) -> QueueItem:
         why=str(said.get("why") or ""),
         build=int(number) if number is not None else None,
         is_cancelled=bool(said.get("cancelled")),
+        parameters=parameters(said),
     )
 
 
