@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli import render
-from deliverkit.cli.jenkins_options import add_url_argument, open_server
+from deliverkit.cli.jenkins_options import add_url_argument
 from deliverkit.cli.options import Console, Options
 from deliverkit.errors import ExitCode, UsageError
 
@@ -39,12 +39,12 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Compare, show, ask, install."""
     from deliverkit.engine.installing import Installer  # noqa: PLC0415  (`--help` compares nothing)
-    from deliverkit.jenkins_assembly import read_job_files  # noqa: PLC0415
+    from deliverkit.jenkins_assembly import open_jenkins, read_job_files  # noqa: PLC0415
 
     if arguments.plan and options.is_confirmed:
         raise UsageError("--plan changes nothing, and --yes wants it done", hint="leave one of them out")
     definitions = read_job_files(arguments.path)
-    installer = Installer(open_server(arguments, options, console))
+    installer = Installer(open_jenkins(arguments.url, options.config, console.environ))
     steps = installer.plan(definitions)
     if arguments.plan or not any(step.fate.is_ahead for step in steps):
         _show(steps, options, console, is_plan=arguments.plan)
