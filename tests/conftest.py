@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import settings
-
-NO_JENKINS = "no real Jenkins: JENKINS_URL, JENKINS_USER_ID and JENKINS_API_TOKEN are not all set"
+from real_jenkins import NO_JENKINS
 
 # How long an example takes says nothing on a machine that others use too; `scripts/bench` measures time.
 settings.register_profile("unhurried", deadline=None)

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_JENKINS
 from jenkins_controller import ALICE, TOKEN, Asked, Controller, running_controller
+from real_jenkins import NO_JENKINS, VARIABLES
 
 from deliverkit.cli.main import run
 from deliverkit.cli.streams import Console
@@ -53,7 +53,6 @@ JOB_XML = f"""<?xml version='1.1' encoding='UTF-8'?>
   </definition>
 </flow-definition>
 """
-VARIABLES = ("JENKINS_URL", "JENKINS_USER_ID", "JENKINS_API_TOKEN")
 
 
 @dataclass

@@ -62,17 +62,19 @@ def rewritten(draw: st.DrawFn, element: Element) -> Element:
     return Element(element.name, tuple(attributes), element.text, tuple(children))
 
 
+@settings(max_examples=40)
 @given(ROOTS)
 def test_what_is_written_is_read_again(root: Element) -> None:
     assert parse(write(root), "it") == root
 
 
+@settings(max_examples=40)
 @given(ROOTS)
 def test_the_canonical_form_is_its_own(root: Element) -> None:
     assert canonical(canonical(root)) == canonical(root)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data(), ROOTS)
 def test_what_jenkins_does_to_a_definition_is_no_difference(data: st.DataObject, root: Element) -> None:
     server = parse(write(data.draw(rewritten(root))), "the server's")
@@ -91,6 +93,7 @@ def changed(element: Element, path: tuple[int, ...], change: object) -> Element:
     return replace(element, children=tuple(children))
 
 
+@settings(max_examples=60)
 @given(st.data(), ROOTS)
 def test_every_other_text_and_attribute_is_a_difference(data: st.DataObject, root: Element) -> None:
     path = data.draw(st.sampled_from(places(root)))
