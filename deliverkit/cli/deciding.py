@@ -33,9 +33,7 @@ def add_decision_arguments(parser: ArgumentParser) -> None:
 
 def add_person_argument(parser: ArgumentParser | _ArgumentGroup) -> None:
     """The argument that names the person whose wish is passed on."""
-    parser.add_argument(
-        "--on-behalf-of", type=_person, metavar="PERSON", help="whose wish this is, if not your own"
-    )
+    parser.add_argument("--on-behalf-of", type=_person, metavar="PERSON", help="whose wish this is, if not your own")
 
 
 def _person(text: str) -> str:

@@ -105,6 +105,7 @@ def _admitted(rollout: Rollout, event: Event) -> Rollout:
         event,
         Phase.DEPLOYING,
         is_admitted=True,
+        admitted_by=tuple(event.payload.get("by", ())),
         analyses={},
         overridden=frozenset(),
         decisions=(),
@@ -158,7 +159,7 @@ def _completed(rollout: Rollout, event: Event) -> Rollout:
         "bake_until": None,
         "reports": (),
     }
-    return _enter(rollout, event, phase, leg_index=following, is_admitted=False, carriage=None, **fresh)
+    return _enter(rollout, event, phase, leg_index=following, is_admitted=False, admitted_by=(), carriage=None, **fresh)
 
 
 def _paused(rollout: Rollout, event: Event) -> Rollout:

@@ -161,6 +161,7 @@ class Rollout:
         leg_index: Index of the current leg.
         analyses: Measurements of the current leg's gates, added up.
         is_admitted: True once the current leg may be begun, whether or not anybody did.
+        admitted_by: The people who let the current leg in; empty when nobody had to.
         overridden: Gates of the current leg that a named person passed in spite of their verdict.
         excused: All overridden gates, as `leg/gate`.
         decisions: Human decisions on the current question.
@@ -195,6 +196,7 @@ class Rollout:
     leg_index: int = 0
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
     is_admitted: bool = False
+    admitted_by: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()
     excused: frozenset[str] = frozenset()
     decisions: tuple[Decision, ...] = ()

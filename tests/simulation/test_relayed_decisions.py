@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import MANAGER, approved, carry, direct
+from worlds import MANAGER, approved, carry, direct, environment, piped
 
 from deliverkit.delivery import Delivery
 from deliverkit.domain.approval import Decision, Relay, Requester, counted
@@ -182,3 +182,21 @@ def test_no_number_of_repetitions_makes_one_person_two(people: list[str]) -> Non
     decisions = [Decision("production", BRIDGE.arn, BRIDGE.groups, True, "yes", "d", at, person) for person in people]
     found = counted(policy, decisions, requester=Requester("arn:aws:iam::1:user/x"), plan_digest="d")
     assert len(found) == len({person.partition("@")[0].casefold() for person in people})
+
+
+def test_the_pipeline_s_own_approval_is_answered_once_with_the_person_s_name() -> None:
+    base = approved("staging", predecessor="dev")
+    assert base.approvals is not None
+    world = piped(environment("dev"), replace(base, approvals=replace(base.approvals, bridges=BRIDGE.groups)))
+    world.release("1.0")
+    delivery = world.delivery()
+    rollout = carry(delivery, "1.0", "staging")
+    relay = Relay("mary", "jenkins-shop-7", rollout.question)
+    world.delivery(BRIDGE).decide(rollout.id, is_approved=True, reason="notes read", relay=relay)
+    rollout = delivery.watch(rollout.id)
+    assert rollout.outcome is Outcome.SUCCEEDED
+    report = world.pipelines.observe("delivery", rollout.begun[1]["execution"])
+    summaries = [action.summary for action in report.actions]
+    assert [text for text in summaries if "mary" in text] == [
+        f"deliverkit {rollout.id}: staging admitted by mary (through {BRIDGE.arn})"
+    ]
