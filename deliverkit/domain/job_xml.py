@@ -23,7 +23,7 @@ _UNLESS_STATED = ("folderViews", "healthMetrics", "icon", "primaryView", "views"
 """What people set up for themselves, and Jenkins makes when it is missing (AbstractFolder.init)."""
 _DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml\b.*?\?>", re.DOTALL)
 _ENCODING = re.compile(r"""encoding\s*=\s*['"]([^'"]*)['"]""")
-_CONTROLS = re.compile(r"<!\[CDATA\[.*?\]\]>|&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));", re.DOTALL)
+_REFERENCE = re.compile("&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
 _SHIFT = 0xF0000
 """Control characters are allowed in XML 1.1 alone: they are read as characters for private use, and written back."""
 _SHIFTED = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0x1F)}]")
@@ -166,12 +166,14 @@ def _as_xml_10(xml: str, where: str) -> str:
         raise UsageError(f"{where} declares the encoding {encoding[1]}", hint="save it as UTF-8, as Jenkins does")
     # Lines keep their numbers.
     body = "\n" * declaration[0].count("\n") + xml[declaration.end() :] if declaration else xml.removeprefix("\ufeff")
-    return _CONTROLS.sub(_shifted, body)
+    outside, *sections = body.split("<![CDATA[")
+    parts = [section.partition("]]>") for section in sections]
+    return _REFERENCE.sub(_shifted, outside) + "".join(
+        f"<![CDATA[{inside}{end}{_REFERENCE.sub(_shifted, after)}" for inside, end, after in parts
+    )
 
 
 def _shifted(found: re.Match[str]) -> str:
-    if not (found[1] or found[2]):
-        return found[0]
     code = int(found[1], 16) if found[1] else int(found[2])
     return chr(_SHIFT + code) if 0 < code < 0x20 and code not in {0x09, 0x0A, 0x0D} else found[0]
 

@@ -292,6 +292,14 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     assert [each.name for each in read_definitions(tmp_path)] == ["a"]
 
 
+def test_a_wrong_directory_is_noticed(tmp_path: Path) -> None:
+    deep = tmp_path / "node_modules"
+    deep.mkdir()
+    for number in range(10_001):
+        (deep / f"{number}.js").touch()
+    assert "holds more than 10,000 files and folders; is it the right one?" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize("place", ["nowhere", "a.xml", "empty"])
 def test_a_place_without_definitions(tmp_path: Path, place: str) -> None:
     write(tmp_path, a=PIPELINE.format("a"))

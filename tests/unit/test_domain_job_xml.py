@@ -182,6 +182,17 @@ def test_a_changed_secret_is_seen_to_change_and_not_shown() -> None:
         assert secret not in shown
 
 
+def test_the_default_of_a_password_parameter_is_not_shown() -> None:
+    parameter = (
+        "<p><hudson.model.%sParameterDefinition><name>X</name><defaultValue>%s</defaultValue></hudson.model.%s%s>"
+    )
+    shown = [
+        "\n".join(difference("p", parse(parameter % (kind, "s3same", kind, "ParameterDefinition") + "</p>", "f"), None))
+        for kind in ("Password", "String")
+    ]
+    assert ["s3same" in each for each in shown] == [False, True]
+
+
 def test_names_of_credentials_are_shown() -> None:
     [line] = [
         each for each in difference("p", parse("<p><credentialsId>git</credentialsId></p>", "f"), None) if "git" in each
@@ -226,6 +237,29 @@ def test_what_is_no_definition_is_refused_with_its_place(text: str, message: str
 
 def test_the_deepest_that_is_read() -> None:
     assert parse("<a>" * DEEPEST + "</a>" * DEEPEST, "it").name == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p><s>" + "<![CDATA[" * 100_000,
+        "<p><s><![CDATA[" + "<" * 900_000 + "]]></s></p>",
+        "<p><password><![CDATA[" + "<" * 900_000 + "]]></password></p>",
+        "<p><s>" + "{AQ" * 300_000 + "</s></p>",
+        "<p><s>" + "://a:b" * 150_000 + "</s></p>",
+        "<p>" + "<a>1</a>" * 120_000 + "</p>",
+        "<p><s>" + "line\n" * 200_000 + "</s></p>",
+    ],
+    ids=["sections", "angles", "secret", "braces", "addresses", "elements", "lines"],
+)
+def test_no_text_takes_longer_than_its_length(text: str) -> None:
+    """With a step that is repeated for each character these would take minutes."""
+    try:
+        root = parse(text, "it")
+    except UsageError:
+        return
+    other = parse("<p><s>other</s><t>x</t></p>", "other")
+    assert len(difference("p", root, other)) > 3
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda it: it.decode("latin-1")))
