@@ -4,7 +4,7 @@
 // deliverkitStage, which has nothing else deployed.
 void call(Map settings) {
     deliverkit.refuseUnknown('deliverkitApproval', settings, [
-        'submitter', 'stage', 'promotion', 'hours', 'message', 'label', 'checkout', 'on', 'command', 'version'
+        'submitter', 'stage', 'promotion', 'profile', 'hours', 'message', 'label', 'checkout', 'on', 'command', 'version'
     ])
     if (!settings.submitter) {
         error "deliverkitApproval needs submitter: without it everybody who may build could decide"
@@ -15,7 +15,7 @@ void call(Map settings) {
     String promotion = deliverkit.promotion('deliverkitApproval', settings)
     Map seen = look(settings, promotion, settings.stage)
     Object number = seen.question ? seen.question.number : null
-    while (seen.question && seen.question.number == number) {
+    while (isOpen(seen, number)) {
         env.DELIVERKIT_PLAN = seen.plan_digest
         Map answer = ask(settings, seen)
         if (said(answer, 'RECORDED_BY')) {
@@ -24,6 +24,12 @@ void call(Map settings) {
             record(settings, promotion, seen, answer)
         }
         seen = look(settings, promotion, null)
+    }
+    if (isRejected(seen)) {
+        deliverkitAgent(settings) {
+            // Ends the promotion, and the build with exit code 6 as configured.
+            deliverkit(settings.subMap(['on', 'command', 'version']), ['wait', promotion])
+        }
     }
 }
 
@@ -39,7 +45,7 @@ Map look(Map settings, String promotion, String stage) {
             ran = deliverkit(tool, ['status', promotion])
         }
         seen = ran.json
-        if (seen.question) {
+        if (seen.question && seen.question.answer == null) {
             // So that `deliverkit approve`, typed anywhere, also answers this build. Only a convenience: it may fail.
             List words = ['jenkins', 'input', 'offer', promotion, '--question', seen.question.number, '--input', inputId(seen)]
             deliverkit(tool + [on: [1: 'RETURN', 2: 'RETURN', 6: 'RETURN', 7: 'RETURN', 8: 'RETURN', 9: 'RETURN', 70: 'RETURN']], words)
@@ -75,21 +81,31 @@ Map ask(Map settings, Map seen) {
 
 void record(Map settings, String promotion, Map seen, Map answer) {
     String decision = answer.DECISION == 'approve' ? 'approve' : 'reject'
+    // Each text in one word with its option: one that begins with a dash must not be read as an option.
+    List words = [
+        decision, promotion, '--gate', seen.question.gate, '--question', seen.question.number, '--plan', seen.plan_digest,
+        '--reason=' + said(answer, 'REASON'), '--on-behalf-of=' + said(answer, 'APPROVER'), '--via=' + (env.BUILD_URL ?: env.BUILD_TAG)
+    ]
+    if (settings.profile) {
+        words += ['--profile', settings.profile]
+    }
     deliverkitAgent(settings) {
-        // Each text in one word with its option: one that begins with a dash must not be read as an option.
-        Map ran = deliverkit(settings.subMap(['command', 'version']) + [on: (settings.on ?: [:]) + [6: 'RETURN']], [
-            decision, promotion, '--gate', seen.question.gate, '--question', seen.question.number, '--plan', seen.plan_digest,
-            '--reason=' + said(answer, 'REASON'), '--on-behalf-of=' + said(answer, 'APPROVER'), '--via=' + (env.BUILD_URL ?: env.BUILD_TAG)
-        ])
-        if (decision == 'reject' && ran.exitCode == 0) {
-            // Ends the promotion, and the build with exit code 6 as configured.
-            deliverkit(settings.subMap(['on', 'command', 'version']), ['wait', promotion])
-            error 'rejected by ' + said(answer, 'APPROVER')
-        }
+        Map ran = deliverkit(settings.subMap(['command', 'version']) + [on: (settings.on ?: [:]) + [6: 'RETURN']], words)
         if (ran.exitCode == 6) {
-            echo said(answer, 'APPROVER') + ' may not decide this, or somebody else has rejected it; see above'
+            echo said(answer, 'APPROVER') + ' may not decide this, or somebody else has rejected it; the lines above say which'
         }
     }
+}
+
+// Whether this very question still needs an answer. An answered one stays open until somebody drives the promotion on.
+@NonCPS
+boolean isOpen(Map seen, Object number) {
+    return seen.question != null && seen.question.number == number && seen.question.answer == null
+}
+
+@NonCPS
+boolean isRejected(Map seen) {
+    return seen.exit_code == 6 || (seen.question != null && seen.question.answer == 'rejected')
 }
 
 @NonCPS

@@ -4,7 +4,7 @@ import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
 void call(Map settings) {
     deliverkit.refuseUnknown('deliverkitDelivery', settings, [
-        'build', 'env', 'submitter', 'hours', 'stageHours', 'onBehalfOf', 'label', 'checkout', 'on', 'command', 'version'
+        'build', 'env', 'submitter', 'profile', 'hours', 'stageHours', 'onBehalfOf', 'label', 'checkout', 'on', 'command', 'version'
     ])
     Map tool = settings.subMap(['on', 'command', 'version'])
     Map agent = settings.subMap(['label', 'checkout'])
@@ -40,7 +40,7 @@ void deliver(Map settings, Map tool, Map agent) {
         String name = legs[i].name
         if (legs[i].asks) {
             stage('Approve ' + name) {
-                deliverkitApproval(tool + agent + settings.subMap(['submitter', 'hours']) + [stage: name])
+                deliverkitApproval(tool + agent + settings.subMap(['submitter', 'profile', 'hours']) + [stage: name])
             }
         }
         stage(name) {

@@ -33,11 +33,10 @@ class Build {
     }
 
     Map run() {
-        GroovyShell shell = new GroovyShell(getClass().classLoader, binding(), configuration())
-        library.listFiles().sort().findAll { it.name.endsWith('.groovy') }.each { file ->
-            variables[file.name - '.groovy'] = shell.parse(file)
-        }
-        variables.each { name, script -> shell.setVariable(name, script) }
+        Binding binding = binding()
+        compiled(library).each { name, type -> variables[name] = InvokerHelper.createScript(type, binding) }
+        variables.each { name, script -> binding.setVariable(name, script) }
+        GroovyShell shell = new GroovyShell(getClass().classLoader, binding, configuration())
         try {
             shell.parse(spec.script, 'WorkflowScript.groovy').run()
         } catch (FlowInterruptedException stopped) {
@@ -53,6 +52,19 @@ class Build {
         }
         return [result: result, failure: failure, log: log.toString(), env: env, trace: trace, asked: asked,
                 published: published, stages: stages, held: nodes.size()]
+    }
+
+    private static final Map COMPILED = [:]
+
+    /** The library's scripts, compiled once for all builds. */
+    private static Map compiled(File library) {
+        if (!COMPILED) {
+            GroovyClassLoader loader = new GroovyClassLoader(Build.classLoader, configuration())
+            library.listFiles().sort().findAll { it.name.endsWith('.groovy') }.each { file ->
+                COMPILED[file.name - '.groovy'] = loader.parseClass(file)
+            }
+        }
+        return COMPILED
     }
 
     static String where(Throwable fault) {

@@ -54,8 +54,8 @@ class ShellStep {
         File file = new File(control, 'script.sh')
         file.setText(script, 'UTF-8')
         file.setExecutable(true)
-        String command = script.startsWith('#!') ? file.path : "sh -xe '${file.path}'"
-        ProcessBuilder builder = new ProcessBuilder(['sh', '-c', "${command}; exit \$?".toString()])
+        List words = script.startsWith('#!') ? [file.path] : ['sh', '-xe', file.path]
+        ProcessBuilder builder = new ProcessBuilder(['sh', '-c', '"$@"; exit $?', 'wrapper'] + words)
         builder.environment().clear()
         builder.environment().putAll(build.processEnvironment())
         return builder.directory(folder).start()
