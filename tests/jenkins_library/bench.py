@@ -108,7 +108,11 @@ def play(directory: Path, cases: dict[str, Case], scans: dict[str, str] | None =
     ran = subprocess.run(
         [groovy, "-cp", str(HARNESS), str(HARNESS / "Main.groovy"), "orders.json", "results.json"],
         cwd=directory,
-        env={**os.environ, "JAVA_HOME": str(java), "JAVA_OPTS": " ".join(["-Xshare:auto", "-XX:TieredStopAtLevel=1", *opens])},
+        env={
+            **os.environ,
+            "JAVA_HOME": str(java),
+            "JAVA_OPTS": " ".join(["-Xshare:auto", "-XX:TieredStopAtLevel=1", *opens]),
+        },
         capture_output=True,
         text=True,
         timeout=300,

@@ -50,7 +50,9 @@ CASES: dict[str, Case] = {
     "waits": build(
         "deliverkit(['wait', 'p-1', '--timeout', '1h'])", replies=[(5, {"promotion": "p-1"}), (-1 % 256, ""), (0, {})]
     ),
-    "attached": build("deliverkit(['wait', 'p-1'])", replies=[(5, {}), (143, ""), (130, ""), (5, {}), (0, {"done": 1})]),
+    "attached": build(
+        "deliverkit(['wait', 'p-1'])", replies=[(5, {}), (143, ""), (130, ""), (5, {}), (0, {"done": 1})]
+    ),
     "always killed": build("deliverkit(['wait', 'p-1'])", replies=[(143, "")] * 9),
     "promoted": build(
         "deliverkit(['promote', '--to', 'dev'])", replies=[(5, {"promotion": "p-7"}), (0, {"promotion": "p-7"})]
@@ -69,13 +71,17 @@ CASES: dict[str, Case] = {
         environ={"DELIVERKIT_COMMAND": "/bin/echo"},
         records_on_path=False,
     ),
-    "package": build("echo deliverkitPackage(path: 'out') + ' ' + env.DELIVERKIT_RELEASE", replies=[(0, {"version": "1.2"})]),
+    "package": build(
+        "echo deliverkitPackage(path: 'out') + ' ' + env.DELIVERKIT_RELEASE", replies=[(0, {"version": "1.2"})]
+    ),
     "promote": build(
         "env.DELIVERKIT_RELEASE = '1.2'\ndeliverkitPromote(env: 'production', onBehalfOf: 'mary')\necho env.DELIVERKIT_PROMOTION",
         replies=[(0, {"promotion": "p-9"})],
     ),
     "promote nowhere": build("deliverkitPromote(release: '1.2')"),
-    "promote frozen": build("deliverkitPromote(env: 'production')\necho 'went on'", replies=[(7, {"reason": "frozen"})]),
+    "promote frozen": build(
+        "deliverkitPromote(env: 'production')\necho 'went on'", replies=[(7, {"reason": "frozen"})]
+    ),
     "stage": build("deliverkitStage('Deploy-Dev')", replies=[(0, {})], environ={"DELIVERKIT_PROMOTION": "p-1"}),
     "approved stage": build(
         "deliverkitStage('Deploy Prod/1', timeout: '2h')",
@@ -95,7 +101,9 @@ CODES = {
     70: "FAILURE", 99: "FAILURE",
 }  # fmt: skip
 CASES |= {
-    f"code {code}": build("deliverkit(['package'])\necho 'went on'", replies=[(code, {"reason": "because", "next": ["type this"]})])
+    f"code {code}": build(
+        "deliverkit(['package'])\necho 'went on'", replies=[(code, {"reason": "because", "next": ["type this"]})]
+    )
     for code in CODES
 }
 
