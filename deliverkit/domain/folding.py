@@ -107,6 +107,7 @@ def _admitted(rollout: Rollout, event: Event) -> Rollout:
         is_admitted=True,
         admitted_by=tuple(event.payload.get("by", ())),
         analyses={},
+        measured_since=event.sequence,
         overridden=frozenset(),
         decisions=(),
         carriage=None,
@@ -154,6 +155,7 @@ def _completed(rollout: Rollout, event: Event) -> Rollout:
     phase = Phase.CHECKING if is_held else Phase.CLAIMING
     fresh: dict[str, Any] = {
         "analyses": {},
+        "measured_since": event.sequence,
         "overridden": frozenset(),
         "decisions": (),
         "bake_until": None,
@@ -183,7 +185,13 @@ def _failed(rollout: Rollout, event: Event) -> Rollout:
 
 
 def _rollback_requested(rollout: Rollout, event: Event) -> Rollout:
-    fresh: dict[str, Any] = {"carriage": None, "analyses": {}, "overridden": frozenset(), "reports": ()}
+    fresh: dict[str, Any] = {
+        "carriage": None,
+        "analyses": {},
+        "measured_since": event.sequence,
+        "overridden": frozenset(),
+        "reports": (),
+    }
     return _enter(rollout, event, Phase.REVERTING, reverting=tuple(event.payload["legs"]), **fresh)
 
 

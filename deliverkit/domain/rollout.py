@@ -160,6 +160,7 @@ class Rollout:
         since: When the phase began.
         leg_index: Index of the current leg.
         analyses: Measurements of the current leg's gates, added up.
+        measured_since: Number of the event from which on measurements add up.
         is_admitted: True once the current leg may be begun, whether or not anybody did.
         admitted_by: The people who let the current leg in; empty when nobody had to.
         overridden: Gates of the current leg that a named person passed in spite of their verdict.
@@ -195,6 +196,7 @@ class Rollout:
     last: Event
     leg_index: int = 0
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
+    measured_since: int = 1
     is_admitted: bool = False
     admitted_by: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()
@@ -248,6 +250,14 @@ class Rollout:
     def is_excused(self, passage: Passage) -> bool:
         """True when the gate passed, or a named person overrode it."""
         return passage.verdict is Verdict.PASSED or f"{passage.leg}/{passage.gate}" in self.excused
+
+    def sample(self, gate: str) -> str:
+        """A name for the next measurement of a gate, the same one until it is on record, in whatever process.
+
+        Promotions of two applications, or ledgers, may have the same id; their plans differ.
+        """
+        plan = self.plan.digest.removeprefix("sha256:")[:12]
+        return f"{self.plan.application}/{self.id}/{plan}/{self.measured_since}/{gate}/{self.analysis(gate).taken + 1}"
 
     def analysis(self, gate: str) -> Analysis:
         """What was measured of a gate so far."""

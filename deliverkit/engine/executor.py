@@ -111,7 +111,7 @@ class Executor:
 
     def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
         gates = [rollout.plan.gates[name] for name in effect.gates]
-        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release)
+        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release, effect.gates)
         return fx.Measured(self._gatekeeper.measure(gates, context))
 
     def _begin(self, effect: fx.Begin, rollout: Rollout) -> fx.Fact:

@@ -68,6 +68,8 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
+    "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
         "assembly",
         "release_assembly",
@@ -96,6 +98,9 @@ LAYERS = {
     "cli": {
         "app",
         "release_assembly",
+        "jenkins_assembly",
+        # For annotations.
+        "build_ports",
         "rehearsing",
         "sandboxing",
         "delivery",
