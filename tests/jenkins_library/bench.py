@@ -1,4 +1,4 @@
-"""Runs Jenkinsfiles and the shared library without Jenkins: Groovy with steps of our own, whose `sh` is a real shell."""
+"""Runs Jenkinsfiles and the shared library without Jenkins: Groovy and steps of our own, whose `sh` is a real shell."""
 
 from __future__ import annotations
 

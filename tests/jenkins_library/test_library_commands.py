@@ -75,7 +75,7 @@ CASES: dict[str, Case] = {
         "echo deliverkitPackage(path: 'out') + ' ' + env.DELIVERKIT_RELEASE", replies=[(0, {"version": "1.2"})]
     ),
     "promote": build(
-        "env.DELIVERKIT_RELEASE = '1.2'\ndeliverkitPromote(env: 'production', onBehalfOf: 'mary')\necho env.DELIVERKIT_PROMOTION",
+        "env.DELIVERKIT_RELEASE = '1.2'\ndeliverkitPromote(env: 'production', onBehalfOf: 'mary')",
         replies=[(0, {"promotion": "p-9"})],
     ),
     "promote nowhere": build("deliverkitPromote(release: '1.2')"),

@@ -53,10 +53,12 @@ CASES: dict[str, Case] = {
         answers=[None, {"answer": {}}, answered(REASON=" "), answered(APPROVER=""), answered()],
     ),
     "two approvers": approval(
-        ASKED, OFFERED, (0, {}), (0, state(17)), OFFERED, (0, {}), DECIDED, answers=[answered(), answered(APPROVER="joe")]
+        ASKED, OFFERED, (0, {}), (0, state(17)), OFFERED, (0, {}), DECIDED,
+        answers=[answered(), answered(APPROVER="joe")],
     ),
     "not entitled": approval(
-        ASKED, OFFERED, (6, ""), (0, state(17)), OFFERED, (0, {}), DECIDED, answers=[answered(), answered(APPROVER="joe")]
+        ASKED, OFFERED, (6, ""), (0, state(17)), OFFERED, (0, {}), DECIDED,
+        answers=[answered(), answered(APPROVER="joe")],
     ),
     "elsewhere": approval(ASKED, OFFERED, DECIDED, answers=[answered(REASON="", APPROVER="", RECORDED_BY="joe")]),
     "next question": approval(ASKED, OFFERED, (0, {}), (0, state(18)), OFFERED, answers=[answered()]),
@@ -126,7 +128,7 @@ SINS = {
     "each": "void call(List names) { names.each { sh it } }",
     "collect": "List call(List names) { return names.collect { it + 1 } }",
     "sort": "List call(List names) { return names.sort { a, b -> a <=> b } }",
-    "slurper": "import groovy.json.JsonSlurperClassic\nObject call(String t) { return new JsonSlurperClassic().parseText(t) }",
+    "slurper": "import groovy.json.JsonSlurperClassic\nvoid call(String t) { new JsonSlurperClassic().parseText(t) }",
     "execute": "Object call() { return 'ls'.execute() }",
     "file": "Object call() { return new File('/etc/passwd').text }",
     "system": "Object call() { return System.getenv('HOME') }",
@@ -290,7 +292,13 @@ def test_the_plain_jenkinsfile_delivers(ended: dict[str, Ended]) -> None:
     assert PLAN in found.asked[0]["message"]
     assert BUNDLE in found.asked[0]["message"]
     assert found.commands[8][:8] == ["approve", "p-1", "--gate", "production", "--question", "17", "--plan", PLAN]
-    assert found.commands[8][8:] == [f"--reason={APPROVE['REASON']}", "--on-behalf-of=mary", VIA]
+    assert found.commands[8][8:] == [
+        f"--reason={APPROVE['REASON']}",
+        "--on-behalf-of=mary",
+        VIA,
+        "--profile",
+        "jenkins-approvals",
+    ]
     assert found.commands[-1][:6] == [*WAIT, "--plan", PLAN]
 
 
@@ -327,7 +335,7 @@ def test_only_main_is_delivered_and_builds_do_not_overtake(ended: dict[str, Ende
 
 def test_the_library_calls_nothing_that_the_sandbox_is_not_known_to_allow(played: tuple[dict[str, Ended], Any]) -> None:
     scripts = {script.name for script in LIBRARY.glob("*.groovy")}
-    assert {name: played[1][name] for name in scripts} == dict.fromkeys(scripts, [])
+    assert {name: played[1][name] for name in scripts} == {name: [] for name in scripts}
 
 
 @pytest.mark.parametrize("sin", SINS)
