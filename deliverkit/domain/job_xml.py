@@ -29,6 +29,8 @@ _SHIFT = 0xF0000
 _SHIFTED = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0x1F)}]")
 _VALUES = {"boolean", "byte", "char", "double", "entry", "float", "int", "list", "long", "map", "null", "set", "string"}
 """Elements of a list or map that XStream gives a short name."""
+_SETS = {"properties"}
+"""Lists whose order means nothing: a job has one property of each class, and one that is set again comes last."""
 _EMPTY_CLASSES = {
     "empty-list",
     "hudson.scm.NullSCM",
@@ -100,10 +102,11 @@ def canonical(root: Element) -> Element:
 
     Without versions of plugins, with attributes and fields in alphabetical order, and without fields that are empty or
     `false`, which is what XStream gives a field that it does not find. Elements of lists keep their order and all their
-    values: a field's name has no dot and begins in lower case, an element of a list is named by its class.
+    values, but for properties: a field's name has no dot and begins in lower case, an element of a list is named by its class.
     """
     children = [each for each in map(canonical, root.children) if not _is_nothing(each)]
-    children.sort(key=lambda each: (0, each.name) if _is_field(each.name) else (1, ""))
+    is_set = root.name in _SETS
+    children.sort(key=lambda each: (0, each.name) if is_set or _is_field(each.name) else (1, ""))
     attributes = sorted((name, value) for name, value in root.attributes if name != "plugin")
     return Element(_respelled(root.name), tuple(attributes), root.text, tuple(children))
 

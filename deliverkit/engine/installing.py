@@ -147,12 +147,20 @@ class Installer:
     def _done(self, step: Step) -> Step:
         try:
             if step.seen is None:
-                self._shelf.create(step.name, step.definition.xml)
+                self._created(step)
                 return self._looked_at_again(replace(step, fate=Fate.CREATED))
             self._shelf.replace(step.name, self._wanted(step, step.seen))
             return self._looked_at_again(replace(step, fate=Fate.CHANGED))
         except DeliverkitError as error:
             return step.failed(error)
+
+    def _created(self, step: Step) -> None:
+        try:
+            self._shelf.create(step.name, step.definition.xml)
+        except ConflictError as error:
+            # Jenkins says that there is no job when a user may not see it.
+            hint = "somebody has made it meanwhile, or this user may not see it (the permission Job/Discover or Read)"
+            raise ConflictError(error.message, hint=hint) from error
 
     def _wanted(self, step: Step, seen: str) -> str:
         now = self._shelf.definition(step.name)

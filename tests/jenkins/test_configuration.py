@@ -202,12 +202,19 @@ def test_credentials_that_are_referred_to_exist() -> None:
     assert used - CREDENTIALS.keys() == set()
 
 
-def test_jobs_ask_for_the_label_that_the_agents_have() -> None:
+def test_jobs_ask_for_the_labels_that_the_agents_have() -> None:
     labels = {node["permanent"]["labelString"] for node in CASC["jenkins"]["nodes"]}
     scripts = named("script", *(job.root for job in JOBS.values()))
-    asked = {label for script in scripts for label in re.findall(r"label '([^']+)'", script)}
+    scripts += [path.read_text(encoding="utf-8") for path in JENKINS.glob("Jenkinsfile*")]
+    asked = {label for script in scripts for label in re.findall(r"(?:label|node\()\s*'([^']+)'", script)}
     asked |= set(named("assignedNode", *(job.root for job in JOBS.values())))
-    assert asked == labels == {"deliverkit"}
+    assert asked == labels == {"deliverkit", "build"}
+
+
+def test_jenkinsfiles_that_jobs_name_are_here() -> None:
+    names = named("scriptPath", *(job.root for job in JOBS.values()))
+    assert sorted(names) == ["Jenkinsfile", "Jenkinsfile.multibranch"]
+    assert [name for name in names if not (JENKINS / name).is_file()] == []
 
 
 def test_the_groups_are_the_ones_that_may_answer() -> None:

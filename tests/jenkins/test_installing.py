@@ -204,6 +204,7 @@ def test_somebody_else_changes_it_meanwhile(controller: Controller, installer: I
     assert {step.fate for step in done.values()} == {Fate.FAILED}
     assert done["gone"].reason.startswith("it was removed from the server meanwhile")
     assert done["made"].reason.startswith("made exists already")
+    assert "this user may not see it" in done["made"].reason
     assert done["changed"].reason.startswith("somebody changed it on the server meanwhile")
     assert "by hand" in controller.jobs["changed"].xml
 

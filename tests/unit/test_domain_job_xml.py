@@ -137,6 +137,8 @@ def test_the_order_of_a_list_is_a_difference() -> None:
         ("<p><x.y_z>1</x.y_z></p>", "<p><x.y__z>1</x.y__z></p>"),
         ("<p><a>red &#x1b;[31m</a></p>", "<?xml version='1.1'?><p><a>red &#27;[31m</a></p>"),
         ("<p><actions><old/></actions></p>", "<p><actions><hudson.New>1</hudson.New></actions></p>"),
+        # The first build sets again what its Jenkinsfile says, and what is set comes last.
+        ("<p><properties><a.A/><b.B>1</b.B></properties></p>", "<p><properties><b.B>1</b.B><a.A/></properties></p>"),
         ("<p/>", "<p><folderViews class='x'><views><v.V/></views></folderViews><icon class='i'/></p>"),
     ],
 )
