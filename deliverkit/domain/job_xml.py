@@ -29,6 +29,14 @@ _SHIFT = 0xF0000
 _SHIFTED = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0x1F)}]")
 _VALUES = {"boolean", "byte", "char", "double", "entry", "float", "int", "list", "long", "map", "null", "set", "string"}
 """Elements of a list or map that XStream gives a short name."""
+_FLAGS = {
+    *("abortBuilds", "abortPrevious", "allowEmptyArchive", "blockBuildWhenDownstreamBuilding"),
+    *("blockBuildWhenUpstreamBuilding", "canRoam", "concurrentBuild", "disabled", "doGenerateSubmoduleConfigurations"),
+    *("filterExecutors", "filterQueue", "fingerprint", "followSymlinks", "ignorePostCommitHooks", "keepDependencies"),
+    *("lightweight", "nonRecursive", "onlyIfSuccessful", "removeLastBuild", "sandbox", "trim"),
+}
+"""Fields of Jenkins and of the plugins that all have which are false when they are missing, as XStream leaves them. Not
+each field: `false` is a shell command as well, and some plugins take what is missing for true."""
 _SETS = {"properties"}
 """Lists whose order means nothing: a job has one property of each class, and one that is set again comes last."""
 _EMPTY_CLASSES = {
@@ -100,9 +108,9 @@ def merged(stated: Element, server: Element) -> Element:
 def canonical(root: Element) -> Element:
     """The form in which two definitions that mean the same to Jenkins are equal.
 
-    Without versions of plugins, with attributes and fields in alphabetical order, and without fields that are empty or
-    `false`, which is what XStream gives a field that it does not find. Elements of lists keep their order and all their
-    values, but for properties: a field's name has no dot and begins in lower case, an element of a list is named by its class.
+    Without versions of plugins, with attributes and fields in alphabetical order, without fields that are empty, and
+    without flags that are off. Elements of lists keep all their values, and their order unless it means nothing: a
+    field's name has no dot and begins in lower case, an element of a list is named by its class.
     """
     children = [each for each in map(canonical, root.children) if not _is_nothing(each)]
     is_set = root.name in _SETS
@@ -119,7 +127,7 @@ def _is_nothing(element: Element) -> bool:
     if not _is_field(element.name) or element.children:
         return False
     if not element.attributes:
-        return element.text in {"", "false"}
+        return element.text == "" or (element.text == "false" and element.name in _FLAGS)
     return element.text == "" and all(name == "class" and value in _EMPTY_CLASSES for name, value in element.attributes)
 
 

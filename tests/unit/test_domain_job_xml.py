@@ -146,6 +146,26 @@ def test_one_meaning_in_two_spellings(file: str, server: str) -> None:
     assert difference("p", parse(file, "file"), parse(server, "server")) == ()
 
 
+@pytest.mark.parametrize(
+    ("file", "server"),
+    [
+        # `false` is a text, too: a shell command, and what a parameter is by default.
+        ("<p><h.Shell><command>false</command></h.Shell></p>", "<p><h.Shell/></p>"),
+        ("<p><h.String><defaultValue>false</defaultValue></h.String></p>", "<p><h.String/></p>"),
+        # What plugins take for true when it is missing (readResolve).
+        ("<p><caseSensitive>false</caseSensitive></p>", "<p/>"),
+        ("<p><disabled>true</disabled></p>", "<p/>"),
+        ("<p><authToken>x</authToken></p>", "<p/>"),
+        ("<p><jenkins.plugins.git.traits.TagDiscoveryTrait/></p>", "<p/>"),
+        ("<p><s> x</s></p>", "<p><s>x</s></p>"),
+        ("<p><s class='a'/></p>", "<p/>"),
+    ],
+)
+def test_what_is_no_noise(file: str, server: str) -> None:
+    assert difference("p", parse(file, "file"), parse(server, "server"))
+    assert difference("p", parse(server, "file"), parse(file, "server"))
+
+
 TRACKED = """<p><actions>
   <org.jenkinsci.plugins.pipeline.modeldefinition.actions.DeclarativeJobPropertyTrackerAction plugin="x@1">
     <jobProperties><string>a.DisableConcurrent</string></jobProperties><triggers/><parameters/><options/>
