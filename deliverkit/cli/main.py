@@ -31,7 +31,7 @@ COMMANDS = {
     "release": "list, compare, verify, copy, remove, quarantine and lift releases",
     "lock": "show and release the leases of environments",
     "ledger": "read and verify the record of what happened",
-    "jenkins": "ask Jenkins for builds, follow them, and answer what they ask",
+    "jenkins": "make Jenkins' jobs, ask for builds, follow them, and answer what they ask",
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }
