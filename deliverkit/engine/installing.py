@@ -189,7 +189,8 @@ class Installer:
             return done
         changed = [line.strip() for line in left if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
         told = ", ".join(changed[:3]) + (f" and {len(changed) - 3} lines more" if len(changed) > 3 else "")
-        return replace(done, reason=f"the server keeps it differently: {told}; state it in {done.definition.file}")
+        until = f"until {done.definition.file} says the same, each installation changes it again"
+        return replace(done, reason=f"the server keeps it differently: {told}; {until}")
 
 
 def _is_unanswered(step: Step) -> bool:

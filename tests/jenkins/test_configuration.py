@@ -7,6 +7,7 @@ from starting.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ruamel.yaml import YAML
 
 from deliverkit._version import __version__
 from deliverkit.adapters.job_files import read_definitions
+from deliverkit.cli.main import build_parser
 from deliverkit.domain.build import REQUEST
 from deliverkit.domain.job_diff import difference
 from deliverkit.domain.job_xml import Element, canonical, parse
@@ -261,6 +263,15 @@ def test_what_a_job_sets_is_what_its_jenkinsfile_sets() -> None:
     assert ("disableConcurrentBuilds()" in options) == ("DisableConcurrentBuildsJobProperty" in str(delivery))
     [kept] = re.findall(r"numToKeepStr: '(\d+)'", options)
     assert named("numToKeep", delivery) == [kept]
+
+
+def test_commands_in_the_readme_can_be_typed() -> None:
+    lines = (JENKINS / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.strip() for line in lines if line.startswith("    deliverkit ") and line.count("'") % 2 == 0]
+    assert len(commands) >= 5
+    for command in commands:
+        words = shlex.split(command, comments=True)
+        assert build_parser().parse_args(words[1:]).run, command
 
 
 def test_scripts_inside_jobs_are_sandboxed() -> None:

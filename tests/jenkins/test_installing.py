@@ -220,7 +220,8 @@ def test_a_server_that_keeps_something_else_is_told_about(
     [step] = install(installer, tmp_path)
     assert step.fate is Fate.CREATED
     assert step.reason == (
-        f"the server keeps it differently: -  <resumeBlocked>true</resumeBlocked>; state it in {tmp_path / 'a.xml'}"
+        "the server keeps it differently: -  <resumeBlocked>true</resumeBlocked>; "
+        f"until {tmp_path / 'a.xml'} says the same, each installation changes it again"
     )
 
 
