@@ -254,6 +254,16 @@ def test_a_server_that_goes_in_between(controller: Controller, installer: Instal
     assert list(fates(install(installer, tmp_path)).values()).count(Fate.UNCHANGED) == 1
 
 
+def test_an_answer_that_is_lost(controller: Controller, installer: Installer, tmp_path: Path) -> None:
+    """Whether it was made is found out by looking, at the next installation: nothing is made twice."""
+    write(tmp_path, a=PIPELINE.format("a"))
+    controller.lost_answers = 1
+    [step] = install(installer, tmp_path)
+    assert (step.fate, controller.jobs.keys()) == (Fate.FAILED, {"a"})
+    assert isinstance(step.error, UnreachableError)
+    assert fates(install(installer, tmp_path)) == {"a": Fate.UNCHANGED}
+
+
 # --- files -----------------------------------------------------------------------------------------
 
 
