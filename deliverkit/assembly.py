@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
+    from deliverkit.domain.release import Release
+    from deliverkit.domain.trust import Provenance
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
@@ -123,7 +125,13 @@ class Assembly:
             replicas=self._replicas,
             pruner=self._pruner,
             signings=partial(signings_of, self._settings, self._aws),
+            origins=self._origin,
         )
+
+    def _origin(self, release: Release) -> Provenance | None:
+        from deliverkit.release_assembly import origin_of  # noqa: PLC0415
+
+        return origin_of(self._settings, self._aws, release)
 
     def _pruner(self) -> Pruner:
         from deliverkit.catalogue_assembly import pruner_of  # noqa: PLC0415

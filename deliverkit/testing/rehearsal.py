@@ -195,6 +195,7 @@ class Rehearsal:
             history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
             tickets=TicketRules(),
             signings=lambda releases: [Signing.NONE for _ in releases],
+            origins=lambda _: None,
         )
 
     def _pruner(
