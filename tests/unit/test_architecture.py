@@ -93,7 +93,10 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # What is told of promotions to those who were not there: pure, like the domain, and for people.
+    "reporting": {"domain", "errors"},
     "cli": {
+        "reporting",
         "app",
         "release_assembly",
         "rehearsing",
