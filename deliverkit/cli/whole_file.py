@@ -28,6 +28,8 @@ def write_whole(path: Path, text: str) -> None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path.resolve(), text)
+    except FileExistsError as error:
+        raise UsageError(f"{path} cannot be written: {path.parent} is no folder", hint="name another file") from error
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror or error}", hint="name a file in a folder of yours"

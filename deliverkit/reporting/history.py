@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from deliverkit.domain.carriage import Carriage, DeploymentReport
+from deliverkit.domain.carriage import Carriage, DeploymentReport, TargetReport
 from deliverkit.domain.folding import apply, fold
 from deliverkit.domain.gate import Measurement, Verdict
 from deliverkit.domain.ledger import Event
@@ -113,6 +113,19 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What one target said last.
+
+    Attributes:
+        leg: The leg's label.
+        report: What it said.
+    """
+
+    leg: str
+    report: TargetReport
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """Everything that is told of one promotion.
 
@@ -123,6 +136,7 @@ class History:
         gates: Gates in the order in which they were first asked.
         decisions: Human decisions in order.
         deployments: Deployments in the order in which they were first seen.
+        targets: What each target said last, in the order in which they were first asked.
     """
 
     rollout: Rollout
@@ -131,6 +145,7 @@ class History:
     gates: tuple[GateRun, ...]
     decisions: tuple[Decided, ...]
     deployments: tuple[Deployed, ...]
+    targets: tuple[Asked, ...]
 
     @property
     def opened_at(self) -> datetime:
@@ -161,6 +176,7 @@ def history_of(events: Sequence[Event]) -> History:
         tuple(_excused(teller.gates(), rollout)),
         tuple(teller.decisions),
         tuple(teller.deployments.values()),
+        tuple(teller.targets.values()),
     )
 
 
@@ -179,12 +195,17 @@ class _Teller:
         self._gates: list[GateRun] = []
         self.decisions: list[Decided] = []
         self.deployments: dict[tuple[str, str, str, bool], Deployed] = {}
+        self.targets: dict[tuple[str, str], Asked] = {}
 
     def take(self, event: Event, before: Rollout, after: Rollout) -> None:
         """Take one more event, with the state on either side of it."""
         if (before.phase, before.leg_index) != (after.phase, after.leg_index):
-            self._ended.append(replace(self._open, ended_at=event.at))
+            if self._open.phase not in _RESTING:
+                self._ended.append(replace(self._open, ended_at=event.at))
             self._open = Span(after.leg.label, after.phase, event.at, event.at)
+        if after.reports is not before.reports:
+            for report in after.reports:
+                self.targets[report.region, report.target_id] = Asked(before.leg.label, report)
         match event.kind:
             case "gate.measured":
                 self._measured(event, before.leg.label)

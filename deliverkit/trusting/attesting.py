@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.attestation_ports import AttachmentKind, Attestations, Signer
+from deliverkit.domain.build_claims import build_claims, claim, web_address
 from deliverkit.domain.release import SourceRevision
 from deliverkit.domain.trust import Origin, Provenance
 from deliverkit.errors import ConflictError, IntegrityError
 from deliverkit.ports import Clock
-from deliverkit.trusting.build_claims import build_claims, claim, web_address
 
 if TYPE_CHECKING:
     from deliverkit.domain.release import Release

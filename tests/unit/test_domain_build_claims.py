@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverkit.trusting.build_claims import LIMIT, build_claims, claim, web_address
+from deliverkit.domain.build_claims import LIMIT, build_claims, claim, web_address
 
 ANY = st.text(st.characters(), max_size=50)
 """Halves of characters too: what is no UTF-8 in an environment variable comes as such."""
