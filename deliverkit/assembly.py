@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
+    from deliverkit.build_ports import CommitStatuses
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
@@ -159,6 +160,21 @@ class Assembly:
     @property
     def _bucket(self) -> Bucket:
         return bucket_of(self._settings.release, self._aws)
+
+    @cached_property
+    def commit_statuses(self) -> CommitStatuses | None:
+        """Where commits are told how they fare; None for nowhere."""
+        place = self._settings.release.commit_status
+        if place is None:
+            return None
+        if place.scheme == "codecommit":
+            from deliverkit.adapters.aws.codecommit import CodeCommitComments  # noqa: PLC0415
+
+            return CodeCommitComments(self._aws, place.name)
+        from deliverkit.adapters import github  # noqa: PLC0415
+
+        token, api = self._environ.get(github.TOKEN, ""), self._environ.get(github.API) or github.PUBLIC
+        return github.GitHubStatuses(place.name, token=token, api=api)
 
     @cached_property
     def promotions(self) -> Promotions:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from deliverkit.build_ports import CommitStatuses
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import BundleFormat, Compression, KeptParts, Release
     from deliverkit.domain.replica import Replica
@@ -125,6 +126,11 @@ class Parts(Protocol):
         """The time where we deliver to."""
         ...
 
+    @property
+    def commit_statuses(self) -> CommitStatuses | None:
+        """Where commits are told how they fare; None for nowhere."""
+        ...
+
 
 class Delivery:
     """A configured delivery."""
@@ -162,6 +168,11 @@ class Delivery:
     def catalogue(self) -> Catalogue:
         """Releases with where they stand; compares, copies and removes them."""
         return self._parts.catalogue
+
+    @property
+    def commit_statuses(self) -> CommitStatuses | None:
+        """Where commits are told how they fare; None for nowhere."""
+        return self._parts.commit_statuses
 
     def now(self) -> datetime:
         """The present moment where we deliver to."""

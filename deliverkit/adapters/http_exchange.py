@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,13 +46,22 @@ class Answer:
     location: str = ""
 
 
-def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
+def ask(
+    url: str,
+    *,
+    method: str = "GET",
+    timeout: timedelta,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Answer:
     """Send one request.
 
     Args:
         url: Absolute `http` or `https` URL, without credentials in it.
         method: HTTP method.
         timeout: For the whole exchange, name resolution apart, from connecting to the body's last byte.
+        headers: Besides our own, or instead of them. A redirect is not followed, so they reach that host alone.
+        body: What is sent.
 
     Raises:
         UnusableError: If the URL cannot be asked.
@@ -66,7 +75,8 @@ def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
     with _through(proxy), _told_in_our_words(connection, watch, seconds):
         connection.connect()
         with _cut_off(connection.sock, seconds - watch.seconds()) as was_cut:
-            answer = _exchange(connection, method, target, watch, was_cut)
+            _send(connection, method, target, headers or {}, body)
+            answer = _received(connection, watch, was_cut)
     return answer
 
 
@@ -75,11 +85,14 @@ def shown(url: str) -> str:
     return re.sub(r"//[^/?#]*@", "//***@", url)
 
 
-def _exchange(
-    connection: http.client.HTTPConnection, method: str, target: str, watch: Stopwatch, was_cut: threading.Event
-) -> Answer:
-    headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close"}
-    connection.request(method, target, headers=headers)
+def _send(
+    connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes | None
+) -> None:
+    usual = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close"}
+    connection.request(method, target, body=body, headers={**usual, **headers})
+
+
+def _received(connection: http.client.HTTPConnection, watch: Stopwatch, was_cut: threading.Event) -> Answer:
     response = connection.getresponse()
     body = response.read(BODY_LIMIT).decode("utf-8", errors="replace")
     if was_cut.is_set():

@@ -14,6 +14,7 @@ from deliverkit.errors import ExitCode
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from deliverkit.cli.commit_news import CommitNews
     from deliverkit.cli.junit_file import JunitFile
     from deliverkit.delivery import Delivery
     from deliverkit.domain.ledger import Event
@@ -60,11 +61,14 @@ def watch(
 
     progress = Progress(console)
     junit = _junit(arguments.junit, delivery, promotion_id, console)
+    news = _news(delivery, console)
 
     def hear(event: Event, rollout: Rollout) -> None:
         progress.event(event, rollout)
         if junit:
             junit.hear(event, rollout)
+        if news and rollout.outcome is None:
+            news.begin(rollout)
 
     with junit.written() if junit else nullcontext():
         rollout = delivery.watch(
@@ -76,9 +80,19 @@ def watch(
             on_tick=progress.tick,
         )
     progress.close()
+    if news:
+        news.tell(rollout)
     render.data(rollout, options, console, text=render.rollout, as_json=render.rollout_document)
     code = exit_code(rollout, stage)
     return rollout, ExitCode.FAILED if code == ExitCode.DONE and junit and junit.is_lost else code
+
+
+def _news(delivery: Delivery, console: Console) -> CommitNews | None:
+    if delivery.commit_statuses is None:
+        return None
+    from deliverkit.cli.commit_news import CommitNews  # noqa: PLC0415  (only who wants statuses pays for them)
+
+    return CommitNews(delivery.commit_statuses, console)
 
 
 def _junit(path: Path | None, delivery: Delivery, promotion_id: str, console: Console) -> JunitFile | None:

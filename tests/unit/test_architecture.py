@@ -29,7 +29,7 @@ LAYERS = {
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
     "config": {"yaml_tree", "ports", "domain", "errors"},
-    "delivery": {"engine", "ports", "domain", "errors"},
+    "delivery": {"engine", "build_ports", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "trusting", "packaging", "attestation_ports", "ports", "domain", "errors"},
     "sandbox": {"_version"},
@@ -58,6 +58,7 @@ LAYERS = {
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",
+        "build_ports",
         "sandboxing",
         "releasing",
         "engine",
@@ -109,7 +110,7 @@ LAYERS = {
         "_version",
     },
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
-    "testing": {"delivery", "engine", "adapters", "attestation_ports", "ports", "domain", "errors"},
+    "testing": {"delivery", "engine", "adapters", "attestation_ports", "build_ports", "ports", "domain", "errors"},
     "__main__": {"cli", "_version"},
     "__init__": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
 }

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.errors import ExitCode
+from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deliverkit.delivery import Delivery
     from deliverkit.reporting.report import Report
 
 FORMS = ("html", "description", "description-html")
@@ -34,6 +35,11 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
         help="a page for publishHTML, or one line for the build's description: plain, or for Jenkins' Safe HTML",
     )
     parser.add_argument("--to-file", metavar="FILE", type=Path, help="write it there, whole, and say so")
+    parser.add_argument(
+        "--commit-status",
+        action="store_true",
+        help="also tell the release's commit how it stands (release.commit_status); what fails there is only said",
+    )
     parser.set_defaults(run=run)
 
 
@@ -43,6 +49,8 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
 
     delivery = open_delivery(options, console)
     report = report_of(delivery, find_promotion(delivery, arguments.subject), options, console)
+    if arguments.commit_status:
+        _tell_commit(delivery, report, console)
     text = _form(arguments.form)(report)
     if arguments.to_file is not None:
         from deliverkit.cli.whole_file import write_whole  # noqa: PLC0415
@@ -55,6 +63,17 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     elif arguments.to_file is None:
         console.say(text.removesuffix("\n"))
     return ExitCode.DONE
+
+
+def _tell_commit(delivery: Delivery, report: Report, console: Console) -> None:
+    from deliverkit.cli.commit_news import CommitNews  # noqa: PLC0415
+
+    if delivery.commit_statuses is None:
+        raise UsageError(
+            "deliverkit.yml does not say where commits are told how they stand",
+            hint="release.commit_status: github://OWNER/NAME",
+        )
+    CommitNews(delivery.commit_statuses, console).tell(report.history.rollout)
 
 
 def _form(name: str) -> Callable[[Report], str]:
