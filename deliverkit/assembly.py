@@ -194,7 +194,7 @@ class Assembly:
 
     @cached_property
     def _time(self) -> tuple[Clock, Pace]:
-        return _time_at(self._aws.endpoint)
+        return time_at(self._aws.endpoint)
 
     def _preflight(self) -> Preflight:
         from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
@@ -363,13 +363,14 @@ def _first_line(path: Path) -> str:
         raise UsageError(message, hint="write the version into it, or correct release.version") from error
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address is one of this machine."""
     from urllib.parse import urlsplit  # noqa: PLC0415
 
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def _time_at(endpoint: str) -> tuple[Clock, Pace]:
+def time_at(endpoint: str) -> tuple[Clock, Pace]:
     """The clock that holds where we deliver to, and the pace to keep there."""
     from datetime import timedelta  # noqa: PLC0415
 
@@ -377,7 +378,7 @@ def _time_at(endpoint: str) -> tuple[Clock, Pace]:
     from deliverkit.engine.runner import Pace  # noqa: PLC0415
     from deliverkit.sandboxing import clock_at  # noqa: PLC0415
 
-    if not _is_loopback(endpoint):
+    if not is_loopback(endpoint):
         return SystemClock(), Pace()
     # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
     look, patience = timedelta(milliseconds=500), timedelta(seconds=20)

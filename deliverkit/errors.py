@@ -79,6 +79,10 @@ class UnreachableError(DeliverkitError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class DeniedError(UnreachableError):
+    """It answers, and does not let us in or not do this: waiting helps nothing."""
+
+
 class IntegrityError(DeliverkitError):
     """A digest, a signature or the ledger's chain does not verify."""
 

@@ -23,8 +23,9 @@ LAYERS = {
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
     "attestation_ports": {"domain", "errors"},
-    "engine": {"attestation_ports", "build_ports", "ports", "domain", "errors"},
-    "adapters": {"attestation_ports", "build_ports", "ports", "domain", "errors", "_version"},
+    "worker_ports": {"domain", "errors"},
+    "engine": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "adapters": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors", "_version"},
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
@@ -68,8 +69,12 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
+    "worker_assembly": {"assembly", "engine", "adapters", "packaging", "worker_ports", "ports", "domain", "errors"},
     "app": {
         "assembly",
+        "worker_assembly",
+        "engine",
         "release_assembly",
         "sandboxing",
         "delivery",
@@ -96,6 +101,7 @@ LAYERS = {
     "cli": {
         "app",
         "release_assembly",
+        "worker_assembly",
         "rehearsing",
         "sandboxing",
         "delivery",
