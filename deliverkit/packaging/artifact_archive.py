@@ -38,7 +38,7 @@ def unpack_artifact(archive: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True)
     try:
-        if zipfile.is_zipfile(archive):
+        if zipfile.is_zipfile(archive) or _begins(archive, b"PK\x03\x04"):  # also one that was cut off
             _unzip(archive, directory)
         elif tarfile.is_tarfile(archive):
             _untar(archive, directory)
@@ -66,6 +66,11 @@ def pack_artifact(directory: Path, archive: Path) -> None:
                 made.write(path, name)
             else:
                 raise UsageError(f"{shown(name)} is neither file, link nor directory, and cannot be packed")
+
+
+def _begins(file: Path, mark: bytes) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(mark)) == mark
 
 
 def _walked(directory: Path) -> Iterator[Path]:
