@@ -70,7 +70,20 @@ LAYERS = {
         "errors",
     },
     # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
-    "worker_assembly": {"assembly", "engine", "adapters", "packaging", "worker_ports", "ports", "domain", "errors"},
+    "worker_assembly": {
+        "jenkins_assembly",
+        "assembly",
+        "engine",
+        "adapters",
+        "packaging",
+        "worker_ports",
+        "build_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
+    # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
+    "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
         "assembly",
         "worker_assembly",
@@ -102,6 +115,9 @@ LAYERS = {
         "app",
         "release_assembly",
         "worker_assembly",
+        "jenkins_assembly",
+        # For annotations.
+        "build_ports",
         "rehearsing",
         "sandboxing",
         "delivery",
