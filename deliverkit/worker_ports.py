@@ -114,6 +114,25 @@ class JobRecords(Protocol):
         ...
 
 
+class BuildArchive(Protocol):
+    """What builds of a server have archived."""
+
+    def fetch(self, job: str, number: int, folder: str, destination: Path) -> bool:
+        """Write a zip archive of what a build archived into a file; False when it archived nothing there.
+
+        Args:
+            job: Full name of the job.
+            number: The build.
+            folder: Only what lies in this folder; everything when empty.
+            destination: The file. In the archive everything lies below one folder, which is called like `folder`, or
+                `archive`.
+
+        Raises:
+            UnreachableError: If the server does not answer.
+        """
+        ...
+
+
 class Runner(Protocol):
     """Does the work of jobs: a command of this machine, or a build of a server."""
 

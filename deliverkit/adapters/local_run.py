@@ -144,6 +144,7 @@ class CommandRunner:
         state = _state(room)
         if state is _State.RUNNING:
             return None
+        self._children.pop(job.id, None)
         if state is not _State.ENDED:
             return self._failure(job, FailureType.JOB_FAILED, f"{_LOST}{_tail(room / OUTPUT)}")
         code = (room / "exit").read_text(encoding="ascii").strip()

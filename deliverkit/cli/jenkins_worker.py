@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deliverkit.cli.jenkins_options import add_parameters_argument, add_url_argument, parameters_of
 from deliverkit.cli.options import STATE_DIR, Console, Options, sandbox_state_dir, whole_number
-from deliverkit.errors import ExitCode
+from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -21,7 +22,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
     worker = verbs.add_parser(
         "worker",
         parents=[shared],
-        help="do the jobs that CodePipeline has for a custom action: run a command for each",
+        help="do the jobs that CodePipeline has for a custom action: build a Jenkins job, or run a command, for each",
     )
     worker.add_argument("--category", choices=("Build", "Test"), default="Build", help="of the action type")
     worker.add_argument("--provider", default=DEFAULT_PROVIDER, help="of the action type (default: Jenkins)")
@@ -36,11 +37,22 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         "repeated; PROPERTY=VALUE for another queryable property",
     )
     worker.add_argument(
-        "--run", metavar="COMMAND", dest="shell", required=True, help="shell command that does the work of a job"
+        "--run", metavar="COMMAND", dest="shell", help="shell command that does the work of a job, instead of Jenkins"
     )
     worker.add_argument(
         "--rerun", action="store_true", help="the command may be run again when nobody knows how far it came"
     )
+    worker.add_argument(
+        "--job",
+        metavar="NAME",
+        help="the Jenkins job to build, with folders and placeholders: team/${ProjectName} (default: ${ProjectName})",
+    )
+    add_parameters_argument(
+        worker,
+        "a parameter of the build, with placeholders: the action's configuration, ${pipeline}, ${stage}, ${action}, "
+        "${execution}, ${input.NAME} and ${output.NAME}; may be given several times",
+    )
+    add_url_argument(worker)
     worker.add_argument("--jobs", metavar="N", type=whole_number, default=1, help="jobs at a time (default: 1)")
     worker.add_argument("--once", action="store_true", help="end when no job is in hand and none is offered")
     worker.add_argument(
@@ -59,13 +71,18 @@ def _work(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.domain.worker_job import ActionType  # noqa: PLC0415
     from deliverkit.worker_assembly import WorkerChoices  # noqa: PLC0415
 
+    _refuse_mixture(arguments)
     choices = WorkerChoices(
         kind=ActionType(arguments.category, arguments.provider, arguments.action_version),
         queries=tuple(arguments.project),
-        command=arguments.shell,
         limit=arguments.jobs,
         state_dir=_state_dir(arguments, console),
+        command=arguments.shell or "",
         is_repeatable=arguments.rerun,
+        url=arguments.url,
+        config=options.config,
+        job=arguments.job or "",
+        parameters=parameters_of(arguments),
     )
     worker = open_worker(
         choices,
@@ -79,6 +96,15 @@ def _work(arguments: Namespace, options: Options, console: Console) -> int:
     console.tell(f"working for {choices.kind}; {arguments.jobs} at a time, remembered in {choices.state_dir}")
     worker.run(is_once=arguments.once)
     return ExitCode.DONE
+
+
+def _refuse_mixture(arguments: Namespace) -> None:
+    """Options of commands do not go with those of Jenkins."""
+    of_jenkins = arguments.job or arguments.parameters or arguments.url
+    if arguments.shell and of_jenkins:
+        raise UsageError("--run does the work on this machine; --job, -p and --url are for Jenkins", hint="choose one")
+    if arguments.rerun and not arguments.shell:
+        raise UsageError("--rerun is about a command: builds are found again by their request", hint="--run COMMAND")
 
 
 def _state_dir(arguments: Namespace, console: Console) -> Path:
