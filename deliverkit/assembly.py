@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
+    from deliverkit.build_ports import BuildServer
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
@@ -244,17 +245,24 @@ class Assembly:
 
         return CodePipeline(self._aws, self.blueprint.pipeline_region)
 
+    def _jenkins(self) -> BuildServer:
+        from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415
+
+        return open_jenkins(self._settings.jenkins.url, self._settings.path, self._environ)
+
     def _checks(self) -> Mapping[GateKind, Check]:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
         from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
         from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
         from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
         from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+        from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
 
         return {
             GateKind.HTTP: HttpCheck(self._deployers, clock=self.clock),
             GateKind.ALARM: AlarmCheck(self._aws, self.clock),
             GateKind.COMMAND: CommandCheck(clock=self.clock),
+            GateKind.JENKINS: BuildCheck(self._jenkins, clock=self.clock),
             GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self.clock),
         }
 

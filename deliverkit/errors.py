@@ -63,6 +63,12 @@ class LockedError(DeliverkitError):
     exit_code = ExitCode.LOCKED
 
 
+class RejectedError(DeliverkitError):
+    """An approver has said no, or nobody said yes in time."""
+
+    exit_code = ExitCode.REJECTED
+
+
 class NotEntitledError(DeliverkitError):
     """The person may not decide this; nothing was recorded."""
 

@@ -11,11 +11,13 @@ measured on Jenkins 2.462 with the Pipeline plugins; `jenkins_rest` speaks it.
 from __future__ import annotations
 
 import secrets
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 ALICE, TOKEN, PASSWORD = "alice", "11aa22bb33cc44dd55ee66ff7788990011", "correct horse"
@@ -70,6 +72,7 @@ class JobBuild:
         looks: How often it was looked at.
         races: How many more requests find nothing although the queue names the build.
         was_stopped: Somebody pressed the red button.
+        early_result: What is said of it while it still runs, as after a stage that failed.
     """
 
     item: int
@@ -85,6 +88,7 @@ class JobBuild:
     looks: int = 0
     races: int = 0
     was_stopped: bool = False
+    early_result: str = ""
 
     @property
     def question(self) -> Asked | None:
@@ -107,6 +111,7 @@ class Job:
         looks_queued: Looks at an item that find it waiting; None until a test settles the queue.
         looks_running: Looks at a build that find it running; None until a test finishes it.
         races: Requests that find nothing right after the queue has named a build.
+        archived: Zip archives of what its builds archive, by their address below `artifact/`.
     """
 
     xml: str = "<flow-definition/>"
@@ -123,6 +128,7 @@ class Job:
     looks_queued: int | None = 1
     looks_running: int | None = 1
     races: int = 0
+    archived: Mapping[str, bytes] = field(default_factory=dict)
     builds: list[JobBuild] = field(default_factory=list)
 
 
@@ -143,11 +149,19 @@ class Person:
 
 @dataclass(frozen=True)
 class Interference:
-    """What stands between us and Jenkins and answers in its place."""
+    """What stands between us and Jenkins and answers in its place.
+
+    Attributes:
+        status: HTTP status code.
+        body: A web page, unless headers say something else.
+        headers: More headers.
+        drips: The body never ends: now and then comes another byte.
+    """
 
     status: int
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    drips: bool = False
 
 
 class Controller:
@@ -188,18 +202,25 @@ class Controller:
         self._item = 100
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
+        self._scheme = "http"
 
     # --- the process -------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/jenkins/"
+        return f"{self._scheme}://127.0.0.1:{self._port}/jenkins/"
 
-    def start(self) -> None:
-        """Listen, on the same port as before."""
+    def start(self, certificate: Path | None = None) -> None:
+        """Listen, on the same port as before; with a certificate and its key in a file, encrypted."""
         from jenkins_rest import server_of  # noqa: PLC0415  (it imports this module)
 
         self._server = server_of(self, self._port)
+        self._scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
+import select
 import socket
 import struct
+import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
-from jenkins_controller import REQUEST, Asked, Controller, Job, JobBuild, new_crumb
+from jenkins_controller import REQUEST, Asked, Controller, Interference, Job, JobBuild, new_crumb
 
 __all__ = ["REQUEST", "server_of"]
 
@@ -47,8 +51,15 @@ class FaultError(Exception):
 def server_of(controller: Controller, port: int) -> ThreadingHTTPServer:
     """A server for a controller; port 0 takes a free one."""
     handler = type("Handler", (_Handler,), {"controller": controller})
-    ThreadingHTTPServer.allow_reuse_address = True
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return _Server(("127.0.0.1", port), handler)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client may go away
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -67,35 +78,44 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        with self.controller.lock:
+            answer = self._decide(body)
+        answer()
+
+    def _decide(self, body: str) -> Callable[[], None]:
+        """What to send; sending itself may take its time."""
         c = self.controller
-        with c.lock:
-            asked = f"{self.command} {self.path}"
-            c.seen.append(asked)
-            c.bodies.append(body)
-            c.authorizations.append(self.headers.get("Authorization", ""))
-            if c.resets:
-                c.resets -= 1
-                self._reset()
-                return
-            if c.starting:
-                c.starting -= 1
-                self._send(503, STARTING, {"Content-Type": "text/html"}, is_jenkins=False)
-                return
-            if c.interferences and c.concerns(asked):
-                answer = c.interferences.pop(0)
-                self._send(
-                    answer.status, answer.body, {"Content-Type": "text/html", **answer.headers}, is_jenkins=False
-                )
-                return
-            try:
-                status, text, headers = self._answer(body)
-            except FaultError as fault:
-                status, text, headers = fault.status, fault.body, {"Content-Type": "text/html", **fault.headers}
-            if self.command == "POST" and status < 400 and c.lost_answers:
-                c.lost_answers -= 1
-                self._reset()
-                return
-            self._send(status, text, headers)
+        asked = f"{self.command} {self.path}"
+        c.seen.append(asked)
+        c.bodies.append(body)
+        c.authorizations.append(self.headers.get("Authorization", ""))
+        if c.resets:
+            c.resets -= 1
+            return self._reset
+        if c.starting:
+            c.starting -= 1
+            return lambda: self._send(503, STARTING, {"Content-Type": "text/html"}, is_jenkins=False)
+        if c.interferences and c.concerns(asked):
+            return partial(self._interfere, c.interferences.pop(0))
+        try:
+            status, text, headers = self._answer(body)
+        except FaultError as fault:
+            status, text, headers = fault.status, fault.body, {"Content-Type": "text/html", **fault.headers}
+        if self.command == "POST" and status < 400 and c.lost_answers:
+            c.lost_answers -= 1
+            return self._reset
+        return lambda: self._send(status, text, headers)
+
+    def _interfere(self, answer: Interference) -> None:
+        headers = {"Content-Type": "text/html", **answer.headers}
+        if not answer.drips:
+            self._send(answer.status, answer.body, headers, is_jenkins=False)
+            return
+        self.send_response(answer.status)
+        self.end_headers()
+        self.close_connection = True
+        while not select.select([self.connection], [], [], 0.01)[0]:  # until the client goes away
+            self.wfile.write(b" ")
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -305,6 +325,9 @@ class _Handler(BaseHTTPRequestHandler):
         if rest == "submitDescription":
             build.description = dict(parse_qsl(body, keep_blank_values=True))["description"]
             return 302, "", {"Location": f"{self._url(name)}{number}/"}
+        if rest.removeprefix("artifact/") in self.controller.jobs[name].archived:
+            content = self.controller.jobs[name].archived[rest.removeprefix("artifact/")]
+            return 200, content, {"Content-Type": "application/zip"}
         if rest.startswith(("wfapi/", "input/")):
             return self._workflow(name, build, rest, body)
         raise FaultError(404, "Not Found")
@@ -316,7 +339,7 @@ class _Handler(BaseHTTPRequestHandler):
             "url": f"{self._url(name)}{build.number}/",
             "building": is_running,
             "inProgress": is_running,
-            "result": build.result,
+            "result": build.result or build.early_result or None,
             "queueId": build.item,
             "description": build.description or None,
             "actions": [{}, {"causes": [{"userId": self.user}]}, _parameters(build)],

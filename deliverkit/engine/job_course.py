@@ -96,7 +96,7 @@ class Course:
         Raises:
             UnreachableError: If CodePipeline does not answer; the next worker with these records tells it.
         """
-        if self._job is None or not self._is_begun or self.record.phase is not JobPhase.CLAIMED:
+        if self.is_over or self._job is None or not self._is_begun or self.record.phase is not JobPhase.CLAIMED:
             return False
         report = self._runner.hand_back(self._job)
         if report is None:

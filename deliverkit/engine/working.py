@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from deliverkit.domain.worker_job import JobRecord, Offer
 from deliverkit.engine.job_course import Course, WorkerPace
-from deliverkit.errors import DeniedError, UnreachableError
+from deliverkit.errors import DeliverkitError, DeniedError, UnreachableError
 from deliverkit.ports import Clock
 from deliverkit.worker_ports import JobRecords, JobSource, Runner
 
@@ -166,23 +166,26 @@ class Worker:
     def _part(self) -> None:
         """Hand back what others can go on with, and leave the rest on record, within seconds."""
         partings = [
-            threading.Thread(target=self._hand_back, args=(course,), daemon=True)
+            threading.Thread(target=self._hand_back, args=(course, self._steps.get(job_id)), daemon=True)
             for job_id, course in self._courses.items()
-            if job_id not in self._steps
         ]
         for each in partings:
             each.start()
         # No thread keeps the process: what is not recorded when the time is over will be done again.
-        threads = (*partings, *self._steps.values())
-        for each in threads:
-            if each.is_alive():
-                each.join(PARTING / len(threads))
+        for each in partings:
+            each.join(PARTING / len(partings))
         left = [course.label for course in self._courses.values() if not course.is_over]
         if left:
             self._tell(f"on record, to be taken up by the next worker here: {', '.join(left)}")
 
-    def _hand_back(self, course: Course) -> None:
+    def _hand_back(self, course: Course, step: threading.Thread | None) -> None:
+        """Hand a job back when the step that is being made has ended; one that takes long is interrupted by our end."""
+        if step is not None:
+            if step.ident is not None:  # it was begun
+                step.join(PARTING)
+            if step.is_alive():
+                return
         try:
             course.hand_back()
-        except UnreachableError as error:
-            self._tell(f"{course.label}: {error.message}")
+        except (DeliverkitError, OSError) as error:
+            self._tell(f"{course.label}: {error}")

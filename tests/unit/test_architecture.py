@@ -56,6 +56,8 @@ LAYERS = {
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
+        "jenkins_assembly",
+        "build_ports",
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",

@@ -128,6 +128,7 @@ class Bench:
         self.rig = rig
         self.directory = directory
         self.begun: list[subprocess.Popen[str]] = []
+        self.jenkins: dict[str, str] = {}
 
     def kind(self, **more: Any) -> Worker:
         return declare(self.rig, **more)
@@ -161,6 +162,7 @@ class Bench:
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",
             "RAN": str(self.directory / "ran"),
+            **self.jenkins,
         }
 
     def begin(self, kind: Worker, *more: str, endpoint: str = "", state: str = "worker") -> subprocess.Popen[str]:
