@@ -11,11 +11,13 @@ measured on Jenkins 2.462 with the Pipeline plugins; `jenkins_rest` speaks it.
 from __future__ import annotations
 
 import secrets
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 ALICE, TOKEN, PASSWORD = "alice", "11aa22bb33cc44dd55ee66ff7788990011", "correct horse"
@@ -70,6 +72,7 @@ class JobBuild:
         looks: How often it was looked at.
         races: How many more requests find nothing although the queue names the build.
         was_stopped: Somebody pressed the red button.
+        early_result: What is said of it while it still runs, as after a stage that failed.
     """
 
     item: int
@@ -85,6 +88,7 @@ class JobBuild:
     looks: int = 0
     races: int = 0
     was_stopped: bool = False
+    early_result: str = ""
 
     @property
     def question(self) -> Asked | None:
@@ -143,11 +147,19 @@ class Person:
 
 @dataclass(frozen=True)
 class Interference:
-    """What stands between us and Jenkins and answers in its place."""
+    """What stands between us and Jenkins and answers in its place.
+
+    Attributes:
+        status: HTTP status code.
+        body: A web page, unless headers say something else.
+        headers: More headers.
+        drips: The body never ends: now and then comes another byte.
+    """
 
     status: int
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    drips: bool = False
 
 
 class Controller:
@@ -161,6 +173,8 @@ class Controller:
         people: Users by name.
         has_stage_api: Whether the plugin pipeline-rest-api is installed.
         has_crumbs: Whether changes with a password need a crumb.
+        rewrites_xml: Definitions are handed out as Jenkins writes them, and jobs take what their definition declares;
+            otherwise they are kept as they came, and jobs take `PARAMETERS`.
         root_url: What Jenkins believes its address is; empty for the one that it was asked at.
         lost_answers: Answers to changes that will be lost after the change was made.
         interferences: What answers the next requests that `concerns` says yes to instead of Jenkins.
@@ -177,6 +191,7 @@ class Controller:
         self.authorizations: list[str] = []
         self.has_stage_api = True
         self.has_crumbs = True
+        self.rewrites_xml = False
         self.root_url = ""
         self.lost_answers = 0
         self.interferences: list[Interference] = []
@@ -188,18 +203,25 @@ class Controller:
         self._item = 100
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
+        self._scheme = "http"
 
     # --- the process -------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/jenkins/"
+        return f"{self._scheme}://127.0.0.1:{self._port}/jenkins/"
 
-    def start(self) -> None:
-        """Listen, on the same port as before."""
+    def start(self, certificate: Path | None = None) -> None:
+        """Listen, on the same port as before; with a certificate and its key in a file, encrypted."""
         from jenkins_rest import server_of  # noqa: PLC0415  (it imports this module)
 
         self._server = server_of(self, self._port)
+        self._scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 

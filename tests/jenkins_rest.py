@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
+import select
 import socket
 import struct
-import xml.etree.ElementTree as ET
+import sys
+from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
-from jenkins_controller import REQUEST, Asked, Controller, Job, JobBuild, new_crumb
+import jenkins_xml
+from jenkins_controller import REQUEST, Asked, Controller, Interference, Job, JobBuild, new_crumb
 
 __all__ = ["REQUEST", "server_of"]
 
@@ -47,8 +51,15 @@ class FaultError(Exception):
 def server_of(controller: Controller, port: int) -> ThreadingHTTPServer:
     """A server for a controller; port 0 takes a free one."""
     handler = type("Handler", (_Handler,), {"controller": controller})
-    ThreadingHTTPServer.allow_reuse_address = True
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return _Server(("127.0.0.1", port), handler)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), OSError):  # a client may go away
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -67,35 +78,44 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        with self.controller.lock:
+            answer = self._decide(body)
+        answer()
+
+    def _decide(self, body: str) -> Callable[[], None]:
+        """What to send; sending itself may take its time."""
         c = self.controller
-        with c.lock:
-            asked = f"{self.command} {self.path}"
-            c.seen.append(asked)
-            c.bodies.append(body)
-            c.authorizations.append(self.headers.get("Authorization", ""))
-            if c.resets:
-                c.resets -= 1
-                self._reset()
-                return
-            if c.starting:
-                c.starting -= 1
-                self._send(503, STARTING, {"Content-Type": "text/html"}, is_jenkins=False)
-                return
-            if c.interferences and c.concerns(asked):
-                answer = c.interferences.pop(0)
-                self._send(
-                    answer.status, answer.body, {"Content-Type": "text/html", **answer.headers}, is_jenkins=False
-                )
-                return
-            try:
-                status, text, headers = self._answer(body)
-            except FaultError as fault:
-                status, text, headers = fault.status, fault.body, {"Content-Type": "text/html", **fault.headers}
-            if self.command == "POST" and status < 400 and c.lost_answers:
-                c.lost_answers -= 1
-                self._reset()
-                return
-            self._send(status, text, headers)
+        asked = f"{self.command} {self.path}"
+        c.seen.append(asked)
+        c.bodies.append(body)
+        c.authorizations.append(self.headers.get("Authorization", ""))
+        if c.resets:
+            c.resets -= 1
+            return self._reset
+        if c.starting:
+            c.starting -= 1
+            return lambda: self._send(503, STARTING, {"Content-Type": "text/html"}, is_jenkins=False)
+        if c.interferences and c.concerns(asked):
+            return partial(self._interfere, c.interferences.pop(0))
+        try:
+            status, text, headers = self._answer(body)
+        except FaultError as fault:
+            status, text, headers = fault.status, fault.body, {"Content-Type": "text/html", **fault.headers}
+        if self.command == "POST" and status < 400 and c.lost_answers:
+            c.lost_answers -= 1
+            return self._reset
+        return lambda: self._send(status, text, headers)
+
+    def _interfere(self, answer: Interference) -> None:
+        headers = {"Content-Type": "text/html", **answer.headers}
+        if not answer.drips:
+            self._send(answer.status, answer.body, headers, is_jenkins=False)
+            return
+        self.send_response(answer.status)
+        self.end_headers()
+        self.close_connection = True
+        while not select.select([self.connection], [], [], 0.01)[0]:  # until the client goes away
+            self.wfile.write(b" ")
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -216,9 +236,16 @@ class _Handler(BaseHTTPRequestHandler):
         if full in self.controller.jobs:
             told = f"A job already exists with the name '{name}'"
             raise FaultError(400, "Error", told, {"X-Error": told})
-        _parse(body)
-        self.controller.jobs[full] = Job(xml=body, is_folder=".folder.Folder" in body)
+        root = _root_element(body)
+        job = Job(is_folder=root == jenkins_xml.FOLDER, is_pipeline=root == "flow-definition")
+        self._define(job, body)
+        self.controller.jobs[full] = job
         return 200, "", {}
+
+    def _define(self, job: Job, xml: str) -> None:
+        job.xml = xml
+        if self.controller.rewrites_xml:
+            job.xml, job.parameters = jenkins_xml.kept(xml), jenkins_xml.parameters(xml)
 
     def _url(self, name: str) -> str:
         root = self.controller.root_url or f"http://{self.headers['Host']}/jenkins/"
@@ -248,8 +275,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             return 200, job.xml, {"Content-Type": "application/xml;charset=utf-8"}
         self._need("configure", "Configure")
-        _parse(body)
-        job.xml = body
+        if _root_element(body) != _root_element(job.xml):
+            raise FaultError(500, "Oops!", "A problem occurred while processing the request")
+        self._define(job, body)
         return 200, "", {}
 
     def _shown_job(self, name: str, job: Job) -> dict[str, Any]:
@@ -316,7 +344,7 @@ class _Handler(BaseHTTPRequestHandler):
             "url": f"{self._url(name)}{build.number}/",
             "building": is_running,
             "inProgress": is_running,
-            "result": build.result,
+            "result": build.result or build.early_result or None,
             "queueId": build.item,
             "description": build.description or None,
             "actions": [{}, {"causes": [{"userId": self.user}]}, _parameters(build)],
@@ -400,8 +428,8 @@ def _json(value: Any, headers: dict[str, str] | None = None) -> tuple[int, str, 
     return 200, json.dumps(value), {"Content-Type": "application/json;charset=utf-8", **(headers or {})}
 
 
-def _parse(body: str) -> None:
+def _root_element(body: str) -> str:
     try:
-        ET.fromstring(body)
-    except ET.ParseError as error:
+        return jenkins_xml.read(body).tag
+    except SyntaxError as error:
         raise FaultError(500, "Oops!", "A problem occurred while processing the request") from error

@@ -57,6 +57,11 @@ def wants_crumb(reply: Reply) -> bool:
     return reply.status == 403 and _CRUMB in _text(reply)
 
 
+def leads_to_login(reply: Reply) -> bool:
+    """True for the way to a log-in page; at its end is nothing that was asked for."""
+    return 300 <= reply.status < 400 and bool(_LOGIN_PATH.search(urlsplit(reply.headers.get("location", "")).path))
+
+
 def words_of(reply: Reply) -> str:
     """What the server says, on one line of at most 160 characters: a text without markup."""
     told = reply.headers.get("x-error", "")
@@ -69,7 +74,7 @@ def words_of(reply: Reply) -> str:
 
 def says(reply: Reply) -> str:
     """All that a page shows, on one line, to look for words in it; not to be shown."""
-    return _plain(_INVISIBLE.sub(" ", _text(reply)))
+    return f"{reply.headers.get('x-error', '')} {_plain(_INVISIBLE.sub(' ', _text(reply)))}"
 
 
 def checked(reply: Reply, *, asked: str, base: str, user: str, is_data: bool) -> Reply:
@@ -107,7 +112,7 @@ def _redirected(reply: Reply, asked: str, base: str, *, is_data: bool) -> Reply:
     Only the host is compared, not scheme and port: behind a proxy Jenkins often believes in others.
     """
     where = urlsplit(reply.headers.get("location", ""))
-    if _LOGIN_PATH.search(where.path):
+    if leads_to_login(reply):
         raise DeniedError(f"{asked} is answered with the way to a log-in page", hint=_NEEDS_API)
     if where.hostname and where.hostname != urlsplit(base).hostname:
         message = f"{asked} leads to another host, {where.scheme}://{where.netloc.rpartition('@')[2]}, not followed"

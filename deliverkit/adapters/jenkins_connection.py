@@ -24,7 +24,7 @@ from deliverkit.adapters.http_exchange import (
     exchange,
     shown,
 )
-from deliverkit.adapters.jenkins_answers import checked, wants_crumb
+from deliverkit.adapters.jenkins_answers import checked, leads_to_login, wants_crumb
 from deliverkit.errors import DeniedError, UnreachableError
 
 TIMEOUT = timedelta(seconds=30)
@@ -142,7 +142,8 @@ class Connection:
         reply = self._once(request)
         for _ in range(_REDIRECTS):
             target = urljoin(request.url, reply.headers.get("location", request.url))
-            if request.method != "GET" or not 300 <= reply.status < 400 or not _is_same_origin(target, self.url):
+            is_redirect = request.method == "GET" and 300 <= reply.status < 400 and not leads_to_login(reply)
+            if not (is_redirect and _is_same_origin(target, self.url)):
                 break
             request = Request(target, "GET", request.headers, None, request.limit)
             reply = self._once(request)

@@ -57,5 +57,9 @@ def decide(arguments: Namespace, options: Options, console: Console, *, is_appro
     )
     word = "approved" if is_approved else "rejected"
     console.tell(f"{word} by {relay.person or delivery.identity.arn}")
+    if rollout.offers:
+        from deliverkit.cli.jenkins_offer import tell_builds  # noqa: PLC0415  (only where builds ask the same)
+
+        tell_builds(rollout, options, console)
     render.data(rollout, options, console, text=render.rollout, as_json=render.rollout_document)
     return ExitCode.DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deliverkit.cli import render
+from deliverkit.cli import jenkins_offer, render
 from deliverkit.cli.jenkins_options import (
     add_parameters_argument,
     add_url_argument,
@@ -40,6 +40,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
             add_parameters_argument(command, "what the question wants to know; the rest has its default value")
         command.add_argument("--reason", default="", metavar="TEXT", help="noted in the build's description")
         command.set_defaults(run=_approve if action == "approve" else _reject)
+    jenkins_offer.configure(actions, shared)
 
 
 def _add_build(command: ArgumentParser) -> None:
