@@ -42,7 +42,8 @@ class Case:
         replies: For the recorder: what each call of deliverkit ends with and writes.
         answers: For `input`: None as after `proceedEmpty`; {"answer": {...}, "run": command meanwhile}; {"abort": who}.
         environ: More variables of the build.
-        abort: {"when": text in the log of a step, "patience": ms}.
+        abort: {"when": text in the log of a step, "stage": its stage, "gap": ms until the main process is told as well,
+            "patience": ms until the step ends all the same}.
         place: Where it works; one of its own under the bench's otherwise.
         records_on_path: Whether the recorder is deliverkit here.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -26,6 +27,12 @@ def jenkinsfile(name: str) -> str:
     return (ROOT / "jenkins" / name).read_text(encoding="utf-8")
 
 
+def decisions(shop: Shop, promotion: str) -> list[Any]:
+    """What is on record of people's decisions."""
+    events = shop.must("ledger", "log", promotion, "--output", "json").document
+    return [each["payload"] for each in events if each["kind"] == "approval.decided"]
+
+
 def test_a_build_from_package_to_production_and_one_that_is_aborted(shop: Shop, tmp_path: Path) -> None:
     mary = {"DECISION": "approve", "REASON": "--notes read", "RECORDED_BY": "", "APPROVER": "mary"}
     approve = "deliverkit approve --gate production --reason='typed elsewhere' --profile approver"
@@ -45,7 +52,7 @@ def test_a_build_from_package_to_production_and_one_that_is_aborted(shop: Shop, 
                 jenkinsfile("Jenkinsfile.minimal"),
                 answers=[{"run": f"cd {shop.directory} && {approve}", "answer": joe}],
                 environ=shop.environ | {"BUILD_NUMBER": "2"},
-                abort={"when": "bakes until", "gap": 1000},
+                abort={"when": "bakes until", "stage": "Deploy-Production", "gap": 1000},
                 **common,
             ),
         },
@@ -56,17 +63,15 @@ def test_a_build_from_package_to_production_and_one_that_is_aborted(shop: Shop, 
     for published in delivered.published:
         assert ET.fromstring(published["text"]).findall(".//testcase")
     assert len(delivered.published) == 3
-    decided = [
-        each for each in shop.must("ledger", "log", "--output", "json").document if each["kind"] == "approval.decided"
-    ]
-    assert [each["payload"].get("person", "") for each in decided] == ["mary", ""]
-    assert decided[0]["payload"]["reason"] == "--notes read"
-    assert decided[0]["payload"]["via"] == "jenkins-shop-7"
+    [by_mary] = decisions(shop, delivered.env["PROMOTION"])
+    assert (by_mary["person"], by_mary["reason"], by_mary["via"]) == ("mary", "--notes read", "jenkins-shop-7")
 
     assert aborted.result == "ABORTED", aborted.log
     assert aborted.stages[-1] == "Deploy-Production"
     assert "Recorded already, by joe" in aborted.log
     assert "script returned exit code 143" in aborted.log
+    [by_joe] = decisions(shop, aborted.env["DELIVERKIT_PROMOTION"])
+    assert by_joe["reason"] == "typed elsewhere"
     assert shop.serving("production") == {"1.0.1"}
     assert shop.run("wait", aborted.env["DELIVERKIT_PROMOTION"]).code == 3
     # Jenkins may run the post step again; there is nothing left to do.

@@ -70,6 +70,9 @@ class ShellStep {
     /** Waits for the end; true when the case had it aborted. */
     private boolean watch(Process process, StringBuffer seen) {
         Map abort = build.spec.abort
+        if (abort?.stage && abort.stage != build.environment('STAGE_NAME')) {
+            abort = null
+        }
         long deadline = System.currentTimeMillis() + 120000
         while (!process.waitFor(20, TimeUnit.MILLISECONDS)) {
             assert System.currentTimeMillis() < deadline, "a step did not end: ${seen}"
