@@ -414,6 +414,12 @@ def test_a_question_without_parameters_is_answered_without(controller: Controlle
     assert settled(controller).answer == "proceedEmpty"
 
 
+def test_what_is_not_given_has_its_default_value(controller: Controller, server: JenkinsServer) -> None:
+    server.answer(asking(controller, server, Asked(parameters=WANTS)), is_approved=True, parameters={})
+    assert settled(controller).answer == "submit"
+    assert settled(controller).given == {"TICKET": "none", "SURE": False, "WHERE": "eu"}
+
+
 def test_a_refusal_ends_the_build(controller: Controller, server: JenkinsServer) -> None:
     question = asking(controller, server, Asked(parameters=WANTS))
     with pytest.raises(UsageError, match="does not take WHERE; it takes nothing"):
@@ -451,10 +457,10 @@ def test_who_may_answer_is_up_to_jenkins(controller: Controller, server: Jenkins
 
 def test_the_second_of_two_approvers_is_told(controller: Controller, server: JenkinsServer) -> None:
     controller.people["bob"] = Person("t")
-    question = asking(controller, server, Asked(), Asked("again"))
+    question = asking(controller, server, Asked(parameters=WANTS), Asked("again"))
     server_as(controller, "bob", "t").answer(question, is_approved=True, parameters={})
     with pytest.raises(ConflictError, match="ship #1 does not wait for an answer to Ship-it"):
-        server.answer(question, is_approved=True, parameters={})
+        server.answer(question, is_approved=True, parameters={"WHERE": "us"})
     assert controller.builds("ship")[0].asked[1].answer == ""
 
 
