@@ -30,8 +30,9 @@ COMMANDS = {
     "abort": "give a promotion up",
     "release": "list, compare, verify, copy, remove, quarantine and lift releases",
     "lock": "show and release the leases of environments",
+    "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",
-    "jenkins": "ask Jenkins for builds, follow them, and answer what they ask",
+    "jenkins": "make Jenkins' jobs, ask for builds, follow them, and answer what they ask",
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }
