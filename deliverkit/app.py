@@ -16,8 +16,10 @@ from deliverkit.sandboxing import find_sandbox
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
     from deliverkit.domain.trust import Finding
+    from deliverkit.engine.working import Worker
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
+    from deliverkit.worker_assembly import WorkerChoices
 
 _SANDBOX_KEY = "sandbox"
 
@@ -86,6 +88,37 @@ def verify_release(
     delivery = Delivery(Assembly(settings, aws, {}))
     recipe = recipe_of(settings, {}) if is_rebuilt else None
     yield from verified(delivery.release(version), settings, aws, releases=delivery.releases, recipe=recipe)
+
+
+def open_worker(
+    choices: WorkerChoices,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox_state_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    tell: Callable[[str], None],
+) -> Worker:
+    """A worker for the jobs of a custom action type; it needs no configuration file.
+
+    Args:
+        choices: What it is to do.
+        profile: AWS profile.
+        region: AWS region.
+        endpoint_url: Endpoint of every AWS service, instead of AWS's own.
+        sandbox_state_dir: Use the sandbox that keeps its state there.
+        environ: Environment variables that its command inherits; none by default.
+        tell: Takes a line for people at every change.
+
+    Raises:
+        LockedError: If another worker keeps its records in the same directory.
+        UsageError: If the directory cannot be used.
+        UnreachableError: If the sandbox does not run.
+    """
+    from deliverkit.worker_assembly import assemble_worker  # noqa: PLC0415
+
+    return assemble_worker(choices, _account(profile, region, endpoint_url, sandbox_state_dir), environ or {}, tell)
 
 
 # --- packaging without AWS -------------------------------------------------------------------------
