@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.adapters.aws.session import Account, Aws
-from deliverkit.assembly import Assembly, blueprint_of, recipe_of
+from deliverkit.assembly import Assembly, blueprint_of
 from deliverkit.config import Settings, find, load
 from deliverkit.delivery import Delivery, PackagingChoices
 from deliverkit.errors import UnreachableError, UsageError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.trust import Finding
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
+    from deliverkit.releasing import BuildRecipe
 
 _SANDBOX_KEY = "sandbox"
 
@@ -84,7 +85,7 @@ def verify_release(
     settings = load(_config_path(config))
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
     delivery = Delivery(Assembly(settings, aws, {}))
-    recipe = recipe_of(settings, {}) if is_rebuilt else None
+    recipe = _recipe(settings, {}) if is_rebuilt else None
     yield from verified(delivery.release(version), settings, aws, releases=delivery.releases, recipe=recipe)
 
 
@@ -99,7 +100,7 @@ def check_build(
     Raises:
         UsageError: If the configuration is wrong.
     """
-    return recipe_of(load(_config_path(config)), {}).check(path, choices)
+    return _recipe(load(_config_path(config)), {}).check(path, choices)
 
 
 def require_build(path: Path | None, *, environ: Mapping[str, str], config: Path | None = None) -> None:
@@ -109,7 +110,7 @@ def require_build(path: Path | None, *, environ: Mapping[str, str], config: Path
         UsageError: If there is none, or the configuration is wrong.
         DeliverkitError: If git cannot tell the version.
     """
-    recipe = recipe_of(load(_config_path(config)), environ)
+    recipe = _recipe(load(_config_path(config)), environ)
     recipe.version(recipe.existing(path))
 
 
@@ -132,7 +133,7 @@ def write_bundle(
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return recipe_of(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
+    return _recipe(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
 
 
 def pour_bundle(
@@ -147,7 +148,7 @@ def pour_bundle(
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return recipe_of(load(_config_path(config)), {}).pour(path, write, choices or PackagingChoices())
+    return _recipe(load(_config_path(config)), {}).pour(path, write, choices or PackagingChoices())
 
 
 # --- the sandbox -----------------------------------------------------------------------------------
@@ -239,6 +240,12 @@ def _pipeline_declaration(settings: Settings) -> Mapping[str, Any] | None:
     from deliverkit.config import load_mapping  # noqa: PLC0415
 
     return load_mapping(settings.pipeline.file)
+
+
+def _recipe(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
+    from deliverkit.recipe_assembly import recipe_of  # noqa: PLC0415  (only what packages pays for it)
+
+    return recipe_of(settings, environ)
 
 
 # --- where to connect ------------------------------------------------------------------------------

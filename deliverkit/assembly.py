@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from deliverkit.errors import UsageError
 from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
-    from deliverkit.build_ports import CommitStatuses
+    from deliverkit.build_ports import BuildServer, CommitStatuses
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
@@ -36,9 +34,8 @@ if TYPE_CHECKING:
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.runner import Pace
-    from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
-    from deliverkit.releasing import BuildRecipe, Packager
+    from deliverkit.releasing import Packager
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -164,17 +161,9 @@ class Assembly:
     @cached_property
     def commit_statuses(self) -> CommitStatuses | None:
         """Where commits are told how they fare; None for nowhere."""
-        place = self._settings.release.commit_status
-        if place is None:
-            return None
-        if place.scheme == "codecommit":
-            from deliverkit.adapters.aws.codecommit import CodeCommitComments  # noqa: PLC0415
+        from deliverkit.release_assembly import statuses_of  # noqa: PLC0415
 
-            return CodeCommitComments(self._aws, place.name)
-        from deliverkit.adapters import github  # noqa: PLC0415
-
-        token, api = self._environ.get(github.TOKEN, ""), self._environ.get(github.API) or github.PUBLIC
-        return github.GitHubStatuses(place.name, token=token, api=api)
+        return statuses_of(self._settings, self._aws, self._environ)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -197,6 +186,7 @@ class Assembly:
     @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
+        from deliverkit.recipe_assembly import recipe_of  # noqa: PLC0415
         from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
         from deliverkit.releasing import Packager  # noqa: PLC0415
 
@@ -268,17 +258,24 @@ class Assembly:
 
         return CodePipeline(self._aws, self.blueprint.pipeline_region)
 
+    def _jenkins(self) -> BuildServer:
+        from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415
+
+        return open_jenkins(self._settings.jenkins.url, self._settings.path, self._environ)
+
     def _checks(self) -> Mapping[GateKind, Check]:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
         from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
         from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
         from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
         from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+        from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
 
         return {
             GateKind.HTTP: HttpCheck(self._deployers, clock=self.clock),
             GateKind.ALARM: AlarmCheck(self._aws, self.clock),
             GateKind.COMMAND: CommandCheck(clock=self.clock),
+            GateKind.JENKINS: BuildCheck(self._jenkins, clock=self.clock),
             GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self.clock),
         }
 
@@ -329,62 +326,6 @@ def _locks(settings: Settings, aws: Aws) -> LockService:
     from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
 
     return S3Locks(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
-
-
-def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
-    """How the configured build becomes a bundle."""
-    from deliverkit.adapters import git  # noqa: PLC0415
-    from deliverkit.releasing import BuildRecipe  # noqa: PLC0415
-
-    return BuildRecipe(
-        path=settings.release.bundle.path,
-        rules=partial(_packing_rules, settings),
-        version=partial(_version, settings, environ),
-        source=git.source_revision,
-        has_format=settings.release.bundle.has_format,
-        memory=settings.path.parent / ".deliverkit" / "packed",
-    )
-
-
-def _packing_rules(settings: Settings) -> PackingRules:
-    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
-
-    bundle = settings.release.bundle
-    return PackingRules(
-        format=bundle.format,
-        compression=bundle.compression,
-        appspec=bundle.appspec,
-        allow=bundle.allow,
-        allow_places=bundle.allow_places,
-        keeps_links=bundle.keeps_links,
-        policy=settings.release.lint,
-    )
-
-
-def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    source = settings.release.version
-    match source.kind:
-        case "git":
-            return git.describe(tree)
-        case "file":
-            return _first_line(settings.path.parent / source.value)
-        case "env":
-            if not environ.get(source.value):
-                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
-            return environ[source.value].strip()
-        case _:
-            return source.value
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        message = f"release.version names the file {path}, which cannot be read: {why}"
-        raise UsageError(message, hint="write the version into it, or correct release.version") from error
 
 
 def _is_loopback(url: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from deliverkit.adapters.http_exchange import Answer, SilentError, UnusableError, ask, shown
+from deliverkit.adapters.http_exchange import Reply, Request, SilentError, UnusableError, exchange, shown
 from deliverkit.domain.build_claims import claim
 from deliverkit.domain.commit_status import CommitStatus
 from deliverkit.errors import DeliverkitError, NotFoundError, UnreachableError, UsageError
@@ -48,7 +48,7 @@ class GitHubStatuses:
         if status.url:
             asked["target_url"] = status.url
         try:
-            answer = ask(place, method="POST", timeout=_TIMEOUT, headers=self._headers(), body=_encoded(asked))
+            answer = exchange(Request(place, "POST", self._headers(), _encoded(asked)), timeout=_TIMEOUT)
         except (SilentError, UnusableError) as error:
             raise UnreachableError(f"{shown(place)}: {error}", hint=f"see {API}") from error
         if answer.status != 201:
@@ -74,7 +74,7 @@ class GitHubStatuses:
             "X-GitHub-Api-Version": _VERSION,
         }
 
-    def _refusal(self, answer: Answer, status: CommitStatus) -> DeliverkitError:
+    def _refusal(self, answer: Reply, status: CommitStatus) -> DeliverkitError:
         said = claim(_message(answer).replace(self._token, "***"), limit=200)
         told = f"GitHub answers {answer.status}{f' ({said})' if said else ''}"
         if answer.status == 404:
@@ -91,10 +91,10 @@ def _encoded(asked: dict[str, str]) -> bytes:
     return json.dumps(asked).encode()
 
 
-def _message(answer: Answer) -> str:
+def _message(answer: Reply) -> str:
     """What GitHub says in an error; a page of somebody in between says nothing."""
     try:
-        return str(json.loads(answer.body)["message"])
+        return str(json.loads(answer.content)["message"])
     except (ValueError, KeyError, TypeError):
         return ""
 

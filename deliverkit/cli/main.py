@@ -32,6 +32,7 @@ COMMANDS = {
     "lock": "show and release the leases of environments",
     "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",
+    "jenkins": "ask Jenkins for builds, follow them, and answer what they ask",
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }
@@ -41,6 +42,7 @@ _USUAL_COLUMNS = 80
 _STATE_IS_SAVED = "the state is saved; `deliverkit status` names what is under way and how to go on"
 _AFTER_INTERRUPTION = {
     "package": "nothing was recorded, and nothing half-made is left: package again",
+    "jenkins": "what is under way goes on; type the command again to take it up",
     "release": "type the command again: it ends what it began",
     "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
     "rehearse": "the rehearsal's own sandbox is gone, and nothing outside it was touched",

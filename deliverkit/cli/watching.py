@@ -105,7 +105,7 @@ def _junit(path: Path | None, delivery: Delivery, promotion_id: str, console: Co
 
 def exit_code(rollout: Rollout, stage: str | None) -> int:
     """What Jenkins reads: the outcome, 0 for a stage that was passed, 5 for a promotion that still runs."""
-    from deliverkit.delivery import has_passed, stage_index  # noqa: PLC0415
+    from deliverkit.domain.rollout import has_passed, stage_index  # noqa: PLC0415
 
     if stage and has_passed(rollout, stage_index(rollout, stage)):
         return ExitCode.DONE

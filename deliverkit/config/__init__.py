@@ -6,6 +6,7 @@ from deliverkit.config.loader import find, load, load_mapping
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
+    JenkinsSettings,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
@@ -18,6 +19,7 @@ from deliverkit.config.settings import (
 __all__ = [
     "BundleSettings",
     "EncryptionSettings",
+    "JenkinsSettings",
     "LedgerLocation",
     "PipelineSettings",
     "ReleaseSettings",

@@ -94,6 +94,14 @@ def with_placeholders(text: str) -> str:
     return text
 
 
+def for_a_whole_leg(text: str) -> str:
+    """A text whose placeholders all have a value that does not differ from instance to instance."""
+    placeholders.check(text)
+    if placeholders.needs_target(text):
+        raise ValueError("it is used once, not for each instance: ${target.address} and ${target.id} have no value")
+    return text
+
+
 def url(text: str) -> str:
     """An http or https address, or one below the environment's endpoint; placeholders allowed."""
     placeholders.check(text)

@@ -33,7 +33,7 @@ from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UsageError
-from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
+from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
 from deliverkit.testing.checks import ScriptedCheck
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.fleet import Fleet
@@ -95,6 +95,7 @@ class Rehearsal:
         fleet: CodeDeploy and its instances.
         pipelines: CodePipeline.
         check: Answers every gate.
+        checks: What answers gates of each kind; `check` unless a test puts something else there.
         ledger: What was recorded.
         locks: Leases.
         releases: The store.
@@ -124,6 +125,7 @@ class Rehearsal:
         """Make the fleet, with a group for each environment and region, and the pipeline over it."""
         self.fleet = Fleet(self.clock)
         self.check = ScriptedCheck(self.clock)
+        self.checks: dict[GateKind, Check] = dict.fromkeys(GateKind, self.check)
         for environment in self.environments:
             for region in (region for wave in environment.waves for region in wave):
                 self.fleet.add_group(region, environment.group)
@@ -228,7 +230,7 @@ class Rehearsal:
         carrier = DirectCarrier(self._deployer) if is_direct else PipelineCarrier(pipelines, self._deployer, plan.drive)
         return Executor(
             carrier=carrier,
-            gatekeeper=Gatekeeper(dict.fromkeys(GateKind, self.check)),
+            gatekeeper=Gatekeeper(self.checks),
             witness=Witness(self._deployer, self.fleet),
             journal=journal,
             locks=locks,

@@ -44,21 +44,26 @@ LAYERS = {
         "packaging",
         "config",
         "attestation_ports",
+        "build_ports",
         "ports",
         "domain",
         "errors",
         "_version",
     },
+    # The part of `assembly` about builds that become bundles.
+    "recipe_assembly": {"releasing", "adapters", "packaging", "config", "errors"},
     # The part of `assembly` about the bucket of the releases.
     "shelving": {"adapters", "config"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
+        "recipe_assembly",
         "shelving",
+        "jenkins_assembly",
+        "build_ports",
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",
-        "build_ports",
         "sandboxing",
         "releasing",
         "engine",
@@ -69,7 +74,12 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
+    "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
+        "recipe_assembly",
+        # For an annotation.
+        "releasing",
         "assembly",
         "release_assembly",
         "sandboxing",
@@ -100,6 +110,9 @@ LAYERS = {
         "reporting",
         "app",
         "release_assembly",
+        "jenkins_assembly",
+        # For annotations.
+        "build_ports",
         "rehearsing",
         "sandboxing",
         "delivery",
