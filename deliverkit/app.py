@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.adapters.aws.session import Account, Aws
-from deliverkit.assembly import Assembly, blueprint_of
+from deliverkit.assembly import Assembly, blueprint_of, recipe_of
 from deliverkit.config import Settings, find, load
 from deliverkit.delivery import Delivery, PackagingChoices
 from deliverkit.errors import UnreachableError, UsageError
@@ -16,9 +16,10 @@ from deliverkit.sandboxing import find_sandbox
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
     from deliverkit.domain.trust import Finding
+    from deliverkit.engine.working import Worker
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
-    from deliverkit.releasing import BuildRecipe
+    from deliverkit.worker_assembly import WorkerChoices
 
 _SANDBOX_KEY = "sandbox"
 
@@ -85,8 +86,39 @@ def verify_release(
     settings = load(_config_path(config))
     aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
     delivery = Delivery(Assembly(settings, aws, {}))
-    recipe = _recipe(settings, {}) if is_rebuilt else None
+    recipe = recipe_of(settings, {}) if is_rebuilt else None
     yield from verified(delivery.release(version), settings, aws, releases=delivery.releases, recipe=recipe)
+
+
+def open_worker(
+    choices: WorkerChoices,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox_state_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    tell: Callable[[str], None],
+) -> Worker:
+    """A worker for the jobs of a custom action type; it needs no configuration file.
+
+    Args:
+        choices: What it is to do.
+        profile: AWS profile.
+        region: AWS region.
+        endpoint_url: Endpoint of every AWS service, instead of AWS's own.
+        sandbox_state_dir: Use the sandbox that keeps its state there.
+        environ: Environment variables that its command inherits; none by default.
+        tell: Takes a line for people at every change.
+
+    Raises:
+        LockedError: If another worker keeps its records in the same directory.
+        UsageError: If the directory cannot be used.
+        UnreachableError: If the sandbox does not run.
+    """
+    from deliverkit.worker_assembly import assemble_worker  # noqa: PLC0415
+
+    return assemble_worker(choices, _account(profile, region, endpoint_url, sandbox_state_dir), environ or {}, tell)
 
 
 # --- packaging without AWS -------------------------------------------------------------------------
@@ -100,7 +132,7 @@ def check_build(
     Raises:
         UsageError: If the configuration is wrong.
     """
-    return _recipe(load(_config_path(config)), {}).check(path, choices)
+    return recipe_of(load(_config_path(config)), {}).check(path, choices)
 
 
 def require_build(path: Path | None, *, environ: Mapping[str, str], config: Path | None = None) -> None:
@@ -110,7 +142,7 @@ def require_build(path: Path | None, *, environ: Mapping[str, str], config: Path
         UsageError: If there is none, or the configuration is wrong.
         DeliverkitError: If git cannot tell the version.
     """
-    recipe = _recipe(load(_config_path(config)), environ)
+    recipe = recipe_of(load(_config_path(config)), environ)
     recipe.version(recipe.existing(path))
 
 
@@ -133,7 +165,7 @@ def write_bundle(
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return _recipe(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
+    return recipe_of(load(_config_path(config)), {}).bundle(path, destination, choices or PackagingChoices())
 
 
 def pour_bundle(
@@ -148,7 +180,7 @@ def pour_bundle(
     Raises:
         UsageError: If the build cannot be packaged.
     """
-    return _recipe(load(_config_path(config)), {}).pour(path, write, choices or PackagingChoices())
+    return recipe_of(load(_config_path(config)), {}).pour(path, write, choices or PackagingChoices())
 
 
 # --- the sandbox -----------------------------------------------------------------------------------
@@ -240,12 +272,6 @@ def _pipeline_declaration(settings: Settings) -> Mapping[str, Any] | None:
     from deliverkit.config import load_mapping  # noqa: PLC0415
 
     return load_mapping(settings.pipeline.file)
-
-
-def _recipe(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
-    from deliverkit.recipe_assembly import recipe_of  # noqa: PLC0415  (only what packages pays for it)
-
-    return recipe_of(settings, environ)
 
 
 # --- where to connect ------------------------------------------------------------------------------

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
+from deliverkit.errors import UsageError
+from deliverkit.ledger_assembly import ledger_of, locks_of, time_at
 from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
@@ -34,10 +37,9 @@ if TYPE_CHECKING:
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.runner import Pace
+    from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
-    from deliverkit.releasing import Packager
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+    from deliverkit.releasing import BuildRecipe, Packager
 
 
 class Assembly:
@@ -75,12 +77,12 @@ class Assembly:
     @cached_property
     def ledger(self) -> Ledger:
         """Where everything that happened is recorded."""
-        return _ledger(self._settings, self._aws)
+        return ledger_of(self._settings, self._aws)
 
     @cached_property
     def locks(self) -> LockService:
         """Leases, in the same store."""
-        return _locks(self._settings, self._aws)
+        return locks_of(self._settings, self._aws)
 
     @cached_property
     def clock(self) -> Clock:
@@ -161,9 +163,17 @@ class Assembly:
     @cached_property
     def commit_statuses(self) -> CommitStatuses | None:
         """Where commits are told how they fare; None for nowhere."""
-        from deliverkit.release_assembly import statuses_of  # noqa: PLC0415
+        place = self._settings.release.commit_status
+        if place is None:
+            return None
+        if place.scheme == "codecommit":
+            from deliverkit.adapters.aws.codecommit import CodeCommitComments  # noqa: PLC0415
 
-        return statuses_of(self._settings, self._aws, self._environ)
+            return CodeCommitComments(self._aws, place.name)
+        from deliverkit.adapters import github  # noqa: PLC0415
+
+        token, api = self._environ.get(github.TOKEN, ""), self._environ.get(github.API) or github.PUBLIC
+        return github.GitHubStatuses(place.name, token=token, api=api)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -186,7 +196,6 @@ class Assembly:
     @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
-        from deliverkit.recipe_assembly import recipe_of  # noqa: PLC0415
         from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
         from deliverkit.releasing import Packager  # noqa: PLC0415
 
@@ -208,7 +217,7 @@ class Assembly:
 
     @cached_property
     def _time(self) -> tuple[Clock, Pace]:
-        return _time_at(self._aws.endpoint)
+        return time_at(self._aws.endpoint)
 
     def _preflight(self) -> Preflight:
         from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
@@ -306,50 +315,57 @@ def _in_region(environment: Environment, region: str) -> Environment:
     return replace(environment, waves=((region,),))
 
 
-def _ledger(settings: Settings, aws: Aws) -> Ledger:
-    place = settings.ledger
-    if place.scheme == "sqlite":
-        from deliverkit.adapters.ledger_sqlite import SqliteLedger  # noqa: PLC0415
+def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
+    """How the configured build becomes a bundle."""
+    from deliverkit.adapters import git  # noqa: PLC0415
+    from deliverkit.releasing import BuildRecipe  # noqa: PLC0415
 
-        return SqliteLedger(place.path)
-    from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
-
-    return S3Ledger(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
-
-
-def _locks(settings: Settings, aws: Aws) -> LockService:
-    place = settings.ledger
-    if place.scheme == "sqlite":
-        from deliverkit.adapters.locks_sqlite import SqliteLocks  # noqa: PLC0415
-
-        return SqliteLocks(place.path)
-    from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
-
-    return S3Locks(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
+    return BuildRecipe(
+        path=settings.release.bundle.path,
+        rules=partial(_packing_rules, settings),
+        version=partial(_version, settings, environ),
+        source=git.source_revision,
+        has_format=settings.release.bundle.has_format,
+        memory=settings.path.parent / ".deliverkit" / "packed",
+    )
 
 
-def _is_loopback(url: str) -> bool:
-    from urllib.parse import urlsplit  # noqa: PLC0415
+def _packing_rules(settings: Settings) -> PackingRules:
+    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
 
-    return urlsplit(url).hostname in _LOOPBACK
+    bundle = settings.release.bundle
+    return PackingRules(
+        format=bundle.format,
+        compression=bundle.compression,
+        appspec=bundle.appspec,
+        allow=bundle.allow,
+        allow_places=bundle.allow_places,
+        keeps_links=bundle.keeps_links,
+        policy=settings.release.lint,
+    )
 
 
-def _time_at(endpoint: str) -> tuple[Clock, Pace]:
-    """The clock that holds where we deliver to, and the pace to keep there."""
-    from datetime import timedelta  # noqa: PLC0415
+def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
+    from deliverkit.adapters import git  # noqa: PLC0415
 
-    from deliverkit.adapters.clock import FollowingClock, SystemClock  # noqa: PLC0415
-    from deliverkit.engine.runner import Pace  # noqa: PLC0415
-    from deliverkit.sandboxing import clock_at  # noqa: PLC0415
+    source = settings.release.version
+    match source.kind:
+        case "git":
+            return git.describe(tree)
+        case "file":
+            return _first_line(settings.path.parent / source.value)
+        case "env":
+            if not environ.get(source.value):
+                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
+            return environ[source.value].strip()
+        case _:
+            return source.value
 
-    if not _is_loopback(endpoint):
-        return SystemClock(), Pace()
-    # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
-    look, patience = timedelta(milliseconds=500), timedelta(seconds=20)
-    read = clock_at(endpoint)
-    if read is None:
-        return SystemClock(), Pace(look=look, patience=patience)
-    # The sandbox's time may run faster than ours; what we ask of the machine stays what it is in real time.
-    clock, usual = FollowingClock(read), Pace()
-    speed = max(clock.speed, 1.0)
-    return clock, Pace(look * speed, usual.lease * speed, patience * speed, usual.backoff_limit * speed)
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"release.version names the file {path}, which cannot be read: {why}"
+        raise UsageError(message, hint="write the version into it, or correct release.version") from error

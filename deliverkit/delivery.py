@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from deliverkit.errors import NotFoundError
+from deliverkit.errors import ConflictError, NotFoundError
 
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -21,14 +20,11 @@ if TYPE_CHECKING:
     from deliverkit.domain.rollout import AbortMode, Offer, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
-    from deliverkit.engine.journal import Estate, Journal, Served
-    from deliverkit.engine.planner import Planner
+    from deliverkit.engine.journal import Estate, Served
     from deliverkit.engine.promotion_log import Listener
-    from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Tick
-    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
-
-    Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
+    from deliverkit.parts import Parts
+    from deliverkit.ports import Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,70 +63,6 @@ class PackagedRelease:
     copies: tuple[Replica, ...] = ()
     kept: KeptParts | None = None
     statement_added: str = ""
-
-
-class Parts(Protocol):
-    """What a delivery works with; each is made when it is first asked for, so that reading pays for no driving."""
-
-    @property
-    def blueprint(self) -> Blueprint:
-        """Environments, gates and pipeline."""
-        ...
-
-    @property
-    def releases(self) -> ReleaseStore:
-        """Where bundles and releases lie."""
-        ...
-
-    @property
-    def ledger(self) -> Ledger:
-        """Where everything that happened is recorded."""
-        ...
-
-    @property
-    def locks(self) -> LockService:
-        """Leases, in the same store."""
-        ...
-
-    @property
-    def identity(self) -> Identity:
-        """Who we are to AWS; asking costs a call."""
-        ...
-
-    @property
-    def packager(self) -> Packager:
-        """Makes releases of builds."""
-        ...
-
-    @property
-    def journal(self) -> Journal:
-        """The application's stream."""
-        ...
-
-    @property
-    def planner(self) -> Planner:
-        """Computes plans."""
-        ...
-
-    @property
-    def promotions(self) -> Promotions:
-        """Everything that can be done to promotions."""
-        ...
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Reads, copies and removes releases."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """The time where we deliver to."""
-        ...
-
-    @property
-    def commit_statuses(self) -> CommitStatuses | None:
-        """Where commits are told how they fare; None for nowhere."""
-        ...
 
 
 class Delivery:
@@ -271,7 +203,7 @@ class Delivery:
         """
         estate = self._parts.journal.estate()
         self.blueprint.environment(environment)
-        target = self._named(to) if to else estate.release_before(environment)
+        target = self._named(to) if to else _way_back(estate, environment)
         return self._parts.planner.rollback(target, environment, estate, requested_by=self.identity.arn)
 
     def rollback(self, environment: str, *, to: str | None = None) -> str:
@@ -393,3 +325,14 @@ class Delivery:
         self.blueprint.environment(environment)
         lease = self.locks.show(f"environments/{environment}")
         return lease if lease is not None and lease.holder else None
+
+
+def _way_back(estate: Estate, environment: str) -> Release:
+    serving = estate.serving(environment)
+    target = estate.way_back(environment, serving.release.digest) if serving else None
+    if target is None:
+        raise ConflictError(
+            f"{environment} has no earlier good release to go back to",
+            hint=f"deliverkit rollback {environment} --to VERSION takes any release",
+        )
+    return target.release

@@ -20,7 +20,6 @@ from deliverkit.shelving import attestations_of
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import PublicKey, Signer, Trust
-    from deliverkit.build_ports import CommitStatuses
     from deliverkit.config import Settings
     from deliverkit.config.settings import KeyLocation
     from deliverkit.packaging.manifest import Manifest
@@ -35,7 +34,6 @@ __all__ = [
     "attestor_of",
     "make_key",
     "origin_of",
-    "statuses_of",
     "trust_of",
     "verified",
     "verify_files",
@@ -85,21 +83,6 @@ def origin_of(settings: Settings, aws: Aws, release: Release) -> Provenance | No
         return stated(unseal(envelope_of(release, attestations_of(settings.release, aws)), []).payload)
     except IntegrityError:
         return None
-
-
-def statuses_of(settings: Settings, aws: Aws, environ: Mapping[str, str]) -> CommitStatuses | None:
-    """Where commits are told how they fare; None for nowhere."""
-    place = settings.release.commit_status
-    if place is None:
-        return None
-    if place.scheme == "codecommit":
-        from deliverkit.adapters.aws.codecommit import CodeCommitComments  # noqa: PLC0415
-
-        return CodeCommitComments(aws, place.name)
-    from deliverkit.adapters import github  # noqa: PLC0415
-
-    token, api = environ.get(github.TOKEN, ""), environ.get(github.API) or github.PUBLIC
-    return github.GitHubStatuses(place.name, token=token, api=api)
 
 
 def verified(

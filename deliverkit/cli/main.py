@@ -32,7 +32,7 @@ COMMANDS = {
     "lock": "show and release the leases of environments",
     "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",
-    "jenkins": "ask Jenkins for builds, follow them, and answer what they ask",
+    "jenkins": "make Jenkins' jobs, ask for builds, follow them, answer what they ask, and do CodePipeline's jobs",
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }

@@ -116,21 +116,6 @@ class Estate:
                 return served
         return None
 
-    def release_before(self, environment: str) -> Release:
-        """The release that an environment goes back to on demand.
-
-        Raises:
-            ConflictError: If there is no earlier good one.
-        """
-        serving = self.serving(environment)
-        target = self.way_back(environment, serving.release.digest) if serving else None
-        if target is None:
-            raise ConflictError(
-                f"{environment} has no earlier good release to go back to",
-                hint=f"deliverkit rollback {environment} --to VERSION takes any release",
-            )
-        return target.release
-
 
 class Journal:
     """Reads and writes the application's stream."""

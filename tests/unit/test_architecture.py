@@ -23,13 +23,16 @@ LAYERS = {
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
     "attestation_ports": {"domain", "errors"},
-    "engine": {"attestation_ports", "build_ports", "ports", "domain", "errors"},
-    "adapters": {"attestation_ports", "build_ports", "ports", "domain", "errors", "_version"},
+    "worker_ports": {"domain", "errors"},
+    "engine": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "adapters": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors", "_version"},
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
     "config": {"yaml_tree", "ports", "domain", "errors"},
-    "delivery": {"engine", "build_ports", "ports", "domain", "errors"},
+    # For annotations: it names what `delivery` does, and `delivery` is made of it.
+    "parts": {"delivery", "engine", "build_ports", "ports"},
+    "delivery": {"parts", "engine", "build_ports", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "trusting", "packaging", "attestation_ports", "ports", "domain", "errors"},
     "sandbox": {"_version"},
@@ -44,26 +47,25 @@ LAYERS = {
         "packaging",
         "config",
         "attestation_ports",
-        "build_ports",
         "ports",
         "domain",
         "errors",
         "_version",
     },
-    # The part of `assembly` about builds that become bundles.
-    "recipe_assembly": {"releasing", "adapters", "packaging", "config", "errors"},
     # The part of `assembly` about the bucket of the releases.
     "shelving": {"adapters", "config"},
+    # The part of `assembly` about the ledger, its leases and the clock.
+    "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
-        "recipe_assembly",
         "shelving",
         "jenkins_assembly",
-        "build_ports",
+        "ledger_assembly",
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",
+        "build_ports",
         "sandboxing",
         "releasing",
         "engine",
@@ -74,13 +76,25 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
+    "worker_assembly": {
+        "jenkins_assembly",
+        "ledger_assembly",
+        "engine",
+        "adapters",
+        "packaging",
+        "worker_ports",
+        "build_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
     "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
-        "recipe_assembly",
-        # For an annotation.
-        "releasing",
         "assembly",
+        "worker_assembly",
+        "engine",
         "release_assembly",
         "sandboxing",
         "delivery",
@@ -110,6 +124,7 @@ LAYERS = {
         "reporting",
         "app",
         "release_assembly",
+        "worker_assembly",
         "jenkins_assembly",
         # For annotations.
         "build_ports",
