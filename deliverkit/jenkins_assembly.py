@@ -9,8 +9,10 @@ from deliverkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     from deliverkit.adapters.jenkins import JenkinsServer
+    from deliverkit.adapters.jenkins_connection import Connection
     from deliverkit.build_ports import BuildServer
     from deliverkit.domain.build import BuildRequest
     from deliverkit.domain.job_definition import JobDefinition
@@ -33,7 +35,25 @@ def open_jenkins(url: str | None, config: Path | None, environ: Mapping[str, str
         UsageError: If no address, user or token is given, the address is none, or the configuration is wrong.
     """
     from deliverkit.adapters.jenkins import JenkinsServer  # noqa: PLC0415
-    from deliverkit.adapters.jenkins_connection import Connection, Credentials  # noqa: PLC0415
+
+    return JenkinsServer(connection_to(url, config, environ))
+
+
+def connection_to(
+    url: str | None, config: Path | None, environ: Mapping[str, str], *, timeout: timedelta | None = None
+) -> Connection:
+    """The way to the Jenkins that is meant; nothing is contacted yet.
+
+    Args:
+        url: As for `open_jenkins`.
+        config: As for `open_jenkins`.
+        environ: As for `open_jenkins`.
+        timeout: For one whole request; the usual one by default.
+
+    Raises:
+        UsageError: If no address, user or token is given, the address is none, or the configuration is wrong.
+    """
+    from deliverkit.adapters.jenkins_connection import TIMEOUT, Connection, Credentials  # noqa: PLC0415
 
     address = address_of(url, config, environ)
     missing = [name for name in (USER, TOKEN) if not environ.get(name, "").strip()]
@@ -44,7 +64,8 @@ def open_jenkins(url: str | None, config: Path | None, environ: Mapping[str, str
             "withCredentials sets them",
         )
     # A token that was read from a file ends with the file's newline.
-    return JenkinsServer(Connection(address, Credentials(environ[USER].strip(), environ[TOKEN].strip())))
+    credentials = Credentials(environ[USER].strip(), environ[TOKEN].strip())
+    return Connection(address, credentials, timeout=timeout or TIMEOUT)
 
 
 def address_of(url: str | None, config: Path | None, environ: Mapping[str, str]) -> str:

@@ -39,7 +39,8 @@ def locks_of(settings: Settings, aws: Aws) -> LockService:
     return S3Locks(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether an address is one of this machine."""
     from urllib.parse import urlsplit  # noqa: PLC0415
 
     return urlsplit(url).hostname in _LOOPBACK
@@ -53,7 +54,7 @@ def time_at(endpoint: str) -> tuple[Clock, Pace]:
     from deliverkit.engine.runner import Pace  # noqa: PLC0415
     from deliverkit.sandboxing import clock_at  # noqa: PLC0415
 
-    if not _is_loopback(endpoint):
+    if not is_loopback(endpoint):
         return SystemClock(), Pace()
     # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
     look, patience = timedelta(milliseconds=500), timedelta(seconds=20)

@@ -111,6 +111,7 @@ class Job:
         looks_queued: Looks at an item that find it waiting; None until a test settles the queue.
         looks_running: Looks at a build that find it running; None until a test finishes it.
         races: Requests that find nothing right after the queue has named a build.
+        archived: Zip archives of what its builds archive, by their address below `artifact/`.
     """
 
     xml: str = "<flow-definition/>"
@@ -127,6 +128,7 @@ class Job:
     looks_queued: int | None = 1
     looks_running: int | None = 1
     races: int = 0
+    archived: Mapping[str, bytes] = field(default_factory=dict)
     builds: list[JobBuild] = field(default_factory=list)
 
 

@@ -333,6 +333,9 @@ class _Handler(BaseHTTPRequestHandler):
         if rest == "submitDescription":
             build.description = dict(parse_qsl(body, keep_blank_values=True))["description"]
             return 302, "", {"Location": f"{self._url(name)}{number}/"}
+        if rest.removeprefix("artifact/") in self.controller.jobs[name].archived:
+            content = self.controller.jobs[name].archived[rest.removeprefix("artifact/")]
+            return 200, content, {"Content-Type": "application/zip"}
         if rest.startswith(("wfapi/", "input/")):
             return self._workflow(name, build, rest, body)
         raise FaultError(404, "Not Found")

@@ -80,6 +80,11 @@ class GitHubStatuses:
         if answer.status == 404:
             what = f"there is no {self._repository}, or {TOKEN} may not see it"
             return NotFoundError(f"{told}: {what}", hint="the token needs the permission to write commit statuses")
+        if 300 <= answer.status < 400:
+            # Nobody knows who gets the token there.
+            return NotFoundError(
+                f"{told}: {self._repository} has moved", hint="name its new place in release.commit_status"
+            )
         if answer.status == 422:
             return UsageError(f"{told} to the status of {status.commit[:10]}: is that commit pushed?")
         if answer.status in {401, 403}:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SUFFIX = ".xml"
-_MOST = 5000
-"""Definitions that are read; a controller with more jobs is made of them by a program."""
+_MOST = 10_000
+"""Files and folders that are looked at: `deliverkit jenkins install /` is a mistake."""
 
 
 def read_definitions(directory: Path) -> tuple[JobDefinition, ...]:
@@ -56,29 +56,28 @@ def read_definitions(directory: Path) -> tuple[JobDefinition, ...]:
 def _files(directory: Path, faults: list[str]) -> Iterator[Path]:
     for count, path in enumerate(_walked(directory, faults), start=1):
         if count > _MOST:
-            faults.append(f"{directory} holds more than {_MOST:,} definitions")
+            faults.append(f"{directory} holds more than {_MOST:,} files and folders; is it the right one?")
             return
-        yield path
-
-
-def _walked(directory: Path, faults: list[str]) -> Iterator[Path]:
-    try:
-        entries = sorted(directory.iterdir())
-    except OSError as error:
-        faults.append(f"{directory} cannot be read: {error.strerror}")
-        return
-    for path in entries:
-        if path.name.startswith("."):
-            continue
         is_definition = path.suffix.lower() == _SUFFIX
         if path.is_symlink():
             # Whoever may change a file elsewhere would decide what runs on the controller.
             if is_definition or path.is_dir():
                 faults.append(f"{path} is a symbolic link; a definition is a file of its own")
-        elif path.is_dir():
-            yield from _walked(path, faults)
-        elif is_definition:
+        elif is_definition and not path.is_dir():
             yield path
+
+
+def _walked(directory: Path, faults: list[str]) -> Iterator[Path]:
+    ahead = [directory]
+    while ahead:
+        folder = ahead.pop()
+        try:
+            entries = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        except OSError as error:
+            faults.append(f"{folder} cannot be read: {error.strerror}")
+            continue
+        yield from entries
+        ahead += [each for each in reversed(entries) if each.is_dir() and not each.is_symlink()]
 
 
 def _read(path: Path, directory: Path) -> JobDefinition:

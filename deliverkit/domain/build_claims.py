@@ -22,7 +22,7 @@ _WEB = frozenset({"http", "https"})
 def claim(text: str, *, limit: int = LIMIT) -> str:
     """A variable's value as it can be stated: on one line, and no longer than `limit` characters."""
     # Cut before anything is looked for, so that ten megabytes cost no more than ten kilobytes.
-    whole = _UNFIT.sub(" ", text[: 4 * limit]).strip()
+    whole = " ".join(_UNFIT.sub(" ", text[: 4 * limit]).split())
     return whole if len(whole) <= limit and len(text) <= 4 * limit else f"{whole[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HIDDEN = "***"
+_FROM, _TO = "\U000ffffc", "\U000ffffd"
+"""Stand around what is secret until the lines are compared."""
 _SECRETIVE = re.compile(r"pass(word|phrase)|secret|token|(private|api|access).?key(?!id)|credentials?$", re.IGNORECASE)
 _ENCRYPTED = re.compile(r"\{AQ[A-Za-z0-9+/]{14,}={0,2}\}")
 """A value that Jenkins has encrypted (hudson.util.Secret): whoever has the controller's keys can read it."""
@@ -44,21 +46,27 @@ def _unified(before: tuple[str, ...], after: tuple[str, ...], name: str) -> Iter
     return map(_hidden, difflib.unified_diff(before, after, then, f"{name} (file)", lineterm=""))
 
 
-def _lines(element: Element, indent: str) -> Iterator[str]:
+def _lines(element: Element, indent: str, parent: str = "") -> Iterator[str]:
     attributes = "".join(f' {name}="{_on_one_line(value)}"' for name, value in element.attributes)
     head = f"{indent}<{element.name}{attributes}"
-    if _SECRETIVE.search(element.name) and element.text and not element.children:
-        yield f"{head}>{_on_one_line(element.text)}</{element.name}>"
+    if element.text and not element.children and _is_secret(element, parent):
+        yield f"{head}>{_FROM}{_on_one_line(element.text)}{_TO}</{element.name}>"
     elif element.children or "\n" in element.text:
         yield f"{head}>"
         yield from (f"{indent}  | {line}" for line in _text_lines(element.text))
         for each in element.children:
-            yield from _lines(each, f"{indent}  ")
+            yield from _lines(each, f"{indent}  ", element.name)
         yield f"{indent}</{element.name}>"
     elif element.text:
         yield f"{head}>{_on_one_line(element.text)}</{element.name}>"
     else:
         yield f"{head}/>"
+
+
+def _is_secret(element: Element, parent: str) -> bool:
+    if element.name == "defaultValue":
+        return "PasswordParameter" in parent  # hudson.model.PasswordParameterDefinition, and what is like it
+    return _SECRETIVE.search(element.name) is not None
 
 
 def _text_lines(text: str) -> Iterable[str]:
@@ -70,7 +78,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _hidden(line: str) -> str:
-    found = re.search(r"<([^\s/>]+)[^>]*>(.*)</\1>$", line)
-    if found and _SECRETIVE.search(found[1]):
-        line = f"{line[: found.start(2)]}{HIDDEN}{line[found.end(2) :]}"
+    start = line.find(_FROM)
+    if start >= 0:
+        line = f"{line[:start]}{HIDDEN}{line[line.rfind(_TO) + 1 :]}"
     return _IN_ADDRESS.sub(HIDDEN, _ENCRYPTED.sub(HIDDEN, line))

@@ -23,12 +23,22 @@ _UNLESS_STATED = ("folderViews", "healthMetrics", "icon", "primaryView", "views"
 """What people set up for themselves, and Jenkins makes when it is missing (AbstractFolder.init)."""
 _DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml\b.*?\?>", re.DOTALL)
 _ENCODING = re.compile(r"""encoding\s*=\s*['"]([^'"]*)['"]""")
-_CONTROLS = re.compile(r"<!\[CDATA\[.*?\]\]>|&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));", re.DOTALL)
+_REFERENCE = re.compile("&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
 _SHIFT = 0xF0000
 """Control characters are allowed in XML 1.1 alone: they are read as characters for private use, and written back."""
 _SHIFTED = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0x1F)}]")
 _VALUES = {"boolean", "byte", "char", "double", "entry", "float", "int", "list", "long", "map", "null", "set", "string"}
 """Elements of a list or map that XStream gives a short name."""
+_FLAGS = {
+    *("abortBuilds", "abortPrevious", "allowEmptyArchive", "blockBuildWhenDownstreamBuilding"),
+    *("blockBuildWhenUpstreamBuilding", "canRoam", "concurrentBuild", "disabled", "doGenerateSubmoduleConfigurations"),
+    *("filterExecutors", "filterQueue", "fingerprint", "followSymlinks", "ignorePostCommitHooks", "keepDependencies"),
+    *("lightweight", "nonRecursive", "onlyIfSuccessful", "removeLastBuild", "sandbox", "trim"),
+}
+"""Fields of Jenkins and of the plugins that all have which are false when they are missing, as XStream leaves them. Not
+each field: `false` is a shell command as well, and some plugins take what is missing for true."""
+_SETS = {"properties"}
+"""Lists whose order means nothing: a job has one property of each class, and one that is set again comes last."""
 _EMPTY_CLASSES = {
     "empty-list",
     "hudson.scm.NullSCM",
@@ -98,12 +108,13 @@ def merged(stated: Element, server: Element) -> Element:
 def canonical(root: Element) -> Element:
     """The form in which two definitions that mean the same to Jenkins are equal.
 
-    Without versions of plugins, with attributes and fields in alphabetical order, and without fields that are empty or
-    `false`, which is what XStream gives a field that it does not find. Elements of lists keep their order and all their
-    values: a field's name has no dot and begins in lower case, an element of a list is named by its class.
+    Without versions of plugins, with attributes and fields in alphabetical order, without fields that are empty, and
+    without flags that are off. Elements of lists keep all their values, and their order unless it means nothing: a
+    field's name has no dot and begins in lower case, an element of a list is named by its class.
     """
     children = [each for each in map(canonical, root.children) if not _is_nothing(each)]
-    children.sort(key=lambda each: (0, each.name) if _is_field(each.name) else (1, ""))
+    is_set = root.name in _SETS
+    children.sort(key=lambda each: (0, each.name) if is_set or _is_field(each.name) else (1, ""))
     attributes = sorted((name, value) for name, value in root.attributes if name != "plugin")
     return Element(_respelled(root.name), tuple(attributes), root.text, tuple(children))
 
@@ -116,7 +127,7 @@ def _is_nothing(element: Element) -> bool:
     if not _is_field(element.name) or element.children:
         return False
     if not element.attributes:
-        return element.text in {"", "false"}
+        return element.text == "" or (element.text == "false" and element.name in _FLAGS)
     return element.text == "" and all(name == "class" and value in _EMPTY_CLASSES for name, value in element.attributes)
 
 
@@ -166,12 +177,14 @@ def _as_xml_10(xml: str, where: str) -> str:
         raise UsageError(f"{where} declares the encoding {encoding[1]}", hint="save it as UTF-8, as Jenkins does")
     # Lines keep their numbers.
     body = "\n" * declaration[0].count("\n") + xml[declaration.end() :] if declaration else xml.removeprefix("\ufeff")
-    return _CONTROLS.sub(_shifted, body)
+    outside, *sections = body.split("<![CDATA[")
+    parts = [section.partition("]]>") for section in sections]
+    return _REFERENCE.sub(_shifted, outside) + "".join(
+        f"<![CDATA[{inside}{end}{_REFERENCE.sub(_shifted, after)}" for inside, end, after in parts
+    )
 
 
 def _shifted(found: re.Match[str]) -> str:
-    if not (found[1] or found[2]):
-        return found[0]
     code = int(found[1], 16) if found[1] else int(found[2])
     return chr(_SHIFT + code) if 0 < code < 0x20 and code not in {0x09, 0x0A, 0x0D} else found[0]
 

@@ -147,12 +147,20 @@ class Installer:
     def _done(self, step: Step) -> Step:
         try:
             if step.seen is None:
-                self._shelf.create(step.name, step.definition.xml)
+                self._created(step)
                 return self._looked_at_again(replace(step, fate=Fate.CREATED))
             self._shelf.replace(step.name, self._wanted(step, step.seen))
             return self._looked_at_again(replace(step, fate=Fate.CHANGED))
         except DeliverkitError as error:
             return step.failed(error)
+
+    def _created(self, step: Step) -> None:
+        try:
+            self._shelf.create(step.name, step.definition.xml)
+        except ConflictError as error:
+            # Jenkins says that there is no job when a user may not see it.
+            hint = "somebody has made it meanwhile, or this user may not see it (the permission Job/Discover or Read)"
+            raise ConflictError(error.message, hint=hint) from error
 
     def _wanted(self, step: Step, seen: str) -> str:
         now = self._shelf.definition(step.name)
@@ -181,7 +189,8 @@ class Installer:
             return done
         changed = [line.strip() for line in left if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
         told = ", ".join(changed[:3]) + (f" and {len(changed) - 3} lines more" if len(changed) > 3 else "")
-        return replace(done, reason=f"the server keeps it differently: {told}; state it in {done.definition.file}")
+        until = f"until {done.definition.file} says the same, each installation changes it again"
+        return replace(done, reason=f"the server keeps it differently: {told}; {until}")
 
 
 def _is_unanswered(step: Step) -> bool:

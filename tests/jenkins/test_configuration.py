@@ -7,6 +7,7 @@ from starting.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ruamel.yaml import YAML
 
 from deliverkit._version import __version__
 from deliverkit.adapters.job_files import read_definitions
+from deliverkit.cli.main import build_parser
 from deliverkit.domain.build import REQUEST
 from deliverkit.domain.job_diff import difference
 from deliverkit.domain.job_xml import Element, canonical, parse
@@ -202,12 +204,19 @@ def test_credentials_that_are_referred_to_exist() -> None:
     assert used - CREDENTIALS.keys() == set()
 
 
-def test_jobs_ask_for_the_label_that_the_agents_have() -> None:
+def test_jobs_ask_for_the_labels_that_the_agents_have() -> None:
     labels = {node["permanent"]["labelString"] for node in CASC["jenkins"]["nodes"]}
     scripts = named("script", *(job.root for job in JOBS.values()))
-    asked = {label for script in scripts for label in re.findall(r"label '([^']+)'", script)}
+    scripts += [path.read_text(encoding="utf-8") for path in JENKINS.glob("Jenkinsfile*")]
+    asked = {label for script in scripts for label in re.findall(r"(?:label|node\()\s*'([^']+)'", script)}
     asked |= set(named("assignedNode", *(job.root for job in JOBS.values())))
-    assert asked == labels == {"deliverkit"}
+    assert asked == labels == {"deliverkit", "build"}
+
+
+def test_jenkinsfiles_that_jobs_name_are_here() -> None:
+    names = named("scriptPath", *(job.root for job in JOBS.values()))
+    assert sorted(names) == ["Jenkinsfile", "Jenkinsfile.multibranch"]
+    assert [name for name in names if not (JENKINS / name).is_file()] == []
 
 
 def test_the_groups_are_the_ones_that_may_answer() -> None:
@@ -254,6 +263,15 @@ def test_what_a_job_sets_is_what_its_jenkinsfile_sets() -> None:
     assert ("disableConcurrentBuilds()" in options) == ("DisableConcurrentBuildsJobProperty" in str(delivery))
     [kept] = re.findall(r"numToKeepStr: '(\d+)'", options)
     assert named("numToKeep", delivery) == [kept]
+
+
+def test_commands_in_the_readme_can_be_typed() -> None:
+    lines = (JENKINS / "README.md").read_text(encoding="utf-8").splitlines()
+    commands = [line.strip() for line in lines if line.startswith("    deliverkit ") and line.count("'") % 2 == 0]
+    assert len(commands) >= 5
+    for command in commands:
+        words = shlex.split(command, comments=True)
+        assert build_parser().parse_args(words[1:]).run, command
 
 
 def test_scripts_inside_jobs_are_sandboxed() -> None:

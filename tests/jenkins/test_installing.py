@@ -204,6 +204,7 @@ def test_somebody_else_changes_it_meanwhile(controller: Controller, installer: I
     assert {step.fate for step in done.values()} == {Fate.FAILED}
     assert done["gone"].reason.startswith("it was removed from the server meanwhile")
     assert done["made"].reason.startswith("made exists already")
+    assert "this user may not see it" in done["made"].reason
     assert done["changed"].reason.startswith("somebody changed it on the server meanwhile")
     assert "by hand" in controller.jobs["changed"].xml
 
@@ -219,7 +220,8 @@ def test_a_server_that_keeps_something_else_is_told_about(
     [step] = install(installer, tmp_path)
     assert step.fate is Fate.CREATED
     assert step.reason == (
-        f"the server keeps it differently: -  <resumeBlocked>true</resumeBlocked>; state it in {tmp_path / 'a.xml'}"
+        "the server keeps it differently: -  <resumeBlocked>true</resumeBlocked>; "
+        f"until {tmp_path / 'a.xml'} says the same, each installation changes it again"
     )
 
 
@@ -250,6 +252,16 @@ def test_a_server_that_goes_in_between(controller: Controller, installer: Instal
     assert [step.reason for step in done[3:]] == ["not tried: the server does not answer"] * 3
     controller.interfere()
     assert list(fates(install(installer, tmp_path)).values()).count(Fate.UNCHANGED) == 1
+
+
+def test_an_answer_that_is_lost(controller: Controller, installer: Installer, tmp_path: Path) -> None:
+    """Whether it was made is found out by looking, at the next installation: nothing is made twice."""
+    write(tmp_path, a=PIPELINE.format("a"))
+    controller.lost_answers = 1
+    [step] = install(installer, tmp_path)
+    assert (step.fate, controller.jobs.keys()) == (Fate.FAILED, {"a"})
+    assert isinstance(step.error, UnreachableError)
+    assert fates(install(installer, tmp_path)) == {"a": Fate.UNCHANGED}
 
 
 # --- files -----------------------------------------------------------------------------------------
@@ -290,6 +302,14 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".b.xml").write_text("no")
     shutil.copytree(JOBS, tmp_path / ".git")
     assert [each.name for each in read_definitions(tmp_path)] == ["a"]
+
+
+def test_a_wrong_directory_is_noticed(tmp_path: Path) -> None:
+    deep = tmp_path / "node_modules"
+    deep.mkdir()
+    for number in range(10_001):
+        (deep / f"{number}.js").touch()
+    assert "holds more than 10,000 files and folders; is it the right one?" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["nowhere", "a.xml", "empty"])

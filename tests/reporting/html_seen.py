@@ -11,6 +11,16 @@ LOADING = {"script", "style", "link", "iframe", "object", "embed", "img", "image
 """Elements that load, run or send something; none has a place in a page that is one file."""
 
 
+ATTRIBUTES = {
+    *("lang", "charset", "name", "content", "id", "role", "aria-labelledby", "scope", "href", "rel"),
+    *("align", "valign", "width", "height", "border", "bordercolor", "frame", "rules", "cellpadding", "cellspacing"),
+    *("bgcolor", "color", "face", "text", "link", "vlink"),
+    *("viewbox", "fill", "stroke", "stroke-width", "stroke-dasharray", "points", "cx", "cy", "r", "rx"),
+    *("x", "x1", "x2", "y", "y1", "y2", "font-family", "font-size", "font-weight", "text-anchor"),
+}
+"""All that a page of ours has; whatever else there is came out of somebody's text."""
+
+
 class Seen(HTMLParser):
     """What is in a document.
 
@@ -66,6 +76,7 @@ class Seen(HTMLParser):
         for tag, attributes in self.elements:
             if tag in LOADING:
                 yield f"<{tag}>"
+            yield from (f"{tag} {name}" for name in attributes if name not in ATTRIBUTES)
             for name, value in attributes.items():
                 if name.startswith("on") or name in {"style", "src", "srcset", "background", "xlink:href", "action"}:
                     yield f"{tag} {name}"

@@ -23,8 +23,9 @@ LAYERS = {
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
     "attestation_ports": {"domain", "errors"},
-    "engine": {"attestation_ports", "build_ports", "ports", "domain", "errors"},
-    "adapters": {"attestation_ports", "build_ports", "ports", "domain", "errors", "_version"},
+    "worker_ports": {"domain", "errors"},
+    "engine": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "adapters": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors", "_version"},
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
@@ -75,10 +76,28 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # A pipeline's declaration brought to CodePipeline: one adapter, and comparison that is pure.
+    "pipeline_assembly": {"adapters", "config", "domain", "errors"},
+    # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
+    "worker_assembly": {
+        "jenkins_assembly",
+        "ledger_assembly",
+        "engine",
+        "adapters",
+        "packaging",
+        "worker_ports",
+        "build_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
     "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
         "assembly",
+        "worker_assembly",
+        "pipeline_assembly",
+        "engine",
         "release_assembly",
         "sandboxing",
         "delivery",
@@ -108,6 +127,9 @@ LAYERS = {
         "reporting",
         "app",
         "release_assembly",
+        "worker_assembly",
+        # For annotations.
+        "pipeline_assembly",
         "jenkins_assembly",
         # For annotations.
         "build_ports",

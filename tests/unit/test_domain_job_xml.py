@@ -137,11 +137,33 @@ def test_the_order_of_a_list_is_a_difference() -> None:
         ("<p><x.y_z>1</x.y_z></p>", "<p><x.y__z>1</x.y__z></p>"),
         ("<p><a>red &#x1b;[31m</a></p>", "<?xml version='1.1'?><p><a>red &#27;[31m</a></p>"),
         ("<p><actions><old/></actions></p>", "<p><actions><hudson.New>1</hudson.New></actions></p>"),
+        # The first build sets again what its Jenkinsfile says, and what is set comes last.
+        ("<p><properties><a.A/><b.B>1</b.B></properties></p>", "<p><properties><b.B>1</b.B><a.A/></properties></p>"),
         ("<p/>", "<p><folderViews class='x'><views><v.V/></views></folderViews><icon class='i'/></p>"),
     ],
 )
 def test_one_meaning_in_two_spellings(file: str, server: str) -> None:
     assert difference("p", parse(file, "file"), parse(server, "server")) == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "server"),
+    [
+        # `false` is a text, too: a shell command, and what a parameter is by default.
+        ("<p><h.Shell><command>false</command></h.Shell></p>", "<p><h.Shell/></p>"),
+        ("<p><h.String><defaultValue>false</defaultValue></h.String></p>", "<p><h.String/></p>"),
+        # What plugins take for true when it is missing (readResolve).
+        ("<p><caseSensitive>false</caseSensitive></p>", "<p/>"),
+        ("<p><disabled>true</disabled></p>", "<p/>"),
+        ("<p><authToken>x</authToken></p>", "<p/>"),
+        ("<p><jenkins.plugins.git.traits.TagDiscoveryTrait/></p>", "<p/>"),
+        ("<p><s> x</s></p>", "<p><s>x</s></p>"),
+        ("<p><s class='a'/></p>", "<p/>"),
+    ],
+)
+def test_what_is_no_noise(file: str, server: str) -> None:
+    assert difference("p", parse(file, "file"), parse(server, "server"))
+    assert difference("p", parse(server, "file"), parse(file, "server"))
 
 
 TRACKED = """<p><actions>
@@ -180,6 +202,17 @@ def test_a_changed_secret_is_seen_to_change_and_not_shown() -> None:
     assert "-  <privateKey>***</privateKey>" in lines
     for secret in ("AQAA", "apw", "bpw", "KEY"):
         assert secret not in shown
+
+
+def test_the_default_of_a_password_parameter_is_not_shown() -> None:
+    parameter = (
+        "<p><hudson.model.%sParameterDefinition><name>X</name><defaultValue>%s</defaultValue></hudson.model.%s%s>"
+    )
+    shown = [
+        "\n".join(difference("p", parse(parameter % (kind, "s3same", kind, "ParameterDefinition") + "</p>", "f"), None))
+        for kind in ("Password", "String")
+    ]
+    assert ["s3same" in each for each in shown] == [False, True]
 
 
 def test_names_of_credentials_are_shown() -> None:
@@ -226,6 +259,29 @@ def test_what_is_no_definition_is_refused_with_its_place(text: str, message: str
 
 def test_the_deepest_that_is_read() -> None:
     assert parse("<a>" * DEEPEST + "</a>" * DEEPEST, "it").name == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p><s>" + "<![CDATA[" * 100_000,
+        "<p><s><![CDATA[" + "<" * 900_000 + "]]></s></p>",
+        "<p><password><![CDATA[" + "<" * 900_000 + "]]></password></p>",
+        "<p><s>" + "{AQ" * 300_000 + "</s></p>",
+        "<p><s>" + "://a:b" * 150_000 + "</s></p>",
+        "<p>" + "<a>1</a>" * 120_000 + "</p>",
+        "<p><s>" + "line\n" * 200_000 + "</s></p>",
+    ],
+    ids=["sections", "angles", "secret", "braces", "addresses", "elements", "lines"],
+)
+def test_no_text_takes_longer_than_its_length(text: str) -> None:
+    """With a step that is repeated for each character these would take minutes."""
+    try:
+        root = parse(text, "it")
+    except UsageError:
+        return
+    other = parse("<p><s>other</s><t>x</t></p>", "other")
+    assert len(difference("p", root, other)) > 3
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda it: it.decode("latin-1")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.cli import jenkins_input, jenkins_install, jenkins_status, jenkins_trigger
+from deliverkit.cli import jenkins_input, jenkins_install, jenkins_status, jenkins_trigger, jenkins_worker
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -17,3 +17,4 @@ def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     jenkins_trigger.configure(verbs, shared)
     jenkins_status.configure(verbs, shared)
     jenkins_input.configure(verbs, shared)
+    jenkins_worker.configure(verbs, shared)
