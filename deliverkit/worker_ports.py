@@ -136,6 +136,11 @@ class BuildArchive(Protocol):
 class Runner(Protocol):
     """Does the work of jobs: a command of this machine, or a build of a server."""
 
+    @property
+    def kind(self) -> str:
+        """`command` or `build`: what one has begun the other cannot go on with."""
+        ...
+
     def takes(self, offer: Offer) -> bool:
         """False for a job that was begun by another kind of worker and that this one cannot go on with."""
         ...

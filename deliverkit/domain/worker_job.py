@@ -159,12 +159,14 @@ class JobRecord:
 
     Attributes:
         offer: The job as it was shown.
+        work: Who does the work: `command` or `build`; the other kind cannot go on with it.
         phase: How far it is.
         is_doubtful: True when CodePipeline did not say clearly that the job is ours: it may be another worker's.
         report: What is to be told at the end; None before that.
     """
 
     offer: Offer
+    work: str
     phase: JobPhase = JobPhase.CLAIMING
     is_doubtful: bool = False
     report: Report | None = None

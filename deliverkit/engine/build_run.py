@@ -62,6 +62,11 @@ class BuildRunner:
         self._job, self._parameters = job or f"${{{PROJECT}}}", parameters or {}
         self._buildings: dict[str, Building] = {}
 
+    @property
+    def kind(self) -> str:
+        """Of work."""
+        return "build"
+
     def takes(self, offer: Offer) -> bool:
         """First jobs, and those that another worker of this kind handed back."""
         return not offer.continuation or handle_in(offer.continuation) is not None

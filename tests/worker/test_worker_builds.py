@@ -89,15 +89,24 @@ def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
     assert "DELIVERKIT_REQUEST" in told["strange"]["message"]
 
 
-def test_a_job_that_a_command_cannot_go_on_with_is_left_to_builds(bench: Bench, controller: Controller) -> None:
+def test_what_builds_have_begun_a_command_does_not_go_on_with(bench: Bench, way: Way, controller: Controller) -> None:
     kind = bench.kind()
     name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
     controller.add_job("shop", looks_running=None)
+    way.hold("PutJobSuccessResult")
+    worker = bench.begin(kind, "--job", "shop", endpoint=way.endpoint)
+    assert way.reached.wait(SOON)
+    bench.kill(worker)  # on record here
+    record = next((bench.directory / "worker" / "jobs").glob("*/record.json"))
+    record.write_text(record.read_text().replace('"reporting"', '"claimed"'))  # as a moment before
+    command = ("--run", 'echo run >> "$RAN"')
+    assert "stays on record, a build does its work" in bench.once(kind, *command)
     worker = bench.begin(kind, "--job", "shop")
     wait_until(lambda: bench.latest(name).get("externalExecutionId") == "1")
-    bench.terminate(worker)
-    said = bench.once(kind, "--run", 'echo run >> "$RAN"', state="other")
-    assert "left to the kind of worker that began it" in said
+    bench.terminate(worker)  # handed back
+    other = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    assert "left to the kind of worker that began it" in bench.once(kind, *command, state="other")
+    assert bench.outcome(other)["status"] == "Succeeded", "it stands in nobody's way"
     controller.finish("shop", 1)
     bench.once(kind, "--job", "shop")
-    assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 0)
+    assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 1)

@@ -140,6 +140,16 @@ def test_parts_of_an_upload_that_fails_are_removed(bench: Bench, way: Way, tmp_p
     assert (stored["ContentLength"], stored["ServerSideEncryption"]) == (11 << 20, "aws:kms")
 
 
+def test_credentials_that_have_expired_are_no_refusal(bench: Bench, way: Way, tmp_path: Path) -> None:
+    jobs, job, _ = claimed(bench, bench.kind())
+    store = shelf(bench.rig, jobs, job, way.endpoint)
+    for code, kind in (("ExpiredToken", UnreachableError), ("AccessDenied", DeniedError)):
+        way.refusing[f"GET /{STORE_BUCKET}"] = (400, code)
+        with pytest.raises(UnreachableError) as refused:
+            store.fetch(job.inputs[0], tmp_path / "file")
+        assert type(refused.value) is kind
+
+
 # Time moves for the whole sandbox: this comes last.
 
 
