@@ -19,8 +19,8 @@ class Claim(Enum):
     LOST = "lost"
     UNCLEAR = "unclear"
     """An earlier attempt of ours got no answer, and this one was refused: the job is ours, or another worker's."""
-    THROTTLED = "throttled"
-    """CodePipeline did not even consider it."""
+    UNHEARD = "unheard"
+    """CodePipeline was not reached, or did not even consider it."""
 
 
 class JobSource(Protocol):

@@ -187,21 +187,25 @@ class Handle:
     Attributes:
         request: Value of the parameter by which the build is found again.
         job: Full name of the build server's job.
+        number: Of the build; None while there is none. Servers look for a request among the newest builds only.
     """
 
     request: str
     job: str
+    number: int | None = None
 
     def as_token(self) -> str:
         """The token."""
-        return json.dumps({"kind": _MARK, "request": self.request, "job": self.job})
+        return json.dumps({"kind": _MARK, "request": self.request, "job": self.job, "number": self.number})
 
 
 def handle_in(token: str) -> Handle | None:
     """The build that a continuation token names; None when the token is not one of ours."""
     try:
         found = json.loads(token)
-        is_ours = found["kind"] == _MARK
-        return Handle(str(found["request"]), str(found["job"])) if is_ours else None
+        if found["kind"] != _MARK:
+            return None
+        number = found["number"]
+        return Handle(str(found["request"]), str(found["job"]), None if number is None else int(number))
     except (ValueError, KeyError, TypeError):
         return None

@@ -130,7 +130,7 @@ class Course:
         except UnreachableError:
             self._is_repeated = True
             raise
-        if claim in {Claim.LOST, Claim.THROTTLED}:
+        if claim in {Claim.LOST, Claim.UNHEARD}:
             self._drop()
             return
         is_doubtful = claim is Claim.UNCLEAR

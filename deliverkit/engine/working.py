@@ -114,6 +114,7 @@ class Worker:
         if self._is_away:
             self._tell("CodePipeline answers again")
         self._is_answered, self._is_away = True, False
+        self._strange &= {offer.job_id for offer in offers}
         known = len(self._strange)
         taken = [offer for offer in offers if self._takes(offer)][: self._room]
         for offer in taken:

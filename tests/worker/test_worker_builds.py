@@ -44,6 +44,17 @@ def test_a_build_gets_what_it_is_told_and_its_archive_becomes_the_output(bench: 
         assert archive.read("dist/app") == b"built"
 
 
+def test_two_pipelines_with_one_project_have_a_build_each(bench: Bench, controller: Controller) -> None:
+    kind = bench.project()
+    wanted = action(kind, configuration={"ProjectName": "shop"}, outputArtifacts=[])
+    names = [bench.pipeline(kind, wanted) for _ in range(2)]
+    controller.add_job("shop")
+    bench.once(kind, "--project", "shop")
+    assert [bench.outcome(name)["status"] for name in names] == ["Succeeded"] * 2
+    requests = {build.parameters["DELIVERKIT_REQUEST"] for build in controller.builds("shop")}
+    assert requests == {f"codepipeline-{bench.built(name)['actionExecutionId']}" for name in names}
+
+
 def test_one_build_is_followed_by_three_workers_one_killed_one_terminated(
     bench: Bench, way: Way, controller: Controller
 ) -> None:

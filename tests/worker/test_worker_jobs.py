@@ -44,8 +44,10 @@ def test_a_claim_is_ours_lost_or_unclear_when_its_answer_was_lost(bench: Bench, 
     jobs = jobs_of(kind, way.endpoint)
     (offer,) = jobs.poll(1)
     way.refusing["AcknowledgeJob"] = (400, "ThrottlingException")
-    assert jobs.acknowledge(offer) is Claim.THROTTLED
+    assert jobs.acknowledge(offer) is Claim.UNHEARD
     way.refusing.clear()
+    nowhere = jobs_of(kind, "http://127.0.0.1:9")
+    assert nowhere.acknowledge(offer) is Claim.UNHEARD
     way.losing["AcknowledgeJob"] = 1
     with pytest.raises(UnreachableError):
         jobs.acknowledge(offer)
