@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deliverkit.domain.build import Build, BuildStage, LogPiece, Question, QueueItem
+    from deliverkit.domain.commit_status import CommitStatus
 
 
 class BuildServer(Protocol):
@@ -107,6 +108,20 @@ class BuildServer(Protocol):
 
     def describe(self, job: str, number: int, text: str) -> None:
         """Set the description that people see beside a build."""
+        ...
+
+
+class CommitStatuses(Protocol):
+    """Where people look at commits, and see how each stands."""
+
+    def state(self, status: CommitStatus) -> None:
+        """Say how a commit stands; saying the same again is harmless.
+
+        Raises:
+            NotFoundError: If the repository or the commit is not there, or hidden from us.
+            UnreachableError: If whoever keeps it does not answer or denies it.
+            UsageError: If it finds the request wrong, or we have no token.
+        """
         ...
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from deliverkit.errors import ConflictError, NotFoundError
 
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from deliverkit.build_ports import CommitStatuses
     from deliverkit.domain.approval import Relay
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import BundleFormat, Compression, KeptParts, Release
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
     from deliverkit.domain.rollout import AbortMode, Offer, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
-    from deliverkit.engine.journal import Estate, Journal, Served
-    from deliverkit.engine.planner import Planner
+    from deliverkit.engine.journal import Estate, Served
     from deliverkit.engine.promotion_log import Listener
-    from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Tick
-    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
-
-    Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
+    from deliverkit.parts import Parts
+    from deliverkit.ports import Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,65 +65,6 @@ class PackagedRelease:
     statement_added: str = ""
 
 
-class Parts(Protocol):
-    """What a delivery works with; each is made when it is first asked for, so that reading pays for no driving."""
-
-    @property
-    def blueprint(self) -> Blueprint:
-        """Environments, gates and pipeline."""
-        ...
-
-    @property
-    def releases(self) -> ReleaseStore:
-        """Where bundles and releases lie."""
-        ...
-
-    @property
-    def ledger(self) -> Ledger:
-        """Where everything that happened is recorded."""
-        ...
-
-    @property
-    def locks(self) -> LockService:
-        """Leases, in the same store."""
-        ...
-
-    @property
-    def identity(self) -> Identity:
-        """Who we are to AWS; asking costs a call."""
-        ...
-
-    @property
-    def packager(self) -> Packager:
-        """Makes releases of builds."""
-        ...
-
-    @property
-    def journal(self) -> Journal:
-        """The application's stream."""
-        ...
-
-    @property
-    def planner(self) -> Planner:
-        """Computes plans."""
-        ...
-
-    @property
-    def promotions(self) -> Promotions:
-        """Everything that can be done to promotions."""
-        ...
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Reads, copies and removes releases."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """The time where we deliver to."""
-        ...
-
-
 class Delivery:
     """A configured delivery."""
 
@@ -163,6 +101,11 @@ class Delivery:
     def catalogue(self) -> Catalogue:
         """Releases with where they stand; compares, copies and removes them."""
         return self._parts.catalogue
+
+    @property
+    def commit_statuses(self) -> CommitStatuses | None:
+        """Where commits are told how they fare; None for nowhere."""
+        return self._parts.commit_statuses
 
     def now(self) -> datetime:
         """The present moment where we deliver to."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.jenkins_connection import Connection
     from deliverkit.build_ports import BuildServer
     from deliverkit.domain.build import BuildRequest
+    from deliverkit.domain.job_definition import JobDefinition
     from deliverkit.engine.building import Building, BuildPace
     from deliverkit.ports import Clock
 
@@ -83,6 +84,17 @@ def address_of(url: str | None, config: Path | None, environ: Mapping[str, str])
     raise UsageError(
         "no Jenkins is named", hint=f"--url https://jenkins.example.com/, or {URL}, or jenkins.url in deliverkit.yml"
     )
+
+
+def read_job_files(directory: Path) -> tuple[JobDefinition, ...]:
+    """The jobs and folders that a directory defines, folders before what lies in them.
+
+    Raises:
+        UsageError: If it defines nothing, or something in it cannot be used.
+    """
+    from deliverkit.adapters.job_files import read_definitions  # noqa: PLC0415
+
+    return read_definitions(directory)
 
 
 def building_of(

@@ -155,8 +155,8 @@ def _shelf(account: Account, jobs: CodePipelineJobs, clock: Clock, job: WorkerJo
 def _time(aws: Aws) -> tuple[Clock, WorkerPace]:
     """The clock that holds where the jobs come from, and the pace to keep there."""
     from deliverkit.adapters.clock import FollowingClock  # noqa: PLC0415
-    from deliverkit.assembly import is_loopback, time_at  # noqa: PLC0415
     from deliverkit.engine.job_course import WorkerPace  # noqa: PLC0415
+    from deliverkit.ledger_assembly import is_loopback, time_at  # noqa: PLC0415
 
     endpoint = aws.endpoint
     clock, _ = time_at(endpoint)

@@ -175,6 +175,8 @@ class Controller:
         people: Users by name.
         has_stage_api: Whether the plugin pipeline-rest-api is installed.
         has_crumbs: Whether changes with a password need a crumb.
+        rewrites_xml: Definitions are handed out as Jenkins writes them, and jobs take what their definition declares;
+            otherwise they are kept as they came, and jobs take `PARAMETERS`.
         root_url: What Jenkins believes its address is; empty for the one that it was asked at.
         lost_answers: Answers to changes that will be lost after the change was made.
         interferences: What answers the next requests that `concerns` says yes to instead of Jenkins.
@@ -191,6 +193,7 @@ class Controller:
         self.authorizations: list[str] = []
         self.has_stage_api = True
         self.has_crumbs = True
+        self.rewrites_xml = False
         self.root_url = ""
         self.lost_answers = 0
         self.interferences: list[Interference] = []

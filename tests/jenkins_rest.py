@@ -9,13 +9,13 @@ import select
 import socket
 import struct
 import sys
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
+import jenkins_xml
 from jenkins_controller import REQUEST, Asked, Controller, Interference, Job, JobBuild, new_crumb
 
 __all__ = ["REQUEST", "server_of"]
@@ -236,9 +236,16 @@ class _Handler(BaseHTTPRequestHandler):
         if full in self.controller.jobs:
             told = f"A job already exists with the name '{name}'"
             raise FaultError(400, "Error", told, {"X-Error": told})
-        _parse(body)
-        self.controller.jobs[full] = Job(xml=body, is_folder=".folder.Folder" in body)
+        root = _root_element(body)
+        job = Job(is_folder=root == jenkins_xml.FOLDER, is_pipeline=root == "flow-definition")
+        self._define(job, body)
+        self.controller.jobs[full] = job
         return 200, "", {}
+
+    def _define(self, job: Job, xml: str) -> None:
+        job.xml = xml
+        if self.controller.rewrites_xml:
+            job.xml, job.parameters = jenkins_xml.kept(xml), jenkins_xml.parameters(xml)
 
     def _url(self, name: str) -> str:
         root = self.controller.root_url or f"http://{self.headers['Host']}/jenkins/"
@@ -268,8 +275,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             return 200, job.xml, {"Content-Type": "application/xml;charset=utf-8"}
         self._need("configure", "Configure")
-        _parse(body)
-        job.xml = body
+        if _root_element(body) != _root_element(job.xml):
+            raise FaultError(500, "Oops!", "A problem occurred while processing the request")
+        self._define(job, body)
         return 200, "", {}
 
     def _shown_job(self, name: str, job: Job) -> dict[str, Any]:
@@ -423,8 +431,8 @@ def _json(value: Any, headers: dict[str, str] | None = None) -> tuple[int, str, 
     return 200, json.dumps(value), {"Content-Type": "application/json;charset=utf-8", **(headers or {})}
 
 
-def _parse(body: str) -> None:
+def _root_element(body: str) -> str:
     try:
-        ET.fromstring(body)
-    except ET.ParseError as error:
+        return jenkins_xml.read(body).tag
+    except SyntaxError as error:
         raise FaultError(500, "Oops!", "A problem occurred while processing the request") from error

@@ -30,9 +30,10 @@ COMMANDS = {
     "abort": "give a promotion up",
     "release": "list, compare, verify, copy, remove, quarantine and lift releases",
     "lock": "show and release the leases of environments",
+    "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",
     "pipeline": "show how the pipeline differs from its declaration, and create or update it",
-    "jenkins": "ask Jenkins for builds, follow them, answer what they ask, and do CodePipeline's jobs",
+    "jenkins": "make Jenkins' jobs, ask for builds, follow them, answer what they ask, and do CodePipeline's jobs",
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
 }

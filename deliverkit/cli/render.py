@@ -219,12 +219,22 @@ def rollout_document(value: Rollout) -> Any:
         "reason": value.reason or (value.failure.reason if value.failure else ""),
         "plan_digest": value.plan.digest,
         "waits_for": open_question(value) or None,
-        "question": {"gate": open_question(value), "number": value.question} if value.waits_for_human else None,
+        "question": _question(value),
         "gates": [plain(passage) for passage in value.passages],
         "targets": [plain(report) for report in value.reports],
         "deployments": plain(value.carriage.deployments) if value.carriage else [],
         "next": next_commands(value),
     }
+
+
+def _question(value: Rollout) -> Any:
+    """What people are asked, and what they have answered; whoever drives the promotion next acts on the answer."""
+    from deliverkit.domain.rollout import answer_to, open_question  # noqa: PLC0415
+
+    if not value.waits_for_human:
+        return None
+    answer = {True: "approved", False: "rejected", None: None}[answer_to(value)]
+    return {"gate": open_question(value), "number": value.question, "answer": answer}
 
 
 # --- the rest --------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ def _release(file: Path, values: Values) -> ReleaseSettings:
         },
         keep=_keep(values["keep"]) if "keep" in values else None,
         tickets=TicketRules(**values.get("tickets", {})),
+        commit_status=values.get("commit_status"),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from deliverkit.sandbox.kernel.errors import ApiError
@@ -18,6 +19,8 @@ from deliverkit.sandbox.moto_loading import is_loaded
 from deliverkit.sandbox.moto_repairs import repair
 
 WsgiApp = Any
+_MOST_HOSTS = 1024
+"""Hosts, one of each service in each region, whose service is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,18 @@ class MotoBase:
             from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  (0.5 s to import)
 
             class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
-                """Says so when moto has no such service, where its own one looks for the application of None."""
+                """Says so when moto has no such service, where its own one looks for the application of None.
+
+                It remembers the service of a host: moto looks through its folder and two hundred patterns at each
+                request, which takes longer than the rest of its answer.
+                """
+
+                def __init__(self, create_app: Any) -> None:
+                    super().__init__(create_app)
+                    self._find = lru_cache(maxsize=_MOST_HOSTS)(super().get_backend_for_host)
 
                 def get_backend_for_host(self, host: str | None) -> Any:
-                    found = super().get_backend_for_host(host)
+                    found = self._find(host)
                     if host is not None and found is None:
                         raise NotImplementedError
                     return found

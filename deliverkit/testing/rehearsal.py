@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.attestation_ports import Trust
+from deliverkit.build_ports import CommitStatuses
 from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
 from deliverkit.domain.changes import CommitRange
 from deliverkit.domain.environment import Environment
@@ -79,6 +80,7 @@ class _Parts:
     catalogue: Catalogue
     identity: Identity
     clock: Clock
+    commit_statuses: CommitStatuses | None
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Rehearsal:
         keep: What pruning leaves although nothing needs it.
         dead: Drivers declared dead.
         trust: What says whether a release may be deployed; None to ask for nothing.
+        commit_statuses: Where commits are told how they fare; None for nowhere.
         wrap: Wraps every port that a delivery is given, to make it fail or count.
     """
 
@@ -115,6 +118,7 @@ class Rehearsal:
     keep: KeepRules = field(default_factory=KeepRules)
     dead: set[str] = field(default_factory=set)
     trust: Trust | None = None
+    commit_statuses: CommitStatuses | None = None
     wrap: Wrap = field(default=lambda port: port)
 
     def __post_init__(self) -> None:
@@ -185,6 +189,7 @@ class Rehearsal:
                 catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
+                commit_statuses=self.commit_statuses,
             )
         )
 
@@ -197,6 +202,7 @@ class Rehearsal:
             history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
             tickets=TicketRules(),
             signings=lambda releases: [Signing.NONE for _ in releases],
+            origins=lambda _: None,
         )
 
     def _pruner(

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,15 +41,28 @@ for line in Path("/proc/self/status").read_text().splitlines():
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's count of memory")
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: many small files take much time on a disk."""
+@pytest.fixture(scope="module")
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    tree = tmp_path_factory.mktemp("large") / "tree"
+    request.param(tree)
+    yield tree
+    shutil.rmtree(tree)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two hundred thousand files; in memory where that is possible, for on a disk they take much time."""
     memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        app = with_appspec(Path(folder) / "tree")
+        for number in range(200):
+            resources = app / f"module-{number:03}" / "resources"
+            resources.mkdir(parents=True)
+            first = resources / "some-file-0000.txt"
+            first.write_bytes(b"content of module %d\n" % number)
+            for each in range(1, 1000):
+                os.link(first, resources / f"some-file-{each:04}.txt")  # quicker than files of their own
+        yield app.parent
 
 
 def peak_mib(tree: Path, out: Path, kind: BundleFormat, way: str) -> int:
@@ -91,25 +104,16 @@ LARGE = [
 ]
 
 
-@pytest.mark.parametrize(("made", "kind", "way"), LARGE)
-def test_large_files(tmp_path: Path, kind: BundleFormat, made: Callable[[Path], None], way: str) -> None:
-    made(tmp_path / "tree")
-    assert peak_mib(tmp_path / "tree", tmp_path / "out", kind, way) <= LIMIT_MIB
-    shutil.rmtree(tmp_path / "tree")
+@pytest.mark.parametrize(("large", "kind", "way"), LARGE, indirect=["large"])
+def test_large_files(large: Path, tmp_path: Path, kind: BundleFormat, way: str) -> None:
+    assert peak_mib(large, tmp_path / "out", kind, way) <= LIMIT_MIB
+    (tmp_path / "out").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
     ("kind", "way"), [(BundleFormat.ZIP, "write"), (BundleFormat.ZIP, "prepare"), (BundleFormat.TGZ, "write")]
 )
-def test_two_hundred_thousand_small_files(place: Path, tmp_path: Path, kind: BundleFormat, way: str) -> None:
-    app = with_appspec(place / "tree")
-    for number in range(200):
-        folder = app / f"module-{number:03}" / "resources"
-        folder.mkdir(parents=True)
-        first = folder / "some-file-0000.txt"
-        first.write_bytes(b"content of module %d\n" % number)
-        for each in range(1, 1000):
-            os.link(first, folder / f"some-file-{each:04}.txt")  # quicker than files of their own
+def test_two_hundred_thousand_small_files(many: Path, tmp_path: Path, kind: BundleFormat, way: str) -> None:
     # Around a tar, each core has a piece of its own to compress; the entries alone take more than half of the limit.
     limit = LIMIT_MIB if kind is BundleFormat.ZIP else LIMIT_MIB + 12
-    assert peak_mib(place / "tree", tmp_path / "out", kind, way) <= limit
+    assert peak_mib(many, tmp_path / "out", kind, way) <= limit

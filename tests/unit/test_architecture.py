@@ -30,7 +30,9 @@ LAYERS = {
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
     "config": {"yaml_tree", "ports", "domain", "errors"},
-    "delivery": {"engine", "ports", "domain", "errors"},
+    # For annotations: it names what `delivery` does, and `delivery` is made of it.
+    "parts": {"delivery", "engine", "build_ports", "ports"},
+    "delivery": {"parts", "engine", "build_ports", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "trusting", "packaging", "attestation_ports", "ports", "domain", "errors"},
     "sandbox": {"_version"},
@@ -52,15 +54,18 @@ LAYERS = {
     },
     # The part of `assembly` about the bucket of the releases.
     "shelving": {"adapters", "config"},
+    # The part of `assembly` about the ledger, its leases and the clock.
+    "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
         "jenkins_assembly",
-        "build_ports",
+        "ledger_assembly",
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",
+        "build_ports",
         "sandboxing",
         "releasing",
         "engine",
@@ -76,7 +81,7 @@ LAYERS = {
     # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
     "worker_assembly": {
         "jenkins_assembly",
-        "assembly",
+        "ledger_assembly",
         "engine",
         "adapters",
         "packaging",
@@ -116,7 +121,10 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # What is told of promotions to those who were not there: pure, like the domain, and for people.
+    "reporting": {"domain", "errors"},
     "cli": {
+        "reporting",
         "app",
         "release_assembly",
         "worker_assembly",
@@ -135,7 +143,7 @@ LAYERS = {
         "_version",
     },
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
-    "testing": {"delivery", "engine", "adapters", "attestation_ports", "ports", "domain", "errors"},
+    "testing": {"delivery", "engine", "adapters", "attestation_ports", "build_ports", "ports", "domain", "errors"},
     "__main__": {"cli", "_version"},
     "__init__": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
 }

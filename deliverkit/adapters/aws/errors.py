@@ -33,6 +33,9 @@ _MISSING = frozenset(
         "DeploymentConfigDoesNotExistException",
         "RevisionDoesNotExistException",
         "NotFoundException",  # KMS
+        "RepositoryDoesNotExistException",
+        "CommitDoesNotExistException",
+        "CommitIdDoesNotExistException",
     }
 )
 _CONFLICTS = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.cli import jenkins_input, jenkins_status, jenkins_trigger, jenkins_worker
+from deliverkit.cli import jenkins_input, jenkins_install, jenkins_status, jenkins_trigger, jenkins_worker
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def configure(parser: ArgumentParser, shared: ArgumentParser) -> None:
     """Describe the arguments."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    jenkins_install.configure(verbs, shared)
     jenkins_trigger.configure(verbs, shared)
     jenkins_status.configure(verbs, shared)
     jenkins_input.configure(verbs, shared)
