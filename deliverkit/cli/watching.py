@@ -64,9 +64,10 @@ def watch(
     news = _news(delivery, console)
 
     def hear(event: Event, rollout: Rollout) -> None:
-        progress.event(event, rollout)
+        # First what must be kept: whoever reads of an event may end this process at once.
         if junit:
             junit.hear(event, rollout)
+        progress.event(event, rollout)
         if news and rollout.outcome is None:
             news.begin(rollout)
 

@@ -116,7 +116,8 @@ def _people(history: History) -> Html:
 def _decision(decided: Decided) -> list[str | None]:
     person = tag("strong", name_of(decided.person))
     through = tag("br") if decided.by != decided.person or name_of(decided.by) != decided.by else None
-    by = joined(person, through, faint(decided.by) if through else None)
+    recorder = f"{decided.by} through {decided.via}" if decided.via else decided.by
+    by = joined(person, through, faint(recorder) if through else None)
     word = "approved" if decided.is_approved else "rejected"
     return [by, word, decided.gate, moment(decided.at), reason(decided.reason)]
 
