@@ -6,6 +6,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from deliverkit.errors import UsageError
+from deliverkit.ledger_assembly import ledger_of, locks_of, time_at
 from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.replicas import S3Replicas
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.attestation_ports import Trust
+    from deliverkit.build_ports import BuildServer, CommitStatuses
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
+    from deliverkit.domain.release import Release
+    from deliverkit.domain.trust import Provenance
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
@@ -36,8 +40,6 @@ if TYPE_CHECKING:
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
     from deliverkit.releasing import BuildRecipe, Packager
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Assembly:
@@ -75,12 +77,12 @@ class Assembly:
     @cached_property
     def ledger(self) -> Ledger:
         """Where everything that happened is recorded."""
-        return _ledger(self._settings, self._aws)
+        return ledger_of(self._settings, self._aws)
 
     @cached_property
     def locks(self) -> LockService:
         """Leases, in the same store."""
-        return _locks(self._settings, self._aws)
+        return locks_of(self._settings, self._aws)
 
     @cached_property
     def clock(self) -> Clock:
@@ -123,7 +125,13 @@ class Assembly:
             replicas=self._replicas,
             pruner=self._pruner,
             signings=partial(signings_of, self._settings, self._aws),
+            origins=self._origin,
         )
+
+    def _origin(self, release: Release) -> Provenance | None:
+        from deliverkit.release_assembly import origin_of  # noqa: PLC0415
+
+        return origin_of(self._settings, self._aws, release)
 
     def _pruner(self) -> Pruner:
         from deliverkit.catalogue_assembly import pruner_of  # noqa: PLC0415
@@ -151,6 +159,21 @@ class Assembly:
     @property
     def _bucket(self) -> Bucket:
         return bucket_of(self._settings.release, self._aws)
+
+    @cached_property
+    def commit_statuses(self) -> CommitStatuses | None:
+        """Where commits are told how they fare; None for nowhere."""
+        place = self._settings.release.commit_status
+        if place is None:
+            return None
+        if place.scheme == "codecommit":
+            from deliverkit.adapters.aws.codecommit import CodeCommitComments  # noqa: PLC0415
+
+            return CodeCommitComments(self._aws, place.name)
+        from deliverkit.adapters import github  # noqa: PLC0415
+
+        token, api = self._environ.get(github.TOKEN, ""), self._environ.get(github.API) or github.PUBLIC
+        return github.GitHubStatuses(place.name, token=token, api=api)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -194,7 +217,7 @@ class Assembly:
 
     @cached_property
     def _time(self) -> tuple[Clock, Pace]:
-        return _time_at(self._aws.endpoint)
+        return time_at(self._aws.endpoint)
 
     def _preflight(self) -> Preflight:
         from deliverkit.engine.preflight import Preflight  # noqa: PLC0415
@@ -244,17 +267,24 @@ class Assembly:
 
         return CodePipeline(self._aws, self.blueprint.pipeline_region)
 
+    def _jenkins(self) -> BuildServer:
+        from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415
+
+        return open_jenkins(self._settings.jenkins.url, self._settings.path, self._environ)
+
     def _checks(self) -> Mapping[GateKind, Check]:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
         from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
         from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
         from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
         from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+        from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
 
         return {
             GateKind.HTTP: HttpCheck(self._deployers, clock=self.clock),
             GateKind.ALARM: AlarmCheck(self._aws, self.clock),
             GateKind.COMMAND: CommandCheck(clock=self.clock),
+            GateKind.JENKINS: BuildCheck(self._jenkins, clock=self.clock),
             GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self.clock),
         }
 
@@ -283,28 +313,6 @@ def _in_region(environment: Environment, region: str) -> Environment:
     from dataclasses import replace  # noqa: PLC0415
 
     return replace(environment, waves=((region,),))
-
-
-def _ledger(settings: Settings, aws: Aws) -> Ledger:
-    place = settings.ledger
-    if place.scheme == "sqlite":
-        from deliverkit.adapters.ledger_sqlite import SqliteLedger  # noqa: PLC0415
-
-        return SqliteLedger(place.path)
-    from deliverkit.adapters.aws.ledger_s3 import S3Ledger  # noqa: PLC0415
-
-    return S3Ledger(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
-
-
-def _locks(settings: Settings, aws: Aws) -> LockService:
-    place = settings.ledger
-    if place.scheme == "sqlite":
-        from deliverkit.adapters.locks_sqlite import SqliteLocks  # noqa: PLC0415
-
-        return SqliteLocks(place.path)
-    from deliverkit.adapters.aws.locks_s3 import S3Locks  # noqa: PLC0415
-
-    return S3Locks(aws, prefix=place.prefix, **bucket_rules(settings.release, place.bucket))
 
 
 def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
@@ -361,30 +369,3 @@ def _first_line(path: Path) -> str:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         message = f"release.version names the file {path}, which cannot be read: {why}"
         raise UsageError(message, hint="write the version into it, or correct release.version") from error
-
-
-def _is_loopback(url: str) -> bool:
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
-    return urlsplit(url).hostname in _LOOPBACK
-
-
-def _time_at(endpoint: str) -> tuple[Clock, Pace]:
-    """The clock that holds where we deliver to, and the pace to keep there."""
-    from datetime import timedelta  # noqa: PLC0415
-
-    from deliverkit.adapters.clock import FollowingClock, SystemClock  # noqa: PLC0415
-    from deliverkit.engine.runner import Pace  # noqa: PLC0415
-    from deliverkit.sandboxing import clock_at  # noqa: PLC0415
-
-    if not _is_loopback(endpoint):
-        return SystemClock(), Pace()
-    # AWS's request quotas ask for patience (about one look every 5 s); a sandbox on this machine has none.
-    look, patience = timedelta(milliseconds=500), timedelta(seconds=20)
-    read = clock_at(endpoint)
-    if read is None:
-        return SystemClock(), Pace(look=look, patience=patience)
-    # The sandbox's time may run faster than ours; what we ask of the machine stays what it is in real time.
-    clock, usual = FollowingClock(read), Pace()
-    speed = max(clock.speed, 1.0)
-    return clock, Pace(look * speed, usual.lease * speed, patience * speed, usual.backoff_limit * speed)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deliverkit.domain.build import Build, LogPiece, Question, QueueItem
+    from deliverkit.domain.build import Build, BuildStage, LogPiece, Question, QueueItem
+    from deliverkit.domain.commit_status import CommitStatus
 
 
 class BuildServer(Protocol):
@@ -22,7 +23,7 @@ class BuildServer(Protocol):
 
         Raises:
             NotFoundError: If there is no such job.
-            UsageError: If the job takes no parameters.
+            UsageError: If the job does not take one of the parameters.
             ConflictError: If the job is disabled.
         """
         ...
@@ -37,6 +38,22 @@ class BuildServer(Protocol):
 
     def find(self, job: str, parameter: str, value: str) -> Build | QueueItem | None:
         """The newest build of the job with that parameter value, or the item that still waits to become one.
+
+        Raises:
+            NotFoundError: If there is no such job.
+        """
+        ...
+
+    def became(self, job: str, item: int) -> Build | None:
+        """The build that a queue item became, also when the queue has forgotten it; None when there is none.
+
+        Raises:
+            NotFoundError: If there is no such job.
+        """
+        ...
+
+    def latest(self, job: str) -> Build | None:
+        """The newest build of a job; None when it was never built.
 
         Raises:
             NotFoundError: If there is no such job.
@@ -59,8 +76,16 @@ class BuildServer(Protocol):
         """
         ...
 
+    def stages(self, job: str, number: int) -> tuple[BuildStage, ...] | None:
+        """The stages of a build; None where the server cannot tell, as of a build that is no pipeline."""
+        ...
+
     def stop(self, job: str, number: int) -> None:
         """Ask a build to end; harmless when it has ended."""
+        ...
+
+    def cancel(self, item: int) -> None:
+        """Take a request out of the queue; harmless when it is there no more, and then its build goes on."""
         ...
 
     def questions(self, job: str, number: int) -> tuple[Question, ...]:
@@ -83,6 +108,20 @@ class BuildServer(Protocol):
 
     def describe(self, job: str, number: int, text: str) -> None:
         """Set the description that people see beside a build."""
+        ...
+
+
+class CommitStatuses(Protocol):
+    """Where people look at commits, and see how each stands."""
+
+    def state(self, status: CommitStatus) -> None:
+        """Say how a commit stands; saying the same again is harmless.
+
+        Raises:
+            NotFoundError: If the repository or the commit is not there, or hidden from us.
+            UnreachableError: If whoever keeps it does not answer or denies it.
+            UsageError: If it finds the request wrong, or we have no token.
+        """
         ...
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deliverkit.config import Settings
     from deliverkit.domain.release import Release
     from deliverkit.domain.trust import Signing
-    from deliverkit.engine.catalogue import Catalogue, Signings
+    from deliverkit.engine.catalogue import Catalogue, Origins, Signings
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner, Revisions
@@ -49,6 +49,7 @@ def catalogue_of(
     replicas: S3Replicas,
     pruner: Callable[[], Pruner],
     signings: Signings,
+    origins: Origins,
 ) -> Catalogue:
     """Releases with everything that is known of them."""
     from deliverkit.adapters.git_history import commits_between  # noqa: PLC0415
@@ -62,6 +63,7 @@ def catalogue_of(
         history=partial(commits_between, settings.path.parent),
         tickets=settings.release.tickets,
         signings=signings,
+        origins=origins,
     )
 
 

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, NotFoundError
 
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from deliverkit.build_ports import CommitStatuses
+    from deliverkit.domain.approval import Relay
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import BundleFormat, Compression, KeptParts, Release
     from deliverkit.domain.replica import Replica
-    from deliverkit.domain.rollout import AbortMode, Rollout
+    from deliverkit.domain.rollout import AbortMode, Offer, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
-    from deliverkit.engine.journal import Estate, Journal, Served
-    from deliverkit.engine.planner import Planner
+    from deliverkit.engine.journal import Estate, Served
     from deliverkit.engine.promotion_log import Listener
-    from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.runner import Tick
-    from deliverkit.ports import Clock, Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
-
-    Packager = Callable[[Path | None, "PackagingChoices"], "PackagedRelease"]
+    from deliverkit.parts import Parts
+    from deliverkit.ports import Identity, Lease, Ledger, LockService, ReleaseStore, UploadListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,65 +65,6 @@ class PackagedRelease:
     statement_added: str = ""
 
 
-class Parts(Protocol):
-    """What a delivery works with; each is made when it is first asked for, so that reading pays for no driving."""
-
-    @property
-    def blueprint(self) -> Blueprint:
-        """Environments, gates and pipeline."""
-        ...
-
-    @property
-    def releases(self) -> ReleaseStore:
-        """Where bundles and releases lie."""
-        ...
-
-    @property
-    def ledger(self) -> Ledger:
-        """Where everything that happened is recorded."""
-        ...
-
-    @property
-    def locks(self) -> LockService:
-        """Leases, in the same store."""
-        ...
-
-    @property
-    def identity(self) -> Identity:
-        """Who we are to AWS; asking costs a call."""
-        ...
-
-    @property
-    def packager(self) -> Packager:
-        """Makes releases of builds."""
-        ...
-
-    @property
-    def journal(self) -> Journal:
-        """The application's stream."""
-        ...
-
-    @property
-    def planner(self) -> Planner:
-        """Computes plans."""
-        ...
-
-    @property
-    def promotions(self) -> Promotions:
-        """Everything that can be done to promotions."""
-        ...
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Reads, copies and removes releases."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """The time where we deliver to."""
-        ...
-
-
 class Delivery:
     """A configured delivery."""
 
@@ -162,6 +101,11 @@ class Delivery:
     def catalogue(self) -> Catalogue:
         """Releases with where they stand; compares, copies and removes them."""
         return self._parts.catalogue
+
+    @property
+    def commit_statuses(self) -> CommitStatuses | None:
+        """Where commits are told how they fare; None for nowhere."""
+        return self._parts.commit_statuses
 
     def now(self) -> datetime:
         """The present moment where we deliver to."""
@@ -236,14 +180,19 @@ class Delivery:
             self.release(version), target, self._parts.journal.estate(), requested_by=self.identity.arn
         )
 
-    def promote(self, version: str | None = None, *, to: str) -> str:
+    def promote(self, version: str | None = None, *, to: str, requested_for: str = "") -> str:
         """Open a promotion and give its id; `watch` drives it.
+
+        Args:
+            version: The release; the newest by default.
+            to: The environment.
+            requested_for: The person whose request we pass on; empty when it is our own.
 
         Raises:
             LockedError: If it must not begin now (lock, window, quarantine); nothing was recorded.
             IntegrityError: If the bundle is gone; nothing was recorded.
         """
-        return self._parts.promotions.open(self.plan(version, to=to))
+        return self._parts.promotions.open(replace(self.plan(version, to=to), requested_for=requested_for))
 
     def plan_rollback(self, environment: str, *, to: str | None = None) -> Plan:
         """What `rollback` would do; reads only.
@@ -291,6 +240,8 @@ class Delivery:
             UsageError: If the promotion has no such stage.
             UnreachableError: If AWS stayed unreachable; the promotion can be resumed.
         """
+        from deliverkit.domain.rollout import has_passed, stage_index  # noqa: PLC0415
+
         passed = stage_index(self._parts.promotions.show(promotion_id), stage) if stage else None
 
         def stop_when(rollout: Rollout) -> bool:
@@ -306,14 +257,29 @@ class Delivery:
             on_tick=on_tick,
         )
 
-    def decide(self, promotion_id: str, *, gate: str = "", is_approved: bool, reason: str) -> Rollout:
-        """Record a human decision on what a promotion waits for.
+    def decide(
+        self, promotion_id: str, *, gate: str = "", is_approved: bool, reason: str, relay: Relay | None = None
+    ) -> Rollout:
+        """Record a human decision on what a promotion waits for, once; with a relay, that of the person it names.
 
         Raises:
             ConflictError: If nothing waits, or something else does, or the request expired.
-            NotEntitledError: If our decision would not count.
+            IntegrityError: If it was made on another plan.
+            RejectedError: If it is a yes to what was rejected.
+            NotEntitledError: If the decision would not count.
         """
-        return self._parts.promotions.decide(promotion_id, gate=gate, is_approved=is_approved, reason=reason)
+        from deliverkit.domain.approval import Relay  # noqa: PLC0415
+        from deliverkit.engine.deciding import Ruling  # noqa: PLC0415
+
+        return self._parts.promotions.decide(promotion_id, Ruling(is_approved, reason, gate, relay or Relay()))
+
+    def offer(self, promotion_id: str, offer: Offer) -> Rollout:
+        """Record where else people are asked what a promotion waits for.
+
+        Raises:
+            ConflictError: If that question is not open.
+        """
+        return self._parts.promotions.offer(promotion_id, offer)
 
     def abort(self, promotion_id: str, mode: AbortMode) -> Rollout:
         """Ask for a promotion to be given up; `watch` sees it through.
@@ -359,31 +325,6 @@ class Delivery:
         self.blueprint.environment(environment)
         lease = self.locks.show(f"environments/{environment}")
         return lease if lease is not None and lease.holder else None
-
-
-def stage_index(rollout: Rollout, stage: str) -> int:
-    """Index of the last leg that an environment or pipeline stage names.
-
-    Raises:
-        UsageError: If no leg has that name.
-    """
-    named = [
-        index
-        for index, leg in enumerate(rollout.plan.legs)
-        if stage in {leg.environment, leg.stage.stage if leg.stage else leg.environment}
-    ]
-    if not named:
-        known = dict.fromkeys(leg.stage.stage if leg.stage else leg.environment for leg in rollout.plan.legs)
-        hint = f"deliverkit wait {rollout.id} --stage {next(iter(known))}"
-        raise UsageError(f"{rollout.id} has no stage {stage}; it has {', '.join(known)}", hint=hint)
-    return named[-1]
-
-
-def has_passed(rollout: Rollout, index: int) -> bool:
-    """True when the leg was judged good and the rollout has moved on."""
-    from deliverkit.domain.rollout import Outcome  # noqa: PLC0415
-
-    return rollout.leg_index > index or rollout.outcome is Outcome.SUCCEEDED
 
 
 def _way_back(estate: Estate, environment: str) -> Release:

@@ -63,6 +63,12 @@ class LockedError(DeliverkitError):
     exit_code = ExitCode.LOCKED
 
 
+class RejectedError(DeliverkitError):
+    """An approver has said no, or nobody said yes in time."""
+
+    exit_code = ExitCode.REJECTED
+
+
 class NotEntitledError(DeliverkitError):
     """The person may not decide this; nothing was recorded."""
 
@@ -77,6 +83,10 @@ class UnreachableError(DeliverkitError):
     """AWS, Jenkins or the sandbox does not answer, throttles beyond patience, or denies permission."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class DeniedError(UnreachableError):
+    """It answers, and does not let us in or not do this: waiting helps nothing."""
 
 
 class IntegrityError(DeliverkitError):

@@ -8,7 +8,7 @@ adapter translates its vendor's errors by code: `UnreachableError` for what may 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -86,12 +86,10 @@ class Lease:
     """A fenced lock.
 
     Attributes:
-        name: What is locked: `environments/production`, `promotions/production-12`.
-        holder: Who holds it; empty when it is free.
+        name: What is locked (`environments/production`), `holder`: by whom; empty when it is free.
         token: Grows with every change of holder; a holder with an older token has been fenced off.
         expires_at: When others may take it; None for never.
-        reason: Why it is held.
-        acquired_at: Since when.
+        reason: Why it is held, `acquired_at`: since when.
     """
 
     name: str
@@ -355,8 +353,8 @@ class CheckContext:
         values: Values of the placeholders that hold for the whole environment (release, region, promotion...).
         endpoint: The environment's base URL, still with `${target...}` placeholders.
         regions: Regions of the leg.
-        application: CodeDeploy application.
-        group: CodeDeploy deployment group.
+        application: CodeDeploy application, and `group` its deployment group.
+        samples: Names of the measurements that are to be taken, by gate: the same ones until they are on record.
     """
 
     values: Mapping[str, str]
@@ -364,13 +362,17 @@ class CheckContext:
     regions: tuple[str, ...]
     application: str
     group: str
+    samples: Mapping[str, str] = field(default_factory=dict)
 
 
 class Check(Protocol):
     """One kind of gate."""
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
-        """Take one sample; whatever cannot be asked is an `error` measurement, never an exception."""
+    def measure(self, gate: Gate, context: CheckContext) -> Measurement | None:
+        """Take one sample; None while it takes its time, and the same one is asked for again.
+
+        What cannot be asked is an `error` measurement, never an exception.
+        """
         ...
 
 
@@ -387,7 +389,7 @@ class Drivers(Protocol):
 
 
 class TextSource(Protocol):
-    """Asks an URL for a short text."""
+    """Asks an URL."""
 
     def fetch(self, url: str, *, timeout: timedelta) -> str:
         """The first 64 KiB of a 2xx answer's body.

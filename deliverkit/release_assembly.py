@@ -13,8 +13,8 @@ from deliverkit._version import __version__
 from deliverkit.adapters.key_file import PASSPHRASE, KeyFile, PublicKeyFile, write_pair
 from deliverkit.delivery import PackagingChoices
 from deliverkit.domain.release import Release
-from deliverkit.domain.trust import Finding
-from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.domain.trust import Finding, Provenance
+from deliverkit.errors import DeliverkitError, IntegrityError, UsageError
 from deliverkit.shelving import attestations_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "PASSPHRASE",
     "attestor_of",
     "make_key",
+    "origin_of",
     "trust_of",
     "verified",
     "verify_files",
@@ -65,6 +66,23 @@ def trust_of(settings: Settings, aws: Aws) -> Trust | None:
 
     trust = settings.release.trust
     return StoredTrust(_ring(settings, aws), trust.source, attestations_of(settings.release, aws)) if trust else None
+
+
+def origin_of(settings: Settings, aws: Aws, release: Release) -> Provenance | None:
+    """What the provenance of a release says, whoever signed it; None when there is none that can be read.
+
+    To be shown to people, who are told so; nothing may be decided by it (`trust_of` proves what it decides by).
+
+    Raises:
+        UnreachableError: If the store does not answer or denies the request.
+    """
+    from deliverkit.packaging.signing import unseal  # noqa: PLC0415
+    from deliverkit.trusting.proving import envelope_of, stated  # noqa: PLC0415
+
+    try:
+        return stated(unseal(envelope_of(release, attestations_of(settings.release, aws)), []).payload)
+    except IntegrityError:
+        return None
 
 
 def verified(

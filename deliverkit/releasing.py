@@ -175,7 +175,7 @@ class Packager:
             manifest=prepared.manifest_digest,
         )
         warnings = [str(finding) for finding in packing.findings]
-        subject = partial(_subject, release, where, contents, started_at)
+        subject = partial(_subject, release, where, contents, started_at, self._identity.arn)
         if present is None:
             attested = self._attestor.attest(subject())
             release = replace(release, provenance=attested.provenance, sbom=attested.sbom)
@@ -219,7 +219,7 @@ def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
-def _subject(release: Release, tree: Path, contents: Contents, started_at: datetime) -> Subject:
+def _subject(release: Release, tree: Path, contents: Contents, started_at: datetime, packaged_by: str) -> Subject:
     from deliverkit.trusting.attesting import Subject  # noqa: PLC0415
 
     return Subject(
@@ -230,6 +230,7 @@ def _subject(release: Release, tree: Path, contents: Contents, started_at: datet
         bundle=release.digest,
         started_at=started_at,
         source=release.source,
+        packaged_by=packaged_by,
     )
 
 

@@ -8,9 +8,9 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,6 +27,50 @@ class UnusableError(Exception):
 
 class SilentError(Exception):
     """There is something to ask, but it did not answer as an HTTP server does: refused, too late, torn off."""
+
+
+class UntrustedError(SilentError):
+    """It answered with a certificate that is not trusted: asking again helps nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent.
+
+    Attributes:
+        url: Absolute `http` or `https` URL, without credentials in it.
+        method: HTTP method.
+        headers: Besides what every request carries.
+        body: Nothing by default.
+        limit: Bytes of the answer's body that are read.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    limit: int = BODY_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, as it came.
+
+    Attributes:
+        status: HTTP status code.
+        headers: By lower-case name; of a repeated one the last. Cookies are in `cookies`.
+        content: The body, up to the request's limit.
+        seconds: From the first packet sent to the last byte read.
+        is_whole: False when the body goes on behind the limit.
+        cookies: Every `Set-Cookie` line.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    seconds: float
+    is_whole: bool = True
+    cookies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +91,7 @@ class Answer:
 
 
 def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
-    """Send one request.
+    """Send one request and read a text.
 
     Args:
         url: Absolute `http` or `https` URL, without credentials in it.
@@ -58,7 +102,23 @@ def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
         UnusableError: If the URL cannot be asked.
         SilentError: If no whole answer came in time.
     """
-    parts = _checked(url)
+    reply = exchange(Request(url, method), timeout=timeout)
+    location = reply.headers.get("location", "") if 300 <= reply.status < 400 else ""
+    return Answer(reply.status, reply.content.decode("utf-8", errors="replace"), reply.seconds, location)
+
+
+def exchange(request: Request, *, timeout: timedelta) -> Reply:
+    """Send one request, on a connection of its own.
+
+    Args:
+        request: What to send.
+        timeout: For the whole exchange, name resolution apart, from connecting to the body's last byte.
+
+    Raises:
+        UnusableError: If the URL cannot be asked.
+        SilentError: If no whole answer came in time.
+    """
+    parts = _checked(request.url)
     seconds = timeout.total_seconds()
     proxy = _proxy_for(parts.scheme, parts.hostname or "")
     connection, target = _connection(parts, proxy, seconds)
@@ -66,8 +126,8 @@ def ask(url: str, *, method: str = "GET", timeout: timedelta) -> Answer:
     with _through(proxy), _told_in_our_words(connection, watch, seconds):
         connection.connect()
         with _cut_off(connection.sock, seconds - watch.seconds()) as was_cut:
-            answer = _exchange(connection, method, target, watch, was_cut)
-    return answer
+            reply = _exchange(connection, request, target, watch, was_cut)
+    return reply
 
 
 def shown(url: str) -> str:
@@ -76,17 +136,26 @@ def shown(url: str) -> str:
 
 
 def _exchange(
-    connection: http.client.HTTPConnection, method: str, target: str, watch: Stopwatch, was_cut: threading.Event
-) -> Answer:
-    headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close"}
-    connection.request(method, target, headers=headers)
+    connection: http.client.HTTPConnection, request: Request, target: str, watch: Stopwatch, was_cut: threading.Event
+) -> Reply:
+    headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close", **request.headers}
+    connection.request(request.method, target, request.body, headers)
     response = connection.getresponse()
-    body = response.read(BODY_LIMIT).decode("utf-8", errors="replace")
+    content = response.read(request.limit + 1)
     if was_cut.is_set():
         # A connection cut off by us looks like the end of a body that has no declared length.
         raise TimeoutError
-    location = response.getheader("Location", "") if 300 <= response.status < 400 else ""
-    return Answer(response.status, body, watch.seconds(), location or "")
+    is_whole = len(content) <= request.limit
+    if is_whole and response.length:
+        raise http.client.IncompleteRead(content, response.length)
+    return Reply(
+        response.status,
+        {name.lower(): value for name, value in response.getheaders()},
+        content[: request.limit],
+        watch.seconds(),
+        is_whole,
+        tuple(response.headers.get_all("Set-Cookie") or ()),
+    )
 
 
 @contextmanager
@@ -139,7 +208,7 @@ def _told_in_our_words(connection: http.client.HTTPConnection, watch: Stopwatch,
     except ConnectionRefusedError as error:
         raise SilentError("connection refused") from error
     except ssl.SSLCertVerificationError as error:
-        raise SilentError(f"its certificate is not trusted: {error.verify_message}") from error
+        raise UntrustedError(f"its certificate is not trusted: {error.verify_message}") from error
     except http.client.HTTPException as error:
         raise SilentError(f"not an HTTP answer ({type(error).__name__}: {error})") from error
     except OSError as error:

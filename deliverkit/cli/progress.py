@@ -87,7 +87,7 @@ def _rollback_verified(event: Event, rollout: Rollout) -> str:
 
 def _decided(event: Event, rollout: Rollout) -> str:
     word = "approved" if event.payload["is_approved"] else "rejected"
-    return f"{event.payload['gate']}: {word} by {event.payload['by']}: {event.payload['reason']}"
+    return f"{event.payload['gate']}: {word} by {rollout.decisions[-1].who}: {event.payload['reason']}"
 
 
 def _failed(event: Event, rollout: Rollout) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.manifest_diff import Item, ManifestDiff, Pair
     from deliverkit.domain.replica import Replica
     from deliverkit.domain.retention import RetentionPlan
+    from deliverkit.domain.trust import Provenance
     from deliverkit.engine.catalogue import Comparison, Portrait, Standing
 
 SHOWN = 40
@@ -76,6 +77,7 @@ def portrait(value: Portrait) -> str:
     """Everything about one release."""
     release, at = value.standing.release, value.standing
     lines = [*head(release).splitlines(), *([f"signing   {at.signing}"] if at.signing else []), *_content(value)]
+    lines += _built(value.origin)
     lines += [f"{'' if index else 'passed':9} {name} at {moment(when)}" for index, (name, when) in enumerate(at.passed)]
     if at.serves:
         lines.append(f"serves    {', '.join(at.serves)}")
@@ -88,6 +90,21 @@ def portrait(value: Portrait) -> str:
         for region in value.missing_in
     ]
     return "\n".join(map(one_line, lines))
+
+
+def _built(origin: Provenance | None) -> list[str]:
+    """Which build made it, in the build's own words."""
+    if origin is None:
+        return []
+    claims = origin.claims
+    job = " ".join(filter(None, (claims.job, claims.number and f"#{claims.number}"))) or origin.build
+    told = [
+        ("build", " ".join(filter(None, (job, origin.invocation)))),
+        ("cause", claims.cause),
+        ("change", claims.change),
+        ("agent", claims.agent),
+    ]
+    return [f"{name:10}{text}" for name, text in told if text]
 
 
 def _content(value: Portrait) -> list[str]:
@@ -112,6 +129,7 @@ def portrait_document(value: Portrait) -> Any:
         "unknown": value.unknown,
         "replicas": plain(value.replicas),
         "missing_in": list(value.missing_in),
+        "origin": plain(value.origin),
     }
 
 

@@ -80,7 +80,7 @@ def plan(value: Plan) -> str:
     head = (
         f"{value.kind.value} {value.release.version} ({value.release.short_digest}) to {value.environment}, {through}"
     )
-    lines = [head, f"  asked for by {value.requested_by}"]
+    lines = [head, f"  asked for by {value.requester.who}"]
     if value.evidence is not None:
         lines.append(f"  signed by {', '.join(value.evidence.key_names)}")
     lines.extend(
@@ -174,12 +174,12 @@ def doing(value: Rollout) -> str:
     """What a promotion does, in words."""
     if value.outcome is not None:
         return f"{value.outcome.value.replace('_', ' ')}: {value.reason}"
-    from deliverkit.domain.rollout import Phase  # noqa: PLC0415
+    from deliverkit.domain.rollout import Phase, approvers  # noqa: PLC0415
 
     where = f"{value.phase.value} {value.leg.label}"
     if value.phase is Phase.APPROVING and value.approval_expires_at:
         needed = value.leg.approvals.needed if value.leg.approvals else 1
-        given = sum(decision.is_approved for decision in value.decisions)
+        given = sum(decision.is_approved for decision in approvers(value))
         return (
             f"waits for approval of {value.leg.label} ({given} of {needed}), until {moment(value.approval_expires_at)}"
         )
@@ -190,10 +190,10 @@ def next_commands(value: Rollout) -> list[str]:
     """What can be typed now; empty when nothing is left to do."""
     if value.is_closed:
         return []
-    from deliverkit.domain.rollout import open_question  # noqa: PLC0415
+    from deliverkit.domain.rollout import answer_to, open_question  # noqa: PLC0415
 
     question = open_question(value)
-    if question and _is_answered(value):
+    if question and answer_to(value) is not None:  # whoever attaches next will find the decision taken
         return [f"deliverkit wait {value.id}"]
     if question:
         return [
@@ -201,16 +201,6 @@ def next_commands(value: Rollout) -> list[str]:
             f"deliverkit reject {value.id} --gate {question} --reason TEXT",
         ]
     return [f"deliverkit resume {value.id}"]
-
-
-def _is_answered(value: Rollout) -> bool:
-    """True when whoever attaches next will find the decision taken."""
-    from deliverkit.domain.rollout import Phase  # noqa: PLC0415
-
-    if any(not decision.is_approved for decision in value.decisions):
-        return True
-    needed = value.leg.approvals.needed if value.phase is Phase.APPROVING and value.leg.approvals else 1
-    return len({decision.by for decision in value.decisions}) >= needed
 
 
 def rollout_document(value: Rollout) -> Any:
@@ -227,12 +217,24 @@ def rollout_document(value: Rollout) -> Any:
         "outcome": outcome.value if outcome else None,
         "exit_code": int(outcome.exit_code) if outcome and value.is_closed else 5,
         "reason": value.reason or (value.failure.reason if value.failure else ""),
+        "plan_digest": value.plan.digest,
         "waits_for": open_question(value) or None,
+        "question": _question(value),
         "gates": [plain(passage) for passage in value.passages],
         "targets": [plain(report) for report in value.reports],
         "deployments": plain(value.carriage.deployments) if value.carriage else [],
         "next": next_commands(value),
     }
+
+
+def _question(value: Rollout) -> Any:
+    """What people are asked, and what they have answered; whoever drives the promotion next acts on the answer."""
+    from deliverkit.domain.rollout import answer_to, open_question  # noqa: PLC0415
+
+    if not value.waits_for_human:
+        return None
+    answer = {True: "approved", False: "rejected", None: None}[answer_to(value)]
+    return {"gate": open_question(value), "number": value.question, "answer": answer}
 
 
 # --- the rest --------------------------------------------------------------------------------------

@@ -64,6 +64,13 @@ class Console:
         """
         _write(self.err, f"\r\033[K{harmless(line)}")
 
+    def confirms(self, question: str) -> bool | None:
+        """Whether a person says yes; None when there is nobody to ask: stdin is no terminal."""
+        if sys.stdin is None or not sys.stdin.isatty():
+            return None
+        _write(self.err, f"{harmless(question)} [y/N] ")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def end(self) -> None:
         """Write what others have left in the streams' buffers, such as argparse its help."""
         self._write_out("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from deliverkit.errors import ExitCode
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from deliverkit.cli.commit_news import CommitNews
+    from deliverkit.cli.junit_file import JunitFile
     from deliverkit.delivery import Delivery
+    from deliverkit.domain.ledger import Event
     from deliverkit.domain.rollout import Rollout
 
 
@@ -56,26 +60,52 @@ def watch(
     from deliverkit.cli.progress import Progress  # noqa: PLC0415  (not needed to describe the arguments)
 
     progress = Progress(console)
-    rollout = delivery.watch(
-        promotion_id,
-        stage=stage,
-        timeout=arguments.timeout,
-        through_approvals=arguments.through_approvals,
-        listener=progress.event,
-        on_tick=progress.tick,
-    )
-    progress.close()
-    if arguments.junit:
-        from deliverkit.cli.junit import junit_xml  # noqa: PLC0415
+    junit = _junit(arguments.junit, delivery, promotion_id, console)
+    news = _news(delivery, console)
 
-        arguments.junit.write_text(junit_xml(rollout), encoding="utf-8")
+    def hear(event: Event, rollout: Rollout) -> None:
+        progress.event(event, rollout)
+        if junit:
+            junit.hear(event, rollout)
+        if news and rollout.outcome is None:
+            news.begin(rollout)
+
+    with junit.written() if junit else nullcontext():
+        rollout = delivery.watch(
+            promotion_id,
+            stage=stage,
+            timeout=arguments.timeout,
+            through_approvals=arguments.through_approvals,
+            listener=hear,
+            on_tick=progress.tick,
+        )
+    progress.close()
+    if news:
+        news.tell(rollout)
     render.data(rollout, options, console, text=render.rollout, as_json=render.rollout_document)
-    return rollout, exit_code(rollout, stage)
+    code = exit_code(rollout, stage)
+    return rollout, ExitCode.FAILED if code == ExitCode.DONE and junit and junit.is_lost else code
+
+
+def _news(delivery: Delivery, console: Console) -> CommitNews | None:
+    if delivery.commit_statuses is None:
+        return None
+    from deliverkit.cli.commit_news import CommitNews  # noqa: PLC0415  (only who wants statuses pays for them)
+
+    return CommitNews(delivery.commit_statuses, console)
+
+
+def _junit(path: Path | None, delivery: Delivery, promotion_id: str, console: Console) -> JunitFile | None:
+    if path is None:
+        return None
+    from deliverkit.cli.junit_file import JunitFile  # noqa: PLC0415  (only who wants the file pays for it)
+
+    return JunitFile(path, delivery, promotion_id, console)
 
 
 def exit_code(rollout: Rollout, stage: str | None) -> int:
     """What Jenkins reads: the outcome, 0 for a stage that was passed, 5 for a promotion that still runs."""
-    from deliverkit.delivery import has_passed, stage_index  # noqa: PLC0415
+    from deliverkit.domain.rollout import has_passed, stage_index  # noqa: PLC0415
 
     if stage and has_passed(rollout, stage_index(rollout, stage)):
         return ExitCode.DONE

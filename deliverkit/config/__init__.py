@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from deliverkit.config.loader import find, load, load_mapping
+from deliverkit.config.loader import find, load, load_mapping, misplaced
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
+    JenkinsSettings,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
@@ -18,6 +19,7 @@ from deliverkit.config.settings import (
 __all__ = [
     "BundleSettings",
     "EncryptionSettings",
+    "JenkinsSettings",
     "LedgerLocation",
     "PipelineSettings",
     "ReleaseSettings",
@@ -28,4 +30,5 @@ __all__ = [
     "find",
     "load",
     "load_mapping",
+    "misplaced",
 ]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT
+from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT, JOB_DEADLINE, JOB_EVERY
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
@@ -36,6 +36,7 @@ Values = Mapping[str, Any]
 
 _DEFAULT_STRATEGY = StrategyKind.ONE_AT_A_TIME.value
 _HOSTS = {"load_balancer": "has_load_balancer"}
+_JOB_LIMITS = {"every": parse_duration(JOB_EVERY), "deadline": parse_duration(JOB_DEADLINE)}
 _LIMITS = {
     "every": "every",
     "passes": "passes",
@@ -98,6 +99,7 @@ def _release(file: Path, values: Values) -> ReleaseSettings:
         },
         keep=_keep(values["keep"]) if "keep" in values else None,
         tickets=TicketRules(**values.get("tickets", {})),
+        commit_status=values.get("commit_status"),
     )
 
 
@@ -160,7 +162,8 @@ def _gate(name: str, values: Values) -> Gate:
     kind = next(kind for kind in GateKind if kind.value in values)
     check = values[kind.value]
     limits = {_LIMITS[key]: value for key, value in values.items() if key in _LIMITS}
-    return Gate(name, kind, _spec(kind, check), Policy(**limits, p95=check.get("p95")))
+    usual = _JOB_LIMITS if kind is GateKind.JENKINS else {}
+    return Gate(name, kind, _spec(kind, check), Policy(**{**usual, **limits}, p95=check.get("p95")))
 
 
 def _spec(kind: GateKind, check: Values) -> Mapping[str, Any]:

@@ -54,8 +54,8 @@ def _check_gates(environment: Mapping[str, Any], gates: Mapping[str, Any], path:
             advice = did_you_mean(name, gates) if gates else "; the file has no `gates`"
             reading.report(here, f"there is no gate {name!r}{advice}")
         elif endpoint is not INVALID and needs_target(endpoint) and _names_endpoint(gates[name]):
-            # The shell would put nothing in its place, and the command would ask nobody.
-            message = f"the command of gate {name!r} names ${{endpoint}}, which stands for each instance here"
+            # Nothing could be put in its place, and the command or job would ask nobody.
+            message = f"gate {name!r} names ${{endpoint}}, which stands for each instance here, and is asked once"
             reading.report(here, f"{message}; give the environment an `endpoint` without a target")
 
 
@@ -69,8 +69,9 @@ def _uses(environment: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
 
 
 def _names_endpoint(gate: Any) -> bool:
-    run = _mapping(_mapping(gate).get("command")).get("run")
-    return isinstance(run, str) and "${endpoint}" in run
+    command, job = _mapping(_mapping(gate).get("command")), _mapping(_mapping(gate).get("jenkins"))
+    texts = (command.get("run"), *_mapping(job.get("parameters")).values())
+    return any(isinstance(text, str) and "${endpoint}" in text for text in texts)
 
 
 def _check_waves(environment: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:

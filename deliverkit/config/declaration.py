@@ -21,6 +21,8 @@ from deliverkit.domain.environment import ApprovalPolicy, OnFailure, StrategyKin
 from deliverkit.domain.gate import Policy
 
 HTTP_TIMEOUT = "5s"
+JOB_EVERY = "10m"
+JOB_DEADLINE = "30m"
 COMMAND_TIMEOUT = "60s"
 
 _POLICY = Policy()
@@ -98,6 +100,28 @@ COMMAND = Record(
 
 TARGETS = Record("the health of the targets: {}", (), may_be_empty=True)
 
+JENKINS_JOB = Record(
+    "a Jenkins job: {job: ...}",
+    (
+        Field(
+            "job",
+            Text("the full name of a job, with its folders: shop/smoke"),
+            "SUCCESS passes, UNSTABLE and FAILURE fail, ABORTED is inconclusive, NOT_BUILT is an error. The job must "
+            "have the parameter DELIVERKIT_REQUEST, a text, by which its build is found again.",
+            is_required=True,
+        ),
+        Field(
+            "parameters",
+            MapOf(
+                Text("the name of a parameter", texts.matching(texts.VARIABLE, "a parameter's name"), texts.VARIABLE),
+                Text("a value", texts.for_a_whole_leg),
+                "parameters by name",
+            ),
+            "What the build is given; placeholders may be part of it.",
+        ),
+    ),
+)
+
 GATE = Record(
     "a gate such as {http: {url: ...}, every: 5s}",
     (
@@ -106,7 +130,12 @@ GATE = Record(
         Field("command", COMMAND, "Runs a command."),
         Field("targets", TARGETS, "Asks EC2 and CodeDeploy for the health of the targets."),
         Field("compare", Unavailable("gates that compare metrics"), "Compares the release with its predecessor."),
-        Field("jenkins", Unavailable("gates that run Jenkins jobs"), "Runs a Jenkins job."),
+        Field(
+            "jenkins",
+            JENKINS_JOB,
+            "Runs a Jenkins job; a build is one measurement. "
+            f"By default `every` is {JOB_EVERY} and `deadline` {JOB_DEADLINE}.",
+        ),
         Field("every", _SOME_TIME, "From one measurement to the next.", default=format_duration(_POLICY.every)),
         Field("passes", Integer(1, 1000), "Passes in a row that it needs.", default=str(_POLICY.passes)),
         Field(

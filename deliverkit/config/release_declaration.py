@@ -5,7 +5,7 @@ from __future__ import annotations
 from deliverkit.config import texts
 from deliverkit.config.keeping_keys import KEEPING
 from deliverkit.config.lint_keys import LINT
-from deliverkit.config.release_keys import KEEP, REPLICAS, TICKET
+from deliverkit.config.release_keys import COMMIT_STATUS, KEEP, REPLICAS, TICKET
 from deliverkit.config.shapes import Choice, Field, ListOf, PlacedText, Record, Text, WordOr
 from deliverkit.config.trust_declaration import BUILD, SIGN, TRUST
 from deliverkit.domain.release import BundleFormat, Compression
@@ -96,6 +96,7 @@ RELEASE = Record(
             mistaken_for=("retain",),
         ),
         Field("tickets", TICKET, "How commit messages name tickets, for `release diff`."),
+        COMMIT_STATUS,
         *KEEPING,
         BUILD,
         SIGN,

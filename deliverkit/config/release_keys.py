@@ -46,3 +46,12 @@ TICKET = Record(
         ),
     ),
 )
+
+COMMIT_STATUS = Field(
+    "commit_status",
+    Text("github://OWNER/NAME or codecommit://NAME", texts.commit_statuses, texts.STATUSES),
+    "Where a promotion's commit is told how it fares: a commit status on GitHub (GITHUB_TOKEN, and GITHUB_API_URL for "
+    "a server of your own), or a comment in CodeCommit once the promotion has ended. It never fails a delivery.",
+    default="nowhere",
+    mistaken_for=("status", "commit_statuses", "statuses"),
+)

@@ -66,6 +66,18 @@ class S3Location(msgspec.Struct, frozen=True):
     prefix: str
 
 
+class RepositoryLocation(msgspec.Struct, frozen=True):
+    """A repository where people look at commits.
+
+    Attributes:
+        scheme: `github` or `codecommit`.
+        name: `OWNER/NAME` on GitHub; the repository's name in CodeCommit.
+    """
+
+    scheme: str
+    name: str
+
+
 class KeyLocation(msgspec.Struct, frozen=True):
     """Where a key is.
 
@@ -127,6 +139,7 @@ class ReleaseSettings(msgspec.Struct, frozen=True):
         replicas: Where copies are kept, by region.
         keep: What pruning leaves although nothing needs it; None when nothing is to be pruned.
         tickets: How commits name tickets.
+        commit_status: Whose commits are told how they fare; None for nobody's.
     """
 
     version: VersionSource
@@ -143,6 +156,7 @@ class ReleaseSettings(msgspec.Struct, frozen=True):
     replicas: Mapping[str, ReplicaPlace] = msgspec.field(default_factory=dict)
     keep: KeepRules | None = None
     tickets: TicketRules = msgspec.field(default_factory=TicketRules)
+    commit_status: RepositoryLocation | None = None
 
 
 class PipelineSettings(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from deliverkit.config.settings import EncryptionSettings, S3Location
+from deliverkit.config.settings import EncryptionSettings, RepositoryLocation, S3Location
 from deliverkit.domain import placeholders
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.window import parse_window
@@ -28,6 +28,7 @@ KEY = rf"^(kms://({_ALIAS}|{_KMS_ID})|(kms://)?{_KMS_ARN}({_ALIAS}|key/[A-Za-z0-
 """KMS developer guide, "Key identifiers (KeyId)"."""
 ENCRYPTION = r"^(aes256|(kms|dsse)(://.+)?)$"
 ACCOUNT = r"^[0-9]{12}$"
+STATUSES = r"^(github://[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}|codecommit://[A-Za-z0-9._-]{1,100})$"
 TAG_KEY = r"^(?![aA][wW][sS]:)[A-Za-z0-9 _.:/=+@-]{1,128}$"
 """Amazon S3 user guide, "Categorizing your storage using tags": characters that are safe in every service."""
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -93,6 +94,14 @@ def with_placeholders(text: str) -> str:
     return text
 
 
+def for_a_whole_leg(text: str) -> str:
+    """A text whose placeholders all have a value that does not differ from instance to instance."""
+    placeholders.check(text)
+    if placeholders.needs_target(text):
+        raise ValueError("it is used once, not for each instance: ${target.address} and ${target.id} have no value")
+    return text
+
+
 def url(text: str) -> str:
     """An http or https address, or one below the environment's endpoint; placeholders allowed."""
     placeholders.check(text)
@@ -141,6 +150,14 @@ def s3_location(text: str) -> S3Location:
         if segment in {".", ".."} or not _SEGMENT.fullmatch(segment):
             raise ValueError(f"{segment!r} cannot be part of an S3 prefix: letters, digits and !_.*'()+=,@- are safe")
     return S3Location(bucket, "/".join(segments))
+
+
+def commit_statuses(text: str) -> RepositoryLocation:
+    """A repository whose commits are told how they fare."""
+    scheme, separator, name = text.partition("://")
+    if not separator or not re.fullmatch(STATUSES, text) or {".", ".."} & set(name.split("/")):
+        raise ValueError(f"{text!r} is no such repository: write github://OWNER/NAME or codecommit://NAME")
+    return RepositoryLocation(scheme, name)
 
 
 def regular_expression(text: str) -> str:

@@ -66,12 +66,30 @@ class QueueItem:
         why: What it waits for, in the server's words; empty when it waits no more.
         build: Number of the build that it became; None while it waits, and for one that was cancelled.
         is_cancelled: True when somebody took it out of the queue.
+        parameters: Its parameters that are texts, by name: ids are given anew after a crash of the server.
     """
 
     number: int
     why: str = ""
     build: int | None = None
     is_cancelled: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStage:
+    """A stage of a build, not to be taken for one of CodePipeline.
+
+    Attributes:
+        name: As the Jenkinsfile names it.
+        status: Jenkins' word (pipeline-rest-api): SUCCESS, IN_PROGRESS, PAUSED_PENDING_INPUT, FAILED, ABORTED,
+            NOT_EXECUTED.
+        seconds: How long it took, or has taken so far.
+    """
+
+    name: str
+    status: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +126,75 @@ class Question:
     message: str
     proceed_text: str = "Proceed"
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """A build that is wanted, and how it is told from all others.
+
+    Attributes:
+        job: Full name of the job.
+        parameters: Without `REQUEST`.
+        id: The value of `REQUEST`; the same request, asked for again, is the same build.
+    """
+
+    job: str
+    parameters: Mapping[str, str]
+    id: str
+
+    @property
+    def given(self) -> dict[str, str]:
+        """All that the job is given."""
+        return {**self.parameters, REQUEST: self.id}
+
+
+class BuildPhase(StrEnum):
+    """Where a request is."""
+
+    WAITING = "waiting"
+    """It was asked for, or is about to be, and no build runs yet."""
+    RUNNING = "running"
+    ENDED = "ended"
+    """The build has a result, or the request was taken out of the queue and will never have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildView:
+    """What became of a request so far.
+
+    Attributes:
+        request: Which one.
+        phase: Where it is.
+        item: Its queue item; 0 while none is known.
+        build: As it was last seen; None before there is one.
+        why: What it waits for, or why it ended without a build; in words for people.
+    """
+
+    request: BuildRequest
+    phase: BuildPhase
+    item: int = 0
+    build: Build | None = None
+    why: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        """True when the build ended well; unstable is not well."""
+        return self.build is not None and self.build.result is BuildResult.SUCCESS
+
+    @property
+    def told(self) -> str:
+        """One line for people: `smoke #12: FAILURE`."""
+        if self.build is None:
+            return f"{self.request.job}: {self.why or self.phase.value}"
+        if self.build.result is None:
+            return f"{self.build.label} runs"
+        return f"{self.build.label}: {self.build.result.value}, {_MEANING[self.build.result]}"
+
+
+_MEANING = {
+    BuildResult.SUCCESS: "it succeeded",
+    BuildResult.UNSTABLE: "it ended, but its tests or checks are not content",
+    BuildResult.FAILURE: "it failed",
+    BuildResult.NOT_BUILT: "it was not built: a stage or condition left it out",
+    BuildResult.ABORTED: "it was stopped, timed out or rejected; only its log tells which",
+}

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from deliverkit.domain import retreat
-from deliverkit.domain.approval import counted
 from deliverkit.domain.carriage import Carriage, CarriageStatus
 from deliverkit.domain.drafts import are_right, conclusion, describe_wrong, failure, measurements, observation
 from deliverkit.domain.effects import (
@@ -37,7 +36,7 @@ from deliverkit.domain.effects import (
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judging import arrest, condemned, judge_all, setback, verdict_of
 from deliverkit.domain.ledger import Draft
-from deliverkit.domain.rollout import FORWARD, AbortMode, Cause, Outcome, Phase, Rollout
+from deliverkit.domain.rollout import FORWARD, AbortMode, Cause, Outcome, Phase, Rollout, approvers
 from deliverkit.domain.window import parse_window
 
 VERIFY_PATIENCE = timedelta(minutes=2)
@@ -113,23 +112,22 @@ def _next_after_checks(rollout: Rollout, now: datetime) -> list[Draft]:
     return [Draft("approval.requested", {**payload, "expires_at": expires_at.isoformat()})]
 
 
-def _admit(rollout: Rollout, now: datetime, approvers: tuple[str, ...]) -> list[Draft]:
+def _admit(rollout: Rollout, now: datetime, by: tuple[str, ...]) -> list[Draft]:
     # An approval given at noon must not deploy at midnight: the window is asked at the moment of entry.
     if rollout.leg.window and not parse_window(rollout.leg.window).is_open(now):
         return []
-    return [Draft("leg.admitted", {"leg": rollout.leg_index, "by": list(approvers)})]
+    return [Draft("leg.admitted", {"leg": rollout.leg_index, "by": list(by)})]
 
 
 def _react_approving(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Draft]:
     policy = rollout.leg.approvals
     assert policy is not None
-    digest = rollout.plan.digest
-    decisions = counted(policy, rollout.decisions, requester=rollout.plan.requested_by, plan_digest=digest)
+    decisions = approvers(rollout)
     refusal = next((decision for decision in rollout.decisions if not decision.is_approved), None)
     if refusal:
-        return [failure(Cause.REJECTED, f"rejected by {refusal.by}: {refusal.reason}")]
+        return [failure(Cause.REJECTED, f"rejected by {refusal.who}: {refusal.reason}")]
     if len(decisions) >= policy.needed:
-        return _admit(rollout, now, tuple(decision.by for decision in decisions))
+        return _admit(rollout, now, tuple(decision.who for decision in decisions))
     if rollout.approval_expires_at and now >= rollout.approval_expires_at:
         given = f"{len(decisions)} of {policy.needed} approvals were given"
         return [failure(Cause.EXPIRED, f"the approval request for {rollout.leg.label} expired: {given}")]
@@ -229,11 +227,11 @@ def _react_paused(rollout: Rollout, _facts: Facts, _now: datetime) -> Iterable[D
     decision = rollout.decisions[-1]
     gate = rollout.failure.gate if rollout.failure else ""
     if decision.is_approved:
-        yield Draft("rollout.resumed", {"gate": gate, "by": decision.by, "reason": decision.reason})
+        yield Draft("rollout.resumed", {"gate": gate, "by": decision.who, "reason": decision.reason})
     else:
         why = rollout.failure.reason if rollout.failure else "paused"
         cause = rollout.failure.cause if rollout.failure else Cause.GATE
-        yield failure(cause, f"{why}; {decision.by} decided not to go on: {decision.reason}", gate)
+        yield failure(cause, f"{why}; {decision.who} decided not to go on: {decision.reason}", gate)
 
 
 _REACTIONS = {

@@ -14,7 +14,7 @@ from deliverkit.domain.carriage import Carriage, TargetReport
 from deliverkit.domain.gate import Measurement, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.plan import Plan
-from deliverkit.domain.rollout import AbortMode, Cause, Failure, Outcome, Passage, Phase, Rollout
+from deliverkit.domain.rollout import AbortMode, Cause, Failure, Offer, Outcome, Passage, Phase, Rollout
 from deliverkit.errors import IntegrityError
 
 
@@ -56,6 +56,9 @@ def _opened(event: Event) -> Rollout:
 
 
 def _enter(rollout: Rollout, event: Event, phase: Phase, **changes: Any) -> Rollout:
+    if rollout.waits_for_human:
+        is_yes = event.kind in {"leg.admitted", "rollout.resumed"}
+        changes |= {"settled": {**rollout.settled, rollout.question: is_yes}, "offers": ()}
     return replace(rollout, phase=phase, since=event.at, **changes)
 
 
@@ -81,12 +84,19 @@ def _judged(rollout: Rollout, event: Event) -> Rollout:
 
 def _approval_requested(rollout: Rollout, event: Event) -> Rollout:
     expires_at = datetime.fromisoformat(event.payload["expires_at"])
-    return _enter(rollout, event, Phase.APPROVING, approval_expires_at=expires_at, decisions=())
+    fresh: dict[str, Any] = {"decisions": (), "question": event.sequence}
+    return _enter(rollout, event, Phase.APPROVING, approval_expires_at=expires_at, **fresh)
 
 
 def _decided(rollout: Rollout, event: Event) -> Rollout:
     decision = msgspec.convert({**event.payload, "at": event.at.isoformat()}, Decision)
     return replace(rollout, decisions=(*rollout.decisions, decision))
+
+
+def _offered(rollout: Rollout, event: Event) -> Rollout:
+    offer = msgspec.convert(event.payload, Offer)
+    is_open = rollout.waits_for_human and offer.question == rollout.question
+    return replace(rollout, offers=(*rollout.offers, offer)) if is_open else rollout
 
 
 def _admitted(rollout: Rollout, event: Event) -> Rollout:
@@ -95,7 +105,9 @@ def _admitted(rollout: Rollout, event: Event) -> Rollout:
         event,
         Phase.DEPLOYING,
         is_admitted=True,
+        admitted_by=tuple(event.payload.get("by", ())),
         analyses={},
+        measured_since=event.sequence,
         overridden=frozenset(),
         decisions=(),
         carriage=None,
@@ -143,17 +155,19 @@ def _completed(rollout: Rollout, event: Event) -> Rollout:
     phase = Phase.CHECKING if is_held else Phase.CLAIMING
     fresh: dict[str, Any] = {
         "analyses": {},
+        "measured_since": event.sequence,
         "overridden": frozenset(),
         "decisions": (),
         "bake_until": None,
         "reports": (),
     }
-    return _enter(rollout, event, phase, leg_index=following, is_admitted=False, carriage=None, **fresh)
+    return _enter(rollout, event, phase, leg_index=following, is_admitted=False, admitted_by=(), carriage=None, **fresh)
 
 
 def _paused(rollout: Rollout, event: Event) -> Rollout:
     failure = Failure(Cause(event.payload["cause"]), event.payload["reason"], event.payload.get("gate", ""))
-    return _enter(rollout, event, Phase.PAUSED, paused_in=rollout.phase, failure=failure, decisions=())
+    fresh: dict[str, Any] = {"decisions": (), "question": event.sequence}
+    return _enter(rollout, event, Phase.PAUSED, paused_in=rollout.phase, failure=failure, **fresh)
 
 
 def _resumed(rollout: Rollout, event: Event) -> Rollout:
@@ -171,7 +185,13 @@ def _failed(rollout: Rollout, event: Event) -> Rollout:
 
 
 def _rollback_requested(rollout: Rollout, event: Event) -> Rollout:
-    fresh: dict[str, Any] = {"carriage": None, "analyses": {}, "overridden": frozenset(), "reports": ()}
+    fresh: dict[str, Any] = {
+        "carriage": None,
+        "analyses": {},
+        "measured_since": event.sequence,
+        "overridden": frozenset(),
+        "reports": (),
+    }
     return _enter(rollout, event, Phase.REVERTING, reverting=tuple(event.payload["legs"]), **fresh)
 
 
@@ -218,6 +238,7 @@ _CHANGES: Mapping[str, Callable[[Rollout, Event], Rollout]] = {
     "gate.judged": _judged,
     "approval.requested": _approval_requested,
     "approval.decided": _decided,
+    "approval.offered": _offered,
     "leg.admitted": _admitted,
     "deployment.begun": _begun,
     "deployment.not_begun": _not_begun,

@@ -48,6 +48,7 @@ class GateKind(StrEnum):
     ALARM = "alarm"
     COMMAND = "command"
     TARGETS = "targets"
+    JENKINS = "jenkins"
 
 
 @dataclass(frozen=True, slots=True)

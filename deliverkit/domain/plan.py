@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from deliverkit.domain.approval import Requester
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Serves, Strategy
 from deliverkit.domain.gate import Gate
 from deliverkit.domain.ledger import digest_of
@@ -149,7 +150,8 @@ class Plan:
         drive: How it is carried.
         legs: In order; each begins after the one before it was judged good.
         gates: Every gate that a leg names.
-        requested_by: AWS identity ARN.
+        requested_by: AWS identity ARN of whoever opened it.
+        requested_for: The person whose request that identity passed on; empty when it asked itself.
         created_at: When it was computed, UTC.
         warnings: What the planner noticed and a human should know.
         evidence: Whose signature on which statement the trust in the release rests on; None when none was asked for.
@@ -172,6 +174,7 @@ class Plan:
     evidence: Evidence | None = None
     replicas: Mapping[str, Mapping[str, BundleRevision]] = field(default_factory=dict)
     is_way_back: bool = False
+    requested_for: str = ""
 
     def revision_in(self, region: str, release: Release) -> BundleRevision:
         """The object version of a release that the region deploys from."""
@@ -180,7 +183,7 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON; `from_json` gives the same plan back."""
         built: dict[str, Any] = msgspec.to_builtins(self)
-        for name in ("replicas", "is_way_back"):
+        for name in ("replicas", "is_way_back", "requested_for"):
             if not built[name]:
                 # Plans that were recorded before they had that member keep their digest, and what is bound to it.
                 del built[name]
@@ -201,6 +204,11 @@ class Plan:
         except msgspec.ValidationError as error:
             hint = "it was recorded by another version of deliverkit; use that version to finish the promotion"
             raise IntegrityError(f"the recorded plan cannot be read: {error}", hint=hint) from error
+
+    @property
+    def requester(self) -> Requester:
+        """Who asked for it."""
+        return Requester(self.requested_by, self.requested_for)
 
     @property
     def digest(self) -> str:

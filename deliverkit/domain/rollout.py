@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from deliverkit.domain.approval import Decision
+from deliverkit.domain.approval import Decision, counted
 from deliverkit.domain.carriage import Carriage, Handle, TargetReport
 from deliverkit.domain.gate import Analysis, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.plan import Leg, Plan
-from deliverkit.errors import ExitCode
+from deliverkit.errors import ExitCode, UsageError
 
 
 class Phase(StrEnum):
@@ -120,6 +120,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A place besides this one where a question was put to people: an `input` step of a build.
+
+    Attributes:
+        question: Number of the question.
+        job: Full name of the job.
+        build: Number of the build.
+        input: Id of the step.
+    """
+
+    question: int
+    job: str
+    build: int
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """One judged gate of one leg, for reports."""
 
@@ -143,10 +160,15 @@ class Rollout:
         since: When the phase began.
         leg_index: Index of the current leg.
         analyses: Measurements of the current leg's gates, added up.
+        measured_since: Number of the event from which on measurements add up.
         is_admitted: True once the current leg may be begun, whether or not anybody did.
+        admitted_by: The people who let the current leg in; empty when nobody had to.
         overridden: Gates of the current leg that a named person passed in spite of their verdict.
         excused: All overridden gates, as `leg/gate`.
         decisions: Human decisions on the current question.
+        question: Number of the question that was put to people last: of the event that put it.
+        settled: Whether each question that is not open any more was answered with yes, by its number.
+        offers: Where the current question was put to people besides here.
         approval_expires_at: When the open approval request expires.
         bake_until: End of the current bake time.
         claims: Environments whose lease this promotion holds.
@@ -174,10 +196,15 @@ class Rollout:
     last: Event
     leg_index: int = 0
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
+    measured_since: int = 1
     is_admitted: bool = False
+    admitted_by: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()
     excused: frozenset[str] = frozenset()
     decisions: tuple[Decision, ...] = ()
+    question: int = 0
+    settled: Mapping[int, bool] = field(default_factory=dict)
+    offers: tuple[Offer, ...] = ()
     approval_expires_at: datetime | None = None
     bake_until: datetime | None = None
     claims: frozenset[str] = frozenset()
@@ -224,6 +251,14 @@ class Rollout:
         """True when the gate passed, or a named person overrode it."""
         return passage.verdict is Verdict.PASSED or f"{passage.leg}/{passage.gate}" in self.excused
 
+    def sample(self, gate: str) -> str:
+        """A name for the next measurement of a gate, the same one until it is on record, in whatever process.
+
+        Promotions of two applications, or ledgers, may have the same id; their plans differ.
+        """
+        plan = self.plan.digest.removeprefix("sha256:")[:12]
+        return f"{self.plan.application}/{self.id}/{plan}/{self.measured_since}/{gate}/{self.analysis(gate).taken + 1}"
+
     def analysis(self, gate: str) -> Analysis:
         """What was measured of a gate so far."""
         return self.analyses.get(gate) or Analysis(gate)
@@ -236,3 +271,44 @@ def open_question(rollout: Rollout) -> str:
     if rollout.phase is Phase.PAUSED:
         return rollout.failure.gate if rollout.failure and rollout.failure.gate else rollout.leg.label
     return ""
+
+
+def approvers(rollout: Rollout) -> tuple[Decision, ...]:
+    """Decisions on the current leg's entry that count, the first of each person."""
+    plan, policy = rollout.plan, rollout.leg.approvals
+    if policy is None:
+        return rollout.decisions
+    return counted(policy, rollout.decisions, requester=plan.requester, plan_digest=plan.digest)
+
+
+def answer_to(rollout: Rollout) -> bool | None:
+    """What people have answered to the question that was put to them last; None while more of them are needed."""
+    if not rollout.waits_for_human:
+        return rollout.settled.get(rollout.question)
+    if any(not decision.is_approved for decision in rollout.decisions):
+        return False
+    policy = rollout.leg.approvals if rollout.phase is Phase.APPROVING else None
+    return len(approvers(rollout)) >= (policy.needed if policy else 1) or None
+
+
+def stage_index(rollout: Rollout, stage: str) -> int:
+    """Index of the last leg that an environment or pipeline stage names.
+
+    Raises:
+        UsageError: If no leg has that name.
+    """
+    named = [
+        index
+        for index, leg in enumerate(rollout.plan.legs)
+        if stage in {leg.environment, leg.stage.stage if leg.stage else leg.environment}
+    ]
+    if not named:
+        known = dict.fromkeys(leg.stage.stage if leg.stage else leg.environment for leg in rollout.plan.legs)
+        hint = f"deliverkit wait {rollout.id} --stage {next(iter(known))}"
+        raise UsageError(f"{rollout.id} has no stage {stage}; it has {', '.join(known)}", hint=hint)
+    return named[-1]
+
+
+def has_passed(rollout: Rollout, index: int) -> bool:
+    """True when the leg was judged good and the rollout has moved on."""
+    return rollout.leg_index > index or rollout.outcome is Outcome.SUCCEEDED

@@ -68,6 +68,32 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildClaims:
+    """What a build says of itself and its agent, besides its address: claims, however the statement is signed.
+
+    Whoever may change the build's steps may set these variables. Only `packaged_by` is told by AWS. What is not known
+    is empty.
+
+    Attributes:
+        job: Full name of the job, folders separated by slashes (JOB_NAME).
+        number: The build's number (BUILD_NUMBER).
+        cause: Why it ran, in one line (DELIVERKIT_CAUSE, which our shared library sets).
+        agent: The agent that it ran on (NODE_NAME).
+        change: The change request that it built (CHANGE_ID).
+        commit: The commit that the server checked out (GIT_COMMIT); the statement's source is what git itself told.
+        packaged_by: AWS identity ARN that stored the bundle.
+    """
+
+    job: str = ""
+    number: str = ""
+    cause: str = ""
+    agent: str = ""
+    change: str = ""
+    commit: str = ""
+    packaged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """How a bundle came about.
 
@@ -86,6 +112,7 @@ class Provenance:
         started_at: When packaging began.
         finished_at: When the bundle was stored.
         origin: The source revision; None when the build was in no repository.
+        claims: What the build says of itself; empty in statements that were made before they had it.
     """
 
     application: str
@@ -102,6 +129,7 @@ class Provenance:
     invocation: str = ""
     build: str = ""
     origin: Origin | None = None
+    claims: BuildClaims = BuildClaims()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ class Carrier(Protocol):
         """Where the leg stands, touching nothing."""
         ...
 
-    def follow(self, leg: Leg, handle: Handle) -> Carriage:
-        """Where the leg stands, after opening the way for an admitted leg."""
+    def follow(self, leg: Leg, handle: Handle, reason: str) -> Carriage:
+        """Where the leg stands, after opening the way for an admitted leg; the reason says who admitted it."""
         ...
 
     def accept(self, leg: Leg, handle: Handle, reason: str) -> Carriage:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from deliverkit.domain.manifest_entry import Item
     from deliverkit.domain.release import Release
     from deliverkit.domain.replica import Replica
-    from deliverkit.domain.trust import Signing
+    from deliverkit.domain.trust import Provenance, Signing
     from deliverkit.engine.journal import Estate, Journal, Quarantine
     from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.replication import Replicas
     from deliverkit.ports import ReleaseStore
 
     History = Callable[[str, str], CommitRange]
+    Origins = Callable[[Release], Provenance | None]
     Signings = Callable[[Sequence[Release]], Sequence[Signing]]
 
 
@@ -58,6 +59,7 @@ class Portrait:
         replicas: Its proven copies.
         missing_in: Regions where copies are configured and it has none.
         unknown: Why the content cannot be told.
+        origin: What its provenance says, whoever signed it; None when there is none that can be read.
     """
 
     standing: Standing
@@ -65,6 +67,7 @@ class Portrait:
     replicas: tuple[Replica, ...]
     missing_in: tuple[str, ...] = ()
     unknown: str = ""
+    origin: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Catalogue:
         history: History,
         tickets: TicketRules,
         signings: Signings,
+        origins: Origins,
     ) -> None:
         """Take what is read; `pruner` is asked for when something is to be removed, and may refuse."""
         self._releases = releases
@@ -112,6 +116,7 @@ class Catalogue:
         self._history = history
         self._tickets = tickets
         self._signings = signings
+        self._origins = origins
 
     def list(self, *, environment: str | None = None, limit: int | None = None) -> tuple[Standing, ...]:
         """Releases with where they stand, the newest first.
@@ -146,7 +151,15 @@ class Catalogue:
         except DeliverkitError as error:
             unknown = error.message
         (standing,) = self._with_signings([standing_of(release, self._journal.estate())])
-        return Portrait(standing, content, replicas, tuple(sorted(missing)), unknown)
+        return Portrait(standing, content, replicas, tuple(sorted(missing)), unknown, self.origin(release))
+
+    def origin(self, release: Release) -> Provenance | None:
+        """What the provenance of a release says, whoever signed it; None when there is none that can be read."""
+        return self._origins(release) if release.provenance else None
+
+    def tickets(self, old: Release, new: Release) -> tuple[Ticket, ...]:
+        """Tickets that the commits between two releases name; none where the commits cannot be told."""
+        return self._tickets_in(self._commits(old, new).added)
 
     def serving(self, environment: str) -> Release:
         """What an environment serves.

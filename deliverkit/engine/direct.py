@@ -43,7 +43,7 @@ class DirectCarrier:
         status = _together(reports)
         return Carriage(status, describe(reports), reports)
 
-    def follow(self, leg: Leg, handle: Handle) -> Carriage:
+    def follow(self, leg: Leg, handle: Handle, _reason: str) -> Carriage:
         """As `look`: nothing stands in the way of a deployment."""
         return self.look(leg, handle)
 

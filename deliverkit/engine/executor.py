@@ -111,7 +111,7 @@ class Executor:
 
     def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
         gates = [rollout.plan.gates[name] for name in effect.gates]
-        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release)
+        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release, effect.gates)
         return fx.Measured(self._gatekeeper.measure(gates, context))
 
     def _begin(self, effect: fx.Begin, rollout: Rollout) -> fx.Fact:
@@ -162,7 +162,10 @@ class Executor:
         return fx.Begun(effect.leg, handle) if handle else fx.NotBegun(effect.leg)
 
     def _follow(self, effect: fx.Follow, rollout: Rollout) -> fx.Fact:
-        return self._seen(effect.leg, lambda: self._carrier.follow(rollout.plan.legs[effect.leg], effect.handle))
+        leg = rollout.plan.legs[effect.leg]
+        by = f" by {', '.join(rollout.admitted_by)}" if rollout.admitted_by else ""
+        reason = f"deliverkit {rollout.id}: {leg.label} admitted{by}"
+        return self._seen(effect.leg, lambda: self._carrier.follow(leg, effect.handle, reason))
 
     def _look(self, effect: fx.Look, rollout: Rollout) -> fx.Fact:
         return self._seen(effect.leg, lambda: self._carrier.look(rollout.plan.legs[effect.leg], effect.handle))
@@ -205,7 +208,9 @@ class Executor:
             return fx.Refused(effect.leg, Cause.REFUSED, error.message)
 
     def _follow_revert(self, effect: fx.FollowRevert, rollout: Rollout) -> fx.Fact:
-        return fx.RevertSeen(effect.leg, self._carrier.follow(rollout.plan.legs[effect.leg], effect.handle))
+        leg = rollout.plan.legs[effect.leg]
+        reason = f"deliverkit {rollout.id}: {leg.label} goes back"
+        return fx.RevertSeen(effect.leg, self._carrier.follow(leg, effect.handle, reason))
 
     def _settle(self, effect: fx.Settle, rollout: Rollout) -> fx.Fact:
         reason = f"deliverkit {rollout.id}: rolled back, verified at the targets"

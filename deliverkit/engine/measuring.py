@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from deliverkit.domain.gate import Gate, GateKind, Measurement
@@ -22,19 +22,21 @@ class Gatekeeper:
         self._checks = checks
 
     def measure(self, gates: Sequence[Gate], context: CheckContext) -> tuple[Measurement, ...]:
-        """One measurement of each gate, in their order."""
+        """One measurement of each gate that has come to one, in their order."""
         with ThreadPoolExecutor(max_workers=min(PARALLEL, len(gates))) as pool:
-            return tuple(pool.map(lambda gate: self._checks[gate.kind].measure(gate, context), gates))
+            taken = pool.map(lambda gate: self._checks[gate.kind].measure(gate, context), gates)
+            return tuple(measurement for measurement in taken if measurement is not None)
 
 
-def context_for(rollout: Rollout, leg: Leg, release: Release) -> CheckContext:
-    """What the gates of a leg may ask about, with the release that should be healthy."""
+def context_for(rollout: Rollout, leg: Leg, release: Release, gates: Iterable[str]) -> CheckContext:
+    """What gates of a leg may ask about, with the release that should be healthy."""
     return CheckContext(
         values={**values_for(rollout.plan, leg, release), "promotion.id": rollout.id},
         endpoint=leg.endpoint,
         regions=leg.regions,
         application=leg.application,
         group=leg.group,
+        samples={gate: rollout.sample(gate) for gate in gates},
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.domain.approval import Decision, objection
 from deliverkit.domain.ledger import Draft
-from deliverkit.domain.rollout import AbortMode, Phase, Rollout, open_question
+from deliverkit.domain.rollout import AbortMode, Offer, Rollout
+from deliverkit.engine.deciding import Ruling, decision_on, offered
 from deliverkit.engine.promotion_log import Listener, PromotionLog, open_promotion, promotion_ids
-from deliverkit.errors import ConflictError, NotEntitledError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, NotFoundError, UsageError
 
 # What drives a promotion is imported by whoever drives one; looking at promotions is asked for much more often.
 if TYPE_CHECKING:
@@ -134,21 +134,26 @@ class Promotions:
             raise NotFoundError("there is no promotion yet", hint="deliverkit promote --to ENVIRONMENT")
         return self.show(endings[-1])
 
-    def decide(self, promotion_id: str, *, gate: str, is_approved: bool, reason: str) -> Rollout:
-        """Record a human decision.
-
-        Args:
-            promotion_id: Which promotion.
-            gate: What is decided: the name that `status` shows; empty for whatever is open.
-            is_approved: Yes or no.
-            reason: In the person's words.
+    def decide(self, promotion_id: str, ruling: Ruling) -> Rollout:
+        """Record a human decision, once: repeated by the same person, or on a settled question, it adds nothing.
 
         Raises:
-            ConflictError: If nothing waits for a decision, or something else does.
+            ConflictError: If nothing waits for a decision, something else does, or the question was settled otherwise.
+            IntegrityError: If it was made on another plan.
+            RejectedError: If it is a yes to what was rejected.
             NotEntitledError: If this person's decision would not count.
         """
-        log = self._log(promotion_id)
-        return log.insist(lambda rollout: self._decision(rollout, gate, is_approved=is_approved, reason=reason))
+        return self._log(promotion_id).insist(
+            lambda rollout: decision_on(rollout, ruling, whoami=self._identity.whoami, now=self._clock.now())
+        )
+
+    def offer(self, promotion_id: str, offer: Offer) -> Rollout:
+        """Record where else people are asked, so that whoever decides here can answer there; repeated, it adds nothing.
+
+        Raises:
+            ConflictError: If that question is not open.
+        """
+        return self._log(promotion_id).insist(lambda rollout: offered(rollout, offer))
 
     def abort(self, promotion_id: str, mode: AbortMode) -> Rollout:
         """Record that the promotion is to be given up; whoever drives it acts on it. Harmless when asked before.
@@ -167,41 +172,3 @@ class Promotions:
 
     def _log(self, promotion_id: str) -> PromotionLog:
         return PromotionLog(self._ledger, promotion_id, clock=self._clock, identity=self._identity)
-
-    def _decision(self, rollout: Rollout, gate: str, *, is_approved: bool, reason: str) -> Draft:
-        expected = open_question(rollout)
-        if not expected:
-            doing = rollout.outcome.value if rollout.outcome else rollout.phase.value
-            hint = f"deliverkit status {rollout.id}"
-            raise ConflictError(f"{rollout.id} waits for no decision: it is {doing}", hint=hint)
-        if gate not in {"", expected}:
-            hint = f"deliverkit approve {rollout.id} --gate {expected} --reason TEXT"
-            raise ConflictError(f"{rollout.id} waits for a decision on {expected}, not on {gate}", hint=hint)
-        identity = self._identity.whoami()
-        decision = Decision(
-            gate=expected,
-            by=identity.arn,
-            groups=identity.groups,
-            is_approved=is_approved,
-            reason=reason,
-            plan_digest=rollout.plan.digest,
-            at=self._clock.now(),
-        )
-        self._require_entitled(rollout, decision)
-        payload = {"gate": expected, "by": decision.by, "groups": list(decision.groups), "reason": reason}
-        return Draft("approval.decided", {**payload, "is_approved": is_approved, "plan_digest": decision.plan_digest})
-
-    def _require_entitled(self, rollout: Rollout, decision: Decision) -> None:
-        policy = rollout.leg.approvals
-        if policy is None:
-            return
-        requester = rollout.plan.requested_by
-        why_not = objection(policy, decision, requester=requester, plan_digest=rollout.plan.digest)
-        if why_not:
-            raise NotEntitledError(why_not, hint=f"somebody of {', '.join(policy.groups) or 'your team'} has to decide")
-        is_expired = rollout.approval_expires_at is not None and self._clock.now() >= rollout.approval_expires_at
-        if rollout.phase is Phase.APPROVING and is_expired:
-            raise ConflictError(
-                f"the approval request of {rollout.id} expired {rollout.approval_expires_at:%Y-%m-%d %H:%M} UTC",
-                hint=f"deliverkit promote {rollout.plan.release.version} --to {rollout.plan.environment}",
-            )

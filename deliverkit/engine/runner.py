@@ -101,7 +101,10 @@ class Runner:
             return ()
         intent = intend(rollout, now, looked_at=self._looked_at, pace=self._pace.look)
         if intent.effects:
-            return self._perform(rollout, intent, now)
+            facts = self._perform(rollout, intent, now)
+            if _says_nothing(facts):
+                self._sleep(now + self._pace.look, deadline)
+            return facts
         if self._looked_at is None:
             self._looked_at = now
             return ()
@@ -180,6 +183,11 @@ class Runner:
         if self._lease is not None:
             self._locks.release(self._lease)
             self._lease = None
+
+
+def _says_nothing(facts: tuple[Fact, ...]) -> bool:
+    """True when all that was asked for are measurements that are still being taken: asking at once would not help."""
+    return bool(facts) and all(isinstance(fact, Measured) and not fact.measurements for fact in facts)
 
 
 def _next_batch(facts: tuple[Fact, ...]) -> tuple[tuple[Fact, ...], tuple[Fact, ...]]:

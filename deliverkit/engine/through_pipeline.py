@@ -64,12 +64,12 @@ class PipelineCarrier:
             return self._direct.look(leg, handle)
         return self._carriage(leg, self._pipelines.observe(self._drive.pipeline, handle[EXECUTION]))
 
-    def follow(self, leg: Leg, handle: Handle) -> Carriage:
-        """Where the stage stands, after approving the entry of a leg that was admitted."""
+    def follow(self, leg: Leg, handle: Handle, reason: str) -> Carriage:
+        """Where the stage stands, after approving, with that reason, the entry of a leg that was admitted."""
         if EXECUTION not in handle:
             return self._direct.look(leg, handle)
         report = self._pipelines.observe(self._drive.pipeline, handle[EXECUTION])
-        self._answer(_entry(leg, report), is_approved=True, reason=f"deliverkit: {leg.label} admitted")
+        self._answer(_entry(leg, report), is_approved=True, reason=reason)
         return self._carriage(leg, report)
 
     def accept(self, leg: Leg, handle: Handle, reason: str) -> Carriage:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from deliverkit.domain.trust import Origin, Provenance
+from deliverkit.domain.trust import BuildClaims, Origin, Provenance
 from deliverkit.errors import IntegrityError
 from deliverkit.packaging.signing_faults import json_fault
 
@@ -102,6 +102,7 @@ def _predicate(provenance: Provenance) -> dict[str, Any]:
         "startedOn": _moment(provenance.started_at),
         "finishedOn": _moment(provenance.finished_at),
         "deliverkit_buildTag": provenance.build,
+        "deliverkit_build": _claims(provenance.claims),
     }
     return {
         "buildDefinition": definition,
@@ -114,6 +115,23 @@ def _predicate(provenance: Provenance) -> dict[str, Any]:
             ],
         },
     }
+
+
+_CLAIMS = {
+    "job": "job",
+    "number": "number",
+    "cause": "cause",
+    "agent": "agent",
+    "change": "change",
+    "commit": "gitCommit",
+    "packaged_by": "packagedBy",
+}
+"""How the members of `BuildClaims` are called in a statement."""
+
+
+def _claims(claims: BuildClaims) -> dict[str, str]:
+    stated = {name: getattr(claims, member) for member, name in _CLAIMS.items()}
+    return {name: text for name, text in stated.items() if text}
 
 
 def _source(origin: Origin) -> dict[str, Any]:
@@ -158,7 +176,12 @@ def _read(document: Mapping[str, Any]) -> Provenance:
         invocation=_text(metadata.get("invocationId", "")),
         build=_text(metadata.get("deliverkit_buildTag", "")),
         origin=_origin(definition.get("resolvedDependencies", [])),
+        claims=_read_claims(metadata.get("deliverkit_build", {})),
     )
+
+
+def _read_claims(document: Mapping[str, Any]) -> BuildClaims:
+    return BuildClaims(**{member: _text(document.get(name, "")) for member, name in _CLAIMS.items()})
 
 
 def _origin(dependencies: list[Any]) -> Origin | None:

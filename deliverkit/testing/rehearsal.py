@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.attestation_ports import Trust
+from deliverkit.build_ports import CommitStatuses
 from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
 from deliverkit.domain.changes import CommitRange
 from deliverkit.domain.environment import Environment
@@ -32,7 +33,7 @@ from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UsageError
-from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
+from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
 from deliverkit.testing.checks import ScriptedCheck
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.fleet import Fleet
@@ -79,6 +80,7 @@ class _Parts:
     catalogue: Catalogue
     identity: Identity
     clock: Clock
+    commit_statuses: CommitStatuses | None
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Rehearsal:
         fleet: CodeDeploy and its instances.
         pipelines: CodePipeline.
         check: Answers every gate.
+        checks: What answers gates of each kind; `check` unless a test puts something else there.
         ledger: What was recorded.
         locks: Leases.
         releases: The store.
@@ -100,6 +103,7 @@ class Rehearsal:
         keep: What pruning leaves although nothing needs it.
         dead: Drivers declared dead.
         trust: What says whether a release may be deployed; None to ask for nothing.
+        commit_statuses: Where commits are told how they fare; None for nowhere.
         wrap: Wraps every port that a delivery is given, to make it fail or count.
     """
 
@@ -114,12 +118,14 @@ class Rehearsal:
     keep: KeepRules = field(default_factory=KeepRules)
     dead: set[str] = field(default_factory=set)
     trust: Trust | None = None
+    commit_statuses: CommitStatuses | None = None
     wrap: Wrap = field(default=lambda port: port)
 
     def __post_init__(self) -> None:
         """Make the fleet, with a group for each environment and region, and the pipeline over it."""
         self.fleet = Fleet(self.clock)
         self.check = ScriptedCheck(self.clock)
+        self.checks: dict[GateKind, Check] = dict.fromkeys(GateKind, self.check)
         for environment in self.environments:
             for region in (region for wave in environment.waves for region in wave):
                 self.fleet.add_group(region, environment.group)
@@ -183,6 +189,7 @@ class Rehearsal:
                 catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
+                commit_statuses=self.commit_statuses,
             )
         )
 
@@ -195,6 +202,7 @@ class Rehearsal:
             history=lambda _old, _new: CommitRange(unknown="a rehearsal in memory has no repository"),
             tickets=TicketRules(),
             signings=lambda releases: [Signing.NONE for _ in releases],
+            origins=lambda _: None,
         )
 
     def _pruner(
@@ -222,7 +230,7 @@ class Rehearsal:
         carrier = DirectCarrier(self._deployer) if is_direct else PipelineCarrier(pipelines, self._deployer, plan.drive)
         return Executor(
             carrier=carrier,
-            gatekeeper=Gatekeeper(dict.fromkeys(GateKind, self.check)),
+            gatekeeper=Gatekeeper(self.checks),
             witness=Witness(self._deployer, self.fleet),
             journal=journal,
             locks=locks,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.attestation_ports import AttachmentKind, Attestations, Signer
+from deliverkit.domain.build_claims import build_claims, claim, web_address
 from deliverkit.domain.release import SourceRevision
 from deliverkit.domain.trust import Origin, Provenance
 from deliverkit.errors import ConflictError, IntegrityError
@@ -36,6 +37,7 @@ class Subject:
         bundle: `sha256:...` of the bundle.
         started_at: When packaging began.
         source: The source revision; None outside git.
+        packaged_by: AWS identity ARN that stores it.
     """
 
     version: str
@@ -45,6 +47,7 @@ class Subject:
     bundle: str
     started_at: datetime
     source: SourceRevision | None
+    packaged_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +205,14 @@ class Attestor:
             path=self._relative(subject.tree),
             manifest=subject.manifest,
             sbom=sbom,
-            builder=self._environ.get("JENKINS_URL") or OWN_BUILDER,
+            builder=web_address(self._environ.get("JENKINS_URL", "")) or OWN_BUILDER,
             builder_version=self._builder_version,
-            invocation=self._environ.get("BUILD_URL", ""),
-            build=self._environ.get("BUILD_TAG", ""),
+            invocation=web_address(self._environ.get("BUILD_URL", "")),
+            build=claim(self._environ.get("BUILD_TAG", "")),
             started_at=subject.started_at,
             finished_at=self._clock.now(),
             origin=self._origin(subject),
+            claims=build_claims(self._environ, packaged_by=subject.packaged_by),
         )
 
     def _relative(self, tree: Path) -> str:
@@ -230,4 +234,6 @@ class Attestor:
 
     def _branch_of_jenkins(self) -> str:
         """Jenkins checks out commits, not branches: BRANCH_NAME tells the branch, or GIT_BRANCH its remote's."""
-        return self._environ.get("BRANCH_NAME") or self._environ.get("GIT_BRANCH", "").removeprefix("origin/")
+        named = self._environ.get("BRANCH_NAME") or self._environ.get("GIT_BRANCH", "").removeprefix("origin/")
+        # git-check-ref-format(1) allows no control characters in branches: what holds some names none.
+        return named if claim(named) == named else ""

@@ -25,7 +25,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from deliverkit.adapters.key_file import KeyFile, PublicKeyFile, write_pair
-from deliverkit.domain.trust import Origin, Provenance
+from deliverkit.domain.trust import BuildClaims, Origin, Provenance
 from deliverkit.errors import ConflictError, IntegrityError, UsageError
 from deliverkit.packaging.provenance import make_statement, read_statement
 from deliverkit.packaging.signing import key_id_of, seal, unseal
@@ -47,6 +47,9 @@ SHOP = Provenance(
     invocation="https://ci.example.com/job/shop/7/",
     build="jenkins-shop-7",
     origin=ORIGIN,
+    claims=BuildClaims(
+        "team/shop", "7", "Started by user Ümit", "agent-3", "PR-12", "c" * 40, "arn:aws:iam::1:user/ci"
+    ),
 )
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -70,6 +73,7 @@ PROVENANCES = st.builds(
     invocation=TEXTS,
     build=TEXTS,
     origin=st.none() | ORIGINS,
+    claims=st.builds(BuildClaims, *[TEXTS] * 7),
 )
 
 
@@ -92,6 +96,25 @@ def test_what_is_stated_is_read_back_and_one_statement_has_one_form(provenance: 
     content = make_statement(provenance)
     assert read_statement(content) == provenance
     assert make_statement(read_statement(content)) == content
+
+
+def test_a_statement_from_before_builds_were_stated_is_read_as_ever() -> None:
+    document = json.loads(make_statement(SHOP))
+    del document["predicate"]["runDetails"]["metadata"]["deliverkit_build"]
+    assert read_statement(json.dumps(document).encode()) == replace(SHOP, claims=BuildClaims())
+
+
+def test_what_is_not_known_of_a_build_is_not_stated() -> None:
+    document = json.loads(make_statement(replace(SHOP, claims=BuildClaims(job="shop"))))
+    assert document["predicate"]["runDetails"]["metadata"]["deliverkit_build"] == {"job": "shop"}
+    assert b'deliverkit_build":' not in make_statement(replace(SHOP, claims=BuildClaims()))
+
+
+def test_a_build_that_is_no_text_is_refused() -> None:
+    document = json.loads(make_statement(SHOP))
+    document["predicate"]["runDetails"]["metadata"]["deliverkit_build"]["number"] = 7
+    with pytest.raises(IntegrityError, match="not of the kind"):
+        read_statement(json.dumps(document).encode())
 
 
 def test_a_statement_is_what_the_specifications_say() -> None:
@@ -118,7 +141,8 @@ def test_a_statement_is_what_the_specifications_say() -> None:
 
 def _without_own_fields(predicate: dict[str, Any]) -> dict[str, Any]:
     """SLSA allows producers fields of their own, `<vendor>_<field>`."""
-    predicate["runDetails"]["metadata"].pop("deliverkit_buildTag")
+    for field in ("deliverkit_buildTag", "deliverkit_build"):
+        predicate["runDetails"]["metadata"].pop(field)
     return predicate
 
 

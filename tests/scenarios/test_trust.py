@@ -56,7 +56,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     git(opened, "commit", "--quiet", "-m", "storefront")
     opened.start()
     opened.build("1.0.0")
-    opened.environ |= {"JENKINS_URL": "https://ci.example.com/", "BUILD_URL": "https://ci.example.com/job/shop/7/"}
+    opened.environ |= {
+        "JENKINS_URL": "https://robot:hunter2@ci.example.com/",
+        "BUILD_URL": "https://ci.example.com/job/shop/7/",
+        "JOB_NAME": "team/shop",
+        "BUILD_NUMBER": "7",
+        "NODE_NAME": "agent-\udcff3",  # no UTF-8: environment variables are bytes
+        "DELIVERKIT_CAUSE": "Started by Ümit\x1b[2J",
+    }
     opened.must("package")
     yield opened
     opened.stop()
@@ -160,6 +167,19 @@ def test_a_release_names_its_provenance_and_its_sbom(shop: Shop, tmp_path: Path)
     assert definition["externalParameters"]["path"] == "build"
     assert run["builder"]["id"] == "https://ci.example.com/"
     assert run["metadata"]["invocationId"] == "https://ci.example.com/job/shop/7/"
+    who = client(shop, "sts").get_caller_identity()["Arn"]
+    assert run["metadata"]["deliverkit_build"] == {
+        "job": "team/shop",
+        "number": "7",
+        "agent": "agent- 3",
+        "cause": "Started by Ümit [2J",
+        "packagedBy": who,
+    }
+    shown = shop.must("release", "show", "1.0.0").out
+    assert "build     team/shop #7 https://ci.example.com/job/shop/7/\n" in shown
+    assert "cause     Started by Ümit [2J\n" in shown
+    assert "agent     agent- 3\n" in shown
+    assert release["origin"]["claims"]["packaged_by"] == who
     assert "hunter2" not in json.dumps(document)
     bundle, sbom = (release[each].removeprefix("sha256:") for each in ("digest", "sbom"))
     listed = json.loads(

@@ -23,13 +23,16 @@ LAYERS = {
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
     "attestation_ports": {"domain", "errors"},
-    "engine": {"attestation_ports", "build_ports", "ports", "domain", "errors"},
-    "adapters": {"attestation_ports", "build_ports", "ports", "domain", "errors", "_version"},
+    "worker_ports": {"domain", "errors"},
+    "engine": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "adapters": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors", "_version"},
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
     "config": {"yaml_tree", "ports", "domain", "errors"},
-    "delivery": {"engine", "ports", "domain", "errors"},
+    # For annotations: it names what `delivery` does, and `delivery` is made of it.
+    "parts": {"delivery", "engine", "build_ports", "ports"},
+    "delivery": {"parts", "engine", "build_ports", "ports", "domain", "errors"},
     # `packaging` is imported inside functions and for annotations: a release is made from a bundle.
     "releasing": {"delivery", "trusting", "packaging", "attestation_ports", "ports", "domain", "errors"},
     "sandbox": {"_version"},
@@ -51,13 +54,18 @@ LAYERS = {
     },
     # The part of `assembly` about the bucket of the releases.
     "shelving": {"adapters", "config"},
+    # The part of `assembly` about the ledger, its leases and the clock.
+    "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
+        "jenkins_assembly",
+        "ledger_assembly",
         "catalogue_assembly",
         "release_assembly",
         "attestation_ports",
+        "build_ports",
         "sandboxing",
         "releasing",
         "engine",
@@ -68,8 +76,28 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # A pipeline's declaration brought to CodePipeline: one adapter, and comparison that is pure.
+    "pipeline_assembly": {"adapters", "config", "domain", "errors"},
+    # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
+    "worker_assembly": {
+        "jenkins_assembly",
+        "ledger_assembly",
+        "engine",
+        "adapters",
+        "packaging",
+        "worker_ports",
+        "build_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
+    # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
+    "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
         "assembly",
+        "worker_assembly",
+        "pipeline_assembly",
+        "engine",
         "release_assembly",
         "sandboxing",
         "delivery",
@@ -93,9 +121,18 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # What is told of promotions to those who were not there: pure, like the domain, and for people.
+    "reporting": {"domain", "errors"},
     "cli": {
+        "reporting",
         "app",
         "release_assembly",
+        "worker_assembly",
+        # For annotations.
+        "pipeline_assembly",
+        "jenkins_assembly",
+        # For annotations.
+        "build_ports",
         "rehearsing",
         "sandboxing",
         "delivery",
@@ -106,7 +143,7 @@ LAYERS = {
         "_version",
     },
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
-    "testing": {"delivery", "engine", "adapters", "attestation_ports", "ports", "domain", "errors"},
+    "testing": {"delivery", "engine", "adapters", "attestation_ports", "build_ports", "ports", "domain", "errors"},
     "__main__": {"cli", "_version"},
     "__init__": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
 }

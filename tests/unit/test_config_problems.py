@@ -49,7 +49,7 @@ def test_the_base_of_these_tests_is_valid(tmp_path: Path) -> None:
 
 
 GATES = {
-    "{}": "6:3 gates.up: expected one of http, alarm, command, targets",
+    "{}": "6:3 gates.up: expected one of http, alarm, command, targets, jenkins",
     "": "6:3 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found nothing",
     "[a]": "6:7 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found a list",
     "{http: {}}": "6:8 gates.up.http.url: missing; expected an address such as ${endpoint}/healthz",
@@ -110,8 +110,11 @@ GATES = {
     "{compare: {metric: x}}": (
         "6:8 gates.up.compare: gates that compare metrics: not available in this release; leave the key out"
     ),
-    "{jenkins: {job: x}}": (
-        "6:8 gates.up.jenkins: gates that run Jenkins jobs: not available in this release; leave the key out"
+    "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
+    "{jenkins: {job: x, parameters: {1X: y}}}": ("6:39 gates.up.jenkins.parameters.1X: '1X' is not a parameter's name"),
+    "{jenkins: {job: x, parameters: {X: '${target.id}'}}}": (
+        "6:42 gates.up.jenkins.parameters.X: "
+        "it is used once, not for each instance: ${target.address} and ${target.id} have no value"
     ),
 }
 
@@ -409,13 +412,14 @@ def test_circles_are_told_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_command_about_the_endpoint_needs_one_that_is_one_address(tmp_path: Path) -> None:
-    gates = "gates:\n  smoke: {command: {run: 'x ${endpoint}'}}\n"
+@pytest.mark.parametrize(
+    "check", ["command: {run: 'x ${endpoint}'}", "jenkins: {job: x, parameters: {A: '${endpoint}'}}"]
+)
+def test_what_asks_the_endpoint_once_needs_one_that_is_one_address(check: str, tmp_path: Path) -> None:
+    gates = f"gates:\n  smoke: {{{check}}}\n"
     text = f"{HEAD}{gates}{DEV}    gates: {{after: [smoke]}}\n"
     (problem,) = problems_of(tmp_path, text)
-    assert problem.startswith(
-        "10:21 environments.dev.gates.after[0]: the command of gate 'smoke' names ${endpoint}, which"
-    )
+    assert problem.startswith("10:21 environments.dev.gates.after[0]: gate 'smoke' names ${endpoint}, which")
     assert problem.endswith("; give the environment an `endpoint` without a target")
     path = tmp_path / "deliverkit.yml"
     path.write_text(text + "    endpoint: https://shop.example\n")

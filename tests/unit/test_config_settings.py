@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from deliverkit.config import (
     BundleSettings,
     EncryptionSettings,
+    JenkinsSettings,
     LedgerLocation,
     PipelineSettings,
     ReleaseSettings,
@@ -219,6 +220,10 @@ SPECS: dict[GateKind, st.SearchStrategy[dict[str, Any]]] = {
     ),
     GateKind.COMMAND: st.fixed_dictionaries({"run": TEXTS, "timeout": TIMES.map(timedelta.total_seconds)}),
     GateKind.TARGETS: st.just({}),
+    GateKind.JENKINS: st.fixed_dictionaries(
+        {"job": TEXTS},
+        optional={"parameters": st.dictionaries(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), TEXTS, min_size=1)},
+    ),
 }
 GATES = st.sampled_from(list(GateKind)).flatmap(
     lambda kind: st.builds(Gate, name=NAMES, kind=st.just(kind), spec=SPECS[kind], policy=POLICIES)
@@ -233,6 +238,7 @@ APPROVALS = st.builds(
     ApprovalPolicy,
     needed=st.integers(1, 20),
     groups=st.lists(TEXTS, unique=True, max_size=3).map(tuple),
+    bridges=st.lists(TEXTS, unique=True, max_size=2).map(tuple),
     not_requester=st.booleans(),
     expires=TIMES,
 )
@@ -287,6 +293,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         gates=gates,
         environments=tuple(environments),
         ledger=draw(s3 | sqlite),
+        jenkins=JenkinsSettings(draw(st.sampled_from(["", "https://ci.example/", "http://ci:8080/jenkins/"]))),
     )
 
 
@@ -324,6 +331,7 @@ def approvals_document(approvals: ApprovalPolicy) -> dict[str, Any]:
     return {
         "needed": approvals.needed,
         **({"from": list(approvals.groups)} if approvals.groups else {}),
+        **({"bridges": list(approvals.bridges)} if approvals.bridges else {}),
         "not_requester": approvals.not_requester,
         "expires": format_duration(approvals.expires),
     }
@@ -369,6 +377,8 @@ def document(read: Settings) -> dict[str, Any]:
         "environments": {each.name: environment_document(each) for each in read.environments},
         "ledger": f"sqlite:///{read.ledger.path}" if read.ledger.scheme == "sqlite" else place_text(read.ledger),
     }
+    if read.jenkins.url:
+        written["jenkins"] = {"url": read.jenkins.url}
     if read.gates:
         written["gates"] = {name: gate_document(gate) for name, gate in read.gates.items()}
     if pipeline:

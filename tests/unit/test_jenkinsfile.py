@@ -143,16 +143,17 @@ def test_every_shell_step_is_a_literal_that_groovy_does_not_touch() -> None:
     assert [f"line {token.line}: {token.text}" for token in ALL_SHELL if token.kind != "plain"] == []
 
 
-def test_the_only_interpolation_is_a_number_in_a_message() -> None:
+def test_the_only_interpolations_are_a_number_and_digests_in_messages() -> None:
     interpolated = [token.text for token in PIPELINE.tokens() if token.kind == "gstring" and "$" in token.text]
-    assert [re.findall(r"\$\{?(\w+)", text) for text in interpolated] == [["status"]]
+    assert [re.findall(r"\$\{([\w.]+)\}", text) for text in interpolated] == [["status"], ["env.BUNDLE", "env.PLAN"]]
+    assert all("sh" not in text for text in interpolated)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_shell_snippets_parse_and_quote_every_value(snippet: str) -> None:
     parsed = subprocess.run(["sh", "-n", "-c", snippet], capture_output=True, text=True, check=False)
     assert (parsed.returncode, parsed.stderr) == (0, "")
-    unquoted = re.sub(r'"[^"]*"', "", snippet)
+    unquoted = re.sub(r"""'[^']*'|"[^"]*\"""", "", snippet)
     assert "$" not in unquoted, "a value outside double quotes would be split into words"
 
 
@@ -168,6 +169,8 @@ def test_user_input_reaches_deliverkit_as_one_word(tmp_path: Path) -> None:
         "APPROVER": "mary o'neil; touch owned",
         "BUILD_TAG": "jenkins-shop-7",
         "REASON": reason,
+        "QUESTION": "17",
+        "PLAN": "sha256:ab; touch owned",
     }
     decisions = [snippet for snippet in SNIPPETS if "--reason" in snippet]
     assert len(decisions) == 2
@@ -175,8 +178,9 @@ def test_user_input_reaches_deliverkit_as_one_word(tmp_path: Path) -> None:
         run = ["sh", "-xe", "-c", snippet]
         out = subprocess.run(run, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
         assert out.split("\n--end--\n") == [
-            *[verb, "p-1", "--gate", "production"],
-            f"--reason={reason} (mary o'neil; touch owned, jenkins-shop-7)",
+            *[verb, "p-1", "--gate", "production", "--question", "17", "--plan", "sha256:ab; touch owned"],
+            *[f"--reason={reason}", "--on-behalf-of=mary o'neil; touch owned", "--via=jenkins-shop-7"],
+            *["--profile", "jenkins-approvals"],
             "",
         ]
     assert not (tmp_path / "owned").exists()
@@ -211,7 +215,7 @@ def test_there_is_one_wait_for_each_stage_of_the_pipeline_in_its_order() -> None
     declared = YAML(typ="safe").load((ROOT / "pipelines/delivery.yml").read_text(encoding="utf-8"))
     deploying = [stage["name"] for stage in declared["stages"][1:]]
     waits = [
-        (name, re.findall(r"--stage (\S+) --junit (\S+)", value(step)))
+        (name, re.findall(r"--stage (\S+) (?:--plan \S+ )?--junit (\S+)", value(step)))
         for name in STAGES
         for step in shell_steps(STAGES[name])
     ]
@@ -222,6 +226,11 @@ def test_there_is_one_wait_for_each_stage_of_the_pipeline_in_its_order() -> None
         assert steps[0] == "rm -f deliverkit-gates.xml", "a report of an earlier build must not count"
         published = STAGES[stage].get("post").get("always").text()
         assert published == "junit testResults : 'deliverkit-gates.xml' , allowEmptyResults : true"
+
+
+def test_production_gets_what_was_approved_and_nothing_else() -> None:
+    waits = [value(step) for step in shell_steps(STAGES["Deploy-Production"])]
+    assert '--plan "$PLAN"' in waits[-1]
 
 
 def test_production_comes_after_staging_the_question_and_the_recorded_answer() -> None:
@@ -238,27 +247,30 @@ def test_production_comes_after_staging_the_question_and_the_recorded_answer() -
 
 def test_the_promotion_is_started_detached_and_followed_by_its_first_line() -> None:
     package = STAGES["Package"]
-    promote = [value(step) for step in shell_steps(package)][-1]
+    promote, digests = [value(step) for step in shell_steps(package)][-2:]
     assert promote == 'deliverkit promote "1.0.$BUILD_NUMBER" --to production --detach'
     assert re.search(r"returnStdout : true , script : 'deliverkit promote", package.get("steps").get("script").text())
     assert r"env . PROMOTION = printed . split ( '\n' ) [ 0 ] . trim ( )" in package.get("steps").get("script").text()
-    followers = [snippet for snippet in SNIPPETS if re.match(r"deliverkit (?!package|promote)", snippet)]
-    assert len(followers) == 8
+    followers = [snippet for snippet in SNIPPETS if re.match(r"deliverkit (?!package|promote|jenkins)", snippet)]
+    assert len(followers) == 6, "the other three are written in several lines"
+    assert "env . PLAN = digests [ 0 ]" in package.get("steps").get("script").text()
+    assert 'print(it["plan_digest"], it["release"]["digest"])' in digests
     assert all(re.match(r'deliverkit \w+ "\$PROMOTION"', snippet) for snippet in followers)
 
 
 def test_no_environment_block_shadows_a_value_that_a_stage_sets() -> None:
     assigned = set(re.findall(r"\benv\.(\w+) =", re.sub(r"//[^\n]*", "", SOURCE)))
-    assert assigned == {"PROMOTION", "APPROVAL", "DECISION", "REASON", "APPROVER"}
-    declared = {block.own[0].text for block in PIPELINE.all() if block.title == "environment"}
-    assert declared == {"AWS_PROFILE"}
+    assert assigned == {"PROMOTION", "PLAN", "BUNDLE", "APPROVAL", "QUESTION", "DECISION", "REASON", "APPROVER"}
+    declared = {token.text for block in PIPELINE.all() if block.title == "environment" for token in block.own}
+    assert not assigned & declared
 
 
 def test_waiting_for_a_human_is_told_from_a_failure() -> None:
     steps = STAGES["Reach production"].get("steps").get("script")
     assert "def status = sh ( returnStatus : true ," in steps.text()
     assert [block.title for block in steps.blocks] == ["if ( status == 5 )", "else if ( status != 0 )"]
-    assert steps.blocks[0].text() == "env . APPROVAL = 'needed'"
+    assert steps.blocks[0].text().startswith("env . APPROVAL = 'needed' env . QUESTION = sh ( returnStdout : true")
+    assert "sh ( returnStatus : true , script : 'deliverkit jenkins input offer" in steps.blocks[0].text()
     assert steps.blocks[1].text().startswith("error ( ")
     for name in ("Approve production", "Record the decision"):
         assert "environment name : 'APPROVAL' , value : 'needed'" in STAGES[name].get("when").text()
@@ -266,8 +278,11 @@ def test_waiting_for_a_human_is_told_from_a_failure() -> None:
 
 def test_an_answer_without_values_or_reason_is_no_answer_and_a_hasty_click_rejects() -> None:
     script = STAGES["Approve production"].get("steps").get("script")
-    [loop] = script.blocks
-    assert loop.title == "while ( ! ( answer instanceof Map ) || ! answer [ 'REASON' ] ? . trim ( ) )"
+    loop, elsewhere = script.blocks
+    given = "answer [ 'REASON' ] ? . trim ( ) || answer [ 'RECORDED_BY' ] ? . trim ( )"
+    assert loop.title == f"while ( ! ( answer instanceof Map ) || ! ( {given} ) )"
+    assert elsewhere.title == "if ( answer [ 'RECORDED_BY' ] ? . trim ( ) )"
+    assert elsewhere.text() == "env . APPROVAL = 'recorded elsewhere'", "nothing is left to record"
     asked = loop.text()
     assert "submitter : 'release-managers' , submitterParameter : 'APPROVER'" in asked
     assert "choice ( name : 'DECISION' , choices : [ 'reject' , 'approve' ]" in asked
@@ -285,8 +300,9 @@ def test_only_an_explicit_approval_approves_and_a_rejection_ends_the_build() -> 
 
 def test_the_approver_and_the_gate_are_those_of_the_storefront() -> None:
     settings = YAML(typ="safe").load((ROOT / "examples/storefront/deliverkit.yml").read_text(encoding="utf-8"))
-    [approvers] = settings["environments"]["production"]["approvals"]["from"]
-    assert STAGES["Record the decision"].get("environment").text() == f"AWS_PROFILE = '{approvers}'"
+    [bridge] = settings["environments"]["production"]["approvals"]["bridges"]
+    decisions = [value(step) for step in shell_steps(STAGES["Record the decision"])]
+    assert [f"--profile {bridge}" in snippet for snippet in decisions] == [True, True]
     [guarded] = [name for name, environment in settings["environments"].items() if "approvals" in environment]
     assert all(f"--gate {guarded} " in snippet for snippet in SNIPPETS if "--gate" in snippet)
     assert all(f"--to {guarded} " in snippet for snippet in SNIPPETS if "--to" in snippet)

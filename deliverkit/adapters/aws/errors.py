@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from deliverkit.errors import ConflictError, DeliverkitError, NotFoundError, UnreachableError, UsageError
+from deliverkit.errors import ConflictError, DeliverkitError, DeniedError, NotFoundError, UnreachableError, UsageError
 
 _CREDENTIAL_HINT = "export AWS_PROFILE=..., use --profile, or `deliverkit sandbox up` for an AWS on this machine"
 _SANDBOX_HINT = "see whether AWS, or the sandbox, is up: deliverkit sandbox status"
@@ -25,12 +25,17 @@ _MISSING = frozenset(
         "PipelineExecutionNotFoundException",
         "StageNotFoundException",
         "ActionNotFoundException",
+        "ActionTypeNotFoundException",
+        "JobNotFoundException",
         "ApplicationDoesNotExistException",
         "DeploymentGroupDoesNotExistException",
         "DeploymentDoesNotExistException",
         "DeploymentConfigDoesNotExistException",
         "RevisionDoesNotExistException",
         "NotFoundException",  # KMS
+        "RepositoryDoesNotExistException",
+        "CommitDoesNotExistException",
+        "CommitIdDoesNotExistException",
     }
 )
 _CONFLICTS = frozenset(
@@ -49,6 +54,8 @@ _CONFLICTS = frozenset(
         "PipelineExecutionOutdatedException",
         "StageNotRetryableException",
         "NotLatestPipelineExecutionException",
+        "InvalidJobStateException",
+        "PipelineNameInUseException",
         "DeploymentLimitExceededException",
         "DeploymentAlreadyCompletedException",
         "DeploymentConfigAlreadyExistsException",
@@ -115,7 +122,7 @@ def translated(doing: str) -> Iterator[None]:
         doing: What we were doing, for the message: `starting pipeline storefront-delivery`.
 
     Raises:
-        UnreachableError: If AWS does not answer, throttles, denies permission, or there are no credentials.
+        UnreachableError: If AWS does not answer, throttles, or there are no credentials; `DeniedError` when it denies.
         NotFoundError: If the named thing does not exist.
         ConflictError: If its state forbids the request.
         UsageError: If AWS finds the request wrong, or the AWS configuration is.
@@ -164,7 +171,7 @@ def _from_code(doing: str, response: Mapping[str, Any]) -> DeliverkitError:
     if code in _OUT_OF_TIME or (code in _ELSEWHERE and _region_of(response)):
         return _misplaced(text, code, response)
     if code in _DENIED:
-        return UnreachableError(text, hint="deliverkit needs that permission; see the credentials and the role in use")
+        return DeniedError(text, hint="deliverkit needs that permission; see the credentials and the role in use")
     if code in _TRANSIENT or status >= 500:
         return UnreachableError(text, hint="AWS asks for patience: type the command again in a minute")
     return UsageError(text)

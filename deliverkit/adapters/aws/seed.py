@@ -120,7 +120,8 @@ class Seeder:
         existing = {user["UserName"] for user in iam.list_users()["Users"]}
         environments = list(environments)
         approvers = _approvers(environments)
-        people = ("developer", *approvers)
+        bridges = sorted({group for each in environments if each.approvals for group in each.approvals.bridges})
+        people = ("developer", *approvers, *bridges)
         if set(people) <= existing and self._credentials_file.exists():
             return
         profiles = []
@@ -132,9 +133,10 @@ class Seeder:
             key = iam.create_access_key(UserName=name)["AccessKey"]
             profiles.append(_profile(name, key))
         groups = {group for each in environments if each.approvals for group in each.approvals.groups}
-        for group in sorted(groups):
+        for group in sorted({*groups, *bridges}):
             iam.create_group(GroupName=group)
-            for name in approvers:
+            # What passes decisions on is a user with the name of its group, for a build server's agents.
+            for name in (*(approvers if group in groups else ()), *(each for each in bridges if each == group)):
                 iam.add_user_to_group(GroupName=group, UserName=name)
         self._credentials_file.write_text("\n".join(profiles), encoding="utf-8")
         self._credentials_file.chmod(0o600)

@@ -51,9 +51,15 @@ class Account:
 class Aws:
     """Gives botocore clients; each service and region has one client, which threads may share."""
 
-    def __init__(self, account: Account) -> None:
-        """Take the way to reach AWS; nothing is imported or contacted before the first client is asked for."""
+    def __init__(self, account: Account, *, repetitions: int = ATTEMPTS) -> None:
+        """Take the way to reach AWS; nothing is imported or contacted before the first client is asked for.
+
+        Args:
+            account: The way.
+            repetitions: How often botocore repeats a call; 0 for calls that must not be repeated unseen.
+        """
         self._account = account
+        self._repetitions = repetitions
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
         self._session: Any = None
@@ -94,7 +100,7 @@ class Aws:
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             max_pool_connections=POOL,
-            retries={"mode": "standard", "max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "max_attempts": self._repetitions},
             user_agent_extra="deliverkit",
             # Path-style addresses work for a loopback endpoint, and for every bucket name on AWS.
             s3={"addressing_style": "path"} if self._account.endpoint_url else None,

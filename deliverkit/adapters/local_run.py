@@ -1,0 +1,347 @@
+"""Jobs done by a command of this machine, which is run once and whose end is known even to a worker started later.
+
+The command runs under a small supervisor in a session of its own, which outlives the worker. What is where in the
+job's room tells what became of it:
+
+| `lock` held | `started` | `exit` | then |
+|---|---|---|---|
+| yes | | | it runs |
+| no | no | no | it never ran: it can be started |
+| no | yes | yes | it ran to its end, with that exit code |
+| no | yes | no | it was killed together with its supervisor: how far it came nobody knows |
+
+The kernel frees the lock whatever ends the supervisor. Only a power cut can lose `started`; `begun`, which is on the
+disk before anything runs, holds the machine's boot id and so tells of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import IO
+
+from deliverkit.adapters.clock import pause
+from deliverkit.adapters.job_record import OUTPUT, write_durably
+from deliverkit.domain.worker_job import FailureType, Offer, Report, WorkerJob
+from deliverkit.errors import NotFoundError, UsageError
+from deliverkit.worker_ports import ArtifactShelf
+
+Archiver = Callable[[Path, Path], None]
+_SUPERVISOR = """
+trap : TERM INT HUP
+set -C
+echo $$ > "$2/started" || exit
+set +C
+sh -c "$1" < /dev/null
+echo $? > "$2/exit.new"
+mv "$2/exit.new" "$2/exit"
+"""
+"""Signals reach the command, which ends or does not; the supervisor stays to write down how. `$1` is the command, `$2`
+the room. Standard input is the lock, which the command must not keep."""
+_GRACE = timedelta(seconds=2)
+_TAIL_LINES, _TAIL_LIMIT = 20, 2000
+_VARIABLES = "variables"
+_VARIABLES_LIMIT = 122880
+"""Bytes of an action's output variables (CodePipeline user guide, quotas)."""
+
+
+class _State(Enum):
+    FRESH = "fresh"
+    RUNNING = "running"
+    ENDED = "ended"
+    DIED = "died"
+
+
+class CommandRunner:
+    """Implements `worker_ports.Runner` with a shell command.
+
+    It is run in the first input artifact's directory, with the worker's own environment and `DELIVERKIT_PIPELINE`,
+    `_STAGE`, `_ACTION`, `_EXECUTION`, `_JOB`, `_REQUEST`; `DELIVERKIT_INPUT_<NAME>` and `DELIVERKIT_OUTPUT_<NAME>` are
+    directories of artifacts; `DELIVERKIT_CONFIG_<KEY>` is the action's configuration; into the file
+    `DELIVERKIT_VARIABLES` it may write `NAME=VALUE` lines, which become the action's output variables.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        *,
+        environ: Mapping[str, str],
+        room: Callable[[str], Path],
+        shelf: Callable[[WorkerJob], ArtifactShelf],
+        unpack: Archiver,
+        pack: Archiver,
+        tell: Callable[[str], None],
+        machine: str,
+        is_repeatable: bool = False,
+    ) -> None:
+        """Take the command and everything around it.
+
+        Args:
+            command: For `sh -c`.
+            environ: The environment that it inherits.
+            room: Gives a job's own directory.
+            shelf: Gives a job's artifacts.
+            unpack: Unpacks an artifact's file into a directory that it makes.
+            pack: Packs a directory into a file.
+            tell: Takes a line for people.
+            machine: Name of this machine.
+            is_repeatable: The command may be run again when nobody knows whether it ran.
+        """
+        self._command, self._environ, self._room, self._shelf = command, environ, room, shelf
+        self._unpack, self._pack, self._tell = unpack, pack, tell
+        self._machine, self._is_repeatable = machine, is_repeatable
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def takes(self, offer: Offer) -> bool:
+        """Only jobs from the beginning: what goes on elsewhere cannot be gone on with here."""
+        return not offer.continuation
+
+    def begin(self, job: WorkerJob, *, is_doubtful: bool) -> Report | None:
+        """Fetch the inputs and start the command, unless it was started before.
+
+        Raises:
+            IntegrityError: If an input cannot be unpacked.
+            DeliverkitError: If an input cannot be fetched.
+            OSError: If the disk is full, or no shell can be started.
+        """
+        room = self._room(job.id)
+        state = _state(room)
+        if state is _State.DIED and self._is_repeatable:
+            self._tell(f"{job.label} ({job.id[:8]}): nobody knows how far the command came; it is run again")
+            for name in ("started", "begun"):
+                (room / name).unlink(missing_ok=True)
+            state = _State.FRESH
+        if state is not _State.FRESH:
+            return None
+        if is_doubtful and not self._is_repeatable:
+            return self._failure(job, FailureType.SYSTEM_UNAVAILABLE, _DOUBT)
+        try:
+            self._furnish(job, room)
+        except NotFoundError as error:
+            return self._failure(job, FailureType.REVISION_UNAVAILABLE, error.message)
+        self._start(job, room)
+        self._tell(f"{job.label} ({job.id[:8]}): started; its output is in {room / OUTPUT}")
+        return None
+
+    def look(self, job: WorkerJob) -> Report | None:
+        """Whether the command has ended; then its outputs are stored.
+
+        Raises:
+            DeliverkitError: If an output cannot be stored.
+            OSError: If one cannot be packed.
+        """
+        room, child = self._room(job.id), self._children.get(job.id)
+        if child is not None:
+            child.poll()
+        state = _state(room)
+        if state is _State.RUNNING:
+            return None
+        self._children.pop(job.id, None)
+        if state is not _State.ENDED:
+            return self._failure(job, FailureType.JOB_FAILED, f"{_LOST}{_tail(room / OUTPUT)}")
+        code = (room / "exit").read_text(encoding="ascii").strip()
+        if code != "0":
+            return self._failure(job, FailureType.JOB_FAILED, f"exit code {code}{_tail(room / OUTPUT)}")
+        return self._success(job, room)
+
+    def stop(self, job: WorkerJob) -> None:
+        """End the command and everything in its process group."""
+        room = self._room(job.id)
+        if _state(room) is not _State.RUNNING:
+            return
+        group = int((room / "started").read_text(encoding="ascii") or 0) if (room / "started").exists() else 0
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                if group > 1:
+                    os.killpg(group, number)
+            for _ in range(20):
+                if _state(room) is not _State.RUNNING:
+                    return
+                pause(_GRACE / 20)
+
+    def hand_back(self, job: WorkerJob) -> Report | None:
+        """Nobody else can go on: the command is here, and goes on without us."""
+        return None
+
+    # --- the beginning -----------------------------------------------------------------------------
+
+    def _furnish(self, job: WorkerJob, room: Path) -> None:
+        """Everything that the command expects to find."""
+        shelf = self._shelf(job)
+        for folder in ("fetched", "inputs", "outputs", "packed"):
+            _emptied(room / folder)
+        for artifact in job.inputs:
+            fetched = room / "fetched" / artifact.name
+            shelf.fetch(artifact, fetched)
+            self._unpack(fetched, room / "inputs" / artifact.name)
+            fetched.unlink()
+        for artifact in job.outputs:
+            (room / "outputs" / artifact.name).mkdir()
+        (room / _VARIABLES).write_bytes(b"")
+
+    def _start(self, job: WorkerJob, room: Path) -> None:
+        write_durably(room / "begun", _boot_id())
+        held = _try_lock(room)
+        if held is None:
+            return  # it runs
+        first = room / "inputs" / job.inputs[0].name if job.inputs else room / "inputs"
+        with held, (room / OUTPUT).open("ab") as output:
+            self._children[job.id] = subprocess.Popen(
+                ["sh", "-c", _SUPERVISOR, "deliverkit-job", self._command, room],
+                stdin=held,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=first,
+                env={**self._environ, **_variables(job, room)},
+                start_new_session=True,
+            )
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    def _success(self, job: WorkerJob, room: Path) -> Report:
+        variables = _output_variables(room / _VARIABLES)
+        packed = {artifact: self._packed(room, artifact.name) for artifact in job.outputs}
+        missing = [artifact.name for artifact, file in packed.items() if file is None]
+        if missing:
+            names = ", ".join(f"${_variable('OUTPUT', name)}" for name in missing)
+            return self._failure(job, FailureType.JOB_FAILED, f"the command ended well and left nothing in {names}")
+        shelf = self._shelf(job)
+        for artifact, file in packed.items():
+            if file is not None:
+                shelf.store(artifact, file)
+        stored = f", {len(packed)} output artifact{'' if len(packed) == 1 else 's'}" if packed else ""
+        summary = f"exit code 0 on {self._machine}{stored}"
+        return Report(summary, external_id=self._external_id(job), percent=100, variables=variables)
+
+    def _packed(self, room: Path, name: str) -> Path | None:
+        """The archive of an output: its directory, or a zip archive that the command itself made beside it."""
+        directory, made = room / "outputs" / name, room / "outputs" / f"{name}.zip"
+        if made.is_file():
+            return made
+        if not directory.is_dir() or not any(directory.iterdir()):
+            return None
+        archive = room / "packed" / f"{name}.zip"
+        self._pack(directory, archive)
+        return archive
+
+    def _failure(self, job: WorkerJob, kind: FailureType, reason: str) -> Report:
+        return Report.of_failure(kind, reason, self._external_id(job))
+
+    def _external_id(self, job: WorkerJob) -> str:
+        return f"{self._machine}/{job.id}"
+
+
+_DOUBT = (
+    "the connection was lost while this job was acknowledged, and CodePipeline does not tell whether it was given to "
+    "this worker or to another one; nothing was run here: retry the stage (a worker whose command may be repeated, "
+    "--rerun, runs it)"
+)
+_LOST = (
+    "the command was killed together with its supervisor, or the machine was restarted: whether it ran to its end "
+    "nobody knows, and it is not run a second time unasked (--rerun)"
+)
+
+
+def _state(room: Path) -> _State:
+    """What became of the command."""
+    held = _try_lock(room)
+    if held is None:
+        return _State.RUNNING
+    held.close()
+    if (room / "exit").exists():
+        return _State.ENDED
+    if (room / "started").exists():
+        return _State.DIED
+    begun = room / "begun"
+    was_cut_off = begun.exists() and begun.read_bytes() != _boot_id()
+    return _State.DIED if was_cut_off else _State.FRESH
+
+
+def _try_lock(room: Path) -> IO[bytes] | None:
+    """The lock, unless the supervisor has it."""
+    file = (room / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _boot_id() -> bytes:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    except OSError:
+        return b"unknown"
+
+
+def _emptied(folder: Path) -> None:
+    """Make a directory, without what an earlier try that was interrupted left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def _variables(job: WorkerJob, room: Path) -> Mapping[str, str]:
+    told = {
+        "PIPELINE": job.pipeline,
+        "STAGE": job.stage,
+        "ACTION": job.action,
+        "EXECUTION": job.execution_id,
+        "JOB": job.id,
+        "REQUEST": job.request,
+        "VARIABLES": str(room / _VARIABLES),
+    }
+    return {
+        **{f"DELIVERKIT_{name}": value for name, value in told.items()},
+        **{_variable("CONFIG", key): value for key, value in job.configuration.items()},
+        **{_variable("INPUT", each.name): str(room / "inputs" / each.name) for each in job.inputs},
+        **{_variable("OUTPUT", each.name): str(room / "outputs" / each.name) for each in job.outputs},
+    }
+
+
+def _variable(kind: str, name: str) -> str:
+    return f"DELIVERKIT_{kind}_{name}".upper().replace("-", "_")
+
+
+def _output_variables(file: Path) -> Mapping[str, str]:
+    """What the command wrote into its file of variables.
+
+    Raises:
+        UsageError: If a line is none, or there is too much.
+    """
+    found: dict[str, str] = {}
+    with file.open("rb") as opened:
+        text = opened.read(_VARIABLES_LIMIT + 1)
+    if len(text) > _VARIABLES_LIMIT:
+        raise UsageError(
+            f"$DELIVERKIT_VARIABLES has more than {_VARIABLES_LIMIT} bytes, which is all CodePipeline takes"
+        )
+    for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), start=1):
+        name, sign, value = line.partition("=")
+        if line.strip() and not (sign and name.strip()):
+            raise UsageError(f"line {number} of $DELIVERKIT_VARIABLES is not NAME=VALUE")
+        if line.strip():
+            found[name.strip()] = value
+    return found
+
+
+def _tail(log: Path) -> str:
+    """The last lines of the output, as the end of a sentence."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 8 * _TAIL_LIMIT))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
+    shown = "\n".join("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
+    return f": {shown[-_TAIL_LIMIT:]}" if shown else ""

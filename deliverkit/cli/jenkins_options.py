@@ -1,0 +1,103 @@
+"""What the verbs of `deliverkit jenkins` that ask a controller share."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING, Any
+
+from deliverkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from deliverkit.build_ports import BuildServer
+    from deliverkit.cli.options import Console, Options
+    from deliverkit.domain.build import Build, BuildStage, Question
+
+
+def add_url_argument(parser: ArgumentParser) -> None:
+    """Which controller."""
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="the controller (default: jenkins.url of deliverkit.yml, or else the variable JENKINS_URL)",
+    )
+
+
+def add_parameters_argument(parser: ArgumentParser, summary: str) -> None:
+    """Parameters by name."""
+    parser.add_argument(
+        "-p", "--parameter", dest="parameters", metavar="NAME=VALUE", action="append", default=[], type=_pair,
+        help=summary,
+    )  # fmt: skip
+
+
+def parameters_of(arguments: Namespace) -> dict[str, str]:
+    """The parameters that were typed.
+
+    Raises:
+        UsageError: If one is typed twice.
+    """
+    names = [name for name, _ in arguments.parameters]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"-p {', '.join(twice)} is given more than once")
+    return dict(arguments.parameters)
+
+
+def open_server(arguments: Namespace, options: Options, console: Console) -> BuildServer:
+    """The controller that is meant; it is not asked yet.
+
+    Raises:
+        UsageError: If address, user or token are missing.
+    """
+    from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415  (`--help` needs no controller)
+
+    return open_jenkins(arguments.url, options.config, console.environ)
+
+
+def build_document(build: Build | None) -> dict[str, Any]:
+    """A build as JSON."""
+    if build is None:
+        return {"number": None, "url": None, "result": None, "parameters": {}, "description": ""}
+    return {
+        "number": build.number,
+        "url": build.url,
+        "result": build.result.value if build.result else None,
+        "parameters": dict(build.parameters),
+        "description": build.description,
+    }
+
+
+def question_document(question: Question) -> dict[str, Any]:
+    """A question as JSON."""
+    return {
+        "id": question.id,
+        "message": question.message,
+        "proceed_text": question.proceed_text,
+        "parameters": dict(question.parameters),
+    }
+
+
+def question_lines(question: Question) -> list[str]:
+    """A question, and how to answer it."""
+    wanted = "".join(f" -p {name}={value or 'VALUE'}" for name, value in question.parameters.items())
+    where = f"{question.job} {question.build} --id {question.id}"
+    return [
+        f"{question.id}: {question.message}",
+        f"  next: deliverkit jenkins input approve {where}{wanted}",
+        f"  next: deliverkit jenkins input reject {where}",
+    ]
+
+
+def stage_row(stage: BuildStage) -> tuple[str, str, str]:
+    """A stage as a row of a table."""
+    return stage.name, stage.status, f"{stage.seconds:.0f} s"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        # Not the text itself: it may be a secret that lost its name.
+        raise ArgumentTypeError("expected NAME=VALUE")
+    return name, value

@@ -1,0 +1,75 @@
+"""`deliverkit jenkins status`: a build, its stages, and what it asks people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deliverkit.cli import render
+from deliverkit.cli.jenkins_options import (
+    add_url_argument,
+    build_document,
+    open_server,
+    question_document,
+    question_lines,
+    stage_row,
+)
+from deliverkit.cli.options import whole_number
+from deliverkit.errors import ExitCode, NotFoundError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from deliverkit.build_ports import BuildServer
+    from deliverkit.cli.options import Console, Options
+    from deliverkit.domain.build import Build, BuildStage, Question
+
+
+def configure(verbs: Any, shared: ArgumentParser) -> None:
+    """Describe the arguments."""
+    command = verbs.add_parser("status", parents=[shared], help="a build, its stages, and what it asks people")
+    command.add_argument("job", help="full name, with folders: FOLDER/JOB")
+    command.add_argument("number", nargs="?", type=whole_number, help="the build (default: the newest)")
+    add_url_argument(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: Namespace, options: Options, console: Console) -> int:
+    """Show one build."""
+    server = open_server(arguments, options, console)
+    number = arguments.number
+    build = server.latest(arguments.job) if number is None else server.observe(arguments.job, number)
+    if build is None:
+        raise NotFoundError(
+            f"{arguments.job} was never built", hint=f"deliverkit jenkins trigger {arguments.job} -p NAME=VALUE"
+        )
+    stages = server.stages(build.job, build.number)
+    questions = _questions(server, build, console)
+    document = {
+        **build_document(build),
+        "job": build.job,
+        "stages": None if stages is None else render.plain(stages),
+        "questions": [question_document(each) for each in questions],
+    }
+    render.data(build, options, console, text=lambda it: _text(it, stages, questions), as_json=lambda _: document)
+    return ExitCode.DONE
+
+
+def _questions(server: BuildServer, build: Build, console: Console) -> tuple[Question, ...]:
+    if build.is_over:
+        return ()
+    try:
+        return server.questions(build.job, build.number)
+    except NotFoundError as error:
+        console.tell(f"{error.message}; {error.hint}" if error.hint else error.message)
+        return ()
+
+
+def _text(build: Build, stages: tuple[BuildStage, ...] | None, questions: tuple[Question, ...]) -> str:
+    asks = ", waits for an answer" if questions else ""
+    lines = [f"{build.label}: {build.result.value if build.result else f'runs{asks}'}  {build.url}"]
+    lines += [f"  {line}" for line in build.description.splitlines()]
+    if stages:
+        lines.append(render.table([stage_row(each) for each in stages], indent="  "))
+    for each in questions:
+        lines += question_lines(each)
+    return "\n".join(lines)

@@ -1,0 +1,193 @@
+"""`deliverkit jenkins trigger`: ask for a build exactly once, and follow it to its result."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from deliverkit.cli import render
+from deliverkit.cli.boundary import Terminated
+from deliverkit.cli.jenkins_options import (
+    add_parameters_argument,
+    add_url_argument,
+    build_document,
+    open_server,
+    parameters_of,
+)
+from deliverkit.cli.watching import duration
+from deliverkit.errors import ExitCode, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from datetime import datetime, timedelta
+
+    from deliverkit.cli.options import Console, Options
+    from deliverkit.domain.build import BuildView
+    from deliverkit.engine.building import Building
+    from deliverkit.ports import Clock
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_HEARTBEAT = 60.0
+"""Seconds without a word after which we say that it still goes on."""
+
+
+def configure(verbs: Any, shared: ArgumentParser) -> None:
+    """Describe the arguments."""
+    command = verbs.add_parser(
+        "trigger", parents=[shared], help="ask for a build exactly once, and follow it to its result"
+    )
+    command.add_argument("job", help="full name, with folders: FOLDER/JOB")
+    add_parameters_argument(command, "a parameter of the build; may be given several times")
+    command.add_argument(
+        "--request",
+        metavar="ID",
+        help="tells this request from others; the same ID is the same build (default: random)",
+    )
+    command.add_argument("--attach", action="store_true", help="only follow what was asked for as --request")
+    command.add_argument("--detach", action="store_true", help="only ask for the build, do not follow it")
+    command.add_argument(
+        "--timeout", type=duration, metavar="TIME", default="2h", help="stop following after it; the build goes on "
+        "(exit 5; default: 2h)",
+    )  # fmt: skip
+    command.add_argument(
+        "--every", type=duration, metavar="TIME", default="5s", help="from one look to the next (default: 5s)"
+    )
+    add_url_argument(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: Namespace, options: Options, console: Console, *, clock: Clock | None = None) -> int:
+    """Ask, follow, and tell how the build ended."""
+    from deliverkit.domain.build import BuildRequest  # noqa: PLC0415
+    from deliverkit.engine.building import BuildPace  # noqa: PLC0415
+    from deliverkit.jenkins_assembly import building_of  # noqa: PLC0415
+
+    request = BuildRequest(arguments.job, parameters_of(arguments), _request_id(arguments))
+    server = open_server(arguments, options, console)
+    building = building_of(server, request, clock=clock, pace=BuildPace(look=arguments.every))
+    again = _again(arguments, request.id)
+    console.tell(f"request {request.id}")
+    try:
+        view = _begun(building, arguments)
+        if not arguments.detach:
+            view = _follow(building, arguments.timeout, console)
+    except (UnreachableError, KeyboardInterrupt, Terminated):
+        _tell_what_goes_on(building, again, console)
+        raise
+    return _ended(view, again, arguments, options, console)
+
+
+def _request_id(arguments: Namespace) -> str:
+    if arguments.request is None and arguments.attach:
+        raise UsageError("--attach needs the request to follow", hint="--request ID, as it was told when it was made")
+    if arguments.attach and (arguments.parameters or arguments.detach):
+        raise UsageError("--attach asks for nothing, so it takes neither parameters nor --detach")
+    if arguments.request is None:
+        import secrets  # noqa: PLC0415
+
+        return secrets.token_hex(8)
+    if not arguments.request.isprintable() or arguments.request != arguments.request.strip():
+        raise UsageError("--request is a text on one line, without blanks at its ends")
+    return str(arguments.request)
+
+
+def _begun(building: Building, arguments: Namespace) -> BuildView:
+    """Following asks for the build itself, and bears a server that is away."""
+    if arguments.attach:
+        return building.attach()
+    return building.begin() if arguments.detach else building.view
+
+
+def _follow(building: Building, timeout: timedelta, console: Console) -> BuildView:
+    words = _Words(console)
+    try:
+        return building.follow(timeout=timeout, log=words.log, on_look=words.look)
+    finally:
+        words.close()
+
+
+def _ended(view: BuildView, again: str, arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.domain.build import BuildPhase  # noqa: PLC0415
+
+    is_over = view.phase is BuildPhase.ENDED
+    code = ExitCode.DONE if view.is_success or arguments.detach else ExitCode.FAILED if is_over else ExitCode.WAITING
+    if not is_over:
+        if not arguments.detach:
+            console.tell(f"time is up: {view.told}; it goes on")
+        console.tell(f"next: {again}")
+    document = {
+        **build_document(view.build),
+        "job": view.request.job,
+        "request": view.request.id,
+        "queue_item": view.item or None,
+        "phase": view.phase.value,
+        "reason": view.told,
+        "exit_code": int(code),
+    }
+    text = (lambda it: it.request.id) if arguments.detach else _text
+    render.data(view, options, console, text=text, as_json=lambda _: document)
+    return code
+
+
+def _text(view: BuildView) -> str:
+    place = f"  {view.build.url}" if view.build else ""
+    return render.one_line(f"{view.told}{place}")
+
+
+def _again(arguments: Namespace, request: str) -> str:
+    """The command that follows the same build again; without parameters, which may be secret."""
+    import shlex  # noqa: PLC0415
+
+    words = ["deliverkit", "jenkins", "trigger", arguments.job, "--request", request, "--attach"]
+    words += ["--url", arguments.url] if arguments.url else []
+    return shlex.join(words)
+
+
+def _tell_what_goes_on(building: Building, again: str, console: Console) -> None:
+    view = building.view
+    if view.build or view.item:
+        console.tell(f"{view.told}; it goes on without us")
+    elif building.may_be_asked:
+        console.tell("whether Jenkins has got the request is not known")
+    else:
+        return
+    console.tell(f"next: {again}")
+
+
+class _Words:
+    """What is told while a build is followed: its log, and what it waits for."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._rest = ""
+        self._told = ""
+        self._told_at: datetime | None = None
+
+    def log(self, text: str) -> None:
+        """Tell whole lines; the rest waits for its end."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._line(line)
+        self._told_at = None
+
+    def look(self, view: BuildView, now: datetime) -> None:
+        """Tell what is new, and that it still goes on when nothing was told for a while."""
+        if self._told_at is None:
+            self._told_at = now
+        if view.told != self._told:
+            self._console.tell(f"{now:%H:%M:%S}  {render.one_line(view.told)}")
+            self._told, self._told_at = view.told, now
+        elif (now - self._told_at).total_seconds() >= _HEARTBEAT:
+            self._console.tell(f"{now:%H:%M:%S}  still: {render.one_line(view.told)}")
+            self._told_at = now
+
+    def close(self) -> None:
+        """Tell what has no end of line."""
+        if self._rest:
+            self._line(self._rest)
+            self._rest = ""
+
+    def _line(self, line: str) -> None:
+        # Of a line that was written over several times, such as a progress bar, its last form.
+        last = _COLOURS.sub("", line).rstrip("\r").rpartition("\r")[2]
+        self._console.tell(f"  | {last}")

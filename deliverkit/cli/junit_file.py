@@ -1,0 +1,73 @@
+"""The JUnit file of a watching command: written however the command ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deliverkit.cli.boundary import Terminated
+from deliverkit.cli.whole_file import write_whole
+from deliverkit.engine.promotion_log import stream_of
+from deliverkit.errors import DeliverkitError, UsageError
+from deliverkit.reporting.history import history_of
+from deliverkit.reporting.junit import Ending, junit_xml, unknown_xml
+
+if TYPE_CHECKING:
+    from deliverkit.cli.streams import Console
+    from deliverkit.delivery import Delivery
+    from deliverkit.domain.ledger import Event
+    from deliverkit.domain.rollout import Rollout
+
+
+class JunitFile:
+    """Hears a promotion's events, and writes the file at the end."""
+
+    def __init__(self, path: Path, delivery: Delivery, promotion_id: str, console: Console) -> None:
+        """Take the file's place and whose results it holds."""
+        self._path = path
+        self._delivery = delivery
+        self._id = promotion_id
+        self._console = console
+        self._events: list[Event] = []
+        self.is_lost = False
+
+    def hear(self, event: Event, _rollout: Rollout) -> None:
+        """Keep an event; whoever is told to end has no time to read them all."""
+        if event.sequence == len(self._events) + 1:
+            self._events.append(event)
+
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Write the file when what is done within ends, however it does.
+
+        What goes wrong with the file itself is told and kept in `is_lost`: it must not hide how the promotion ended.
+        """
+        try:
+            self._catch_up()
+            yield
+            self._catch_up()
+        except (KeyboardInterrupt, Terminated):
+            # Ten seconds are left, and AWS may not answer: what was heard is written, and nobody is asked.
+            self._write(Ending("it was interrupted; `deliverkit wait` goes on", is_error=False))
+            raise
+        except DeliverkitError as error:
+            self._write(Ending(error.message))
+            raise
+        self._write(None)
+
+    def _catch_up(self) -> None:
+        self._events.extend(self._delivery.ledger.read(stream_of(self._id), len(self._events)))
+
+    def _write(self, ending: Ending | None) -> None:
+        try:
+            write_whole(self._path, self._text(ending))
+        except UsageError as error:
+            self.is_lost = True
+            self._console.tell(f"error: the results are not in {self._path}: {error.message}")
+
+    def _text(self, ending: Ending | None) -> str:
+        if self._events:
+            return junit_xml(history_of(self._events), ending)
+        return unknown_xml(self._id, ending or Ending("nothing is on record of it"))

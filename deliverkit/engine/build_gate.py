@@ -1,0 +1,92 @@
+"""Gates that run a job of the build server, and what its build's result means.
+
+| result | outcome |
+|---|---|
+| SUCCESS | passed |
+| UNSTABLE, FAILURE | failed |
+| ABORTED, or the request was taken out of the queue | inconclusive: somebody stopped it, and a human must decide |
+| NOT_BUILT, or the server cannot be asked | error: it could not be measured |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from deliverkit.build_ports import BuildServer
+from deliverkit.domain.build import BuildPhase, BuildRequest, BuildResult, BuildView
+from deliverkit.domain.gate import Gate, Measurement, Verdict
+from deliverkit.domain.placeholders import expand, needs_target
+from deliverkit.engine.building import Building, BuildPace
+from deliverkit.errors import DeliverkitError, DeniedError, UnreachableError
+from deliverkit.ports import CheckContext, Clock
+
+_OUTCOMES: Mapping[BuildResult | None, Verdict] = {
+    BuildResult.SUCCESS: Verdict.PASSED,
+    BuildResult.UNSTABLE: Verdict.FAILED,
+    BuildResult.FAILURE: Verdict.FAILED,
+    BuildResult.ABORTED: Verdict.INCONCLUSIVE,
+    BuildResult.NOT_BUILT: Verdict.ERROR,
+    None: Verdict.INCONCLUSIVE,
+}
+
+
+class BuildCheck:
+    """The check of gates that run a job: each sample is one build.
+
+    The sample's name is the request's id. A process that takes over finds the build of the one that died by it, and
+    asks for no second one. A server that restarts while the build runs is waited for.
+    """
+
+    def __init__(self, server: Callable[[], BuildServer], *, clock: Clock, pace: BuildPace | None = None) -> None:
+        """Take the way to the server, which is not gone before a gate asks for it, time, and what is borne."""
+        self._server = server
+        self._clock = clock
+        self._pace = pace or BuildPace()
+        self._open: dict[str, Building] = {}
+        self._unreachable_since: dict[str, datetime] = {}
+
+    def measure(self, gate: Gate, context: CheckContext) -> Measurement | None:
+        """Ask for the sample's build once, and for its result every time after; None while it runs."""
+        sample = context.samples[gate.name]
+        try:
+            view = self._building(sample, gate, context).look()
+        except UnreachableError as error:
+            return self._ended(sample, gate, error) if self._is_hopeless(sample, error) else None
+        except (DeliverkitError, ValueError) as error:
+            return self._ended(sample, gate, error)
+        self._unreachable_since.pop(sample, None)
+        return self._judged(sample, gate, view) if view.phase is BuildPhase.ENDED else None
+
+    def _building(self, sample: str, gate: Gate, context: CheckContext) -> Building:
+        if sample not in self._open:
+            request = BuildRequest(str(gate.spec["job"]), _parameters(gate.spec, context), sample)
+            self._open[sample] = Building(self._server(), request, clock=self._clock, pace=self._pace)
+        return self._open[sample]
+
+    def _is_hopeless(self, sample: str, error: UnreachableError) -> bool:
+        now = self._clock.now()
+        since = self._unreachable_since.setdefault(sample, now)
+        return isinstance(error, DeniedError) or now - since >= self._pace.patience
+
+    def _judged(self, sample: str, gate: Gate, view: BuildView) -> Measurement:
+        where = f": {view.build.url}" if view.build else ""
+        return self._measurement(
+            sample, gate, _OUTCOMES[view.build.result if view.build else None], f"{view.told}{where}"
+        )
+
+    def _ended(self, sample: str, gate: Gate, error: Exception) -> Measurement:
+        return self._measurement(sample, gate, Verdict.ERROR, f"job {gate.spec['job']} cannot be asked: {error}")
+
+    def _measurement(self, sample: str, gate: Gate, outcome: Verdict, reason: str) -> Measurement:
+        self._open.pop(sample, None)
+        self._unreachable_since.pop(sample, None)
+        return Measurement(gate.name, self._clock.now(), outcome, reason)
+
+
+def _parameters(spec: Mapping[str, Any], context: CheckContext) -> dict[str, str]:
+    values = dict(context.values)
+    if not needs_target(context.endpoint):
+        values["endpoint"] = expand(context.endpoint, values)
+    return {name: expand(str(text), values) for name, text in spec.get("parameters", {}).items()}

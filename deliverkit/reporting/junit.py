@@ -1,0 +1,173 @@
+"""Gate results as JUnit XML, so that Jenkins shows them among the tests.
+
+The form is what Jenkins' junit plugin reads (`hudson.tasks.junit.SuiteResult`: a suite counts when it has test cases;
+`time` in seconds; the class name up to its last dot is the package) and what its strictest reader, the xunit plugin's
+schema junit-10.xsd, accepts: `tests`, `failures` and `errors` on each suite, properties in suites only, and a time
+without exponent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+from deliverkit.domain.gate import Verdict
+from deliverkit.reporting.history import GateRun, History
+
+MESSAGE_LIMIT = 500
+"""Characters of the `message` attribute, which Jenkins shows in one line; the whole reason is in the element."""
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0, production 2: characters that no escape makes legal."""
+_TAGS = {
+    Verdict.FAILED: "failure",
+    Verdict.ERROR: "error",
+    Verdict.INCONCLUSIVE: "skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why nobody watches any more, where that was not the promotion's own end.
+
+    Attributes:
+        reason: In one line.
+        is_error: True for an error; False when a signal ended the watching, which says nothing about the release.
+    """
+
+    reason: str
+    is_error: bool = True
+
+
+def junit_xml(history: History, ending: Ending | None = None) -> str:
+    """A suite for each leg, with a test case for each gate, and one suite with the promotion as a whole.
+
+    Args:
+        history: What happened.
+        ending: Why the watching ended before the promotion did.
+    """
+    legs = dict.fromkeys(run.leg for run in history.gates)
+    suites = [_leg(history, leg, [run for run in history.gates if run.leg == leg]) for leg in legs]
+    return _document(f"deliverkit {history.rollout.id}", [*suites, _whole(history, ending)])
+
+
+def unknown_xml(name: str, ending: Ending) -> str:
+    """What is written when nothing could be read of a promotion: that it is so.
+
+    Args:
+        name: Id of the promotion.
+        ending: Why.
+    """
+    case = _case("deliverkit", f"promotion {name}", timedelta())
+    _explain(case, "error" if ending.is_error else "skipped", ending.reason)
+    return _document(f"deliverkit {name}", [_suite("deliverkit", [case], at=None, took=timedelta(), properties=())])
+
+
+def _document(name: str, suites: Sequence[ET.Element]) -> str:
+    root = ET.Element("testsuites", {"name": _legal(name)})
+    root.extend(suites)
+    for key in ("tests", "failures", "errors"):
+        root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _leg(history: History, leg: str, runs: Sequence[GateRun]) -> ET.Element:
+    spans = [span for span in history.spans if span.leg == leg]
+    took = sum((span.took for span in spans), timedelta())
+    at = spans[0].began_at if spans else history.opened_at
+    classname = _classname(history, leg)
+    times: dict[str, int] = {}
+    cases = []
+    for run in runs:
+        name = f"{run.gate} ({run.phase})" if run.phase else run.gate
+        # Jenkins tells cases by their name: of two with the same, it would show one.
+        times[name] = times.get(name, 0) + 1
+        cases.append(_gate(run, classname, name if times[name] == 1 else f"{name}, attempt {times[name]}"))
+    return _suite(f"{history.rollout.id} {leg}", cases, at=at, took=took, properties=_properties(history))
+
+
+def _gate(run: GateRun, classname: str, name: str) -> ET.Element:
+    case = _case(classname, name, run.took)
+    if run.verdict is None:
+        _explain(case, "skipped", f"not judged yet after {run.taken} measurements: {run.reason}")
+    elif run.is_excused:
+        _explain(case, "skipped", f"{run.verdict.value}, and a named person let it pass: {run.reason}")
+    elif run.verdict in _TAGS:
+        _explain(case, _TAGS[run.verdict], run.reason)
+    return case
+
+
+def _whole(history: History, ending: Ending | None) -> ET.Element:
+    rollout = history.rollout
+    took = history.last_at - history.opened_at
+    target = f"{rollout.plan.release.version} to {rollout.plan.environment}"
+    case = _case(_classname(history, rollout.plan.environment), f"promotion of {target}", took)
+    if rollout.outcome is None:
+        doing = f"still {rollout.phase.value} {rollout.leg.label}"
+        told = f"{doing}; the command that watched it ended: {ending.reason}" if ending else doing
+        _explain(case, "error" if ending and ending.is_error else "skipped", told)
+    elif rollout.outcome.exit_code:
+        _explain(case, "failure", f"{rollout.outcome.value}: {rollout.reason}")
+    return _suite(rollout.id, [case], at=history.opened_at, took=took, properties=_properties(history))
+
+
+def _properties(history: History) -> Iterable[tuple[str, str]]:
+    plan = history.rollout.plan
+    yield "promotion", history.rollout.id
+    yield "version", plan.release.version
+    yield "digest", plan.release.digest
+    yield "environment", plan.environment
+    yield "requested_by", plan.requested_by
+
+
+def _classname(history: History, leg: str) -> str:
+    """`application.leg`: Jenkins takes the part up to the last dot for the package; a slash would part its pages."""
+    return f"{history.rollout.plan.application}.{leg}".replace("/", "_")
+
+
+def _suite(
+    name: str,
+    cases: Sequence[ET.Element],
+    *,
+    at: datetime | None,
+    took: timedelta,
+    properties: Iterable[tuple[str, str]],
+) -> ET.Element:
+    counts = {
+        "tests": len(cases),
+        **{
+            plural: sum(case.find(tag) is not None for case in cases)
+            for plural, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+        },
+    }
+    attributes = {key: str(value) for key, value in counts.items()}
+    suite = ET.Element("testsuite", {"name": _legal(name), **attributes, "time": _seconds(took)})
+    if at is not None:
+        # ISO 8601 without a zone, as Ant and Surefire write it; ours are UTC.
+        suite.set("timestamp", at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    described = [ET.Element("property", {"name": key, "value": _legal(value)}) for key, value in properties]
+    if described:
+        ET.SubElement(suite, "properties").extend(described)
+    suite.extend(cases)
+    return suite
+
+
+def _case(classname: str, name: str, took: timedelta) -> ET.Element:
+    return ET.Element("testcase", {"classname": _legal(classname), "name": _legal(name), "time": _seconds(took)})
+
+
+def _explain(case: ET.Element, tag: str, reason: str) -> None:
+    legal = _legal(reason)
+    line = " ".join(legal.split())
+    message = line if len(line) <= MESSAGE_LIMIT else f"{line[: MESSAGE_LIMIT - 1]}\N{HORIZONTAL ELLIPSIS}"
+    ET.SubElement(case, tag, {"message": message, "type": tag}).text = legal
+
+
+def _seconds(took: timedelta) -> str:
+    return f"{max(0.0, took.total_seconds()):.3f}"
+
+
+def _legal(text: str) -> str:
+    return _ILLEGAL.sub("\ufffd", text)

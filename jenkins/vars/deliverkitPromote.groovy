@@ -1,0 +1,16 @@
+// Opens the promotion of the packaged release and gives its id at once, without driving it: from here on an abort of the
+// build knows what to abort. deliverkitStage drives it.
+String call(Map settings) {
+    deliverkit.refuseUnknown('deliverkitPromote', settings, ['env', 'release', 'onBehalfOf', 'on', 'command', 'version'])
+    if (!settings.env) {
+        error "deliverkitPromote needs the environment: deliverkitPromote(env: 'production')"
+    }
+    String release = settings.release ?: env.DELIVERKIT_RELEASE
+    List words = ['promote'] + (release ? [release] : []) + ['--to', settings.env, '--detach']
+    if (settings.onBehalfOf) {
+        words += ['--on-behalf-of=' + settings.onBehalfOf]
+    }
+    Map ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
+    env.DELIVERKIT_PROMOTION = ran.json.promotion
+    return ran.json.promotion
+}

@@ -1,0 +1,103 @@
+"""Jobs done by Jenkins builds: one for each action, whoever follows it, with their outputs and their reasons."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from codepipeline_workers import action
+from jenkins_controller import ALICE, TOKEN, Controller, running_controller
+from worker_bench import SOON, Bench, Way, wait_until, zipped
+
+
+@pytest.fixture
+def controller(bench: Bench) -> Iterator[Controller]:
+    with running_controller() as controller:
+        bench.jenkins = {"JENKINS_URL": controller.url, "JENKINS_USER_ID": ALICE, "JENKINS_API_TOKEN": TOKEN}
+        yield controller
+
+
+def test_a_build_gets_what_it_is_told_and_its_archive_becomes_the_output(bench: Bench, controller: Controller) -> None:
+    kind = bench.project(settings={"executionUrlTemplate": "https://ci/{Config:ProjectName}/{ExternalExecutionId}"})
+    name = bench.pipeline(kind, action(kind, configuration={"ProjectName": "shop"}))
+    archived = {"*zip*/archive.zip": zipped(**{"archive/dist/app": "built"})}
+    controller.add_job("team/shop", parameters=("DELIVERKIT_REQUEST", "SOURCE", "OF"), archived=archived)
+    told = ["-p", "SOURCE=${input.Bundle}", "-p", "OF=${pipeline}/${ProjectName}"]
+    said = bench.once(kind, "--project", "shop", "--job", "team/${ProjectName}", *told)
+    latest = bench.outcome(name)
+    assert (latest["status"], latest["percentComplete"]) == ("Succeeded", 100), said
+    assert latest["externalExecutionUrl"] == "https://ci/shop/1"
+    assert "team/shop #1: SUCCESS" in latest["summary"]
+    assert "handed back with a continuation token: team/shop #1 runs" in said
+    (build,) = controller.builds("team/shop")
+    assert build.parameters["OF"] == f"{name}/shop"
+    assert build.parameters["SOURCE"].startswith("s3://pipeline-artifacts/")
+    built = bench.built(name)
+    assert build.parameters["DELIVERKIT_REQUEST"] == f"codepipeline-{built['actionExecutionId']}"
+    assert built["output"]["outputVariables"] == {
+        "BuildNumber": "1",
+        "BuildUrl": f"{controller.url}job/team/job/shop/1/",
+    }
+    with zipfile.ZipFile(io.BytesIO(bench.stored(built)["Body"].read())) as archive:
+        assert archive.read("dist/app") == b"built"
+
+
+def test_one_build_is_followed_by_three_workers_one_killed_one_terminated(
+    bench: Bench, way: Way, controller: Controller
+) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    controller.add_job("shop", looks_running=None)
+    way.hold("PutJobSuccessResult")
+    killed = bench.begin(kind, "--job", "shop", endpoint=way.endpoint)
+    assert way.reached.wait(SOON), "it runs, and is not handed back yet"
+    bench.kill(killed)
+    terminated = bench.begin(kind, "--job", "shop")
+    wait_until(lambda: bench.latest(name).get("externalExecutionId") == "1")
+    looks = controller.builds("shop")[0].looks
+    wait_until(lambda: controller.builds("shop")[0].looks > looks + 1)  # by the job that continues the first
+    code, said, seconds = bench.terminate(terminated)
+    assert (code, seconds < 8) == (143, True), said
+    assert said.count("handed back with a continuation token") == 2, said
+    controller.finish("shop", 1)
+    said = bench.once(kind, "--job", "shop", state="elsewhere")
+    assert bench.outcome(name)["status"] == "Succeeded", said
+    assert len(controller.builds("shop")) == 1
+
+
+def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
+    bench: Bench, controller: Controller
+) -> None:
+    kind = bench.project()
+    controller.add_job("failing", outcome="FAILURE", log="compiling\nERROR: no disk\n")
+    controller.add_job("silent")
+    controller.add_job("strange", parameters=("OTHER",))
+    names = {
+        each: bench.pipeline(kind, action(kind, configuration={"ProjectName": each}))
+        for each in ("failing", "silent", "strange", "missing")
+    }
+    bench.once(kind, "--jobs", "4", *(word for each in names for word in ("--project", each)))
+    told = {each: bench.outcome(name)["errorDetails"] for each, name in names.items()}
+    assert told["failing"]["code"] == told["silent"]["code"] == "JobFailed", told
+    assert told["failing"]["message"].splitlines()[0] == "failing #1: FAILURE, it failed"
+    assert told["failing"]["message"].endswith("compiling\nERROR: no disk")
+    assert "silent #1 succeeded and archived nothing for Built" in told["silent"]["message"]
+    assert told["strange"]["code"] == told["missing"]["code"] == "ConfigurationError"
+    assert "there is no job missing" in told["missing"]["message"]
+    assert "DELIVERKIT_REQUEST" in told["strange"]["message"]
+
+
+def test_a_job_that_a_command_cannot_go_on_with_is_left_to_builds(bench: Bench, controller: Controller) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    controller.add_job("shop", looks_running=None)
+    worker = bench.begin(kind, "--job", "shop")
+    wait_until(lambda: bench.latest(name).get("externalExecutionId") == "1")
+    bench.terminate(worker)
+    said = bench.once(kind, "--run", 'echo run >> "$RAN"', state="other")
+    assert "left to the kind of worker that began it" in said
+    controller.finish("shop", 1)
+    bench.once(kind, "--job", "shop")
+    assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 0)

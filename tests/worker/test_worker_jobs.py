@@ -1,0 +1,157 @@
+"""The worker's side of CodePipeline's job calls and of a job's artifacts, against the sandbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from codepipeline_fixtures import STORE_BUCKET, Rig
+from codepipeline_workers import Worker, action
+from worker_bench import Bench, Way
+
+from deliverkit.adapters.aws.artifacts import S3Artifacts
+from deliverkit.adapters.aws.jobs import CodePipelineJobs
+from deliverkit.adapters.aws.lent import LentAws
+from deliverkit.adapters.aws.session import Account, Aws
+from deliverkit.domain.worker_job import ActionType, FailureType, Report, WorkerJob
+from deliverkit.errors import ConflictError, DeniedError, UnreachableError, UsageError
+from deliverkit.worker_ports import Claim
+
+
+def account(endpoint: str) -> Account:
+    return Account(region="us-east-1", endpoint_url=endpoint, access_key_id="AKIAEXAMPLE", secret_access_key="secret")
+
+
+def jobs_of(kind: Worker, endpoint: str, *queries: tuple[str, str]) -> CodePipelineJobs:
+    identity = ActionType(kind.kind["category"], kind.kind["provider"])
+    reached = account(endpoint)
+    return CodePipelineJobs(Aws(reached), identity, queries=queries, once=Aws(reached, repetitions=0))
+
+
+def claimed(bench: Bench, kind: Worker, **more: Any) -> tuple[CodePipelineJobs, WorkerJob, str]:
+    name = bench.pipeline(kind, action(kind, **more))
+    jobs = jobs_of(kind, bench.rig.sandbox.endpoint)
+    (offer,) = jobs.poll(5)
+    assert jobs.acknowledge(offer) is Claim.OURS
+    return jobs, jobs.details(offer.job_id), name
+
+
+def test_a_claim_is_ours_lost_or_unclear_when_its_answer_was_lost(bench: Bench, way: Way) -> None:
+    kind = bench.kind()
+    bench.pipeline(kind)
+    jobs = jobs_of(kind, way.endpoint)
+    (offer,) = jobs.poll(1)
+    way.refusing["AcknowledgeJob"] = (400, "ThrottlingException")
+    assert jobs.acknowledge(offer) is Claim.THROTTLED
+    way.refusing.clear()
+    way.losing["AcknowledgeJob"] = 1
+    with pytest.raises(UnreachableError):
+        jobs.acknowledge(offer)
+    assert way.count("AcknowledgeJob") == 2, "it is not repeated unseen"
+    assert jobs.acknowledge(offer, is_repeated=True) is Claim.UNCLEAR
+    assert jobs.acknowledge(offer) is Claim.LOST
+    assert jobs.poll(1) == []
+
+
+def test_a_report_may_be_repeated_and_another_one_is_refused(bench: Bench) -> None:
+    kind = bench.kind()
+    jobs, job, name = claimed(bench, kind)
+    report = Report.of_failure(FailureType.JOB_FAILED, "x" * 6000, "7")
+    for _ in range(2):
+        jobs.report(job.id, report)
+    with pytest.raises(ConflictError):
+        jobs.report(job.id, Report("fine"))
+    latest = bench.outcome(name)
+    assert (len(latest["errorDetails"]["message"]), latest["externalExecutionId"]) == (5000, "7")
+
+
+def test_an_action_is_wanted_until_it_has_ended_and_by_those_who_cannot_see_it(bench: Bench, way: Way) -> None:
+    kind = bench.kind()
+    jobs, job, name = claimed(bench, kind)
+    blind = jobs_of(kind, way.endpoint)
+    way.refusing["ListActionExecutions"] = (400, "AccessDeniedException")
+    assert jobs.is_wanted(job)
+    execution_id = bench.rig.first_execution(name)
+    bench.rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id, abandon=True)
+    assert not jobs.is_wanted(job)
+    assert blind.is_wanted(job)
+    assert blind.is_wanted(job)
+    assert way.count("ListActionExecutions") == 1, "it is not asked again"
+
+
+def test_a_missing_action_type_is_told_with_those_there_are(bench: Bench, way: Way) -> None:
+    kind = bench.project()
+    present = f"Build/Custom/{kind.kind['provider']}/1"
+    nobody = CodePipelineJobs(Aws(account(way.endpoint)), ActionType("Test", "Nobody"))
+    with pytest.raises(UsageError, match="there is no action type Test/Custom/Nobody/1 in us-east-1") as told:
+        nobody.poll(1)
+    assert present in told.value.message
+    assert "deliverkit pipeline apply" in told.value.hint
+    way.refusing["ListActionTypes"] = (400, "AccessDeniedException")
+    with pytest.raises(UsageError, match="Test/Custom/Nobody/1"):
+        nobody.poll(1)
+
+
+def test_a_queryable_property_has_to_be_asked_for(bench: Bench) -> None:
+    endpoint = bench.rig.sandbox.endpoint
+    kind, plain = bench.project(), bench.kind()
+    with pytest.raises(UsageError, match="asked for by ProjectName") as told:
+        jobs_of(kind, endpoint).poll(1)
+    assert "--project" in told.value.hint
+    with pytest.raises(UsageError) as told:
+        jobs_of(plain, endpoint, ("ProjectName", "shop")).poll(1)
+    assert "leave --project out" in told.value.hint
+
+
+def test_two_pipelines_with_one_project_have_two_jobs_with_requests_of_their_own(bench: Bench) -> None:
+    kind = bench.project()
+    for _ in range(2):
+        bench.pipeline(kind, action(kind, configuration={"ProjectName": "shop"}))
+    bench.pipeline(kind, action(kind, configuration={"ProjectName": "blog"}))
+    jobs = jobs_of(kind, bench.rig.sandbox.endpoint, ("ProjectName", "shop"), ("ProjectName", "blog"))
+    offers = jobs.poll(5)
+    requests = {jobs.details(offer.job_id).request for offer in offers}
+    assert (len(offers), len(requests)) == (3, 3)
+
+
+def shelf(rig: Rig, jobs: CodePipelineJobs, job: WorkerJob, endpoint: str, **more: Any) -> S3Artifacts:
+    def lend() -> Any:
+        return jobs.credentials(job.id)
+
+    lent = LentAws(account(endpoint), lend=lend, now=rig.sandbox.world.clock.now)
+    return S3Artifacts(lent, key_id=job.key_id, **more)
+
+
+def test_parts_of_an_upload_that_fails_are_removed(bench: Bench, way: Way, tmp_path: Path) -> None:
+    jobs, job, _ = claimed(bench, bench.kind())
+    content = tmp_path / "built.zip"
+    content.write_bytes(bytes(11 << 20))
+    store = shelf(bench.rig, jobs, job, way.endpoint, part_size=5 << 20)
+    way.refusing["partNumber=2"] = (403, "AccessDenied")
+    with pytest.raises(DeniedError, match="AccessDenied"):
+        store.store(job.outputs[0], content)
+    assert "Uploads" not in bench.rig.s3.list_multipart_uploads(Bucket=STORE_BUCKET)
+    way.refusing.clear()
+    store.store(job.outputs[0], content)
+    place = {"Bucket": STORE_BUCKET, "Key": job.outputs[0].key}
+    stored = bench.rig.s3.head_object(**place)
+    assert (stored["ContentLength"], stored["ServerSideEncryption"]) == (11 << 20, "aws:kms")
+
+
+# Time moves for the whole sandbox: this comes last.
+
+
+def test_credentials_are_asked_for_again_before_they_expire(bench: Bench, way: Way, tmp_path: Path) -> None:
+    _, job, _ = claimed(bench, bench.kind())
+    asking = jobs_of(bench.kind(), way.endpoint)
+    store = shelf(bench.rig, asking, job, bench.rig.sandbox.endpoint)
+    store.fetch(job.inputs[0], tmp_path / "first")
+    store.fetch(job.inputs[0], tmp_path / "second")
+    assert way.count("GetJobDetails") == 1
+    for minutes in (11, 3, 60):
+        bench.rig.advance(timedelta(minutes=minutes))
+        store.fetch(job.inputs[0], tmp_path / "again")
+        store.store(job.outputs[0], tmp_path / "again")
+    assert way.count("GetJobDetails") == 3, "after 11 minutes and after an hour, not after 14"
