@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deliverkit.engine.working import Worker
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
+    from deliverkit.pipeline_assembly import PipelineDesk
     from deliverkit.worker_assembly import WorkerChoices
 
 _SANDBOX_KEY = "sandbox"
@@ -88,6 +89,40 @@ def verify_release(
     delivery = Delivery(Assembly(settings, aws, {}))
     recipe = recipe_of(settings, {}) if is_rebuilt else None
     yield from verified(delivery.release(version), settings, aws, releases=delivery.releases, recipe=recipe)
+
+
+def open_pipeline(
+    config: Path | None = None,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    sandbox_state_dir: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> PipelineDesk:
+    """The pipeline that a configuration names, with its declaration, ready to plan and apply.
+
+    Args:
+        config: Path of deliverkit.yml; by default it is looked for here and in the folders above.
+        profile: AWS profile.
+        region: AWS region.
+        endpoint_url: Endpoint of every AWS service, instead of AWS's own.
+        sandbox_state_dir: Use the sandbox that keeps its state there.
+        environ: Environment variables; JENKINS_URL may be among them.
+
+    Raises:
+        UsageError: If the configuration or the declaration is missing or wrong, each problem with its place.
+        UnreachableError: If the sandbox does not run.
+    """
+    from deliverkit.adapters.aws.pipeline_definitions import PipelineDefinitions  # noqa: PLC0415
+    from deliverkit.pipeline_assembly import PipelineDesk  # noqa: PLC0415
+
+    settings = load(_config_path(config))
+    aws = Aws(_account(profile, region, endpoint_url, sandbox_state_dir))
+    server = settings.jenkins.url or (environ or {}).get("JENKINS_URL", "")
+    return PipelineDesk(
+        settings, PipelineDefinitions(aws, aws.region), server=f"{server.rstrip('/')}/" if server else ""
+    )
 
 
 def open_worker(

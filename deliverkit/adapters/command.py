@@ -10,11 +10,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -59,6 +60,7 @@ class CommandCheck:
         """Take time, and the directory to run in; by default the current one."""
         self._clock = clock
         self._directory = directory
+        self._running = Running()
 
     def measure(self, gate: Gate, context: CheckContext) -> Measurement:
         """Run the command once; whatever keeps it from running is an `error` measurement."""
@@ -67,7 +69,8 @@ class CommandCheck:
             command, timeout = _settings(gate.spec)
             values = _values(context)
             variables = {_variable(name): value for name, value in values.items()}
-            ending = run(_referring(command, values), variables, timeout=timeout, directory=self._directory)
+            text = _referring(command, values)
+            ending = run(text, variables, timeout=timeout, directory=self._directory, running=self._running)
         except (OSError, ValueError) as error:
             return Measurement(gate.name, at, Verdict.ERROR, f"the command cannot be run: {error}")
         if ending.exit_code is None:
@@ -76,8 +79,56 @@ class CommandCheck:
         verdict = _OUTCOMES.get(ending.exit_code, Verdict.ERROR)
         return Measurement(gate.name, at, verdict, _with_output(_described(ending.exit_code), ending))
 
+    def interrupt(self) -> None:
+        """End the commands that run, with everything they started; none is begun afterwards."""
+        self._running.end()
 
-def run(command: str, variables: Mapping[str, str], *, timeout: timedelta, directory: Path | None = None) -> Ending:
+
+class Running:
+    """The commands that run now, so that another thread can end them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lock = threading.Lock()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._is_over = False
+
+    @contextlib.contextmanager
+    def watched(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """A command runs until the end of the block; it is ended at once when it comes too late."""
+        with self._lock:
+            self._processes.append(process)
+            if self._is_over:
+                _signal(process, signal.SIGKILL)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._processes.remove(process)
+
+    def end(self) -> None:
+        """Ask all to end, and kill what has not after two seconds."""
+        with self._lock:
+            self._is_over = True
+            processes = list(self._processes)
+            for process in processes:
+                _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            for process in processes:
+                process.wait(GRACE / len(processes))
+        with self._lock:
+            for process in self._processes:
+                _signal(process, signal.SIGKILL)
+
+
+def run(
+    command: str,
+    variables: Mapping[str, str],
+    *,
+    timeout: timedelta,
+    directory: Path | None = None,
+    running: Running | None = None,
+) -> Ending:
     """Run a shell command and wait for its end; nothing that it started in its process group outlives this call.
 
     Raises:
@@ -97,7 +148,8 @@ def run(command: str, variables: Mapping[str, str], *, timeout: timedelta, direc
     assert process.stdout is not None
     output = _Tail(process.stdout)
     try:
-        exit_code = _await(process, timeout.total_seconds())
+        with (running or Running()).watched(process):
+            exit_code = _await(process, timeout.total_seconds())
     finally:
         _signal(process, signal.SIGKILL)
         process.wait()

@@ -16,7 +16,8 @@ import jenkins
 from deliverkit.adapters import jenkins_log, jenkins_questions, jenkins_values
 from deliverkit.adapters.jenkins_answers import RefusedError
 from deliverkit.adapters.jenkins_connection import Connection
-from deliverkit.domain.build import REQUEST, Build, BuildStage, LogPiece, Question, QueueItem
+from deliverkit.adapters.jenkins_refusals import NO_JOB, definition_refused, not_taken, refuse_unknown
+from deliverkit.domain.build import Build, BuildStage, LogPiece, Question, QueueItem
 from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ class JenkinsServer:
             ConflictError: If the job is disabled.
         """
         takes = self._parameters_of(job)
-        _refuse_unknown(job, parameters, takes)
+        refuse_unknown(job, parameters, takes)
         # In the body, not in the query as the library has it: queries are written into logs, and have a limit.
         url = self._handle.address(job) + ("build" if takes is None else "buildWithParameters")
         try:
             reply = self._connection.post(url, dict(parameters))
         except RefusedError as refusal:
-            raise _not_taken(job, refusal) from refusal
+            raise not_taken(job, refusal) from refusal
         item = re.search(r"/queue/item/(\d+)/?$", reply.headers.get("location", ""))
         if item is None:
             raise UnreachableError(f"POST {url} answered {reply.status} without naming a queue item")
@@ -166,10 +167,10 @@ class JenkinsServer:
             self._connection, address, question, pending, is_approved=is_approved, parameters=parameters
         )
 
-    def _pending(self, job: str, number: int) -> list[dict[str, Any]]:
+    def _pending(self, job: str, number: int) -> tuple[Mapping[str, Any], ...]:
         address = self._handle.address(job, number)
         try:
-            return list(self._connection.data(f"{address}wfapi/pendingInputActions"))
+            return jenkins_values.pending(self._connection.data(f"{address}wfapi/pendingInputActions"))
         except RefusedError as refusal:
             if refusal.status != 404:
                 raise
@@ -199,7 +200,7 @@ class JenkinsServer:
         if self.definition(name) is not None:
             raise ConflictError(f"{name} exists already at {self._connection.url}")
         folder = name.rpartition("/")[0]
-        with _absent(f"there is no folder {folder} at {self._connection.url}"), _definition_refused(name):
+        with _absent(f"there is no folder {folder} at {self._connection.url}"), definition_refused(name):
             self._handle.create_job(name, xml)
 
     def replace(self, name: str, xml: str) -> None:
@@ -209,7 +210,7 @@ class JenkinsServer:
             UsageError: If the server does not accept the definition.
             NotFoundError: If there is no such job or folder.
         """
-        with _absent(f"there is no {name} at {self._connection.url}"), _definition_refused(name):
+        with _absent(f"there is no {name} at {self._connection.url}"), definition_refused(name):
             self._handle.reconfig_job(_checked_name(name), xml)
 
     # --- reading -----------------------------------------------------------------------------------
@@ -217,38 +218,29 @@ class JenkinsServer:
     def _parameters_of(self, job: str) -> frozenset[str] | None:
         """The names of what a job takes; None when it takes nothing at all."""
         said = self._job(job, "buildable,property[parameterDefinitions[name]]")
-        if "buildable" not in said:
+        buildable = jenkins_values.is_buildable(said)
+        if buildable is None:
             raise UsageError(f"{job} is a folder, which cannot be built", hint=f"name a job in it: {job}/NAME")
-        if not said["buildable"]:
+        if not buildable:
             raise ConflictError(f"the job {job} is disabled", hint=f"enable it at {self._handle.address(job)}")
-        lists = [
-            each["parameterDefinitions"] for each in said.get("property") or () if each.get("parameterDefinitions")
-        ]
-        return frozenset(str(each["name"]) for each in lists[0]) if lists else None
+        return jenkins_values.takes(said)
 
-    def _newest(self, job: str, count: int = _NEWEST) -> Iterator[Build]:
-        said = self._job(job, f"builds[{jenkins_values.BUILD_TREE}]{{0,{count}}}")
-        yield from (jenkins_values.build(job, each) for each in said.get("builds") or ())
+    def _newest(self, job: str, count: int = _NEWEST) -> tuple[Build, ...]:
+        return jenkins_values.builds(job, self._job(job, f"builds[{jenkins_values.BUILD_TREE}]{{0,{count}}}"))
 
     def _waiting(self, job: str, parameter: str, value: str) -> QueueItem | None:
         said = self._connection.data(f"queue/api/json?tree={quote(jenkins_values.QUEUE_TREE, safe='')}")
         ours = _job_path(self._handle.address(job))
-        for each in said.get("items") or ():
-            is_ours = _job_path(str((each.get("task") or {}).get("url") or "")) == ours
-            if is_ours and jenkins_values.parameters(each).get(parameter) == value:
-                return jenkins_values.queue_item(each)
-        return None
+        items = (item for url, item in jenkins_values.queue_items(said) if _job_path(url) == ours)
+        return next((item for item in items if item.parameters.get(parameter) == value), None)
 
     def _job(self, job: str, tree: str) -> Any:
         path = f"{self._handle.address(job)}api/json?tree={quote(tree, safe='')}"
-        with _absent(f"there is no job {job} at {self._connection.url}", hint=_NO_JOB):
+        with _absent(f"there is no job {job} at {self._connection.url}", hint=NO_JOB):
             return self._connection.data(path)
 
     def _absent_build(self, job: str, number: int) -> Any:
-        return _absent(f"there is no build {job} #{number} at {self._connection.url}", hint=_NO_JOB)
-
-
-_NO_JOB = "see how it is spelled, with its folders (FOLDER/JOB), and that this user may see it"
+        return _absent(f"there is no build {job} #{number} at {self._connection.url}", hint=NO_JOB)
 
 
 # --- python-jenkins --------------------------------------------------------------------------------
@@ -336,52 +328,3 @@ def _absent(message: str, *, hint: str = "") -> Iterator[None]:
         if isinstance(error, jenkins.NotFoundException) or isinstance(error.__context__, jenkins.NotFoundException):
             raise NotFoundError(message, hint=hint) from error
         raise UnreachableError(f"Jenkins answered something unexpected: {str(error).splitlines()[0][:160]}") from error
-
-
-@contextmanager
-def _definition_refused(name: str) -> Iterator[None]:
-    try:
-        yield
-    except RefusedError as refusal:
-        if refusal.status == 400 and "already exists" in refusal.said:
-            raise ConflictError(f"{name} exists already") from refusal
-        if refusal.status in {400, 500}:
-            said = f": {refusal.words}" if refusal.words else ""
-            raise UsageError(
-                f"Jenkins does not accept the definition of {name} ({refusal.status}){said}",
-                hint="the log of the controller tells which element it did not understand, or which plugin is missing",
-            ) from refusal
-        raise
-
-
-def _refuse_unknown(job: str, parameters: Mapping[str, str], takes: frozenset[str] | None) -> None:
-    unknown = [name for name in parameters if name not in (takes or ())]
-    if not unknown:
-        return
-    if REQUEST in unknown:
-        raise UsageError(
-            f"the job {job} has no parameter {REQUEST}, so requests for it cannot be told apart",
-            hint=f"add string(name: '{REQUEST}') to its parameters; run it once by hand when its Jenkinsfile has them",
-        )
-    if takes is None:
-        raise UsageError(
-            f"the job {job} takes no parameters, not {', '.join(unknown)}",
-            hint="declare them in the job's XML, or run the job once by hand when its Jenkinsfile declares them",
-        )
-    raise UsageError(
-        f"the job {job} does not take {', '.join(unknown)}; it takes {', '.join(sorted(takes))}",
-        hint="declare it in the Jenkinsfile, `parameters { string(name: ...) }`, and run the job once by hand",
-    )
-
-
-def _not_taken(job: str, refusal: RefusedError) -> Exception:
-    """Why a request for a build was refused; Jenkins tells it in words only."""
-    if refusal.status == 404:
-        return NotFoundError(f"there is no job {job}", hint=_NO_JOB)
-    if refusal.status == 409:
-        return ConflictError(f"the job {job} is disabled")
-    if "not parameterized" in refusal.said:
-        return UsageError(f"the job {job} takes no parameters")
-    if "choice for parameter" in refusal.said:
-        return UsageError(f"the job {job} does not take that: {refusal.words}")
-    return refusal

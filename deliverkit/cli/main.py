@@ -32,6 +32,7 @@ COMMANDS = {
     "lock": "show and release the leases of environments",
     "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",
+    "pipeline": "show how the pipeline differs from its declaration, and create or update it",
     "jenkins": "make Jenkins' jobs, ask for builds, follow them, answer what they ask, and do CodePipeline's jobs",
     "sandbox": "an AWS on this machine to rehearse with",
     "rehearse": "the project's own promotion under faults, on a sandbox of its own",
@@ -41,6 +42,7 @@ _TYPED = "typed"
 _USUAL_COLUMNS = 80
 _STATE_IS_SAVED = "the state is saved; `deliverkit status` names what is under way and how to go on"
 _AFTER_INTERRUPTION = {
+    "pipeline": "type the command again: it does what is left to do",
     "package": "nothing was recorded, and nothing half-made is left: package again",
     "jenkins": "what is under way goes on; type the command again to take it up",
     "release": "type the command again: it ends what it began",

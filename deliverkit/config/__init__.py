@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deliverkit.config.loader import find, load, load_mapping
+from deliverkit.config.loader import find, load, load_mapping, misplaced
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
@@ -30,4 +30,5 @@ __all__ = [
     "find",
     "load",
     "load_mapping",
+    "misplaced",
 ]

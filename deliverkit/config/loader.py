@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from deliverkit.config.problem import Problem, Reading, refusal
 from deliverkit.config.settings import Settings
 from deliverkit.config.shapes import Shape
 from deliverkit.errors import UsageError
-from deliverkit.yaml_tree import Breach, Node, Place, place_of, read_tree
+from deliverkit.yaml_tree import Breach, KeyPath, Node, Place, Sequence, place_of, read_tree
 from deliverkit.yaml_tree import Mapping as TreeMapping
 
 NAME = "deliverkit.yml"
@@ -87,6 +87,30 @@ def load_mapping(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # it is YAML, yet one of its values is none, such as the 30th of February
         raise refusal(path, [Problem(_START, (), f"a value cannot be read: {error}")]) from error
     return values
+
+
+def misplaced(path: Path, problems: Iterable[tuple[KeyPath, str]]) -> UsageError:
+    """The error about a mapping that `load_mapping` read, and in which somebody else found problems.
+
+    Args:
+        path: The file.
+        problems: Keys and list positions that lead to each value, or to one that is missing; and what is wrong.
+    """
+    root = _tree(_text(path), Reading())
+    return refusal(path, [Problem(_nearest(root, keys), keys, message) for keys, message in problems])
+
+
+def _nearest(node: Node | None, keys: KeyPath) -> Place:
+    """The place of a value, or of what it would be in."""
+    place = node.place if node is not None else _START
+    for key in keys:
+        if isinstance(node, TreeMapping):
+            found = next((entry for entry in node.entries if entry[0].text == key), None)
+            place, node = (found[0].place, found[1]) if found else (place, None)
+        elif isinstance(node, Sequence) and isinstance(key, int) and key < len(node.items):
+            node = node.items[key]
+            place = node.place
+    return place
 
 
 def _read(path: Path, shape: Shape, reading: Reading) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, runtime_checkable
 
 from deliverkit.domain.gate import Gate, GateKind, Measurement
 from deliverkit.domain.plan import Leg, Plan
@@ -12,6 +13,15 @@ from deliverkit.domain.rollout import Rollout
 from deliverkit.ports import Check, CheckContext
 
 PARALLEL = 16
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A check whose measurements may take longer than a process has that is told to end."""
+
+    def interrupt(self) -> None:
+        """End what is being measured, soon; nothing is measured afterwards."""
+        ...
 
 
 class Gatekeeper:
@@ -24,8 +34,15 @@ class Gatekeeper:
     def measure(self, gates: Sequence[Gate], context: CheckContext) -> tuple[Measurement, ...]:
         """One measurement of each gate that has come to one, in their order."""
         with ThreadPoolExecutor(max_workers=min(PARALLEL, len(gates))) as pool:
-            taken = pool.map(lambda gate: self._checks[gate.kind].measure(gate, context), gates)
-            return tuple(measurement for measurement in taken if measurement is not None)
+            try:
+                taken = pool.map(lambda gate: self._checks[gate.kind].measure(gate, context), gates)
+                return tuple(measurement for measurement in taken if measurement is not None)
+            except BaseException:
+                # SIGTERM: the pool waits for its threads, and Jenkins waits 20 s for us.
+                for check in self._checks.values():
+                    if isinstance(check, Interruptible):
+                        check.interrupt()
+                raise
 
 
 def context_for(rollout: Rollout, leg: Leg, release: Release, gates: Iterable[str]) -> CheckContext:

@@ -16,6 +16,7 @@ from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
 from deliverkit.sandbox.moto_stack_failures import name_failures, roll_back_failures
 from deliverkit.sandbox.moto_stacks import offer_types
+from deliverkit.sandbox.moto_tags import find_tags_at_once
 from deliverkit.sandbox.moto_uploads import mend_models, mend_responses
 
 
@@ -124,6 +125,7 @@ _MENDS: Mapping[str, Mend] = {
     "moto.cloudformation.parsing": _mend_templates,
     "moto.codebuild.models": tell_builds_as_they_are,
     "moto.codebuild.responses": _take_projects_of_pipelines,
+    "moto.ec2.models.tags": find_tags_at_once,
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
     "moto.kms.responses": heed_states_and_digests,

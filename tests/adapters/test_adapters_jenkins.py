@@ -212,6 +212,33 @@ def test_names_that_lead_elsewhere_are_not_asked_for(controller: Controller, ser
     assert controller.seen == []
 
 
+def test_what_jenkins_thinks_of_its_own_address_does_not_matter(controller: Controller, server: JenkinsServer) -> None:
+    controller.add_job("smoke", looks_running=None)
+    controller.root_url = "https://wrong.example.com/"
+    item = server.trigger("smoke", {REQUEST: "r1"})
+    assert server.trigger("smoke", {REQUEST: "r1"}) == item
+    controller.root_url = "https://127.0.0.1:1/jenkins/"
+    controller.settle_queue()
+    server.stop("smoke", 1)
+    assert controller.builds("smoke")[0].was_stopped
+
+
+@pytest.mark.parametrize("name", ["login", "shop/sso", "saml/signin"])
+def test_jobs_whose_names_sound_like_log_ins(controller: Controller, server: JenkinsServer, name: str) -> None:
+    controller.add_job(name, looks_running=None, asks=(Asked(), Asked("again")))
+    number = build(controller, server, name)
+    server.describe(name, number, "text")
+    (question,) = server.questions(name, number)
+    server.answer(question, is_approved=True, parameters={})
+    page = "<html><head><title>login #1 [Jenkins]</title></head></html>"
+    controller.interfere(
+        Interference(200, page, {"X-Jenkins": "2.462.3"}), concerns=lambda asked: asked.endswith("/abort")
+    )
+    (question,) = server.questions(name, number)
+    server.answer(question, is_approved=False, parameters={})
+    server.stop(name, number)
+
+
 # --- the queue -------------------------------------------------------------------------------------
 
 
@@ -265,6 +292,16 @@ def test_a_request_is_found_wherever_it_is(controller: Controller, server: Jenki
     assert server.find("smoke", REQUEST, "r1") is None
     with pytest.raises(NotFoundError, match="there is no job nope"):
         server.find("nope", REQUEST, "r1")
+
+
+def test_a_branch_of_a_multibranch_job_is_named_as_jenkins_names_it(
+    controller: Controller, server: JenkinsServer
+) -> None:
+    controller.add_job("shop/feature%2Fprices")
+    server.trigger("shop/feature%2Fprices", {REQUEST: "r1"})
+    assert server.find("shop/feature%2Fprices", REQUEST, "r1")
+    controller.settle_queue()
+    assert server.observe("shop/feature%2Fprices", 1).parameters[REQUEST] == "r1"
 
 
 # --- builds ----------------------------------------------------------------------------------------
@@ -414,6 +451,12 @@ def test_a_question_without_parameters_is_answered_without(controller: Controlle
     assert settled(controller).answer == "proceedEmpty"
 
 
+def test_what_is_not_given_has_its_default_value(controller: Controller, server: JenkinsServer) -> None:
+    server.answer(asking(controller, server, Asked(parameters=WANTS)), is_approved=True, parameters={})
+    assert settled(controller).answer == "submit"
+    assert settled(controller).given == {"TICKET": "none", "SURE": False, "WHERE": "eu"}
+
+
 def test_a_refusal_ends_the_build(controller: Controller, server: JenkinsServer) -> None:
     question = asking(controller, server, Asked(parameters=WANTS))
     with pytest.raises(UsageError, match="does not take WHERE; it takes nothing"):
@@ -451,10 +494,10 @@ def test_who_may_answer_is_up_to_jenkins(controller: Controller, server: Jenkins
 
 def test_the_second_of_two_approvers_is_told(controller: Controller, server: JenkinsServer) -> None:
     controller.people["bob"] = Person("t")
-    question = asking(controller, server, Asked(), Asked("again"))
+    question = asking(controller, server, Asked(parameters=WANTS), Asked("again"))
     server_as(controller, "bob", "t").answer(question, is_approved=True, parameters={})
     with pytest.raises(ConflictError, match="ship #1 does not wait for an answer to Ship-it"):
-        server.answer(question, is_approved=True, parameters={})
+        server.answer(question, is_approved=True, parameters={"WHERE": "us"})
     assert controller.builds("ship")[0].asked[1].answer == ""
 
 
@@ -509,6 +552,28 @@ def test_a_job_that_somebody_makes_meanwhile(controller: Controller, server: Jen
     controller.interfere(Interference(400, headers=told), concerns=lambda asked: asked.startswith("POST"))
     with pytest.raises(ConflictError, match="new exists already"):
         server.create("new", "<a/>")
+
+
+@pytest.mark.parametrize("said", ["[]", "null", "7", '{"builds": [{"number": "x"}], "items": 7}', '[{"id": 1}, 7]'])
+def test_json_of_somebody_else(controller: Controller, server: JenkinsServer, said: str) -> None:
+    controller.add_job("smoke")
+    answer = Interference(200, said, {"Content-Type": "application/json"})
+    asks = (
+        lambda: server.observe("smoke", 1),
+        lambda: server.queued(1),
+        lambda: server.latest("smoke"),
+        lambda: server.trigger("smoke", {REQUEST: "r1"}),
+        lambda: server.find("smoke", REQUEST, "r1"),
+        lambda: server.stages("smoke", 1),
+        lambda: server.questions("smoke", 1),
+    )
+    for ask in asks:
+        controller.interfere(answer)
+        try:
+            ask()
+        except DeliverkitError as error:
+            assert len(error.message) < 300  # noqa: PT017  (some of it is no answer, some an empty one)
+        controller.interfere()
 
 
 def test_errors_are_ours_alone(controller: Controller, server: JenkinsServer) -> None:

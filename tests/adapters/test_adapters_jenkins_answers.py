@@ -136,7 +136,7 @@ def test_one_clear_line(
     assert told.message.startswith(f"GET {controller.url}job/smoke/api/json")
     assert words in told.message
     assert hint in told.hint
-    assert not {"<", "\n"} & set(told.message + told.hint)
+    assert not {"<", "\n", "?"} & set(told.message + told.hint)
     assert len(told.message) < 300
 
 
@@ -171,6 +171,15 @@ def test_credentials_go_to_no_other_place(controller: Controller, server: Jenkin
             controller.interfere(Interference(302, headers={"Location": f"{place}job/smoke/api/json"}))
             with pytest.raises(DeniedError, match="not followed"):
                 server.latest("smoke")
+        assert other.seen == []
+
+
+def test_addresses_elsewhere_are_not_asked(controller: Controller) -> None:
+    connection = Connection(controller.url, Credentials(ALICE, TOKEN))
+    with running_controller() as other:
+        for place in (other.url, other.url.removeprefix("http:")):
+            with pytest.raises(DeniedError, match="credentials are not sent there"):
+                connection.data(f"{place}api/json")
         assert other.seen == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from jenkins_controller import ALICE, PASSWORD, REQUEST, TOKEN, Asked, Controller, Interference, running_controller
@@ -31,10 +32,10 @@ def clock() -> FakeClock:
 
 
 def building(
-    controller: Controller, clock: FakeClock, job: str = "smoke", *, secret: str = TOKEN, item: int = 0
+    controller: Controller, clock: FakeClock, job: str = "smoke", *, secret: str = TOKEN, **known: Any
 ) -> Building:
     server = JenkinsServer(Connection(controller.url, Credentials(ALICE, secret)))
-    return Building(server, BuildRequest(job, {"VERSION": "1"}, "r1"), clock=clock, item=item)
+    return Building(server, BuildRequest(job, {"VERSION": "1"}, "r1"), clock=clock, **known)
 
 
 def is_post(asked: str) -> bool:
@@ -188,10 +189,12 @@ def test_a_refusal_leaves_no_doubt(controller: Controller, clock: FakeClock) -> 
 def test_attaching_asks_for_nothing(controller: Controller, clock: FakeClock) -> None:
     controller.add_job("smoke")
     with pytest.raises(NotFoundError, match="no build of smoke was asked for as r1"):
-        building(controller, clock).attach()
+        building(controller, clock, may_ask=False).look()
     assert triggers(controller) == 0
     building(controller, clock).begin()
-    assert building(controller, clock).attach().item
+    controller.restart()
+    assert building(controller, clock, may_ask=False).follow(timeout=HOUR).is_success
+    assert triggers(controller) == 1
 
 
 def test_what_the_queue_has_forgotten_is_found_among_the_builds(controller: Controller, clock: FakeClock) -> None:
@@ -204,6 +207,20 @@ def test_what_the_queue_has_forgotten_is_found_among_the_builds(controller: Cont
     assert triggers(controller) == 1
 
 
+def test_a_build_that_a_person_ran_again_is_not_taken_for_ours(controller: Controller, clock: FakeClock) -> None:
+    controller.add_job("smoke", looks_queued=None, looks_running=None)
+    one = building(controller, clock)
+    one.begin()
+    controller.settle_queue()
+    controller.finish("smoke", 1, "FAILURE")
+    controller.enqueue("smoke", {REQUEST: "r1", "VERSION": "1"})  # "Rebuild" keeps all parameters
+    controller.settle_queue()
+    controller.forget_queue()
+    view = one.look()
+    assert view.build is not None
+    assert (view.build.number, view.build.result) == (1, BuildResult.FAILURE)
+
+
 def test_what_a_crash_of_the_server_has_lost_is_asked_for_once_more(controller: Controller, clock: FakeClock) -> None:
     job = controller.add_job("smoke")
     one = building(controller, clock)
@@ -213,9 +230,13 @@ def test_what_a_crash_of_the_server_has_lost_is_asked_for_once_more(controller: 
     assert triggers(controller) == 2
 
 
-def test_items_are_numbered_anew_after_a_crash(controller: Controller, clock: FakeClock) -> None:
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_items_are_numbered_anew_after_a_crash(controller: Controller, clock: FakeClock, is_forgotten: bool) -> None:
     controller.add_job("smoke")
     other, _ = controller.enqueue("smoke", {REQUEST: "other"})
+    if is_forgotten:
+        controller.settle_queue()
+        controller.forget_queue()
     one = building(controller, clock, item=other.item)
     assert one.follow(timeout=HOUR).is_success
     assert one.view.build is not None
@@ -261,6 +282,21 @@ def test_patience_has_an_end(controller: Controller, clock: FakeClock) -> None:
     controller.start()
     controller.finish("smoke", 1)
     assert one.follow(timeout=HOUR).is_success
+
+
+def test_patience_begins_anew_with_each_absence(controller: Controller, clock: FakeClock) -> None:
+    controller.add_job("smoke", looks_running=60)
+    looks = 0
+
+    def away(*_: object) -> None:
+        nonlocal looks
+        looks += 1
+        controller.starting = looks in {3, 30}
+
+    server = JenkinsServer(Connection(controller.url, Credentials(ALICE, TOKEN)))
+    pace = BuildPace(look=timedelta(minutes=1))
+    one = Building(server, BuildRequest("smoke", {}, "r1"), clock=clock, pace=pace)
+    assert one.follow(timeout=3 * HOUR, on_look=away).is_success
 
 
 def test_a_deadline_comes_before_patience_ends(controller: Controller, clock: FakeClock) -> None:

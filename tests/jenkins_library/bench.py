@@ -100,7 +100,7 @@ def require_groovy() -> str:
 def play(directory: Path, cases: dict[str, Case], scans: dict[str, str] | None = None) -> tuple[dict[str, Ended], Any]:
     """Run all cases in one Java machine; give how they ended, and what the scan found in each text."""
     groovy = require_groovy()
-    orders: dict[str, Any] = {"library": str(LIBRARY), "cases": {}, "scans": scans or {}}
+    orders: dict[str, Any] = {"library": str(LIBRARY), "order": list(cases), "cases": {}, "scans": scans or {}}
     for name, case in cases.items():
         orders["cases"][name] = _prepared(directory / name, case)
     (directory / "orders.json").write_text(json.dumps(orders), encoding="utf-8")

@@ -76,6 +76,8 @@ LAYERS = {
         "domain",
         "errors",
     },
+    # A pipeline's declaration brought to CodePipeline: one adapter, and comparison that is pure.
+    "pipeline_assembly": {"adapters", "config", "domain", "errors"},
     # The part of `assembly` about the worker of CodePipeline's jobs, which has no configuration.
     "worker_assembly": {
         "jenkins_assembly",
@@ -94,6 +96,7 @@ LAYERS = {
     "app": {
         "assembly",
         "worker_assembly",
+        "pipeline_assembly",
         "engine",
         "release_assembly",
         "sandboxing",
@@ -125,6 +128,8 @@ LAYERS = {
         "app",
         "release_assembly",
         "worker_assembly",
+        # For annotations.
+        "pipeline_assembly",
         "jenkins_assembly",
         # For annotations.
         "build_ports",

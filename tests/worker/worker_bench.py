@@ -146,14 +146,6 @@ class Bench:
         )
         return name
 
-    def words(self, kind: Worker, *more: str, state: str = "worker") -> list[str]:
-        identity = kind.kind
-        return [
-            *(sys.executable, "-m", "deliverkit", "jenkins", "worker"),
-            *("--category", identity["category"], "--provider", identity["provider"]),
-            *("--state-dir", str(self.directory / state), *more),
-        ]
-
     def environ(self, endpoint: str = "") -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return kept | {
@@ -166,9 +158,15 @@ class Bench:
         }
 
     def begin(self, kind: Worker, *more: str, endpoint: str = "", state: str = "worker") -> subprocess.Popen[str]:
-        """A worker that is left running."""
+        """A worker for a kind of jobs that is left running."""
+        identity = ("--category", kind.kind["category"], "--provider", kind.kind["provider"])
+        return self.started(*identity, *more, endpoint=endpoint, state=state)
+
+    def started(self, *words: str, endpoint: str = "", state: str = "worker") -> subprocess.Popen[str]:
+        """Type `deliverkit jenkins worker`."""
+        command = [sys.executable, "-m", "deliverkit", "jenkins", "worker", *words]
         process = subprocess.Popen(
-            self.words(kind, *more, state=state),
+            [*command, "--state-dir", str(self.directory / state)],
             cwd=self.directory,
             env=self.environ(endpoint),
             stderr=subprocess.PIPE,

@@ -61,7 +61,9 @@ def install(version, place):
     sys.stderr.write("deliverkit: installing %s into %s\n" % (version, place))
     run(2, "python3 -m venv failed: does this agent lack python3-venv?", sys.executable, "-m", "venv", made)
     pip = [os.path.join(made, "bin", "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    run(8, "pip could not install deliverkit %s; the lines above say why" % version, *(pip + ["deliverkit==" + version]))
+    run(
+        8, "pip could not install deliverkit %s; the lines above say why" % version, *(pip + ["deliverkit==" + version])
+    )
     link = made + ".link"
     os.symlink(os.path.basename(made), link)
     os.rename(link, place)

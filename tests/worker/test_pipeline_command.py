@@ -1,0 +1,226 @@
+"""`deliverkit pipeline plan|apply`: what differs, what is done in which order, and what is never done unasked."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from codepipeline_fixtures import ROLE, SOURCE_BUCKET, STORE_BUCKET, Rig
+from ruamel.yaml import YAML
+from worker_bench import Bench
+
+from deliverkit.cli import main
+from deliverkit.cli.streams import Console
+
+SETTINGS = """
+application: storefront
+release: {{version: {{literal: 1.0.0}}, bundle: {{path: build/}}, store: s3://releases/storefront}}
+pipeline: {{name: {name}, file: pipeline.yml}}
+jenkins: {{url: https://ci.example.com/}}
+environments:
+  dev: {{regions: [us-east-1], deploy: {{codedeploy: {{group: dev}}, strategy: all-at-once}}}}
+"""
+
+
+def declared(name: str, provider: str) -> dict[str, Any]:
+    source = {
+        "name": "Read",
+        "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"},
+        "configuration": {"S3Bucket": SOURCE_BUCKET, "S3ObjectKey": "app/bundle.zip", "PollForSourceChanges": "false"},
+        "outputArtifacts": [{"name": "Bundle"}],
+    }
+    build = {
+        "name": "Compile",
+        "actionTypeId": {"category": "Build", "owner": "Custom", "provider": provider, "version": "1"},
+        "configuration": {"Goal": "all", "ProjectName": "shop"},
+        "inputArtifacts": [{"name": "Bundle"}],
+        "outputArtifacts": [{"name": "Built"}],
+    }
+    wait = {
+        "name": "Ask",
+        "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
+        "configuration": {"CustomData": "may it?"},
+    }
+    return {
+        "name": name,
+        "roleArn": ROLE,
+        "artifactStore": {"type": "S3", "location": STORE_BUCKET},
+        "stages": [
+            {"name": "Source", "actions": [source]},
+            {"name": "Build", "actions": [build]},
+            {"name": "Approve", "actions": [wait]},
+        ],
+    }
+
+
+class Desk:
+    """Types commands about one pipeline in this process."""
+
+    def __init__(self, rig: Rig, directory: Path) -> None:
+        self.rig = rig
+        self.name = rig.name()
+        self.file = directory / "pipeline.yml"
+        self.settings = directory / "deliverkit.yml"
+        self.settings.write_text(SETTINGS.format(name=self.name))
+        self.structure = declared(self.name, f"Jenkins-{self.name}"[:35])
+        self.said = ""
+        self.write()
+
+    def write(self) -> None:
+        with self.file.open("w") as file:
+            YAML(typ="safe").dump(self.structure, file)
+
+    def type(self, *words: str) -> tuple[int, str]:
+        out, err = io.StringIO(), io.StringIO()
+        at = ["--config", str(self.settings), "--region", "us-east-1", "--endpoint-url", self.rig.sandbox.endpoint]
+        code = main.run(["pipeline", *words, *at], Console(out, err, {}))
+        self.said = err.getvalue()
+        return code, out.getvalue()
+
+    def plan(self) -> Any:
+        code, out = self.type("plan", "--output", "json")
+        assert code == 0, self.said
+        return json.loads(out)
+
+    def live(self) -> Any:
+        return self.rig.cp.get_pipeline(name=self.name)["pipeline"]
+
+    def finish(self) -> None:
+        """End the execution that a creation started."""
+        execution_id = self.rig.first_execution(self.name)
+        self.rig.cp.stop_pipeline_execution(pipelineName=self.name, pipelineExecutionId=execution_id, abandon=True)
+        self.rig.ends(self.name, execution_id)
+
+
+@pytest.fixture
+def desk(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    return Desk(rig, tmp_path)
+
+
+def test_a_pipeline_and_its_action_types_are_made_once(desk: Desk) -> None:
+    provider = desk.structure["stages"][1]["actions"][0]["actionTypeId"]["provider"]
+    plan = desk.plan()
+    assert (plan["version"], plan["is_settled"], plan["changes"]) == (None, False, [])
+    assert plan["action_types"] == [
+        {
+            "category": "Build",
+            "provider": provider,
+            "version": "1",
+            "properties": ["ProjectName", "Goal"],
+            "is_queryable": True,
+        }
+    ]
+    code, _ = desk.type("apply")
+    assert code == 0, desk.said
+    first, second = desk.said.splitlines()
+    assert first == f"registered action type Build/Custom/{provider}/1"
+    assert second.startswith(f"created pipeline {desk.name}")
+    (made,) = [each for each in _types(desk.rig) if each["id"]["provider"] == provider]
+    project, goal = made["actionConfigurationProperties"]
+    assert (project["name"], project["key"], project["required"], project["queryable"]) == ("ProjectName", *[True] * 3)
+    assert (goal["name"], goal["key"], goal["required"], goal["queryable"]) == ("Goal", *[False] * 3)
+    assert made["settings"]["entityUrlTemplate"] == "https://ci.example.com/job/{Config:ProjectName}/"
+    assert desk.plan()["is_settled"]
+    code, _ = desk.type("apply")
+    assert (code, desk.said) == (0, f"nothing to do: pipeline {desk.name} is as declared\n")
+    assert desk.live()["version"] == 1
+
+
+def test_what_differs_is_told_by_names_and_applied(desk: Desk) -> None:
+    desk.type("apply")
+    desk.finish()
+    stages = desk.structure["stages"]
+    stages[1]["actions"][0]["configuration"]["Goal"] = "fast"
+    stages[2]["actions"][0]["timeoutInMinutes"] = 30
+    stages.append({"name": "Last", "actions": [{**stages[2]["actions"][0], "name": "Again"}]})
+    desk.write()
+    told = {each["path"]: each for each in desk.plan()["changes"]}
+    assert told == {
+        "stages.Build.Compile.configuration.Goal": {
+            "path": "stages.Build.Compile.configuration.Goal",
+            "kind": "changed",
+            "before": "all",
+            "after": "fast",
+        },
+        "stages.Approve.Ask.timeoutInMinutes": {"path": "stages.Approve.Ask.timeoutInMinutes", "kind": "added"},
+        "stages.Last": {"path": "stages.Last", "kind": "added"},
+    }
+    code, out = desk.type("plan")
+    assert "changed stages.Build.Compile.configuration.Goal  all -> fast" in out
+    code, _ = desk.type("apply")
+    assert (code, desk.said) == (0, f"updated pipeline {desk.name}: version 1 -> 2\n")
+    assert desk.plan()["is_settled"]
+
+
+@pytest.mark.parametrize("loss", ["stage", "execution"])
+def test_nothing_is_lost_unasked(desk: Desk, loss: str) -> None:
+    desk.type("apply")
+    if loss == "stage":
+        desk.finish()
+        desk.structure["stages"].pop()
+        words = "it would lose stages.Approve"
+    else:
+        desk.structure["stages"][2]["actions"][0]["configuration"]["CustomData"] = "really?"
+        words = "1 execution under way would go no further"
+    desk.write()
+    code, _ = desk.type("apply")
+    assert code == 1
+    assert words in desk.said
+    assert "--yes" in desk.said
+    assert desk.live()["version"] == 1
+    code, _ = desk.type("apply", "--yes")
+    assert code == 0, desk.said
+    assert desk.plan()["is_settled"]
+
+
+def _rename(structure: dict[str, Any]) -> None:
+    structure["name"] = "other"
+
+
+def _misspell(structure: dict[str, Any]) -> None:
+    structure["stages"][1]["actions"][0]["configuraton"] = structure["stages"][1]["actions"][0].pop("configuration")
+
+
+def _unquote(structure: dict[str, Any]) -> None:
+    structure["stages"][0]["actions"][0]["configuration"]["PollForSourceChanges"] = False
+
+
+@pytest.mark.parametrize(
+    ("spoil", "place", "words"),
+    [
+        (_rename, "name: deliverkit.yml calls the pipeline", "'other'"),
+        (_misspell, "stages[1].actions[0]: Unknown parameter", '"configuraton", must be one of: name'),
+        (_unquote, "stages[0].actions[0].configuration.PollForSourceChanges: Invalid type", "bool"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_with_its_place(
+    desk: Desk, spoil: Callable[[dict[str, Any]], None], place: str, words: str
+) -> None:
+    spoil(desk.structure)
+    desk.write()
+    code, _ = desk.type("apply")
+    assert code == 2
+    assert "pipeline.yml:" in desk.said
+    assert place in desk.said
+    assert words in desk.said
+
+
+def test_a_worker_does_the_jobs_of_the_types_that_were_registered(desk: Desk, bench: Bench) -> None:
+    desk.type("apply")
+    desk.rig.until(lambda: "latestExecution" in desk.rig.action(desk.name, "Build", "Compile"))
+    identity = desk.structure["stages"][1]["actions"][0]["actionTypeId"]
+    words = [*("--provider", identity["provider"]), *("--project", "shop"), "--once", "--run"]
+    process = bench.started(*words, 'cp hello "$DELIVERKIT_OUTPUT_BUILT"')
+    _, said = process.communicate(timeout=20)
+    assert desk.rig.action(desk.name, "Build", "Compile")["latestExecution"]["status"] == "Succeeded", said
+
+
+def _types(rig: Rig) -> list[Any]:
+    pages = rig.cp.get_paginator("list_action_types").paginate(actionOwnerFilter="Custom")
+    return [each for page in pages for each in page["actionTypes"]]
