@@ -108,7 +108,8 @@ def _commit(report: Report, release: Release) -> Html | None:
 
 def _people(history: History) -> Html:
     plan = history.rollout.plan
-    asked = facts([("Asked for by", plan.requested_by), ("Asked for at", f"{moment(history.opened_at)} UTC")])
+    person = f"{plan.requested_for}, passed on by {plan.requested_by}" if plan.requested_for else plan.requested_by
+    asked = facts([("Asked for by", person), ("Asked for at", f"{moment(history.opened_at)} UTC")])
     heads = ("Person", "Decision", "On", "At (UTC)", "In their words")
     return joined(asked, table("Decisions", heads, map(_decision, history.decisions)))
 
