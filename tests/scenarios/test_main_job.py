@@ -8,7 +8,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from jenkins_controller import ALICE, TOKEN, Asked, running_controller
 from shop import Shop
+
+APPROVER = "arn:aws:iam::123456789012:user/approver"
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +20,30 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     opened.start(instances=("1", "production=3"))
     yield opened
     opened.stop()
+
+
+def approve_what_a_build_asks_too(shop: Shop, promotion: str) -> None:
+    """A build of Jenkins asks for the same approval; whoever gives it at the command line answers the build, too."""
+    with running_controller() as jenkins:
+        asked = Asked("gate-production", parameters={"RECORDED_BY": "", "DECISION": ("reject", "approve")})
+        jenkins.add_job("shop/delivery", parameters=None, asks=(asked,))
+        jenkins.enqueue("shop/delivery", {})
+        jenkins.settle_queue()
+        question = str(shop.must("status", promotion, "--output", "json").document["question"]["number"])
+        build = {"JOB_NAME": "shop/delivery", "BUILD_NUMBER": "1"}
+        offer = ("jenkins", "input", "offer", promotion, "--question", question, "--input", "gate-production")
+        assert shop.run(*offer, **build).code == 0
+        access = {"JENKINS_URL": jenkins.url, "JENKINS_USER_ID": ALICE, "JENKINS_API_TOKEN": TOKEN}
+        approve = ("approve", promotion, "--reason", "looks good", "--profile", "approver")
+        approved = shop.run(*approve, **access)
+        assert (approved.code, "shop/delivery #1 goes on" in approved.err) == (0, True), approved
+        [answered] = jenkins.builds("shop/delivery")[0].asked
+        assert (answered.answer, answered.given) == ("submit", {"RECORDED_BY": APPROVER, "DECISION": "reject"})
+    # The build comes back with the answer that it was given; nothing is recorded twice.
+    again = shop.must(*approve, "--question", question)
+    assert again.code == 0
+    events = shop.must("ledger", "log", promotion, "--output", "json").document
+    assert [each["payload"]["by"] for each in events if each["kind"] == "approval.decided"] == [APPROVER]
 
 
 def test_the_main_job(shop: Shop) -> None:
@@ -45,7 +72,7 @@ def test_the_main_job(shop: Shop) -> None:
     ran = shop.run("promote", "2.0.0", "--to", "production")
     assert ran.code == 5, ran
     promotion = ran.out.splitlines()[0]
-    shop.must("approve", promotion, "--reason", "looks good", "--profile", "approver")
+    approve_what_a_build_asks_too(shop, promotion)
     ran = shop.run("wait", promotion)
     assert ran.code == 3, ran
     assert "failed (2) > failure_limit (1)" in ran.out + ran.err
