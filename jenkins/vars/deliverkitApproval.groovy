@@ -7,7 +7,7 @@ void call(Map settings) {
         'submitter', 'stage', 'promotion', 'profile', 'hours', 'message', 'label', 'checkout', 'on', 'command', 'version'
     ])
     if (!settings.submitter) {
-        error "deliverkitApproval needs submitter: without it everybody who may build could decide"
+        error 'deliverkitApproval needs submitter: without it everybody who may build could decide'
     }
     if (env.WORKSPACE) {
         echo 'deliverkitApproval holds this executor while people think: put it into a stage with `agent none`'
