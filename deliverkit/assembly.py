@@ -6,7 +6,6 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from deliverkit.errors import UsageError
-from deliverkit.ledger_assembly import ledger_of, locks_of, time_at
 from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
@@ -77,11 +76,15 @@ class Assembly:
     @cached_property
     def ledger(self) -> Ledger:
         """Where everything that happened is recorded."""
+        from deliverkit.ledger_assembly import ledger_of  # noqa: PLC0415
+
         return ledger_of(self._settings, self._aws)
 
     @cached_property
     def locks(self) -> LockService:
         """Leases, in the same store."""
+        from deliverkit.ledger_assembly import locks_of  # noqa: PLC0415
+
         return locks_of(self._settings, self._aws)
 
     @cached_property
@@ -217,6 +220,8 @@ class Assembly:
 
     @cached_property
     def _time(self) -> tuple[Clock, Pace]:
+        from deliverkit.ledger_assembly import time_at  # noqa: PLC0415
+
         return time_at(self._aws.endpoint)
 
     def _preflight(self) -> Preflight:

@@ -98,13 +98,18 @@ def read_job_files(directory: Path) -> tuple[JobDefinition, ...]:
 
 
 def building_of(
-    server: BuildServer, request: BuildRequest, *, clock: Clock | None = None, pace: BuildPace | None = None
+    server: BuildServer,
+    request: BuildRequest,
+    *,
+    clock: Clock | None = None,
+    pace: BuildPace | None = None,
+    may_ask: bool = True,
 ) -> Building:
     """What asks for a build and follows it, by the machine's clock unless another one is given."""
     from deliverkit.adapters.clock import SystemClock  # noqa: PLC0415
     from deliverkit.engine.building import Building, BuildPace  # noqa: PLC0415
 
-    return Building(server, request, clock=clock or SystemClock(), pace=pace or BuildPace())
+    return Building(server, request, clock=clock or SystemClock(), pace=pace or BuildPace(), may_ask=may_ask)
 
 
 def _configured(config: Path | None) -> str:

@@ -16,6 +16,7 @@ from deliverkit.domain.worker_job import ActionType
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.jobs import CodePipelineJobs
+    from deliverkit.domain.build import BuildRequest
     from deliverkit.domain.worker_job import WorkerJob
     from deliverkit.engine.job_course import WorkerPace
     from deliverkit.engine.working import Worker
@@ -120,16 +121,19 @@ def _command_runner(
 def _build_runner(choices: WorkerChoices, tools: _Tools, environ: Mapping[str, str], pace: WorkerPace) -> Runner:
     from deliverkit.adapters.jenkins_archive import JenkinsArchive  # noqa: PLC0415
     from deliverkit.engine.build_run import BuildRunner  # noqa: PLC0415
-    from deliverkit.engine.building import BuildPace  # noqa: PLC0415
-    from deliverkit.jenkins_assembly import building_of, connection_to, open_jenkins  # noqa: PLC0415
+    from deliverkit.engine.building import Building, BuildPace  # noqa: PLC0415
+    from deliverkit.jenkins_assembly import connection_to, open_jenkins  # noqa: PLC0415
     from deliverkit.packaging.artifact_archive import pack_artifact, unpack_artifact  # noqa: PLC0415
+
+    def building(request: BuildRequest, number: int | None) -> Building:
+        return Building(server, request, clock=tools.clock, pace=BuildPace(look=pace.look), number=number)
 
     server = open_jenkins(choices.url, choices.config, environ)
     slow = connection_to(choices.url, choices.config, environ, timeout=_ARCHIVE_TIMEOUT)
     return BuildRunner(
         server,
         archive=JenkinsArchive(slow),
-        building=partial(building_of, server, clock=tools.clock, pace=BuildPace(look=pace.look)),
+        building=building,
         room=tools.room,
         shelf=tools.shelf,
         unpack=unpack_artifact,

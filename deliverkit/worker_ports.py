@@ -19,8 +19,8 @@ class Claim(Enum):
     LOST = "lost"
     UNCLEAR = "unclear"
     """An earlier attempt of ours got no answer, and this one was refused: the job is ours, or another worker's."""
-    THROTTLED = "throttled"
-    """CodePipeline did not even consider it."""
+    UNHEARD = "unheard"
+    """CodePipeline was not reached, or did not even consider it."""
 
 
 class JobSource(Protocol):
@@ -135,6 +135,11 @@ class BuildArchive(Protocol):
 
 class Runner(Protocol):
     """Does the work of jobs: a command of this machine, or a build of a server."""
+
+    @property
+    def kind(self) -> str:
+        """`command` or `build`: what one has begun the other cannot go on with."""
+        ...
 
     def takes(self, offer: Offer) -> bool:
         """False for a job that was begun by another kind of worker and that this one cannot go on with."""

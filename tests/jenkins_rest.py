@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import jenkins_xml
 from jenkins_controller import REQUEST, Asked, Controller, Interference, Job, JobBuild, new_crumb
@@ -190,6 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._cancel(int(query["id"]))
         if path == "createItem":
             return self._create(query["name"], body, folder="")
+        if path == "":
+            return 200, page("Dashboard", ""), {"Content-Type": "text/html"}
         if path == "me/api/json":
             return _json({"id": self.user})
         if path == "api/json":
@@ -249,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _url(self, name: str) -> str:
         root = self.controller.root_url or f"http://{self.headers['Host']}/jenkins/"
-        return root + "".join(f"job/{each}/" for each in name.split("/"))
+        return root + "".join(f"job/{quote(each)}/" for each in name.split("/"))
 
     # --- a job -------------------------------------------------------------------------------------
 

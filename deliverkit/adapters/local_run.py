@@ -100,6 +100,11 @@ class CommandRunner:
         self._machine, self._is_repeatable = machine, is_repeatable
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
+    @property
+    def kind(self) -> str:
+        """Of work."""
+        return "command"
+
     def takes(self, offer: Offer) -> bool:
         """Only jobs from the beginning: what goes on elsewhere cannot be gone on with here."""
         return not offer.continuation

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from deliverkit.ports import Clock
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ABORTED = re.compile(r"^(Rejected by |Aborted by |Timeout has been exceeded|Cancelling nested steps due to timeout)")
+"""What the log says, and no field, of a build that was aborted (Jenkins, `input` and `timeout` steps)."""
 _HEARTBEAT = 60.0
 """Seconds without a word after which we say that it still goes on."""
 
@@ -63,18 +65,20 @@ def run(arguments: Namespace, options: Options, console: Console, *, clock: Cloc
     from deliverkit.jenkins_assembly import building_of  # noqa: PLC0415
 
     request = BuildRequest(arguments.job, parameters_of(arguments), _request_id(arguments))
+    if not arguments.every:
+        raise UsageError("--every 0s would never let go of the controller", hint="--every 5s")
     server = open_server(arguments, options, console)
-    building = building_of(server, request, clock=clock, pace=BuildPace(look=arguments.every))
-    again = _again(arguments, request.id)
+    pace = BuildPace(look=arguments.every)
+    building = building_of(server, request, clock=clock, pace=pace, may_ask=not arguments.attach)
+    again, words = _again(arguments, request.id), _Words(console)
     console.tell(f"request {request.id}")
     try:
-        view = _begun(building, arguments)
-        if not arguments.detach:
-            view = _follow(building, arguments.timeout, console)
+        # Who follows need not begin: following does it, and bears a server that is away.
+        view = building.begin() if arguments.detach else _follow(building, arguments.timeout, words)
     except (UnreachableError, KeyboardInterrupt, Terminated):
         _tell_what_goes_on(building, again, console)
         raise
-    return _ended(view, again, arguments, options, console)
+    return _ended(view, again, words.cause, arguments, options, console)
 
 
 def _request_id(arguments: Namespace) -> str:
@@ -91,23 +95,15 @@ def _request_id(arguments: Namespace) -> str:
     return str(arguments.request)
 
 
-def _begun(building: Building, arguments: Namespace) -> BuildView:
-    """Following asks for the build itself, and bears a server that is away."""
-    if arguments.attach:
-        return building.attach()
-    return building.begin() if arguments.detach else building.view
-
-
-def _follow(building: Building, timeout: timedelta, console: Console) -> BuildView:
-    words = _Words(console)
+def _follow(building: Building, timeout: timedelta, words: _Words) -> BuildView:
     try:
         return building.follow(timeout=timeout, log=words.log, on_look=words.look)
     finally:
         words.close()
 
 
-def _ended(view: BuildView, again: str, arguments: Namespace, options: Options, console: Console) -> int:
-    from deliverkit.domain.build import BuildPhase  # noqa: PLC0415
+def _ended(view: BuildView, again: str, cause: str, arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.domain.build import BuildPhase, BuildResult  # noqa: PLC0415
 
     is_over = view.phase is BuildPhase.ENDED
     code = ExitCode.DONE if view.is_success or arguments.detach else ExitCode.FAILED if is_over else ExitCode.WAITING
@@ -115,6 +111,9 @@ def _ended(view: BuildView, again: str, arguments: Namespace, options: Options, 
         if not arguments.detach:
             console.tell(f"time is up: {view.told}; it goes on")
         console.tell(f"next: {again}")
+    is_aborted = view.build is not None and view.build.result is BuildResult.ABORTED
+    if is_aborted and cause:
+        console.tell(f"its log says: {cause}")
     document = {
         **build_document(view.build),
         "job": view.request.job,
@@ -123,6 +122,7 @@ def _ended(view: BuildView, again: str, arguments: Namespace, options: Options, 
         "phase": view.phase.value,
         "reason": view.told,
         "exit_code": int(code),
+        "log_says": cause or None if is_aborted else None,
     }
     text = (lambda it: it.request.id) if arguments.detach else _text
     render.data(view, options, console, text=text, as_json=lambda _: document)
@@ -155,10 +155,15 @@ def _tell_what_goes_on(building: Building, again: str, console: Console) -> None
 
 
 class _Words:
-    """What is told while a build is followed: its log, and what it waits for."""
+    """What is told while a build is followed: its log, and what it waits for.
+
+    Attributes:
+        cause: The line of the log that says why it was aborted; empty while there is none.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.cause = ""
         self._rest = ""
         self._told = ""
         self._told_at: datetime | None = None
@@ -191,3 +196,4 @@ class _Words:
         # Of a line that was written over several times, such as a progress bar, its last form.
         last = _COLOURS.sub("", line).rstrip("\r").rpartition("\r")[2]
         self._console.tell(f"  | {last}")
+        self.cause = last.strip() if _ABORTED.match(last) else self.cause

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PROVIDER = "Jenkins"
 DEFAULT_PROPERTY = "ProjectName"
+DEFAULT_BUILDS, DEFAULT_COMMANDS = 10, 1
 
 
 def configure(verbs: Any, shared: ArgumentParser) -> None:
@@ -53,7 +54,9 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         "${execution}, ${input.NAME} and ${output.NAME}; may be given several times",
     )
     add_url_argument(worker)
-    worker.add_argument("--jobs", metavar="N", type=whole_number, default=1, help="jobs at a time (default: 1)")
+    worker.add_argument(
+        "--jobs", metavar="N", type=whole_number, help="jobs at a time (default: 10 builds, or 1 command)"
+    )
     worker.add_argument("--once", action="store_true", help="end when no job is in hand and none is offered")
     worker.add_argument(
         "--state-dir", metavar="DIRECTORY", help="where it remembers the jobs in hand (default: .deliverkit/worker)"
@@ -75,7 +78,7 @@ def _work(arguments: Namespace, options: Options, console: Console) -> int:
     choices = WorkerChoices(
         kind=ActionType(arguments.category, arguments.provider, arguments.action_version),
         queries=tuple(arguments.project),
-        limit=arguments.jobs,
+        limit=arguments.jobs or (DEFAULT_COMMANDS if arguments.shell else DEFAULT_BUILDS),
         state_dir=_state_dir(arguments, console),
         command=arguments.shell or "",
         is_repeatable=arguments.rerun,
@@ -93,7 +96,7 @@ def _work(arguments: Namespace, options: Options, console: Console) -> int:
         environ=console.environ,
         tell=console.tell,
     )
-    console.tell(f"working for {choices.kind}; {arguments.jobs} at a time, remembered in {choices.state_dir}")
+    console.tell(f"working for {choices.kind}; {choices.limit} at a time, remembered in {choices.state_dir}")
     worker.run(is_once=arguments.once)
     return ExitCode.DONE
 

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from deliverkit.domain.rollout import Rollout
 
 
+def _ending(error: Exception) -> Ending:
+    return Ending(error.message if isinstance(error, DeliverkitError) else f"{type(error).__name__}: {error}")
+
+
+def write_unopened(path: Path, name: str, error: DeliverkitError, console: Console) -> None:
+    """Write that a promotion was not even opened, in the place of what an earlier build left there."""
+    try:
+        write_whole(path, unknown_xml(name, _ending(error)))
+    except UsageError as trouble:
+        console.tell(f"error: the results are not in {path}: {trouble.message}")
+
+
 class JunitFile:
     """Hears a promotion's events, and writes the file at the end."""
 
@@ -52,8 +64,8 @@ class JunitFile:
             # Ten seconds are left, and AWS may not answer: what was heard is written, and nobody is asked.
             self._write(Ending("it was interrupted; `deliverkit wait` goes on", is_error=False))
             raise
-        except DeliverkitError as error:
-            self._write(Ending(error.message))
+        except Exception as error:
+            self._write(_ending(error))
             raise
         self._write(None)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options
-from deliverkit.errors import ExitCode
+from deliverkit.errors import DeliverkitError, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from deliverkit.cli.commit_news import CommitNews
@@ -36,6 +37,25 @@ def add_watch_arguments(parser: ArgumentParser) -> None:
 def add_detach_argument(parser: ArgumentParser) -> None:
     """For commands that open a promotion and drive it."""
     parser.add_argument("--detach", action="store_true", help="only open the promotion; `wait` drives it")
+
+
+@contextmanager
+def opening(what: str, arguments: Namespace, console: Console) -> Iterator[None]:
+    """Open a promotion within; where that is refused, the JUnit file says so, and not what an earlier build left.
+
+    Args:
+        what: What is opened, for people: `to production`.
+        arguments: The parsed arguments.
+        console: Where trouble with the file is told.
+    """
+    try:
+        yield
+    except DeliverkitError as error:
+        if arguments.junit is not None:
+            from deliverkit.cli.junit_file import write_unopened  # noqa: PLC0415
+
+            write_unopened(arguments.junit, what, error, console)
+        raise
 
 
 def drive(delivery: Delivery, promotion_id: str, arguments: Namespace, options: Options, console: Console) -> int:
@@ -64,9 +84,10 @@ def watch(
     news = _news(delivery, console)
 
     def hear(event: Event, rollout: Rollout) -> None:
-        progress.event(event, rollout)
+        # First what must be kept: whoever reads of an event may end this process at once.
         if junit:
             junit.hear(event, rollout)
+        progress.event(event, rollout)
         if news and rollout.outcome is None:
             news.begin(rollout)
 

@@ -159,12 +159,14 @@ class JobRecord:
 
     Attributes:
         offer: The job as it was shown.
+        work: Who does the work: `command` or `build`; the other kind cannot go on with it.
         phase: How far it is.
         is_doubtful: True when CodePipeline did not say clearly that the job is ours: it may be another worker's.
         report: What is to be told at the end; None before that.
     """
 
     offer: Offer
+    work: str
     phase: JobPhase = JobPhase.CLAIMING
     is_doubtful: bool = False
     report: Report | None = None
@@ -185,21 +187,25 @@ class Handle:
     Attributes:
         request: Value of the parameter by which the build is found again.
         job: Full name of the build server's job.
+        number: Of the build; None while there is none. Servers look for a request among the newest builds only.
     """
 
     request: str
     job: str
+    number: int | None = None
 
     def as_token(self) -> str:
         """The token."""
-        return json.dumps({"kind": _MARK, "request": self.request, "job": self.job})
+        return json.dumps({"kind": _MARK, "request": self.request, "job": self.job, "number": self.number})
 
 
 def handle_in(token: str) -> Handle | None:
     """The build that a continuation token names; None when the token is not one of ours."""
     try:
         found = json.loads(token)
-        is_ours = found["kind"] == _MARK
-        return Handle(str(found["request"]), str(found["job"])) if is_ours else None
+        if found["kind"] != _MARK:
+            return None
+        number = found["number"]
+        return Handle(str(found["request"]), str(found["job"]), None if number is None else int(number))
     except (ValueError, KeyError, TypeError):
         return None

@@ -36,7 +36,7 @@ class BuildRunner:
         server: BuildServer,
         *,
         archive: BuildArchive,
-        building: Callable[[BuildRequest], Building],
+        building: Callable[[BuildRequest, int | None], Building],
         room: Callable[[str], Path],
         shelf: Callable[[WorkerJob], ArtifactShelf],
         unpack: Archiver,
@@ -49,7 +49,7 @@ class BuildRunner:
         Args:
             server: The build server.
             archive: What its builds leave.
-            building: Makes what asks for a build and follows it.
+            building: Makes what asks for a build and follows it; the build's number may be known.
             room: Gives a job's own directory.
             shelf: Gives a job's artifacts.
             unpack: Unpacks an archive into a directory that it makes.
@@ -61,6 +61,11 @@ class BuildRunner:
         self._room, self._shelf, self._unpack, self._pack = room, shelf, unpack, pack
         self._job, self._parameters = job or f"${{{PROJECT}}}", parameters or {}
         self._buildings: dict[str, Building] = {}
+
+    @property
+    def kind(self) -> str:
+        """Of work."""
+        return "build"
 
     def takes(self, offer: Offer) -> bool:
         """First jobs, and those that another worker of this kind handed back."""
@@ -117,7 +122,8 @@ class BuildRunner:
 
     def _of(self, job: WorkerJob) -> Building:
         if job.id not in self._buildings:
-            self._buildings[job.id] = self._building(self._request(job))
+            handle = handle_in(job.continuation)
+            self._buildings[job.id] = self._building(self._request(job), handle.number if handle else None)
         return self._buildings[job.id]
 
     def _request(self, job: WorkerJob) -> BuildRequest:
@@ -134,7 +140,7 @@ class BuildRunner:
 
     def _continued(self, view: BuildView) -> Report:
         number = str(view.build.number) if view.build else ""
-        token = Handle(view.request.id, view.request.job).as_token()
+        token = Handle(view.request.id, view.request.job, view.build.number if view.build else None).as_token()
         return Report(view.told, continuation=token, external_id=number, percent=0)
 
     def _ended(self, job: WorkerJob, view: BuildView) -> Report:

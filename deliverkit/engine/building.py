@@ -54,14 +54,26 @@ class Building:
         pace: BuildPace | None = None,
         item: int = 0,
         number: int | None = None,
+        may_ask: bool = True,
     ) -> None:
-        """Take what is wanted and what is known of it; nothing is contacted yet."""
+        """Take what is wanted and what is known of it; nothing is contacted yet.
+
+        Args:
+            server: Who is asked.
+            request: What for.
+            clock: Time.
+            pace: How fast it is followed.
+            item: Its queue item, where an earlier view told it.
+            number: Its build, where an earlier view told it.
+            may_ask: False to take up only what was asked for before.
+        """
         self._server = server
         self._request = request
         self._clock = clock
         self._pace = pace or BuildPace()
         self._item = item
         self._number = number
+        self._may_ask = may_ask
         self._view = BuildView(request, BuildPhase.WAITING, item=item)
         self._asked_at: datetime | None = None
         self._missing_since: datetime | None = None
@@ -86,13 +98,15 @@ class Building:
         """Ask for the build, unless that was done before, also by a process that has died since.
 
         Raises:
-            NotFoundError: If there is no such job.
+            NotFoundError: If there is no such job, or, where nothing may be asked for, no such request.
             UsageError: If the job does not take one of the parameters.
             ConflictError: If the job is disabled.
             UnreachableError: If the server does not answer; the request may have been made, and is found again.
         """
         if self._is_known() or self._take_up() or self._is_in_doubt():
             return self._view
+        if not self._may_ask:
+            raise self._unknown()
         self._asked_at = self._clock.now()
         try:
             self._item = self._server.trigger(self._request.job, self._request.given)
@@ -110,11 +124,14 @@ class Building:
             UnreachableError: If the server does not answer.
         """
         if not (self._is_known() or self._take_up()):
-            raise NotFoundError(
-                f"no build of {self._request.job} was asked for as {self._request.id}, or it was removed since",
-                hint=f"deliverkit jenkins status {self._request.job}",
-            )
+            raise self._unknown()
         return self._view
+
+    def _unknown(self) -> NotFoundError:
+        return NotFoundError(
+            f"no build of {self._request.job} was asked for as {self._request.id}, or it was removed since",
+            hint=f"deliverkit jenkins status {self._request.job}",
+        )
 
     def _is_known(self) -> bool:
         return bool(self._item or self._number)

@@ -49,6 +49,7 @@ class Course:
     Attributes:
         record: What is on record of it.
         is_over: True once nothing is left to do.
+        is_refused: True when CodePipeline does not let us claim jobs.
         due_at: When the next step is to be made.
     """
 
@@ -66,7 +67,7 @@ class Course:
     ) -> None:
         """Take the job and everybody who has to do with it."""
         self.record = record
-        self.is_over = False
+        self.is_over = self.is_refused = False
         self.due_at = clock.now()
         self._source, self._records, self._runner = source, records, runner
         self._clock, self._pace, self._tell = clock, pace, tell
@@ -119,16 +120,17 @@ class Course:
         self._records.save(self.record)  # before CodePipeline counts on us
         try:
             claim = self._source.acknowledge(self.record.offer, is_repeated=self._is_repeated)
-        except DeniedError:
-            self._drop()  # nothing was claimed
-            raise
+        except DeniedError as error:
+            self.is_refused = True
+            self._end(f"not claimed: {_reason(error)}")
+            return
         except NotFoundError:
             self._end("gone before it could be claimed")
             return
         except UnreachableError:
             self._is_repeated = True
             raise
-        if claim in {Claim.LOST, Claim.THROTTLED}:
+        if claim in {Claim.LOST, Claim.UNHEARD}:
             self._drop()
             return
         is_doubtful = claim is Claim.UNCLEAR

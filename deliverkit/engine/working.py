@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from deliverkit.domain.worker_job import JobRecord, Offer
+from deliverkit.domain.worker_job import JobPhase, JobRecord, Offer
 from deliverkit.engine.job_course import Course, WorkerPace
 from deliverkit.errors import DeliverkitError, DeniedError, UnreachableError
 from deliverkit.ports import Clock
@@ -82,19 +82,30 @@ class Worker:
 
     def _resume(self) -> None:
         for record in self._records.all():
+            if record.work != self._runner.kind and record.phase is not JobPhase.REPORTING:
+                told = (
+                    f"{record.offer.label} ({record.offer.job_id[:8]}): stays on record, a {record.work} does its work"
+                )
+                self._tell(f"{told}; start the worker as it was started then")
+                continue
             course = self._course(record, is_resumed=True)
             self._courses[record.offer.job_id] = course
             self._tell(f"{course.label}: taken up again, it was {record.phase}")
 
     # --- polling -----------------------------------------------------------------------------------
 
+    @property
+    def _room(self) -> int:
+        return self._limit - len(self._courses)
+
     def _is_due(self) -> bool:
-        return len(self._courses) < self._limit and self._clock.now() >= self._poll_at
+        return self._room > 0 and self._clock.now() >= self._poll_at
 
     def _poll(self) -> bool:
         """Ask for jobs; True when there are none."""
         try:
-            offers = self._source.poll(self._limit - len(self._courses))
+            # Jobs that are left to others are shown to us all the same, in front of those that we could do.
+            offers = self._source.poll(self._room + len(self._strange))
         except UnreachableError as error:
             if isinstance(error, DeniedError) and not self._is_answered:
                 raise
@@ -103,11 +114,14 @@ class Worker:
         if self._is_away:
             self._tell("CodePipeline answers again")
         self._is_answered, self._is_away = True, False
-        taken = [offer for offer in offers if self._takes(offer)]
+        self._strange &= {offer.job_id for offer in offers}
+        known = len(self._strange)
+        taken = [offer for offer in offers if self._takes(offer)][: self._room]
         for offer in taken:
-            self._courses[offer.job_id] = self._course(JobRecord(offer), is_resumed=False)
-        self._pace_on(is_empty=not taken)
-        return not taken
+            self._courses[offer.job_id] = self._course(JobRecord(offer, self._runner.kind), is_resumed=False)
+        is_empty = not taken and len(self._strange) == known
+        self._pace_on(is_empty=is_empty)
+        return is_empty
 
     def _takes(self, offer: Offer) -> bool:
         if offer.job_id in self._courses or offer.job_id in self._strange:
@@ -153,7 +167,8 @@ class Worker:
         for job_id, course in tuple(self._courses.items()):
             if course.is_over and job_id not in self._steps:
                 del self._courses[job_id]
-                self._poll_at = min(self._poll_at, self._clock.now() + self._pace.busy)
+                pause = self._pace.backoff_limit if course.is_refused else self._pace.busy
+                self._poll_at = self._clock.now() + pause
 
     def _dispatch(self) -> None:
         now = self._clock.now()

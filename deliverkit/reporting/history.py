@@ -87,6 +87,7 @@ class Decided:
         is_approved: True for yes.
         reason: In the person's words.
         at: When, UTC.
+        via: What passed it on, such as a build; empty for nothing.
     """
 
     gate: str
@@ -95,6 +96,7 @@ class Decided:
     is_approved: bool
     reason: str
     at: datetime
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,5 +287,11 @@ def _decided(event: Event) -> Decided:
     payload: Mapping[str, Any] = event.payload
     by = payload["by"]
     return Decided(
-        payload["gate"], by, payload.get("person") or by, payload["is_approved"], payload["reason"], event.at
+        payload["gate"],
+        by,
+        payload.get("person") or by,
+        payload["is_approved"],
+        payload["reason"],
+        event.at,
+        payload.get("via", ""),
     )

@@ -108,7 +108,8 @@ def _commit(report: Report, release: Release) -> Html | None:
 
 def _people(history: History) -> Html:
     plan = history.rollout.plan
-    asked = facts([("Asked for by", plan.requested_by), ("Asked for at", f"{moment(history.opened_at)} UTC")])
+    person = f"{plan.requested_for}, passed on by {plan.requested_by}" if plan.requested_for else plan.requested_by
+    asked = facts([("Asked for by", person), ("Asked for at", f"{moment(history.opened_at)} UTC")])
     heads = ("Person", "Decision", "On", "At (UTC)", "In their words")
     return joined(asked, table("Decisions", heads, map(_decision, history.decisions)))
 
@@ -116,7 +117,8 @@ def _people(history: History) -> Html:
 def _decision(decided: Decided) -> list[str | None]:
     person = tag("strong", name_of(decided.person))
     through = tag("br") if decided.by != decided.person or name_of(decided.by) != decided.by else None
-    by = joined(person, through, faint(decided.by) if through else None)
+    recorder = f"{decided.by} through {decided.via}" if decided.via else decided.by
+    by = joined(person, through, faint(recorder) if through else None)
     word = "approved" if decided.is_approved else "rejected"
     return [by, word, decided.gate, moment(decided.at), reason(decided.reason)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
@@ -16,6 +17,7 @@ from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
 from deliverkit.sandbox.moto_stack_failures import name_failures, roll_back_failures
 from deliverkit.sandbox.moto_stacks import offer_types
+from deliverkit.sandbox.moto_tags import find_tags_at_once
 from deliverkit.sandbox.moto_uploads import mend_models, mend_responses
 
 
@@ -44,6 +46,14 @@ def _run_state_machines() -> None:
     from moto.core.config import default_user_config  # noqa: PLC0415
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
+
+
+def _look_for_models_once(utils: Any) -> None:
+    """One loader of botocore's for all services: a new one for each looks through the folders of all of them first."""
+    from botocore.loaders import create_loader  # noqa: PLC0415
+
+    loader = create_loader()
+    replace(utils, "_load_service_model", lambda _: partial(loader.load_service_model))
 
 
 def _give_change_sets_outputs(models: Any) -> None:
@@ -124,6 +134,8 @@ _MENDS: Mapping[str, Mend] = {
     "moto.cloudformation.parsing": _mend_templates,
     "moto.codebuild.models": tell_builds_as_they_are,
     "moto.codebuild.responses": _take_projects_of_pipelines,
+    "moto.core.utils": _look_for_models_once,
+    "moto.ec2.models.tags": find_tags_at_once,
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
     "moto.kms.responses": heed_states_and_digests,

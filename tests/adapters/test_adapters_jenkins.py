@@ -294,6 +294,16 @@ def test_a_request_is_found_wherever_it_is(controller: Controller, server: Jenki
         server.find("nope", REQUEST, "r1")
 
 
+def test_a_branch_of_a_multibranch_job_is_named_as_jenkins_names_it(
+    controller: Controller, server: JenkinsServer
+) -> None:
+    controller.add_job("shop/feature%2Fprices")
+    server.trigger("shop/feature%2Fprices", {REQUEST: "r1"})
+    assert server.find("shop/feature%2Fprices", REQUEST, "r1")
+    controller.settle_queue()
+    assert server.observe("shop/feature%2Fprices", 1).parameters[REQUEST] == "r1"
+
+
 # --- builds ----------------------------------------------------------------------------------------
 
 

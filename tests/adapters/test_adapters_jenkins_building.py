@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from jenkins_controller import ALICE, PASSWORD, REQUEST, TOKEN, Asked, Controller, Interference, running_controller
@@ -31,10 +32,10 @@ def clock() -> FakeClock:
 
 
 def building(
-    controller: Controller, clock: FakeClock, job: str = "smoke", *, secret: str = TOKEN, item: int = 0
+    controller: Controller, clock: FakeClock, job: str = "smoke", *, secret: str = TOKEN, **known: Any
 ) -> Building:
     server = JenkinsServer(Connection(controller.url, Credentials(ALICE, secret)))
-    return Building(server, BuildRequest(job, {"VERSION": "1"}, "r1"), clock=clock, item=item)
+    return Building(server, BuildRequest(job, {"VERSION": "1"}, "r1"), clock=clock, **known)
 
 
 def is_post(asked: str) -> bool:
@@ -188,10 +189,12 @@ def test_a_refusal_leaves_no_doubt(controller: Controller, clock: FakeClock) -> 
 def test_attaching_asks_for_nothing(controller: Controller, clock: FakeClock) -> None:
     controller.add_job("smoke")
     with pytest.raises(NotFoundError, match="no build of smoke was asked for as r1"):
-        building(controller, clock).attach()
+        building(controller, clock, may_ask=False).look()
     assert triggers(controller) == 0
     building(controller, clock).begin()
-    assert building(controller, clock).attach().item
+    controller.restart()
+    assert building(controller, clock, may_ask=False).follow(timeout=HOUR).is_success
+    assert triggers(controller) == 1
 
 
 def test_what_the_queue_has_forgotten_is_found_among_the_builds(controller: Controller, clock: FakeClock) -> None:

@@ -162,11 +162,12 @@ def test_commits_are_linked_where_the_address_is_known(repository: str, expected
 
 def test_whoever_decided_is_named_also_when_another_recorded_it() -> None:
     bridge = "arn:aws:sts::123456789012:assumed-role/jenkins/bridge"
-    story = Story().then("environment.claimed", {"environment": "production"})
-    story.approved(by=bridge, person="Rosa Müller")
+    story = Story(requested_for="Ümit Kaya").then("environment.claimed", {"environment": "production"})
+    story.approved(by=bridge, person="Rosa Müller", via="build shop #7")
     told = words(seen(story))
     assert "Rosa Müller" in told
-    assert bridge in told
+    assert "Ümit Kaya, passed on by arn:" in told
+    assert f"{bridge} through build shop #7" in told
 
 
 def test_wrong_targets_come_first() -> None:

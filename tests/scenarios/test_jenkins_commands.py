@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 from jenkins_controller import ALICE, REQUEST, TOKEN, Asked, Controller, Interference, Person, running_controller
 
-from deliverkit.cli.main import run
+from deliverkit.cli import jenkins_trigger
+from deliverkit.cli.main import build_parser, run
+from deliverkit.cli.options import Options
 from deliverkit.cli.streams import Console
+from deliverkit.testing.clock import FakeClock
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--every", "1ms")
@@ -155,7 +158,31 @@ def test_a_build_as_a_document(controller: Controller) -> None:
         "phase": "ended",
         "reason": "smoke #1: SUCCESS, it succeeded",
         "exit_code": 0,
+        "log_says": None,
     }
+
+
+def test_a_log_that_says_nothing_does_not_mean_that_nothing_goes_on(controller: Controller) -> None:
+    controller.add_job("smoke", looks_running=30)
+    words = ["jenkins", "trigger", "smoke", "--request", "r1"]
+    arguments = build_parser().parse_args(words)
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(out, err, variables(controller))
+    assert jenkins_trigger.run(arguments, Options.of(arguments), console, clock=FakeClock()) == 0
+    told = [line for line in err.getvalue().splitlines() if "runs" in line]
+    assert told == ["09:00:10  smoke #1 runs", "09:01:10  still: smoke #1 runs", "09:02:10  still: smoke #1 runs"]
+
+
+@pytest.mark.parametrize(
+    "line", ["Rejected by bob", "Aborted by bob", "Timeout has been exceeded", "Cancelling nested steps due to timeout"]
+)
+def test_why_a_build_was_aborted_only_its_log_says(controller: Controller, line: str) -> None:
+    controller.add_job("smoke", outcome="ABORTED", log=f"[Pipeline] sh\n{line}\nFinished: ABORTED\n")
+    assert f"its log says: {line}" in typed(controller, "trigger", "smoke", *QUICK).err
+    told = typed(controller, "trigger", "smoke", *QUICK, "--output", "json")
+    assert told.document["log_says"] == line
+    controller.add_job("good", log=f"{line}\n")
+    assert "its log says" not in typed(controller, "trigger", "good", *QUICK).err
 
 
 def test_time_that_is_up_is_no_failure(controller: Controller) -> None:
@@ -203,6 +230,7 @@ def test_what_was_never_asked_for_cannot_be_attached_to(controller: Controller) 
         (("-p", "VERSION=1", "-p", "VERSION=2"), "-p VERSION is given more than once"),
         (("--request", "a\nb"), "--request is a text on one line"),
         (("--timeout", "soon"), "write 90s, 30m or 2h"),
+        (("--every", "0s"), "--every 0s would never let go"),
     ],
 )
 def test_typed_oddly(controller: Controller, words: tuple[str, ...], told_words: str) -> None:

@@ -150,6 +150,14 @@ def test_a_promotion_that_is_not_there_leaves_a_file_that_says_so(shop: Shop) ->
     assert "there is no promotion dev-99" in str(root[0][0][0].text)
 
 
+def test_a_promotion_that_is_refused_leaves_no_results_of_an_earlier_build(shop: Shop) -> None:
+    gates = shop.directory / "reports" / "refused.xml"
+    gates.parent.mkdir(exist_ok=True)
+    gates.write_text("of another build", encoding="utf-8")
+    assert shop.run("promote", "9.9.9", "--to", "dev", "--junit", str(gates)).code == 1
+    assert "9.9.9" in str(read(gates)[0][0][0].text)
+
+
 def test_a_file_that_cannot_be_written_does_not_hide_how_it_ended(shop: Shop) -> None:
     ran = shop.run("wait", "dev-1", "--junit", "/dev/null/gates.xml", GITHUB_TOKEN="")
     assert ran.code == 1

@@ -44,6 +44,17 @@ def test_a_build_gets_what_it_is_told_and_its_archive_becomes_the_output(bench: 
         assert archive.read("dist/app") == b"built"
 
 
+def test_two_pipelines_with_one_project_have_a_build_each(bench: Bench, controller: Controller) -> None:
+    kind = bench.project()
+    wanted = action(kind, configuration={"ProjectName": "shop"}, outputArtifacts=[])
+    names = [bench.pipeline(kind, wanted) for _ in range(2)]
+    controller.add_job("shop")
+    bench.once(kind, "--project", "shop")
+    assert [bench.outcome(name)["status"] for name in names] == ["Succeeded"] * 2
+    requests = {build.parameters["DELIVERKIT_REQUEST"] for build in controller.builds("shop")}
+    assert requests == {f"codepipeline-{bench.built(name)['actionExecutionId']}" for name in names}
+
+
 def test_one_build_is_followed_by_three_workers_one_killed_one_terminated(
     bench: Bench, way: Way, controller: Controller
 ) -> None:
@@ -89,15 +100,24 @@ def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
     assert "DELIVERKIT_REQUEST" in told["strange"]["message"]
 
 
-def test_a_job_that_a_command_cannot_go_on_with_is_left_to_builds(bench: Bench, controller: Controller) -> None:
+def test_what_builds_have_begun_a_command_does_not_go_on_with(bench: Bench, way: Way, controller: Controller) -> None:
     kind = bench.kind()
     name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
     controller.add_job("shop", looks_running=None)
+    way.hold("PutJobSuccessResult")
+    worker = bench.begin(kind, "--job", "shop", endpoint=way.endpoint)
+    assert way.reached.wait(SOON)
+    bench.kill(worker)  # on record here
+    record = next((bench.directory / "worker" / "jobs").glob("*/record.json"))
+    record.write_text(record.read_text().replace('"reporting"', '"claimed"'))  # as a moment before
+    command = ("--run", 'echo run >> "$RAN"')
+    assert "stays on record, a build does its work" in bench.once(kind, *command)
     worker = bench.begin(kind, "--job", "shop")
     wait_until(lambda: bench.latest(name).get("externalExecutionId") == "1")
-    bench.terminate(worker)
-    said = bench.once(kind, "--run", 'echo run >> "$RAN"', state="other")
-    assert "left to the kind of worker that began it" in said
+    bench.terminate(worker)  # handed back
+    other = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    assert "left to the kind of worker that began it" in bench.once(kind, *command, state="other")
+    assert bench.outcome(other)["status"] == "Succeeded", "it stands in nobody's way"
     controller.finish("shop", 1)
     bench.once(kind, "--job", "shop")
-    assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 0)
+    assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 1)

@@ -44,8 +44,10 @@ def test_a_claim_is_ours_lost_or_unclear_when_its_answer_was_lost(bench: Bench, 
     jobs = jobs_of(kind, way.endpoint)
     (offer,) = jobs.poll(1)
     way.refusing["AcknowledgeJob"] = (400, "ThrottlingException")
-    assert jobs.acknowledge(offer) is Claim.THROTTLED
+    assert jobs.acknowledge(offer) is Claim.UNHEARD
     way.refusing.clear()
+    nowhere = jobs_of(kind, "http://127.0.0.1:9")
+    assert nowhere.acknowledge(offer) is Claim.UNHEARD
     way.losing["AcknowledgeJob"] = 1
     with pytest.raises(UnreachableError):
         jobs.acknowledge(offer)
@@ -138,6 +140,16 @@ def test_parts_of_an_upload_that_fails_are_removed(bench: Bench, way: Way, tmp_p
     place = {"Bucket": STORE_BUCKET, "Key": job.outputs[0].key}
     stored = bench.rig.s3.head_object(**place)
     assert (stored["ContentLength"], stored["ServerSideEncryption"]) == (11 << 20, "aws:kms")
+
+
+def test_credentials_that_have_expired_are_no_refusal(bench: Bench, way: Way, tmp_path: Path) -> None:
+    jobs, job, _ = claimed(bench, bench.kind())
+    store = shelf(bench.rig, jobs, job, way.endpoint)
+    for code, kind in (("ExpiredToken", UnreachableError), ("AccessDenied", DeniedError)):
+        way.refusing[f"GET /{STORE_BUCKET}"] = (400, code)
+        with pytest.raises(UnreachableError) as refused:
+            store.fetch(job.inputs[0], tmp_path / "file")
+        assert type(refused.value) is kind
 
 
 # Time moves for the whole sandbox: this comes last.

@@ -78,9 +78,9 @@ class CodePipelineJobs:
         except DeniedError:
             raise
         except UnreachableError as error:
-            if code_of(error) in _THROTTLED and not is_repeated:
-                return Claim.THROTTLED
-            raise
+            if is_repeated or not _is_unheard(error):
+                raise
+            return Claim.UNHEARD
         return Claim.OURS
 
     def details(self, job_id: str) -> WorkerJob:
@@ -175,6 +175,14 @@ class CodePipelineJobs:
 
 
 _DETAILS = "actionExecutionDetails"
+
+
+def _is_unheard(error: DeliverkitError) -> bool:
+    """True for a request that certainly changed nothing: it was throttled, or no connection came about."""
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError  # noqa: PLC0415
+
+    unmade = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+    return code_of(error) in _THROTTLED or isinstance(error.__cause__, unmade)
 
 
 def _identity(kind: ActionType) -> Mapping[str, str]:

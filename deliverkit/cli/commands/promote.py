@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from deliverkit.cli.deciding import add_person_argument
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.cli.watching import add_detach_argument, add_watch_arguments, drive
+from deliverkit.cli.watching import add_detach_argument, add_watch_arguments, drive, opening
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -21,6 +21,7 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Open the promotion, say its id at once, drive it."""
-    delivery = open_delivery(options, console)
-    promotion_id = delivery.promote(arguments.release, to=arguments.to, requested_for=arguments.on_behalf_of or "")
+    with opening(f"to {arguments.to}", arguments, console):
+        delivery = open_delivery(options, console)
+        promotion_id = delivery.promote(arguments.release, to=arguments.to, requested_for=arguments.on_behalf_of or "")
     return drive(delivery, promotion_id, arguments, options, console)

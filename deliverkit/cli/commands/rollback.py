@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.cli.watching import add_detach_argument, add_watch_arguments, drive
+from deliverkit.cli.watching import add_detach_argument, add_watch_arguments, drive, opening
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Open the rollback, say its id at once, drive it."""
-    delivery = open_delivery(options, console)
-    promotion_id = delivery.rollback(arguments.environment, to=arguments.to)
+    with opening(f"back in {arguments.environment}", arguments, console):
+        delivery = open_delivery(options, console)
+        promotion_id = delivery.rollback(arguments.environment, to=arguments.to)
     return drive(delivery, promotion_id, arguments, options, console)
