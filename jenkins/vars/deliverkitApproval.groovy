@@ -44,7 +44,7 @@ Map look(Map settings, String promotion, String stage) {
         } else {
             ran = deliverkit(tool, ['status', promotion])
         }
-        seen = ran.json
+        seen = ran.json ?: [:]
         if (seen.question && seen.question.answer == null) {
             // So that `deliverkit approve`, typed anywhere, also answers this build. Only a convenience: it may fail.
             List words = ['jenkins', 'input', 'offer', promotion, '--question', seen.question.number, '--input', inputId(seen)]
