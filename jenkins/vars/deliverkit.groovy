@@ -249,12 +249,18 @@ List again(List words, Object document) {
 @NonCPS
 String reason(List words, Map ran) {
     Map meanings = [
-        1: 'an expected failure, nothing was changed', 2: 'wrong usage or configuration, nothing was tried',
+        1: 'an expected failure, nothing was changed',
+        2: 'wrong usage or configuration, nothing was tried',
         3: 'a gate or the deployment failed; rolled back, and the last good release is proved to serve again',
-        4: 'the rollback failed or is not proved: a human is needed now', 5: 'still under way or waiting for a human',
-        6: 'rejected by an approver, or decided by somebody who may not', 7: 'locked, frozen, outside the window or quarantined',
-        8: 'AWS or Jenkins is out of reach or denies permission; nothing is lost', 9: 'a digest, a signature, the plan or the ledger does not verify',
-        70: 'an internal error of deliverkit', 130: 'interrupted; its state is saved', 143: 'interrupted; its state is saved',
+        4: 'the rollback failed or is not proved: a human is needed now',
+        5: 'still under way or waiting for a human',
+        6: 'rejected by an approver, or decided by somebody who may not',
+        7: 'locked, frozen, outside the window or quarantined',
+        8: 'AWS or Jenkins is out of reach or denies permission; nothing is lost',
+        9: 'a digest, a signature, the plan or the ledger does not verify',
+        70: 'an internal error of deliverkit',
+        130: 'interrupted; its state is saved',
+        143: 'interrupted; its state is saved',
         (-1): 'its process is gone; its state is saved'
     ]
     String told = label(words) + ' ended with ' + ran.exitCode + ': ' + (meanings[ran.exitCode] ?: 'not an exit code of deliverkit')

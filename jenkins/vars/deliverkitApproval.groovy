@@ -7,7 +7,7 @@ void call(Map settings) {
         'submitter', 'stage', 'promotion', 'profile', 'hours', 'message', 'label', 'checkout', 'on', 'command', 'version'
     ])
     if (!settings.submitter) {
-        error "deliverkitApproval needs submitter: without it everybody who may build could decide"
+        error 'deliverkitApproval needs submitter: without it everybody who may build could decide'
     }
     if (env.WORKSPACE) {
         echo 'deliverkitApproval holds this executor while people think: put it into a stage with `agent none`'
@@ -44,7 +44,7 @@ Map look(Map settings, String promotion, String stage) {
         } else {
             ran = deliverkit(tool, ['status', promotion])
         }
-        seen = ran.json
+        seen = ran.json ?: [:]
         if (seen.question && seen.question.answer == null) {
             // So that `deliverkit approve`, typed anywhere, also answers this build. Only a convenience: it may fail.
             List words = ['jenkins', 'input', 'offer', promotion, '--question', seen.question.number, '--input', inputId(seen)]

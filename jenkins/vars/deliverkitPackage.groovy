@@ -3,6 +3,9 @@ String call(Map settings = [:]) {
     deliverkit.refuseUnknown('deliverkitPackage', settings, ['path', 'on', 'command', 'version'])
     List words = settings.path ? ['package', settings.path] : ['package']
     Map ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
+    if (!ran.json) {
+        return null  // it did not package, and `on` lets the build go on all the same
+    }
     env.DELIVERKIT_RELEASE = ran.json.version
     return ran.json.version
 }

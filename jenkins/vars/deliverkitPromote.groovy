@@ -11,6 +11,9 @@ String call(Map settings) {
         words += ['--on-behalf-of=' + settings.onBehalfOf]
     }
     Map ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
+    if (!ran.json) {
+        return null  // nothing was opened, and `on` lets the build go on all the same
+    }
     env.DELIVERKIT_PROMOTION = ran.json.promotion
     return ran.json.promotion
 }

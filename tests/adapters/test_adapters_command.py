@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ def measure(run: str, *, endpoint: str = "http://shop.example.com", **spec: obje
     )
     gate = Gate("smoke", GateKind.COMMAND, {"run": run, **spec})
     return CommandCheck(clock=FakeClock()).measure(gate, where)
+
+
+@pytest.mark.parametrize("stubborn", ["", "trap '' TERM; "])
+def test_an_interruption_ends_what_runs_and_lets_nothing_begin(tmp_path: Path, stubborn: str) -> None:
+    check = CommandCheck(clock=FakeClock(), directory=tmp_path)
+    where = CheckContext({}, "http://shop.example.com", ("us-east-1",), "storefront", "storefront-prod")
+    gate = Gate("slow", GateKind.COMMAND, {"run": f"{stubborn}touch begun; sleep 50; touch done", "timeout": 60})
+    with ThreadPoolExecutor(1) as pool:
+        measured = pool.submit(check.measure, gate, where)
+        while not (tmp_path / "begun").exists():
+            assert not measured.done()
+        began = time.monotonic()
+        check.interrupt()
+        assert measured.result(timeout=10).outcome is Verdict.ERROR
+        assert check.measure(gate, where).outcome is Verdict.ERROR
+    assert time.monotonic() - began < 10
+    assert not (tmp_path / "done").exists()
 
 
 @pytest.mark.parametrize(

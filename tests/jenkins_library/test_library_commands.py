@@ -82,6 +82,10 @@ CASES: dict[str, Case] = {
     "promote frozen": build(
         "deliverkitPromote(env: 'production')\necho 'went on'", replies=[(7, {"reason": "frozen"})]
     ),
+    "promote, locked and let go on": build(
+        "deliverkitPromote(env: 'production', on: [7: 'UNSTABLE'])\ndeliverkitAbort()\necho 'went on'",
+        replies=[(7, "")],
+    ),
     "stage": build("deliverkitStage('Deploy-Dev')", replies=[(0, {})], environ={"DELIVERKIT_PROMOTION": "p-1"}),
     "approved stage": build(
         "deliverkitStage('Deploy Prod/1', timeout: '2h')",
@@ -207,6 +211,8 @@ def test_package_and_promote_keep_what_later_steps_need(ended: dict[str, Ended])
     assert ended["promote frozen"].result == "NOT_BUILT"
     assert "went on" not in ended["promote frozen"].log
     assert "DELIVERKIT_PROMOTION" not in ended["promote frozen"].env
+    locked = ended["promote, locked and let go on"]
+    assert (locked.result, "went on" in locked.log, len(locked.commands)) == ("UNSTABLE", True, 1)
 
 
 def test_a_stage_publishes_its_own_report_however_it_ends(ended: dict[str, Ended]) -> None:
