@@ -125,8 +125,9 @@ def _build_runner(choices: WorkerChoices, tools: _Tools, environ: Mapping[str, s
     from deliverkit.jenkins_assembly import connection_to, open_jenkins  # noqa: PLC0415
     from deliverkit.packaging.artifact_archive import pack_artifact, unpack_artifact  # noqa: PLC0415
 
-    def building(request: BuildRequest, number: int | None) -> Building:
-        return Building(server, request, clock=tools.clock, pace=BuildPace(look=pace.look), number=number)
+    def building(request: BuildRequest, number: int | None, may_ask: bool) -> Building:
+        look = BuildPace(look=pace.look)
+        return Building(server, request, clock=tools.clock, pace=look, number=number, may_ask=may_ask)
 
     server = open_jenkins(choices.url, choices.config, environ)
     slow = connection_to(choices.url, choices.config, environ, timeout=_ARCHIVE_TIMEOUT)

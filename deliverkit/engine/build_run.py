@@ -36,7 +36,7 @@ class BuildRunner:
         server: BuildServer,
         *,
         archive: BuildArchive,
-        building: Callable[[BuildRequest, int | None], Building],
+        building: Callable[[BuildRequest, int | None, bool], Building],
         room: Callable[[str], Path],
         shelf: Callable[[WorkerJob], ArtifactShelf],
         unpack: Archiver,
@@ -49,7 +49,8 @@ class BuildRunner:
         Args:
             server: The build server.
             archive: What its builds leave.
-            building: Makes what asks for a build and follows it; the build's number may be known.
+            building: Makes what asks for a build and follows it; the build's number may be known, and whether it may
+                be asked for: a job that continues another one must not.
             room: Gives a job's own directory.
             shelf: Gives a job's artifacts.
             unpack: Unpacks an archive into a directory that it makes.
@@ -123,7 +124,8 @@ class BuildRunner:
     def _of(self, job: WorkerJob) -> Building:
         if job.id not in self._buildings:
             handle = handle_in(job.continuation)
-            self._buildings[job.id] = self._building(self._request(job), handle.number if handle else None)
+            number = handle.number if handle else None
+            self._buildings[job.id] = self._building(self._request(job), number, not job.continuation)
         return self._buildings[job.id]
 
     def _request(self, job: WorkerJob) -> BuildRequest:

@@ -73,6 +73,29 @@ String promotion(String step, Map settings) {
     return found
 }
 
+// Why the build runs, in Jenkins' words; empty where it does not say.
+@NonCPS
+String cause() {
+    List causes = currentBuild.getBuildCauses()
+    String told = ''
+    for (int i = 0; i < causes.size(); i++) {
+        told += (i ? '; ' : '') + (causes[i].shortDescription ?: '')
+    }
+    return told
+}
+
+// The user who started the build by hand; empty for a push, a timer or another job.
+@NonCPS
+String starter() {
+    List causes = currentBuild.getBuildCauses()
+    for (int i = 0; i < causes.size(); i++) {
+        if (causes[i].userId) {
+            return "${causes[i].userId}"
+        }
+    }
+    return ''
+}
+
 // One run of the command: its exit code, what it wrote, and that as JSON.
 Map attempt(Map settings, List words) {
     // Outside the workspace, where a file would make the sources look changed; a name of its own, for steps run in parallel.

@@ -18,6 +18,8 @@ void call(Map settings) {
         // No rollback here: a bad release was rolled back already, and a promotion that lost its watcher is sound.
         deliverkitStatus(tool.subMap(['command', 'version']) + agent)
         throw failure
+    } finally {
+        report(tool.subMap(['command', 'version']) + agent)
     }
 }
 
@@ -61,6 +63,17 @@ void takeBack(Map settings) {
     } catch (Exception failure) {
         // The build stays aborted; this is what needs somebody's eyes.
         echo 'THE ABORT DID NOT END WELL: ' + failure.getMessage()
+    }
+}
+
+void report(Map settings) {
+    try {
+        deliverkitReport(settings)
+    } catch (FlowInterruptedException again) {
+        throw again
+    } catch (Exception failure) {
+        // What became of the release is more than how it is shown.
+        echo 'the report could not be published: ' + failure.getMessage()
     }
 }
 

@@ -2,7 +2,11 @@
 String call(Map settings = [:]) {
     deliverkit.refuseUnknown('deliverkitPackage', settings, ['path', 'on', 'command', 'version'])
     List words = settings.path ? ['package', settings.path] : ['package']
-    Map ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
+    Map ran = [:]
+    // Jenkins tells a shell step nothing of why the build runs; the release's provenance keeps it.
+    withEnv(['DELIVERKIT_CAUSE=' + deliverkit.cause()]) {
+        ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
+    }
     if (!ran.json) {
         return null  // it did not package, and `on` lets the build go on all the same
     }

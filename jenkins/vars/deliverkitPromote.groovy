@@ -7,8 +7,10 @@ String call(Map settings) {
     }
     String release = settings.release ?: env.DELIVERKIT_RELEASE
     List words = ['promote'] + (release ? [release] : []) + ['--to', settings.env, '--detach']
-    if (settings.onBehalfOf) {
-        words += ['--on-behalf-of=' + settings.onBehalfOf]
+    // Whoever started the build asked for the promotion; a push or a timer is nobody.
+    String person = settings.containsKey('onBehalfOf') ? settings.onBehalfOf : deliverkit.starter()
+    if (person) {
+        words += ['--on-behalf-of=' + person]
     }
     Map ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
     if (!ran.json) {

@@ -46,6 +46,8 @@ class Case:
             "patience": ms until the step ends all the same}.
         place: Where it works; one of its own under the bench's otherwise.
         records_on_path: Whether the recorder is deliverkit here.
+        causes: Why it runs, as `getBuildCauses` gives it.
+        lacks: Steps whose plugins are not installed.
     """
 
     script: str
@@ -55,6 +57,8 @@ class Case:
     abort: dict[str, Any] | None = None
     place: Path | None = None
     records_on_path: bool = True
+    causes: list[dict[str, str]] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -70,6 +74,8 @@ class Ended:
     trace: list[dict[str, Any]]
     asked: list[dict[str, Any]]
     published: list[dict[str, str]]
+    shown: list[dict[str, str]]
+    description: str | None
     stages: list[str]
     held: int
 
@@ -81,6 +87,11 @@ class Ended:
             words = (self.records / f"asked.{number}").read_bytes().decode().split("\0")[:-1]
             found.append(words[2:] if words[:2] == ["--output", "json"] else words)
         return found
+
+    @property
+    def deeds(self) -> list[list[str]]:
+        """The same without what only tells of it afterwards."""
+        return [words for words in self.commands if words[0] != "report"]
 
     def steps(self, name: str) -> list[dict[str, str]]:
         """The parameters of every call of a step."""
@@ -142,7 +153,8 @@ def _prepared(own: Path, case: Case) -> dict[str, Any]:
         command.chmod(command.stat().st_mode | stat.S_IXUSR)
         environ["PATH"] = f"{command.parent}{os.pathsep}{environ['PATH']}"
     answers = list(case.answers)
-    return {"script": case.script, "workspace": str(place), "env": environ, "answers": answers, "abort": case.abort}
+    build = {"script": case.script, "workspace": str(place), "env": environ, "answers": answers, "abort": case.abort}
+    return build | {"causes": case.causes, "lacks": case.lacks}
 
 
 def python_path() -> str:

@@ -107,6 +107,22 @@ def jenkinsfile(name: str) -> str:
 BRANCH = {"BRANCH_NAME": "main"}
 ALL_THE_WAY = [*BEGUN[:1], BEGUN[2], (0, {}), (0, {}), ASKED, OFFERED, (0, {}), DECIDED, (0, {})]
 PLAIN = [(0, ""), (0, "p-1"), (0, state(None)), (0, ""), (0, ""), (5, ""), (0, state(17)), OFFERED]
+REPORTED = {"report": "1.2 to production: Succeeded (p-1)", "file": None}
+PERSON = [{"shortDescription": "Started by user Mary \u00fc", "userId": "mary"}]
+MORE = {
+    "reported": Case("deliverkitReport()", [(0, REPORTED), (0, {"file": "x"})], [], {"DELIVERKIT_PROMOTION": "p-1"}),
+    "no plugin": Case(
+        "deliverkitReport()", [(0, REPORTED), (0, {})], [], {"DELIVERKIT_PROMOTION": "p-1"}, lacks=["publishHTML"]
+    ),
+    "no report": Case("deliverkitReport()", [(8, ""), (8, "")], [], {"DELIVERKIT_PROMOTION": "p-1"}),
+    "nothing to report": Case("deliverkitReport()"),
+    "started": Case(
+        "node { deliverkitPackage(); deliverkitPromote(env: 'production') }", BEGUN[:1], [], {}, causes=PERSON
+    ),
+    "for nobody": Case("node { deliverkitPromote(env: 'production', onBehalfOf: '') }", causes=PERSON),
+    "pushed": Case("node { deliverkitPromote(env: 'p') }", causes=[{"shortDescription": "Branch event"}]),
+}
+CASES |= MORE
 CASES |= {
     "plain": Case(jenkinsfile("Jenkinsfile"), [*PLAIN, (0, ""), (0, "")], [None, answered(REASON=" "), answered()]),
     "plain, rejected": Case(jenkinsfile("Jenkinsfile"), [*PLAIN, (0, ""), (0, "")], [answered(DECISION="reject")]),
@@ -251,7 +267,7 @@ def test_five_lines_are_a_whole_delivery(ended: dict[str, Ended]) -> None:
     found = ended["delivered"]
     assert found.result == "SUCCESS", found.failure
     assert found.stages == ["Package", "Deploy-Dev", "Approve Deploy-Production", "Deploy-Production"]
-    verbs = [" ".join(words[:2]) for words in found.commands]
+    verbs = [" ".join(words[:2]) for words in found.deeds]
     assert verbs == [
         *[
             "package",
@@ -265,24 +281,24 @@ def test_five_lines_are_a_whole_delivery(ended: dict[str, Ended]) -> None:
             "wait p-1",
         ]
     ]
-    assert found.commands[2] == ["promote", "1.2", "--to", "production", "--detach"]
-    assert found.commands[-1][-2:] == ["--plan", PLAN]
+    assert found.deeds[2] == ["promote", "1.2", "--to", "production", "--detach"]
+    assert found.deeds[-1][-2:] == ["--plan", PLAN]
     assert "built 1.0.7" in found.log
     assert [each["executors"] for each in found.asked] == [0]
 
 
 def test_a_delivery_takes_back_what_is_aborted_and_only_that(ended: dict[str, Ended]) -> None:
     abort = ["abort", "p-1", "--rollback"]
-    assert (ended["stopped"].result, ended["stopped"].commands[-1]) == ("ABORTED", abort)
+    assert (ended["stopped"].result, ended["stopped"].deeds[-1]) == ("ABORTED", abort)
     assert ended["not taken back"].result == "ABORTED"
     assert "THE ABORT DID NOT END WELL" in ended["not taken back"].log
     assert "no earlier release" in ended["not taken back"].log
     for name, result in (("bad", "FAILURE"), ("refused", "NOT_BUILT")):
-        assert (ended[name].result, ended[name].commands[-1]) == (result, STATUS)
-        assert abort not in ended[name].commands
-    assert (ended["frozen"].result, len(ended["frozen"].commands)) == ("NOT_BUILT", 3)
+        assert (ended[name].result, ended[name].deeds[-1]) == (result, STATUS)
+        assert abort not in ended[name].deeds
+    assert (ended["frozen"].result, len(ended["frozen"].deeds)) == ("NOT_BUILT", 3)
     assert "name who may answer" in ended["no submitter"].failure
-    assert [words[0] for words in ended["no submitter"].commands] == ["package", "plan"], "before anything is promoted"
+    assert [words[0] for words in ended["no submitter"].deeds] == ["package", "plan"], "before anything is promoted"
 
 
 def test_the_plain_jenkinsfile_delivers(ended: dict[str, Ended]) -> None:
@@ -316,21 +332,49 @@ def test_the_library_jenkinsfile_does_what_the_plain_one_does(ended: dict[str, E
     found = ended["library"]
     assert found.result == "SUCCESS", found.log
     assert found.stages == ["Package", "Deploy-Dev", "Deploy-Staging", "Approve production", "Deploy-Production"]
-    assert [*decision(), "--profile", "jenkins-approvals"] in found.commands
-    assert found.commands[-1][-2:] == ["--plan", PLAN]
+    assert [*decision(), "--profile", "jenkins-approvals"] in found.deeds
+    assert found.deeds[-1][-2:] == ["--plan", PLAN]
     assert [each["executors"] for each in found.asked] == [0]
-    assert ended["library, stopped"].commands[-1] == ["abort", "p-1", "--rollback"]
-    assert ended["library, bad"].commands[-1] == STATUS
+    assert ended["library, stopped"].deeds[-1] == ["abort", "p-1", "--rollback"]
+    assert ended["library, bad"].deeds[-1] == STATUS
 
 
 def test_only_main_is_delivered_and_builds_do_not_overtake(ended: dict[str, Ended]) -> None:
-    assert ended["pull request"].commands == [["package", "--check"]]
+    assert ended["pull request"].deeds == [["package", "--check"]]
     assert ended["pull request"].stages == ["Check"]
     assert [each["label"] for each in ended["pull request"].steps("node")] == ["build"]
     assert ended["main"].result == "SUCCESS", ended["main"].log
-    assert [words[:4] for words in ended["main"].commands] == [words[:4] for words in ended["library"].commands]
+    assert [words[:4] for words in ended["main"].deeds] == [words[:4] for words in ended["library"].deeds]
     assert [each["ordinal"] for each in ended["main"].steps("milestone")] == ["1", "2"]
     assert "Check" not in ended["main"].stages
+
+
+def test_a_report_is_shown_beside_the_build_and_never_fails_it(ended: dict[str, Ended]) -> None:
+    found = ended["reported"]
+    assert (found.result, found.description) == ("SUCCESS", "1.2 to production: Succeeded (p-1)")
+    assert [each["name"] for each in found.shown] == ["Release"]
+    assert found.commands[0] == ["report", "p-1", "--as", "description"]
+    assert found.commands[1][:3] == ["report", "p-1", "--to-file"]
+    assert "@tmp/" in found.commands[1][3], "outside the workspace"
+    assert [each["artifacts"] for each in ended["no plugin"].steps("archiveArtifacts")] == ["index.html"]
+    assert (ended["no report"].result, ended["no report"].shown) == ("SUCCESS", [])
+    assert (ended["nothing to report"].result, ended["nothing to report"].commands) == ("SUCCESS", [])
+
+
+def test_a_delivery_is_reported_last_of_all(ended: dict[str, Ended]) -> None:
+    for name in ("delivered", "stopped", "bad", "library", "library, stopped", "main"):
+        reports = [words[0] == "report" for words in ended[name].commands]
+        assert reports[-2:] == [True, True], name
+        assert not any(reports[:-2]), name
+
+
+def test_whoever_started_the_build_asked_for_the_promotion(ended: dict[str, Ended]) -> None:
+    found = ended["started"]
+    assert found.commands[-1][-1] == "--on-behalf-of=mary"
+    [causes] = found.steps("withEnv")
+    assert "DELIVERKIT_CAUSE=Started by user Mary \u00fc" in causes["overrides"]
+    for name in ("for nobody", "pushed"):
+        assert not any("behalf" in word for word in ended[name].commands[-1]), name
 
 
 def test_the_library_calls_nothing_that_the_sandbox_is_not_known_to_allow(played: tuple[dict[str, Ended], Any]) -> None:

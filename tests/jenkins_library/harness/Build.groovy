@@ -16,10 +16,12 @@ class Build {
     final List trace = []
     final List asked = []
     final List published = []
+    final List shown = []
     final List nodes = []
     final List folders = []
     final List overlays = []
     final List stages = []
+    final CurrentBuild current = new CurrentBuild(build: this)
     String result = 'SUCCESS'
     String failure = ''
     Steps steps
@@ -51,7 +53,7 @@ class Build {
             log << failure << '\n'
         }
         return [result: result, failure: failure, log: log.toString(), env: env, trace: trace, asked: asked,
-                published: published, stages: stages, held: nodes.size()]
+                published: published, shown: shown, description: current.description, stages: stages, held: nodes.size()]
     }
 
     private static final Map COMPILED = [:]
@@ -73,7 +75,7 @@ class Build {
     }
 
     Binding binding() {
-        return new Binding([build: this, env: new Environment(build: this), currentBuild: new CurrentBuild(build: this),
+        return new Binding([build: this, env: new Environment(build: this), currentBuild: current,
                             scm: 'the sources', none: 'none', any: 'any', params: spec.params ?: [:]])
     }
 
@@ -143,6 +145,10 @@ class CurrentBuild {
     void setResult(String result) {
         assert Build.RESULTS.contains(result)
         build.worsen(result)  // Jenkins never lets a result become better
+    }
+
+    List getBuildCauses() {
+        return build.spec.causes ?: []
     }
 
     String getCurrentResult() {

@@ -28,6 +28,8 @@ class Scan extends ClassCodeVisitorSupport {
         replaceAll: 'method java.lang.String replaceAll java.lang.String java.lang.String',
         split: 'method java.lang.String split java.lang.String', getMessage: 'method java.lang.Throwable getMessage',
         randomUUID: 'staticMethod java.util.UUID randomUUID', parseInt: 'staticMethod java.lang.Integer parseInt java.lang.String',
+        containsKey: 'method java.util.Map containsKey java.lang.Object',
+        getBuildCauses: 'org.jenkinsci.plugins.workflow.support.steps.build.RunWrapper, annotated @Whitelisted',
         parseText: 'method groovy.json.JsonSlurper parseText java.lang.String'
     ]
     static final Map STATIC_OWNERS = [UUID: ['randomUUID'], Integer: ['parseInt']]

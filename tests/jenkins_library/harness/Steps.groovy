@@ -13,7 +13,7 @@ class Steps {
         milestone: ['ordinal', 'label'], node: ['label'], pipeline: [null], pwd: ['tmp'],
         sh: ['script', 'label', 'encoding', 'returnStatus', 'returnStdout'], sleep: ['time', 'unit'], script: [null],
         stage: ['name'], string: [null, 'name', 'defaultValue', 'description', 'trim'], timeout: ['time', 'unit', 'activity'],
-        unstable: ['message'], withEnv: ['overrides'], lock: ['resource']
+        publishHTML: ['target'], unstable: ['message'], withEnv: ['overrides'], lock: ['resource']
     ]
     final Build build
 
@@ -22,7 +22,7 @@ class Steps {
     }
 
     Object take(String name, Object[] arguments) {
-        if (!KNOWN.containsKey(name)) {
+        if (!KNOWN.containsKey(name) || name in build.spec.lacks) {
             throw new NoSuchMethodError("No such DSL method '${name}' found among steps")
         }
         List rest = arguments as List
@@ -141,6 +141,11 @@ class Steps {
     }
 
     Object do_archiveArtifacts(Map given, Closure body) {
+    }
+
+    Object do_publishHTML(Map given, Closure body) {
+        File page = new File(folder(), "${given.target.reportDir}/${given.target.reportFiles}")
+        build.shown << [name: given.target.reportName, text: page.exists() ? page.getText('UTF-8') : '']
     }
 
     Object do_string(Map given, Closure body) {
