@@ -70,7 +70,7 @@ def assemble_worker(
     from deliverkit.engine.working import Worker  # noqa: PLC0415
 
     aws = Aws(account)
-    records = DirectoryRecords(choices.state_dir)
+    records = DirectoryRecords(choices.state_dir, tell=tell)
     clock, pace = _time(aws)
     jobs = CodePipelineJobs(aws, choices.kind, queries=choices.queries, once=Aws(account, repetitions=0))
     tools = _Tools(records.room, partial(_shelf, replace(account, region=aws.region), jobs, clock), clock)
