@@ -108,9 +108,13 @@ class DirectoryRecords:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Let a file have this content or the one before, whatever happens; when this returns it is on the disk."""
+    """Let a file have this content or the one before, whatever happens; when this returns it is on the disk.
+
+    It is for its owner's eyes only.
+    """
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

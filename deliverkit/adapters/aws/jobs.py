@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, translated
@@ -87,7 +88,8 @@ class CodePipelineJobs:
         """A job with what its work needs (CodePipeline API reference, GetJobDetails)."""
         with translated(f"reading job {job_id}"):
             shown = self._client.get_job_details(jobId=job_id)["jobDetails"]
-        return _job(job_id, shown["data"])
+        # "A queryable property must be both required and not secret" (API reference, ActionConfigurationProperty).
+        return replace(_job(job_id, shown["data"]), public=frozenset(name for name, _ in self._queries))
 
     def credentials(self, job_id: str) -> Mapping[str, str]:
         """The keys that CodePipeline lends for a job's artifacts, for about 15 minutes.
