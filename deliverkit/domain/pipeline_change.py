@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliverkit.domain.worker_job import ActionType
+from deliverkit.domain.worker_job import PROJECT, ActionType
 
-PROJECT = "ProjectName"
-"""The property that names a Jenkins job, as AWS's own plugin has it in its form."""
 MASK = "****"
 """What GetPipeline shows of a secret; sent back as it is, it keeps the value."""
 PROPERTIES_LIMIT = 10
