@@ -45,13 +45,12 @@ class JenkinsServer:
 
         Raises:
             NotFoundError: If there is no such job.
-            UsageError: If the job does not take one of the parameters, or is none.
+            UsageError: If the job does not take one of the parameters, takes none at all, or is none.
             ConflictError: If the job is disabled.
         """
-        takes = self._parameters_of(job)
-        refuse_unknown(job, parameters, takes)
+        refuse_unknown(job, parameters, self._parameters_of(job))
         # In the body, not in the query as the library has it: queries are written into logs, and have a limit.
-        url = self._handle.address(job) + ("build" if takes is None else "buildWithParameters")
+        url = self._handle.address(job) + "buildWithParameters"
         try:
             reply = self._connection.post(url, dict(parameters))
         except RefusedError as refusal:
