@@ -55,8 +55,11 @@ def decide(arguments: Namespace, options: Options, console: Console, *, is_appro
     rollout = delivery.decide(
         promotion_id, gate=arguments.gate, is_approved=is_approved, reason=arguments.reason, relay=relay
     )
-    word = "approved" if is_approved else "rejected"
-    console.tell(f"{word} by {relay.person or delivery.identity.arn}")
+    if relay.question and not (rollout.waits_for_human and rollout.question == relay.question):
+        console.tell(f"question {relay.question} was settled before: nothing was added")
+    else:
+        word = "approved" if is_approved else "rejected"
+        console.tell(f"{word} by {relay.person or delivery.identity.arn}")
     if rollout.offers:
         from deliverkit.cli.jenkins_offer import tell_builds  # noqa: PLC0415  (only where builds ask the same)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from deliverkit.domain.approval import Decision, Relay, objection
+from deliverkit.domain.environment import ApprovalPolicy
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import Offer, Phase, Rollout, open_question
 from deliverkit.errors import ConflictError, IntegrityError, NotEntitledError, RejectedError
@@ -122,10 +123,11 @@ def _open_gate(rollout: Rollout, ruling: Ruling) -> str:
 
 
 def _require_entitled(rollout: Rollout, decision: Decision) -> None:
-    policy = rollout.leg.approvals
+    policy, plan = rollout.leg.approvals, rollout.plan
     if policy is None:
-        return
-    plan = rollout.plan
+        # Anybody may decide, but nobody may name somebody else whom no policy trusts with names.
+        bridges = [each for leg in plan.legs if leg.approvals for each in leg.approvals.bridges]
+        policy = ApprovalPolicy(not_requester=False, bridges=tuple(bridges))
     why_not = objection(policy, decision, requester=plan.requester, plan_digest=plan.digest)
     if why_not:
         raise NotEntitledError(why_not, hint=f"somebody of {', '.join(policy.groups) or 'your team'} has to decide")
