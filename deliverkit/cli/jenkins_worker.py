@@ -37,19 +37,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="only jobs whose ProjectName has this value; needed when the type's ProjectName is queryable, may be "
         "repeated; PROPERTY=VALUE for another queryable property",
     )
-    worker.add_argument(
-        "--run", metavar="COMMAND", dest="shell", help="shell command that does the work of a job, instead of Jenkins"
-    )
-    worker.add_argument(
-        "--rerun", action="store_true", help="the command may be run again when nobody knows how far it came"
-    )
-    worker.add_argument(
-        "--doubt",
-        metavar="DURATION",
-        type=duration,
-        help="how long a job that may be another worker's is only watched before it is failed, when the answer to its "
-        "claim was lost: longer than a job takes (default: 4h)",
-    )
+    _add_command_arguments(worker)
     worker.add_argument(
         "--job",
         metavar="NAME",
@@ -69,6 +57,22 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         "--state-dir", metavar="DIRECTORY", help="where it remembers the jobs in hand (default: .deliverkit/worker)"
     )
     worker.set_defaults(run=_work)
+
+
+def _add_command_arguments(worker: ArgumentParser) -> None:
+    worker.add_argument(
+        "--run", metavar="COMMAND", dest="shell", help="shell command that does the work of a job, instead of Jenkins"
+    )
+    worker.add_argument(
+        "--rerun", action="store_true", help="the command may be run again when nobody knows how far it came"
+    )
+    worker.add_argument(
+        "--doubt",
+        metavar="DURATION",
+        type=duration,
+        help="how long a job that may be another worker's is only watched before it is failed, when the answer to its "
+        "claim was lost: longer than a job takes (default: 4h)",
+    )
 
 
 def _query(text: str) -> tuple[str, str]:

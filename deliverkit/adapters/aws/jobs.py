@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, renewing, translated, was_refused
@@ -31,20 +31,20 @@ class CodePipelineJobs:
         aws: Aws,
         kind: ActionType,
         *,
+        now: Callable[[], datetime],
+        tell: Callable[[str], None],
         queries: Sequence[tuple[str, str]] = (),
         once: Aws | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Take the session, the type, and by which property values to ask for jobs.
 
         Args:
             aws: How to reach AWS.
             kind: The action type.
-            queries: Name and value of the type's queryable property; asked for one after the other.
-            once: AWS reached without botocore's own repetitions, for the one call that must not be repeated unseen.
             now: Gives the time.
             tell: Takes a line for people.
+            queries: Name and value of the type's queryable property; asked for one after the other.
+            once: AWS reached without botocore's own repetitions, for the one call that must not be repeated unseen.
         """
         self._aws, self._once = aws, once or aws
         self._kind = kind
