@@ -177,7 +177,7 @@ class Course:
             is_borne = may_run or not isinstance(error, DeniedError | OSError)
             if is_passing and is_borne and self._is_patient():
                 raise
-            return Report.of_failure(_failure(error), _reason(error)), may_run
+            return Report.of_failure(_failure(error), job.masked(_reason(error))), may_run
         self._troubled_since = None
         return report, False
 

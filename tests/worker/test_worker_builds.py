@@ -89,7 +89,7 @@ def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
     controller.add_job("leading", archived={"*zip*/archive.zip": zipped(**{"../evil": "code"})})
     names = {
         each: bench.pipeline(kind, action(kind, configuration={"ProjectName": each, "Token": "s3cr3t-value"}))
-        for each in ("failing", "silent", "strange", "missing", "leading")
+        for each in ("failing", "silent", "strange", "s3cr3t-value-gone", "leading")
     }
     bench.once(kind, "--jobs", "5", *(word for each in names for word in ("--project", each)))
     told = {each: bench.outcome(name)["errorDetails"] for each, name in names.items()}
@@ -98,8 +98,8 @@ def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
     assert told["failing"]["message"].endswith("compiling with ${Token}\nERROR: no disk")
     assert "silent #1 succeeded and archived nothing for Built" in told["silent"]["message"]
     assert "what leading #1 archived cannot be passed on: a member" in told["leading"]["message"]
-    assert told["strange"]["code"] == told["missing"]["code"] == "ConfigurationError"
-    assert "there is no job missing" in told["missing"]["message"]
+    assert told["strange"]["code"] == told["s3cr3t-value-gone"]["code"] == "ConfigurationError"
+    assert "there is no job ${Token}-gone" in told["s3cr3t-value-gone"]["message"]
     assert "DELIVERKIT_REQUEST" in told["strange"]["message"]
 
 
