@@ -39,6 +39,7 @@ class WorkerChoices:
         state_dir: Where it remembers them.
         command: Shell command that does the work; empty for Jenkins.
         is_repeatable: The command may be run again when nobody knows whether it ran.
+        doubt: How long a job that may be another worker's is only watched; None for the usual time.
         url: Jenkins' address; None for what the configuration or the environment names.
         config: Path of the configuration that may name it; None to look for it.
         job: Name of the Jenkins job, with placeholders; empty for the value of `ProjectName`.
@@ -51,6 +52,7 @@ class WorkerChoices:
     state_dir: Path
     command: str = ""
     is_repeatable: bool = False
+    doubt: timedelta | None = None
     url: str | None = None
     config: Path | None = None
     job: str = ""
@@ -73,7 +75,10 @@ def assemble_worker(
     aws = Aws(account)
     records = DirectoryRecords(choices.state_dir)
     clock, pace = _time(aws)
-    jobs = CodePipelineJobs(aws, choices.kind, queries=choices.queries, once=Aws(account, repetitions=0))
+    if choices.doubt is not None:
+        pace = replace(pace, doubt=choices.doubt)
+    once = Aws(account, repetitions=0)
+    jobs = CodePipelineJobs(aws, choices.kind, queries=choices.queries, once=once, now=clock.now, tell=tell)
     tools = _Tools(records.room, partial(_shelf, replace(account, region=aws.region), jobs, clock), clock)
     if choices.command:
         runner = _command_runner(choices, tools, environ, tell)
@@ -126,9 +131,9 @@ def _build_runner(choices: WorkerChoices, tools: _Tools, environ: Mapping[str, s
     from deliverkit.jenkins_assembly import connection_to, open_jenkins  # noqa: PLC0415
     from deliverkit.packaging.artifact_archive import pack_artifact, unpack_artifact  # noqa: PLC0415
 
-    def building(request: BuildRequest, number: int | None, may_ask: bool) -> Building:
+    def building(request: BuildRequest, number: int | None, was_asked: bool) -> Building:
         look = BuildPace(look=pace.look)
-        return Building(server, request, clock=tools.clock, pace=look, number=number, may_ask=may_ask)
+        return Building(server, request, clock=tools.clock, pace=look, number=number, was_asked=was_asked)
 
     server = open_jenkins(choices.url, choices.config, environ)
     try:

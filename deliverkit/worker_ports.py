@@ -61,7 +61,7 @@ class JobSource(Protocol):
         Raises:
             ConflictError: If it has ended otherwise meanwhile.
             NotFoundError: If there is no such job.
-            UsageError: If the report is not accepted as it is.
+            UsageError: If the report itself is not acceptable; never for what may be different a minute later.
         """
         ...
 
@@ -133,6 +133,19 @@ class BuildArchive(Protocol):
         ...
 
 
+class Archiver(Protocol):
+    """Packs a directory into a file, or unpacks a file into a directory that it makes."""
+
+    def __call__(self, source: Path, destination: Path, /) -> None:
+        """Do it.
+
+        Raises:
+            IntegrityError: If the file is no archive that can be unpacked safely.
+            OSError: If the disk is full.
+        """
+        ...
+
+
 class Runner(Protocol):
     """Does the work of jobs: a command of this machine, or a build of a server."""
 
@@ -165,8 +178,17 @@ class Runner(Protocol):
         """
         ...
 
-    def stop(self, job: WorkerJob) -> None:
-        """End the work, of which nobody wants to know any more."""
+    def stop(self, job: WorkerJob) -> str:
+        """End the work, of which nobody wants to know any more.
+
+        Returns:
+            What became of it, for people; empty when nothing of it was under way.
+
+        Raises:
+            UnreachableError: If where it is done does not answer: it may go on.
+            ConflictError: If it cannot be stopped.
+            OSError: If nobody can tell whether it goes on.
+        """
         ...
 
     def hand_back(self, job: WorkerJob) -> Report | None:

@@ -10,6 +10,9 @@ job's room tells what became of it:
 | no | yes | yes | it ran to its end, with that exit code |
 | no | yes | no | it was killed together with its supervisor: how far it came nobody knows |
 
+What the supervisor cannot write on a full disk it does not leave half written: without `started` it begins nothing, and
+with the exit code it waits until there is room.
+
 The kernel frees the lock whatever ends the supervisor. Only a power cut can lose `started`; `begun`, which is on the
 disk before anything runs, holds the machine's boot id and so tells of it.
 """
@@ -30,25 +33,27 @@ from typing import IO
 
 from deliverkit.adapters.clock import pause
 from deliverkit.adapters.job_record import OUTPUT, write_durably
+from deliverkit.adapters.process_tree import signal_started_with, started_with
 from deliverkit.domain.worker_job import FailureType, Offer, Report, WorkerJob
-from deliverkit.errors import NotFoundError, UsageError
-from deliverkit.worker_ports import ArtifactShelf
+from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.worker_ports import Archiver, ArtifactShelf
 
-Archiver = Callable[[Path, Path], None]
 _SUPERVISOR = """
 trap : TERM INT HUP
 set -C
-echo $$ > "$2/started" || exit
+: > "$2/started" || exit
 set +C
+echo $$ > "$2/started" || { rm -f "$2/started"; exit; }
 sh -c "$1" < /dev/null
-echo $? > "$2/exit.new"
-mv "$2/exit.new" "$2/exit"
+code=$?
+until echo $code > "$2/exit.new" && mv "$2/exit.new" "$2/exit"; do sleep 1; done
 """
 """Signals reach the command, which ends or does not; the supervisor stays to write down how. `$1` is the command, `$2`
 the room. Standard input is the lock, which the command must not keep."""
 _GRACE = timedelta(seconds=2)
 _TAIL_LINES, _TAIL_LIMIT = 20, 2000
 _VARIABLES = "variables"
+_JOB = "DELIVERKIT_JOB"
 _VARIABLES_LIMIT = 122880
 """Bytes of an action's output variables (CodePipeline user guide, quotas)."""
 
@@ -150,6 +155,8 @@ class CommandRunner:
         if state is _State.RUNNING:
             return None
         self._children.pop(job.id, None)
+        if state is _State.FRESH:
+            return self._failure(job, FailureType.SYSTEM_UNAVAILABLE, f"{_UNBEGUN}{_tail(room / OUTPUT)}")
         if state is not _State.ENDED:
             return self._failure(job, FailureType.JOB_FAILED, f"{_LOST}{_tail(room / OUTPUT)}")
         code = (room / "exit").read_text(encoding="ascii").strip()
@@ -157,20 +164,35 @@ class CommandRunner:
             return self._failure(job, FailureType.JOB_FAILED, f"exit code {code}{_tail(room / OUTPUT)}")
         return self._success(job, room)
 
-    def stop(self, job: WorkerJob) -> None:
-        """End the command and everything in its process group."""
+    def stop(self, job: WorkerJob) -> str:
+        """End the command, everything in its process group, and what it has started besides.
+
+        Raises:
+            ConflictError: If something outlives SIGKILL.
+            OSError: If nobody can tell whether it runs.
+        """
         room = self._room(job.id)
-        if _state(room) is not _State.RUNNING:
-            return
-        group = int((room / "started").read_text(encoding="ascii") or 0) if (room / "started").exists() else 0
+        if not self._lives(job, room):
+            return ""
         for number in (signal.SIGTERM, signal.SIGKILL):
+            group = _number_in(room / "started")
             with suppress(ProcessLookupError):
-                if group > 1:
+                if group > 1 and _state(room) is _State.RUNNING:
                     os.killpg(group, number)
+            signal_started_with(_JOB, job.id, number)
             for _ in range(20):
-                if _state(room) is not _State.RUNNING:
-                    return
+                if not self._lives(job, room):
+                    self._children.pop(job.id, None)
+                    return "the work is stopped"
                 pause(_GRACE / 20)
+        left = ", ".join(str(each) for each in started_with(_JOB, job.id)) or "its supervisor"
+        raise ConflictError(f"the command could not be stopped, it outlives SIGKILL: {left}")
+
+    def _lives(self, job: WorkerJob, room: Path) -> bool:
+        child = self._children.get(job.id)
+        if child is not None:
+            child.poll()
+        return _state(room) is _State.RUNNING or any(started_with(_JOB, job.id))
 
     def hand_back(self, job: WorkerJob) -> Report | None:
         """Nobody else can go on: the command is here, and goes on without us."""
@@ -249,6 +271,7 @@ _DOUBT = (
     "this worker or to another one; nothing was run here: retry the stage (a worker whose command may be repeated, "
     "--rerun, runs it)"
 )
+_UNBEGUN = "the command was never begun, nothing was run: its supervisor could not write down that it begins"
 _LOST = (
     "the command was killed together with its supervisor, or the machine was restarted: whether it ran to its end "
     "nobody knows, and it is not run a second time unasked (--rerun)"
@@ -268,6 +291,13 @@ def _state(room: Path) -> _State:
     begun = room / "begun"
     was_cut_off = begun.exists() and begun.read_bytes() != _boot_id()
     return _State.DIED if was_cut_off else _State.FRESH
+
+
+def _number_in(file: Path) -> int:
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return 0  # it is not written yet
 
 
 def _try_lock(room: Path) -> IO[bytes] | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deliverkit.cli.jenkins_options import add_parameters_argument, add_url_argument, parameters_of
 from deliverkit.cli.options import STATE_DIR, Console, Options, sandbox_state_dir, whole_number
+from deliverkit.cli.watching import duration
 from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 DEFAULT_PROVIDER = "Jenkins"
-DEFAULT_PROPERTY = "ProjectName"
 DEFAULT_BUILDS, DEFAULT_COMMANDS = 10, 1
 
 
@@ -37,12 +37,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="only jobs whose ProjectName has this value; needed when the type's ProjectName is queryable, may be "
         "repeated; PROPERTY=VALUE for another queryable property",
     )
-    worker.add_argument(
-        "--run", metavar="COMMAND", dest="shell", help="shell command that does the work of a job, instead of Jenkins"
-    )
-    worker.add_argument(
-        "--rerun", action="store_true", help="the command may be run again when nobody knows how far it came"
-    )
+    _add_command_arguments(worker)
     worker.add_argument(
         "--job",
         metavar="NAME",
@@ -64,9 +59,27 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
     worker.set_defaults(run=_work)
 
 
+def _add_command_arguments(worker: ArgumentParser) -> None:
+    worker.add_argument(
+        "--run", metavar="COMMAND", dest="shell", help="shell command that does the work of a job, instead of Jenkins"
+    )
+    worker.add_argument(
+        "--rerun", action="store_true", help="the command may be run again when nobody knows how far it came"
+    )
+    worker.add_argument(
+        "--doubt",
+        metavar="DURATION",
+        type=duration,
+        help="how long a job that may be another worker's is only watched before it is failed, when the answer to its "
+        "claim was lost: longer than a job takes (default: 4h)",
+    )
+
+
 def _query(text: str) -> tuple[str, str]:
+    from deliverkit.domain.worker_job import PROJECT  # noqa: PLC0415
+
     name, sign, value = text.partition("=")
-    return (name, value) if sign else (DEFAULT_PROPERTY, text)
+    return (name, value) if sign else (PROJECT, text)
 
 
 def _work(arguments: Namespace, options: Options, console: Console) -> int:
@@ -82,6 +95,7 @@ def _work(arguments: Namespace, options: Options, console: Console) -> int:
         state_dir=_state_dir(arguments, console),
         command=arguments.shell or "",
         is_repeatable=arguments.rerun,
+        doubt=arguments.doubt,
         url=arguments.url,
         config=options.config,
         job=arguments.job or "",

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.domain.pipeline_comparison import Change
-from deliverkit.domain.worker_job import ActionType
+from deliverkit.domain.worker_job import PROJECT, ActionType
 
-PROJECT = "ProjectName"
-"""The property that names a Jenkins job, as AWS's own plugin has it in its form."""
 PROPERTIES_LIMIT = 10
 """Configuration properties of a custom action type (CodePipeline API reference, CreateCustomActionType)."""
 ARTIFACTS_LIMIT = 5

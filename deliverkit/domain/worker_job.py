@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 SUMMARY_LIMIT = 2048
 """Characters of a success's summary (CodePipeline API reference, ExecutionDetails)."""
 MESSAGE_LIMIT = 5000
 """Characters of a failure's message (CodePipeline API reference, FailureDetails)."""
+PROJECT = "ProjectName"
+"""The configuration property that names the Jenkins job, as in the form of AWS's own plugin."""
 _MARK = "deliverkit"
 
 
@@ -135,6 +138,14 @@ class Report:
         """True when the action is over with it."""
         return not self.continuation
 
+    def followed_by(self, more: str) -> Report:
+        """The same with another sentence at the end of its reason, for which room is made."""
+        if not more:
+            return self
+        kept = self.summary[: MESSAGE_LIMIT - len(more) - 5]
+        dots = "" if kept == self.summary else "..."
+        return replace(self, summary=f"{kept}{dots}; {more}")
+
     @classmethod
     def of_failure(cls, failure: FailureType, reason: str, external_id: str = "") -> Report:
         """A failure with its reason, as long as CodePipeline takes it."""
@@ -162,6 +173,7 @@ class JobRecord:
         work: Who does the work: `command` or `build`; the other kind cannot go on with it.
         phase: How far it is.
         is_doubtful: True when CodePipeline did not say clearly that the job is ours: it may be another worker's.
+        doubtful_since: When that began; None for a job that is ours.
         report: What is to be told at the end; None before that.
     """
 
@@ -170,10 +182,12 @@ class JobRecord:
     phase: JobPhase = JobPhase.CLAIMING
     is_doubtful: bool = False
     report: Report | None = None
+    doubtful_since: datetime | None = None
 
-    def claimed(self, *, is_doubtful: bool = False) -> JobRecord:
-        """The record once the job is ours."""
-        return replace(self, phase=JobPhase.CLAIMED, is_doubtful=is_doubtful)
+    def claimed(self, *, doubtful_since: datetime | None = None) -> JobRecord:
+        """The record once the job is ours, or may be."""
+        is_doubtful = doubtful_since is not None
+        return replace(self, phase=JobPhase.CLAIMED, is_doubtful=is_doubtful, doubtful_since=doubtful_since)
 
     def reporting(self, report: Report) -> JobRecord:
         """The record once the work is over."""

@@ -15,14 +15,11 @@ from pathlib import Path
 from deliverkit.build_ports import BuildServer
 from deliverkit.domain.build import BuildPhase, BuildRequest, BuildView
 from deliverkit.domain.placeholders import expand
-from deliverkit.domain.worker_job import FailureType, Handle, Offer, Report, WorkerJob, handle_in
+from deliverkit.domain.worker_job import PROJECT, FailureType, Handle, Offer, Report, WorkerJob, handle_in
 from deliverkit.engine.building import Building
 from deliverkit.errors import DeliverkitError, IntegrityError, NotFoundError, UsageError
-from deliverkit.worker_ports import ArtifactShelf, BuildArchive
+from deliverkit.worker_ports import Archiver, ArtifactShelf, BuildArchive
 
-Archiver = Callable[[Path, Path], None]
-PROJECT = "ProjectName"
-"""The configuration property that names the job, as in the form of AWS's own plugin."""
 _WHOLE = "archive"
 _LOG_READ = 4 << 20
 _LINES = 10
@@ -49,8 +46,8 @@ class BuildRunner:
         Args:
             server: The build server.
             archive: What its builds leave.
-            building: Makes what asks for a build and follows it; the build's number may be known, and whether it may
-                be asked for: a job that continues another one must not.
+            building: Makes what asks for a build and follows it; the build's number may be known, and whether it was
+                asked for before: by the job that this one continues.
             room: Gives a job's own directory.
             shelf: Gives a job's artifacts.
             unpack: Unpacks an archive into a directory that it makes.
@@ -73,7 +70,10 @@ class BuildRunner:
         return not offer.continuation or handle_in(offer.continuation) is not None
 
     def begin(self, job: WorkerJob, *, is_doubtful: bool) -> Report | None:
-        """Ask for the build, unless that was done before; a job that continues another one asks for nothing.
+        """Ask for the build, unless that was done before.
+
+        A job that continues another one asks again only for a build that never began: servers forget their queue when
+        they crash. Its request keeps it a single one.
 
         Raises:
             UsageError: If the configuration names no job, or the job does not take one of the parameters.
@@ -81,13 +81,11 @@ class BuildRunner:
             UnreachableError: If the server does not answer.
         """
         del is_doubtful  # whoever else has the job finds the same build
-        building = self._of(job)
-        if not job.continuation:
-            building.begin()
-            return None
         try:
-            building.attach()
+            self._of(job).begin()
         except NotFoundError as error:
+            if not job.continuation:
+                raise
             return Report.of_failure(FailureType.JOB_FAILED, error.message)
         return None
 
@@ -101,23 +99,40 @@ class BuildRunner:
         try:
             view = self._of(job).look()
         except NotFoundError as error:
-            return Report.of_failure(FailureType.JOB_FAILED, error.message)
+            report: Report | None = Report.of_failure(FailureType.JOB_FAILED, error.message)
+        else:
+            report = self._reported(job, view)
+        if report is not None:
+            self._buildings.pop(job.id, None)
+        return report
+
+    def _reported(self, job: WorkerJob, view: BuildView) -> Report | None:
         if view.phase is BuildPhase.ENDED:
-            report = self._ended(job, view)
-            del self._buildings[job.id]
-            return report
+            return self._ended(job, view)
         return self._continued(view) if view.build and not job.continuation else None
 
-    def stop(self, job: WorkerJob) -> None:
-        """Ask the server to end the build; one that cannot be reached ends it no sooner for our waiting."""
-        with suppress(DeliverkitError):
-            building = self._of(job)
-            building.attach()
-            building.stop()
+    def stop(self, job: WorkerJob) -> str:
+        """Ask the server to end the build.
+
+        Raises:
+            UnreachableError: If the server does not answer: the build may go on.
+            DeliverkitError: If it cannot be found out which build it is.
+        """
+        try:
+            view = self._of(job).stop()
+        except NotFoundError:
+            self._buildings.pop(job.id, None)
+            return ""
+        self._buildings.pop(job.id, None)
+        if view.build is None:
+            return f"the request for {view.request.job} was taken out of the queue"
+        return "" if view.phase is BuildPhase.ENDED else f"{view.build.label} was told to stop"
 
     def hand_back(self, job: WorkerJob) -> Report | None:
         """The report with which any worker of this kind can go on."""
-        return self._continued(self._of(job).view)
+        report = self._continued(self._of(job).view)
+        self._buildings.pop(job.id, None)
+        return report
 
     # --- which build -------------------------------------------------------------------------------
 
@@ -125,7 +140,7 @@ class BuildRunner:
         if job.id not in self._buildings:
             handle = handle_in(job.continuation)
             number = handle.number if handle else None
-            self._buildings[job.id] = self._building(self._request(job), number, not job.continuation)
+            self._buildings[job.id] = self._building(self._request(job), number, bool(job.continuation))
         return self._buildings[job.id]
 
     def _request(self, job: WorkerJob) -> BuildRequest:

@@ -55,6 +55,7 @@ class Building:
         item: int = 0,
         number: int | None = None,
         may_ask: bool = True,
+        was_asked: bool = False,
     ) -> None:
         """Take what is wanted and what is known of it; nothing is contacted yet.
 
@@ -66,6 +67,8 @@ class Building:
             item: Its queue item, where an earlier view told it.
             number: Its build, where an earlier view told it.
             may_ask: False to take up only what was asked for before.
+            was_asked: Somebody else has asked for it: it is looked for as long as after a lost answer, and only then
+                asked for once more.
         """
         self._server = server
         self._request = request
@@ -75,7 +78,7 @@ class Building:
         self._number = number
         self._may_ask = may_ask
         self._view = BuildView(request, BuildPhase.WAITING, item=item)
-        self._asked_at: datetime | None = None
+        self._asked_at: datetime | None = clock.now() if was_asked else None
         self._missing_since: datetime | None = None
         self._unreachable_since: datetime | None = None
         self._has_lost_it = False
@@ -340,11 +343,17 @@ class Building:
         """Ask the server to end the build, or to forget the request; harmless when it has ended.
 
         Raises:
-            UnreachableError: If the server does not answer.
+            NotFoundError: If job or build are gone, or it was never asked for.
+            UnreachableError: If the server does not answer, or may yet get the request.
         """
-        if self._number is None and self._item:
+        self._may_ask = False
+        if not (self._is_known() or self._take_up()):
+            if self._is_in_doubt():
+                raise UnreachableError(f"{self._request.job}: {self._view.why}")
+            raise self._unknown()
+        if self._number is None:
             self._server.cancel(self._item)
-            self.look()  # it may have become a build meanwhile
-        if self._number is not None:
+        self.look()  # it may have become a build meanwhile, or have ended
+        if self._number is not None and self._view.phase is not BuildPhase.ENDED:
             self._server.stop(self._request.job, self._number)
         return self._view

@@ -32,6 +32,7 @@ class WorkerPace:
         backoff_limit: Longest time between two attempts while AWS does not answer.
         wanted: Time from one look at whether the action still waits for us to the next.
         patience: How long what the work needs may be unreachable before the job fails for it.
+        doubt: How long a job that may be another worker's is only watched before this one fails it.
     """
 
     nap: timedelta = timedelta(milliseconds=250)
@@ -41,6 +42,7 @@ class WorkerPace:
     backoff_limit: timedelta = timedelta(seconds=60)
     wanted: timedelta = timedelta(seconds=30)
     patience: timedelta = timedelta(minutes=10)
+    doubt: timedelta = timedelta(hours=4)
 
 
 class Course:
@@ -50,6 +52,7 @@ class Course:
         record: What is on record of it.
         is_over: True once nothing is left to do.
         is_refused: True when CodePipeline does not let us claim jobs.
+        is_watched: True while nothing is done for the job, which may be another worker's, but to see how it ends.
         due_at: When the next step is to be made.
     """
 
@@ -67,14 +70,17 @@ class Course:
     ) -> None:
         """Take the job and everybody who has to do with it."""
         self.record = record
-        self.is_over = self.is_refused = False
+        self.is_over = self.is_refused = self.is_watched = False
         self.due_at = clock.now()
         self._source, self._records, self._runner = source, records, runner
         self._clock, self._pace, self._tell = clock, pace, tell
         self._is_repeated = is_resumed
         self._job: WorkerJob | None = None
-        self._is_begun = False
+        self._is_begun = self._is_unwanted = False
+        # Whoever had the job before may have begun its work.
+        self._may_run = is_resumed or bool(record.offer.continuation)
         self._failing_since: datetime | None = None
+        self._troubled_since: datetime | None = None
         self._pause = timedelta(0)
         self._asked_at = clock.now()
 
@@ -88,7 +94,7 @@ class Course:
         try:
             self._step()
             self._failing_since, self._pause = None, timedelta(0)
-        except (DeliverkitError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  (a thread that a bug ended would be begun anew at once, for ever)
             self._back_off(error)
 
     def hand_back(self) -> bool:
@@ -97,7 +103,9 @@ class Course:
         Raises:
             UnreachableError: If CodePipeline does not answer; the next worker with these records tells it.
         """
-        if self.is_over or self._job is None or not self._is_begun or self.record.phase is not JobPhase.CLAIMED:
+        if self.is_over or self._is_unwanted or self._job is None or not self._is_begun:
+            return False
+        if self.record.phase is not JobPhase.CLAIMED:
             return False
         report = self._runner.hand_back(self._job)
         if report is None:
@@ -121,6 +129,8 @@ class Course:
         try:
             claim = self._source.acknowledge(self.record.offer, is_repeated=self._is_repeated)
         except DeniedError as error:
+            if self._is_repeated:
+                raise  # an earlier attempt may have got it: nobody else would do it
             self.is_refused = True
             self._end(f"not claimed: {_reason(error)}")
             return
@@ -133,32 +143,77 @@ class Course:
         if claim in {Claim.LOST, Claim.UNHEARD}:
             self._drop()
             return
-        is_doubtful = claim is Claim.UNCLEAR
-        doubt = "; whether it is ours CodePipeline did not say clearly" if is_doubtful else ""
-        self._keep(self.record.claimed(is_doubtful=is_doubtful))
+        doubtful_since = self._clock.now() if claim is Claim.UNCLEAR else None
+        doubt = "; whether it is ours CodePipeline did not say clearly" if doubtful_since else ""
+        self._keep(self.record.claimed(doubtful_since=doubtful_since))
         self._tell(f"{self.label}: claimed{doubt}")
 
     def _work(self) -> None:
         job = self._known()
         if job is None or not self._is_wanted(job):
             return
-        try:
-            if not self._is_begun:
-                report = self._runner.begin(job, is_doubtful=self.record.is_doubtful)
-                self._is_begun = True
-            else:
-                report = self._runner.look(job)
-        except UnreachableError as error:
-            report = self._given_up(error)
-        except (DeliverkitError, OSError) as error:
-            report = Report.of_failure(_failure(error), _reason(error))
-        except Exception as error:  # noqa: BLE001  (a bug must not leave the action waiting for a day)
-            report = Report.of_failure(FailureType.SYSTEM_UNAVAILABLE, f"internal error of the worker: {error!r}")
-        if report is None:
+        report, is_given_up = self._outcome(job)
+        is_withheld = self._is_withheld(report)
+        if report is None or is_withheld:
             self.due_at = self._clock.now() + self._pace.look
             return
+        if is_given_up:
+            report = report.followed_by(self._ended(job))
         self._keep(self.record.reporting(report))
         self._send(report)
+
+    def _outcome(self, job: WorkerJob) -> tuple[Report | None, bool]:
+        """What is to be told, if anything; and whether we gave up work that may be under way.
+
+        Raises:
+            Exception: What is borne for a while, because it may pass; the step is then repeated.
+        """
+        may_run, self._may_run = self._may_run, True
+        try:
+            report = self._runner.look(job) if self._is_begun else self._begun(job)
+        except Exception as error:
+            is_passing = isinstance(error, UnreachableError | OSError)
+            # Where nothing can have begun, a refusal is told at once.
+            is_borne = may_run or not isinstance(error, DeniedError | OSError)
+            if is_passing and is_borne and self._is_patient():
+                raise
+            return Report.of_failure(_failure(error), _reason(error)), may_run
+        self._troubled_since = None
+        return report, False
+
+    def _begun(self, job: WorkerJob) -> Report | None:
+        report = self._runner.begin(job, is_doubtful=self.record.is_doubtful)
+        self._is_begun = report is None
+        return report
+
+    def _is_patient(self) -> bool:
+        """False once what goes wrong has gone wrong for too long."""
+        now = self._clock.now()
+        self._troubled_since = self._troubled_since or now
+        return now - self._troubled_since < self._pace.patience
+
+    def _is_withheld(self, report: Report | None) -> bool:
+        """Whether to say nothing: a failure of ours would fail an action on which another worker may be working.
+
+        What became of the work itself is the same for whoever has the job.
+        """
+        failure = report.failure if report else None
+        if not self.record.is_doubtful or failure in {None, FailureType.JOB_FAILED}:
+            self.is_watched = False
+            return False
+        now = self._clock.now()
+        until = (self.record.doubtful_since or now) + self._pace.doubt
+        if now < until and not self.is_watched:
+            self._tell(f"{self.label}: watched until {until:%Y-%m-%d %H:%M} UTC: it may be another worker's")
+        self.is_watched = now < until
+        return self.is_watched
+
+    def _ended(self, job: WorkerJob) -> str:
+        """End work that we give up, before anybody reads that it failed; what became of it."""
+        try:
+            return self._runner.stop(job)
+        except Exception as error:  # noqa: BLE001  (it must not keep the failure from being told)
+            return f"its work may go on, it could not be stopped: {_reason(error)}"
 
     def _known(self) -> WorkerJob | None:
         if self._job is None:
@@ -166,27 +221,50 @@ class Course:
                 self._job = self._source.details(self.record.offer.job_id)
             except NotFoundError:
                 self._end("CodePipeline does not know it any more")
+            except DeliverkitError:
+                raise
+            except Exception as error:
+                # A bug of ours, or an answer that nobody expected, must not leave the action waiting for a day.
+                report = Report.of_failure(_failure(error), _reason(error))
+                if self._is_patient() or self._is_withheld(report):
+                    raise
+                told = "; its work may go on: nobody knows what it is" if self._may_run else ""
+                self._keep(self.record.reporting(report.followed_by(told.removeprefix("; "))))
         return self._job
 
     def _is_wanted(self, job: WorkerJob) -> bool:
         now = self._clock.now()
+        if self._is_unwanted:
+            self._abandon(job)
+            return False
         if now < self._asked_at + self._pace.wanted and not self._is_repeated:
             return True
+        try:
+            self._is_unwanted = not self._source.is_wanted(job)
+        except UnreachableError:
+            if self._is_repeated:
+                raise  # nothing is taken up again before it is known
         self._asked_at, self._is_repeated = now, False
-        if self._source.is_wanted(job):
-            return True
-        self._runner.stop(job)
-        self._end("the action has ended without us: the work is stopped")
-        return False
+        if self._is_unwanted:
+            self._abandon(job)
+        return not self._is_unwanted
 
-    def _given_up(self, error: UnreachableError) -> Report:
-        """What is told when patience ends; until then the error goes on, and the step is repeated."""
-        since = self._failing_since or self._clock.now()
-        if isinstance(error, DeniedError):
-            return Report.of_failure(FailureType.PERMISSION, _reason(error))
-        if self._clock.now() - since < self._pace.patience:
-            raise error
-        return Report.of_failure(FailureType.SYSTEM_UNAVAILABLE, _reason(error))
+    def _abandon(self, job: WorkerJob) -> None:
+        """End work that is not wanted; as long as that may still come about, the job stays on record.
+
+        Raises:
+            UnreachableError: If where the work is done does not answer.
+            DeliverkitError: If it could not be stopped yet.
+            OSError: If nobody can tell yet whether it goes on.
+        """
+        try:
+            became = self._runner.stop(job) or "nothing of it runs"
+        except (DeliverkitError, OSError) as error:
+            is_away = isinstance(error, UnreachableError) and not isinstance(error, DeniedError)
+            if is_away or self._is_patient():
+                raise
+            became = f"its work may go on, it could not be stopped: {_reason(error)}"
+        self._end(f"the action has ended without us: {became}")
 
     def _send(self, report: Report) -> None:
         try:
@@ -194,8 +272,11 @@ class Course:
         except (ConflictError, NotFoundError):
             self._end("the action has ended without us: the result is not wanted any more")
         except UsageError as error:
+            if report.summary.startswith(_REFUSED):
+                raise
             # What is not accepted now never will be; that it is so has to be told in its place.
-            refused = Report.of_failure(FailureType.CONFIGURATION, f"the result was refused: {error.message}")
+            self._tell(f"{self.label}: {_REFUSED} ({_told(report)}): {error.message}")
+            refused = Report.of_failure(FailureType.CONFIGURATION, f"{_REFUSED}: {error.message}")
             self._keep(self.record.reporting(refused))
         else:
             self._end(_told(report))
@@ -215,7 +296,7 @@ class Course:
         self._records.drop(self.record.offer.job_id)
         self.is_over = True
 
-    def _back_off(self, error: DeliverkitError | OSError) -> None:
+    def _back_off(self, error: Exception) -> None:
         now = self._clock.now()
         if self._failing_since is None and not self.is_over:
             self._tell(f"{self.label}: {_reason(error)}; trying again")
@@ -224,18 +305,26 @@ class Course:
         self.due_at = now + self._pause
 
 
-def _failure(error: DeliverkitError | OSError) -> FailureType:
+_REFUSED = "the result was refused"
+
+
+def _failure(error: Exception) -> FailureType:
+    if isinstance(error, DeniedError):
+        return FailureType.PERMISSION
     if isinstance(error, IntegrityError):
         return FailureType.REVISION_UNAVAILABLE
     if isinstance(error, UsageError | NotFoundError | ConflictError):
         return FailureType.CONFIGURATION
-    return FailureType.SYSTEM_UNAVAILABLE if isinstance(error, OSError) else FailureType.JOB_FAILED
+    is_ours = isinstance(error, DeliverkitError) and not isinstance(error, UnreachableError)
+    return FailureType.JOB_FAILED if is_ours else FailureType.SYSTEM_UNAVAILABLE
 
 
-def _reason(error: DeliverkitError | OSError) -> str:
+def _reason(error: Exception) -> str:
+    if isinstance(error, DeliverkitError):
+        return f"{error.message}; {error.hint}" if error.hint else error.message
     if isinstance(error, OSError):
         return f"the worker's machine: {error}"
-    return f"{error.message}; {error.hint}" if error.hint else error.message
+    return f"internal error of the worker: {error!r}"
 
 
 def _told(report: Report) -> str:

@@ -61,6 +61,8 @@ class Worker:
     def run(self, *, is_once: bool = False) -> None:
         """Work; with `is_once` only until nothing is in hand and nothing is offered.
 
+        What is only watched is not in hand: it takes no room, and stays on record.
+
         Raises:
             UsageError: If there is no such action type, or it wants to be asked for in another way.
             DeniedError: If the first question is refused.
@@ -72,13 +74,14 @@ class Worker:
         except BaseException:
             self._part()
             raise
+        self._tell_left()
 
     def _turn(self) -> bool:
         """One turn; True when there is nothing to do."""
         self._collect()
         is_empty = self._poll() if self._is_due() else False
         self._dispatch()
-        return is_empty and not self._courses
+        return is_empty and not self._in_hand
 
     def _resume(self) -> None:
         for record in self._records.all():
@@ -96,7 +99,11 @@ class Worker:
 
     @property
     def _room(self) -> int:
-        return self._limit - len(self._courses)
+        return self._limit - self._in_hand
+
+    @property
+    def _in_hand(self) -> int:
+        return sum(not course.is_watched for course in self._courses.values())
 
     def _is_due(self) -> bool:
         return self._room > 0 and self._clock.now() >= self._poll_at
@@ -189,6 +196,9 @@ class Worker:
         # No thread keeps the process: what is not recorded when the time is over will be done again.
         for each in partings:
             each.join(PARTING / len(partings))
+        self._tell_left()
+
+    def _tell_left(self) -> None:
         left = [course.label for course in self._courses.values() if not course.is_over]
         if left:
             self._tell(f"on record, to be taken up by the next worker here: {', '.join(left)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from codepipeline_workers import action
@@ -135,4 +136,70 @@ def test_a_worker_whom_jenkins_does_not_let_in_takes_no_job(bench: Bench, contro
     bench.jenkins["JENKINS_API_TOKEN"] = TOKEN
     controller.add_job("shop")
     bench.once(kind, "--project", "shop")
+    assert bench.outcome(name)["status"] == "Succeeded"
+
+
+def test_a_request_that_the_crashed_server_forgot_is_made_again_by_whoever_follows(
+    bench: Bench, controller: Controller
+) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    job = controller.add_job("shop", looks_queued=None)
+    worker = bench.begin(kind, "--job", "shop")
+    looked = controller.seen
+    wait_until(lambda: controller.waiting("shop") and any("queue/item" in each for each in looked))
+    _, said, _ = bench.terminate(worker)
+    assert "handed back with a continuation token" in said
+    job.builds.clear()
+    job.looks_queued = 1
+    following = bench.begin(kind, "--once", "--job", "shop", state="other")
+    wait_until(lambda: bench.latest(name).get("summary", "").startswith("shop: "))
+    asked = len(controller.seen)
+    wait_until(lambda: len(controller.seen) > asked + 2)
+    assert controller.builds("shop") == controller.waiting("shop") == [], "the request may still be on its way"
+    bench.rig.advance(timedelta(minutes=1))
+    _, said = following.communicate(timeout=SOON)
+    assert bench.outcome(name)["status"] == "Succeeded", said
+    assert len(controller.builds("shop")) == 1
+
+
+def test_a_build_whose_action_is_failed_or_abandoned_is_stopped_also_later(
+    bench: Bench, controller: Controller
+) -> None:
+    kind = bench.kind()
+    names = [bench.pipeline(kind, action(kind, outputArtifacts=[])) for _ in range(2)]
+    controller.add_job("shop", looks_running=None)
+    worker = bench.begin(kind, "--once", "--job", "shop")
+    wait_until(lambda: all(bench.latest(name).get("externalExecutionId") for name in names))
+    assert worker.stderr
+    wait_until(lambda: all(build.looks > 1 for build in controller.builds("shop")))
+    abandoned, failed = names
+    number = int(bench.latest(abandoned)["externalExecutionId"])
+    controller.stop()
+    execution_id = bench.rig.first_execution(abandoned)
+    bench.rig.cp.stop_pipeline_execution(pipelineName=abandoned, pipelineExecutionId=execution_id, abandon=True)
+    troubles = (line for line in worker.stderr if "trying again" in line)
+    assert next(troubles) != next(troubles)
+    bench.rig.advance(timedelta(minutes=1))  # more than patience, where the sandbox is asked
+    assert bench.outcome(failed)["errorDetails"]["code"] == "SystemUnavailable"
+    assert "could not be stopped" in bench.latest(failed)["errorDetails"]["message"]
+    controller.start()
+    _, said = worker.communicate(timeout=SOON)
+    assert f"the action has ended without us: shop #{number} was told to stop" in said
+    assert controller.builds("shop")[number - 1].was_stopped
+
+
+def test_who_is_locked_out_for_a_moment_fails_no_build(bench: Bench, controller: Controller) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    controller.add_job("shop", looks_running=None)
+    worker = bench.begin(kind, "--once", "--job", "shop")
+    wait_until(lambda: bench.latest(name).get("externalExecutionId"))
+    people = dict(controller.people)
+    controller.people.clear()
+    assert worker.stderr
+    assert any("trying again" in line for line in worker.stderr)
+    controller.people.update(people)
+    controller.finish("shop", 1)
+    assert worker.wait(SOON) == 0
     assert bench.outcome(name)["status"] == "Succeeded"

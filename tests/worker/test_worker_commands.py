@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import timedelta
+from pathlib import Path
 
 from codepipeline_fixtures import source, stage
 from codepipeline_workers import action
@@ -56,11 +58,15 @@ def test_many_jobs_are_shared_by_two_workers_and_each_is_done_once(bench: Bench)
     assert all("succeeded" in each for each in said), "both worked"
 
 
-def test_an_upload_that_is_refused_fails_the_action_with_the_reason(bench: Bench, way: Way) -> None:
+def test_an_upload_that_is_refused_for_long_fails_the_action_with_the_reason(bench: Bench, way: Way) -> None:
     kind = bench.kind()
     name = bench.pipeline(kind)
     way.refusing["PUT /pipeline-artifacts"] = (403, "AccessDenied")
-    bench.once(kind, "--run", BUILD, endpoint=way.endpoint)
+    worker = bench.begin(kind, "--once", "--run", BUILD, endpoint=way.endpoint)
+    wait_until(lambda: way.count("PUT /pipeline-artifacts") > 1)
+    assert bench.latest(name)["status"] == "InProgress", "permissions may come"
+    bench.rig.advance(timedelta(minutes=1))  # patience is short where the sandbox is asked
+    assert worker.wait(SOON) == 0
     error = bench.outcome(name)["errorDetails"]
     assert error["code"] == "PermissionError"
     assert "storing artifact Built" in error["message"]
@@ -108,13 +114,49 @@ def test_a_worker_that_is_terminated_leaves_its_command_to_the_next_one(bench: B
     assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 1)
 
 
-def test_the_command_of_an_abandoned_action_is_stopped(bench: Bench) -> None:
+def test_the_command_of_an_abandoned_action_is_stopped_with_all_that_it_started(bench: Bench) -> None:
     kind = bench.kind()
     name = bench.pipeline(kind)
-    worker = bench.begin(kind, "--once", "--run", f"{BUILD}; sleep 60")
-    wait_until(bench.runs)
+    pid = bench.directory / "pid"
+    child = f"setsid sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60' &"
+    worker = bench.begin(kind, "--once", "--run", f"{child} {BUILD}; sleep 60")
+    wait_until(lambda: bench.runs() and pid.exists())
     execution_id = bench.rig.first_execution(name)
     bench.rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id, abandon=True)
     _, said = worker.communicate(timeout=SOON)
     assert worker.returncode == 0, said
     assert "the action has ended without us: the work is stopped" in said
+    command_line = Path("/proc", pid.read_text().strip(), "cmdline")
+    assert not (command_line.exists() and command_line.read_bytes()), "a zombie at most"
+
+
+def test_a_fault_of_the_machine_that_passes_fails_no_command(bench: Bench) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind)
+    go = bench.directory / "go"
+    worker = bench.begin(kind, "--once", "--run", f'{BUILD}; while ! test -e "{go}"; do sleep 0.02; done')
+    wait_until(bench.runs)
+    (lock,) = bench.directory.glob("worker/jobs/*/lock")
+    lock.rename(lock.with_name("away"))
+    lock.mkdir()  # as with too many open files, or a disk that fails for a moment
+    said = worker.stderr
+    assert said
+    assert any("trying again" in line for line in said)
+    lock.rmdir()
+    lock.with_name("away").rename(lock)
+    go.touch()
+    assert bench.outcome(name)["status"] == "Succeeded"
+    assert worker.wait(SOON) == 0
+
+
+def test_an_exit_code_that_cannot_be_written_down_is_written_when_it_can(bench: Bench) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind, action(kind, outputArtifacts=[]))
+    worker = bench.begin(kind, "--once", "--run", 'ln -s /dev/full ../../exit.new; echo run >> "$RAN"; exit 3')
+    wait_until(bench.runs)
+    (log,) = bench.directory.glob("worker/jobs/*/output.log")
+    wait_until(lambda: "No space left" in log.read_text() or "I/O error" in log.read_text())
+    assert bench.latest(name)["status"] == "InProgress"
+    log.with_name("exit.new").unlink()
+    assert worker.wait(SOON) == 0
+    assert bench.outcome(name)["errorDetails"]["message"].startswith("exit code 3")

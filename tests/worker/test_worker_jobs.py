@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
 from codepipeline_fixtures import STORE_BUCKET, Rig
 from codepipeline_workers import Worker, action
 from worker_bench import Bench, Way
 
 from deliverkit.adapters.aws.artifacts import S3Artifacts
+from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.jobs import CodePipelineJobs
 from deliverkit.adapters.aws.lent import LentAws
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.domain.worker_job import ActionType, FailureType, Report, WorkerJob
 from deliverkit.errors import ConflictError, DeniedError, UnreachableError, UsageError
+from deliverkit.testing import FakeClock
 from deliverkit.worker_ports import Claim
 
 
@@ -24,10 +27,21 @@ def account(endpoint: str) -> Account:
     return Account(region="us-east-1", endpoint_url=endpoint, access_key_id="AKIAEXAMPLE", secret_access_key="secret")
 
 
-def jobs_of(kind: Worker, endpoint: str, *queries: tuple[str, str]) -> CodePipelineJobs:
-    identity = ActionType(kind.kind["category"], kind.kind["provider"])
-    reached = account(endpoint)
-    return CodePipelineJobs(Aws(reached), identity, queries=queries, once=Aws(reached, repetitions=0))
+def jobs_of(
+    kind: Worker,
+    endpoint: str,
+    *queries: tuple[str, str],
+    clock: FakeClock | None = None,
+    told: list[str] | None = None,
+) -> CodePipelineJobs:
+    return CodePipelineJobs(
+        Aws(account(endpoint)),
+        ActionType(kind.kind["category"], kind.kind["provider"]),
+        queries=queries,
+        once=Aws(account(endpoint), repetitions=0),
+        now=(clock or FakeClock()).now,
+        tell=(told if told is not None else []).append,
+    )
 
 
 def claimed(bench: Bench, kind: Worker, **more: Any) -> tuple[CodePipelineJobs, WorkerJob, str]:
@@ -69,24 +83,82 @@ def test_a_report_may_be_repeated_and_another_one_is_refused(bench: Bench) -> No
     assert (len(latest["errorDetails"]["message"]), latest["externalExecutionId"]) == (5000, "7")
 
 
-def test_an_action_is_wanted_until_it_has_ended_and_by_those_who_cannot_see_it(bench: Bench, way: Way) -> None:
+def test_an_action_is_wanted_until_it_has_ended_and_for_a_while_by_those_who_cannot_see_it(
+    bench: Bench, way: Way
+) -> None:
     kind = bench.kind()
     jobs, job, name = claimed(bench, kind)
-    blind = jobs_of(kind, way.endpoint)
-    way.refusing["ListActionExecutions"] = (400, "AccessDeniedException")
+    clock, told = FakeClock(), list[str]()
+    blind = jobs_of(kind, way.endpoint, clock=clock, told=told)
     assert jobs.is_wanted(job)
     execution_id = bench.rig.first_execution(name)
     bench.rig.cp.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution_id, abandon=True)
     assert not jobs.is_wanted(job)
-    assert blind.is_wanted(job)
-    assert blind.is_wanted(job)
-    assert way.count("ListActionExecutions") == 1, "it is not asked again"
+    for code in ("ExpiredTokenException", "InvalidSignatureException"):
+        way.refusing["ListActionExecutions"] = (400, code)
+        with pytest.raises(UnreachableError, match=code):
+            blind.is_wanted(job)
+    way.seen.clear()
+    way.refusing["ListActionExecutions"] = (400, "AccessDeniedException")
+    for _ in range(3):
+        assert blind.is_wanted(job)
+        clock.advance(timedelta(minutes=4))
+        assert blind.is_wanted(job)
+        clock.advance(timedelta(minutes=7))
+    assert (way.count("ListActionExecutions"), len(told)) == (3, 1), told
+    way.refusing.clear()
+    assert not blind.is_wanted(job)
+
+
+def test_what_is_wrong_with_our_credentials_or_our_clock_is_no_answer_about_a_job(bench: Bench, way: Way) -> None:
+    kind = bench.kind()
+    name = bench.pipeline(kind)
+    jobs = jobs_of(kind, way.endpoint)
+    (offer,) = jobs.poll(1)
+    for code in ("InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationTokenException"):
+        way.refusing["AcknowledgeJob"] = way.refusing["PollForJobs"] = (400, code)
+        with pytest.raises(DeniedError, match=code):
+            jobs.acknowledge(offer)
+        with pytest.raises(DeniedError, match=code):
+            jobs.poll(1)
+    way.refusing["AcknowledgeJob"] = (400, "ExpiredTokenException")
+    assert jobs.acknowledge(offer) is Claim.UNHEARD
+    with pytest.raises(UnreachableError) as expired:
+        jobs.acknowledge(offer, is_repeated=True)
+    assert type(expired.value) is UnreachableError
+    way.refusing.clear()
+    assert jobs.acknowledge(offer) is Claim.OURS
+    report = Report("fine")
+    for code in ("InvalidSignatureException", "ExpiredTokenException", "SomethingNewException"):
+        way.refusing["PutJobSuccessResult"] = (400, code)
+        with pytest.raises(UnreachableError, match=code):
+            jobs.report(offer.job_id, report)
+    way.refusing["PutJobSuccessResult"] = (400, "ValidationException")
+    with pytest.raises(UsageError):
+        jobs.report(offer.job_id, report)
+    way.refusing.clear()
+    jobs.report(offer.job_id, Report("fine", variables={"Commit": "abc"}))
+    assert bench.outcome(name)["status"] == "Succeeded"
+
+
+def test_who_has_no_credentials_is_denied() -> None:
+    with pytest.raises(DeniedError, match="there are no AWS credentials"), translated("asking for jobs"):
+        raise NoCredentialsError
+
+
+def test_a_clock_that_is_wrong_is_told_as_such() -> None:
+    message = "Signature expired: 20260105T090000Z is now earlier than 20260105T091000Z"
+    response = {"Error": {"Code": "InvalidSignatureException", "Message": message}}
+    with pytest.raises(UnreachableError, match="this machine says it is") as told, translated("claiming"):
+        raise ClientError(response, "AcknowledgeJob")
+    assert (type(told.value), "clock" in told.value.hint) == (UnreachableError, True)
 
 
 def test_a_missing_action_type_is_told_with_those_there_are(bench: Bench, way: Way) -> None:
     kind = bench.project()
     present = f"Build/Custom/{kind.kind['provider']}/1"
-    nobody = CodePipelineJobs(Aws(account(way.endpoint)), ActionType("Test", "Nobody"))
+    unknown = Worker(bench.rig, {**kind.kind, "category": "Test", "provider": "Nobody"})
+    nobody = jobs_of(unknown, way.endpoint)
     with pytest.raises(UsageError, match="there is no action type Test/Custom/Nobody/1 in us-east-1") as told:
         nobody.poll(1)
     assert present in told.value.message

@@ -2,101 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import pytest
+from worker_memory import EndError, Records, Source, Work
 
-from deliverkit.domain.worker_job import JobRecord, Offer, Report, WorkerJob
+from deliverkit.domain.worker_job import Report, WorkerJob
 from deliverkit.engine.job_course import WorkerPace
 from deliverkit.engine.working import Worker
 from deliverkit.errors import DeniedError, UnreachableError, UsageError
 from deliverkit.testing import FakeClock
-from deliverkit.worker_ports import Claim
-
-
-class EndError(Exception):
-    """Ends the loop from within."""
-
-
-class Source:
-    """Jobs in memory; `answers` are what polls find, one after the other, and the last one ends the loop."""
-
-    def __init__(self, clock: FakeClock, *answers: Sequence[str] | Exception) -> None:
-        self.clock, self.answers = clock, list(answers)
-        self.polled_at: list[datetime] = []
-        self.asked_for: list[int] = []
-        self.reports: dict[str, Report] = {}
-
-    def poll(self, limit: int) -> Sequence[Offer]:
-        self.polled_at.append(self.clock.now())
-        self.asked_for.append(limit)
-        if not self.answers:
-            raise EndError
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return [Offer(each, "nonce", "", f"shop/Build/{each}") for each in answer]
-
-    def acknowledge(self, offer: Offer, *, is_repeated: bool = False) -> Claim:
-        return Claim.OURS
-
-    def details(self, job_id: str) -> WorkerJob:
-        return WorkerJob(job_id, "shop", "Build", job_id, "execution", f"attempt-{job_id}")
-
-    def report(self, job_id: str, report: Report) -> None:
-        self.reports[job_id] = report
-
-    def is_wanted(self, job: WorkerJob) -> bool:
-        return True
-
-    @property
-    def pauses(self) -> list[float]:
-        times = self.polled_at
-        return [(late - early).total_seconds() for early, late in itertools.pairwise(times)]
-
-
-class Records:
-    """Nothing outlives these tests."""
-
-    def all(self) -> Iterable[JobRecord]:
-        return []
-
-    def save(self, record: JobRecord) -> None:
-        pass
-
-    def drop(self, job_id: str) -> None:
-        pass
-
-    def room(self, job_id: str) -> Path:
-        raise AssertionError(job_id)
-
-
-class Work:
-    """Work that is over as soon as it begins, but for one job."""
-
-    kind = "test"
-
-    def __init__(self, begin: Callable[[WorkerJob], Report]) -> None:
-        self._begin = begin
-
-    def takes(self, offer: Offer) -> bool:
-        return True
-
-    def begin(self, job: WorkerJob, *, is_doubtful: bool) -> Report | None:
-        return self._begin(job)
-
-    def look(self, job: WorkerJob) -> Report | None:
-        return None
-
-    def stop(self, job: WorkerJob) -> None:
-        pass
-
-    def hand_back(self, job: WorkerJob) -> Report | None:
-        return None
 
 
 def worker(
@@ -105,7 +21,7 @@ def worker(
     return Worker(
         source,
         records=Records(),
-        runner=work.get("work", Work(lambda _: Report("done"))),
+        runner=work.get("work", Work()),
         clock=source.clock,
         pace=WorkerPace(),
         chance=lambda: chance,

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.aws.bucket import Encryption
-from deliverkit.adapters.aws.errors import code_of, translated
+from deliverkit.adapters.aws.errors import renewing, translated
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.worker_job import Artifact
-from deliverkit.errors import DeliverkitError, DeniedError, UnreachableError
+from deliverkit.errors import DeliverkitError
 
 PART_SIZE = 64 << 20
 """Bytes up to which one request is used, and of each part of what is larger; 10,000 of them are 640 GB."""
 _CHUNK = 1 << 20
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
 class S3Artifacts:
@@ -36,7 +35,7 @@ class S3Artifacts:
         Raises:
             NotFoundError: If it is not there.
         """
-        with _reaching(f"fetching artifact {artifact.name} from {artifact.uri}"):
+        with renewing(f"fetching artifact {artifact.name} from {artifact.uri}"):
             body = self._client.get_object(Bucket=artifact.bucket, Key=artifact.key)["Body"]
             with destination.open("wb") as file:
                 shutil.copyfileobj(body, file, _CHUNK)
@@ -44,7 +43,7 @@ class S3Artifacts:
     def store(self, artifact: Artifact, source: Path) -> None:
         """Store an output artifact, whole or not at all: the parts of an upload that fails are removed."""
         place = {"Bucket": artifact.bucket, "Key": artifact.key}
-        with _reaching(f"storing artifact {artifact.name} at {artifact.uri}"):
+        with renewing(f"storing artifact {artifact.name} at {artifact.uri}"):
             if source.stat().st_size > self._part_size:
                 self._store_in_parts(place, source)
                 return
@@ -75,15 +74,3 @@ class S3Artifacts:
     @property
     def _client(self) -> Any:
         return self._aws.client("s3")
-
-
-@contextmanager
-def _reaching(doing: str) -> Iterator[None]:
-    """Credentials that have expired are no refusal: until when they hold nobody tells, and the next ones are fresh."""
-    try:
-        with translated(doing):
-            yield
-    except DeniedError as error:
-        if code_of(error) not in _EXPIRED:
-            raise
-        raise UnreachableError(error.message, hint="new credentials are asked for") from error

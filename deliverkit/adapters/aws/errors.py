@@ -87,6 +87,7 @@ _TRANSIENT = frozenset(
         "503",
     }
 )
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset(
     {
         "403",
@@ -96,8 +97,12 @@ _DENIED = frozenset(
         "InvalidClientTokenId",
         "UnrecognizedClientException",
         "SignatureDoesNotMatch",
-        "ExpiredToken",
-        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        *_EXPIRED,
         "InvalidAccessKeyId",
         "AuthFailure",
     }
@@ -112,6 +117,10 @@ _ELSEWHERE = frozenset(
     }
 )
 _OUT_OF_TIME = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
+_SIGNATURES = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException"})
+_TOLD_OF_TIME = ("Signature expired", "Signature not yet current")
+"""How all services but S3 tell of a clock that is wrong: under the code of a wrong secret key (IAM user guide,
+"Troubleshoot Signature Version 4")."""
 
 
 @contextmanager
@@ -122,7 +131,8 @@ def translated(doing: str) -> Iterator[None]:
         doing: What we were doing, for the message: `starting pipeline storefront-delivery`.
 
     Raises:
-        UnreachableError: If AWS does not answer, throttles, or there are no credentials; `DeniedError` when it denies.
+        UnreachableError: If AWS does not answer, throttles, or a clock is wrong; `DeniedError` when it denies, or there
+            are no credentials.
         NotFoundError: If the named thing does not exist.
         ConflictError: If its state forbids the request.
         UsageError: If AWS finds the request wrong, or the AWS configuration is.
@@ -134,7 +144,9 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except vendor.ClientError as error:
         raise _from_code(doing, error.response) from error
-    except (vendor.NoCredentialsError, vendor.PartialCredentialsError, vendor.CredentialRetrievalError) as error:
+    except (vendor.NoCredentialsError, vendor.PartialCredentialsError) as error:
+        raise DeniedError(f"{doing}: there are no AWS credentials ({error})", hint=_CREDENTIAL_HINT) from error
+    except vendor.CredentialRetrievalError as error:
         raise UnreachableError(f"{doing}: there are no AWS credentials ({error})", hint=_CREDENTIAL_HINT) from error
     except vendor.ProfileNotFound as error:
         raise UsageError(f"{doing}: {error}", hint="aws configure list-profiles names those there are") from error
@@ -153,6 +165,36 @@ def translated(doing: str) -> Iterator[None]:
         raise UnreachableError(f"{doing}: {error}") from error
 
 
+@contextmanager
+def renewing(doing: str) -> Iterator[None]:
+    """As `translated`, for who goes on for hours: credentials that have expired are no refusal.
+
+    Until when they hold nobody tells, and the next ones are fresh.
+    """
+    try:
+        with translated(doing):
+            yield
+    except DeniedError as error:
+        if code_of(error) not in _EXPIRED:
+            raise
+        raise UnreachableError(error.message, hint="new credentials are asked for") from error.__cause__
+
+
+def was_refused(error: BaseException | None) -> bool:
+    """True when AWS itself answered that it did not do what was asked for, or no connection came about.
+
+    Other errors leave open whether the request was done.
+    """
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError  # noqa: PLC0415
+
+    cause = getattr(error, "__cause__", None)
+    response: Mapping[str, Any] = getattr(cause, "response", None) or {}
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return 400 <= status < 500 or isinstance(
+        cause, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError
+    )
+
+
 def code_of(error: BaseException | None) -> str:
     """The AWS error code behind one of our errors; empty when it did not come from AWS."""
     response: Mapping[str, Any] = getattr(getattr(error, "__cause__", None), "response", None) or {}
@@ -168,8 +210,8 @@ def _from_code(doing: str, response: Mapping[str, Any]) -> DeliverkitError:
         return NotFoundError(text)
     if code in _CONFLICTS:
         return ConflictError(text)
-    if code in _OUT_OF_TIME or (code in _ELSEWHERE and _region_of(response)):
-        return _misplaced(text, code, response)
+    if _is_out_of_time(code, message) or (code in _ELSEWHERE and _region_of(response)):
+        return _misplaced(text, _is_out_of_time(code, message), response)
     if code in _DENIED:
         return DeniedError(text, hint="deliverkit needs that permission; see the credentials and the role in use")
     if code in _TRANSIENT or status >= 500:
@@ -177,9 +219,13 @@ def _from_code(doing: str, response: Mapping[str, Any]) -> DeliverkitError:
     return UsageError(text)
 
 
-def _misplaced(text: str, code: str, response: Mapping[str, Any]) -> DeliverkitError:
+def _is_out_of_time(code: str, message: str) -> bool:
+    return code in _OUT_OF_TIME or (code in _SIGNATURES and message.startswith(_TOLD_OF_TIME))
+
+
+def _misplaced(text: str, is_late: bool, response: Mapping[str, Any]) -> DeliverkitError:
     """We asked at another time than AWS's, or in another region than the bucket's."""
-    if code in _OUT_OF_TIME:
+    if is_late:
         hint = "set this machine's clock: timedatectl set-ntp true"
         return UnreachableError(f"{text}; {_clocks(response)}", hint=hint)
     region = _region_of(response)

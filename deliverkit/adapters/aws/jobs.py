@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from deliverkit.adapters.aws.errors import code_of, translated
+from deliverkit.adapters.aws.errors import code_of, renewing, translated, was_refused
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.worker_job import SUMMARY_LIMIT, ActionType, Artifact, Offer, Report, WorkerJob
 from deliverkit.errors import ConflictError, DeliverkitError, DeniedError, NotFoundError, UnreachableError, UsageError
@@ -13,7 +14,11 @@ from deliverkit.worker_ports import Claim
 
 EXTERNAL_ID_LIMIT = 1500
 """Characters (CodePipeline API reference, ExecutionDetails)."""
-_THROTTLED = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
+_BLINDNESS = timedelta(minutes=10)
+"""How long a refused look at executions is not tried again: permissions change, and tokens are renewed."""
+_FORBIDDEN = "AccessDenied"
+_UNACCEPTABLE = frozenset({"ValidationException", "OutputVariablesSizeExceededException"})
+"""What is wrong with a report itself (CodePipeline API reference, PutJobSuccessResult and PutJobFailureResult)."""
 _OPEN = "InProgress"
 
 
@@ -21,13 +26,22 @@ class CodePipelineJobs:
     """Implements `worker_ports.JobSource` with botocore."""
 
     def __init__(
-        self, aws: Aws, kind: ActionType, *, queries: Sequence[tuple[str, str]] = (), once: Aws | None = None
+        self,
+        aws: Aws,
+        kind: ActionType,
+        *,
+        now: Callable[[], datetime],
+        tell: Callable[[str], None],
+        queries: Sequence[tuple[str, str]] = (),
+        once: Aws | None = None,
     ) -> None:
         """Take the session, the type, and by which property values to ask for jobs.
 
         Args:
             aws: How to reach AWS.
             kind: The action type.
+            now: Gives the time.
+            tell: Takes a line for people.
             queries: Name and value of the type's queryable property; asked for one after the other.
             once: AWS reached without botocore's own repetitions, for the one call that must not be repeated unseen.
         """
@@ -35,7 +49,8 @@ class CodePipelineJobs:
         self._kind = kind
         self._queries = tuple(queries)
         self._turn = 0
-        self._is_blind = False
+        self._now, self._tell = now, tell
+        self._blind_until: datetime | None = None
 
     def poll(self, limit: int) -> Sequence[Offer]:
         """Jobs that nobody has (CodePipeline API reference, PollForJobs).
@@ -69,7 +84,7 @@ class CodePipelineJobs:
     def acknowledge(self, offer: Offer, *, is_repeated: bool = False) -> Claim:
         """Claim a job (CodePipeline API reference, AcknowledgeJob): one of several workers gets it."""
         try:
-            with translated(f"claiming job {offer.job_id}"):
+            with renewing(f"claiming job {offer.job_id}"):
                 self._once.client("codepipeline").acknowledge_job(jobId=offer.job_id, nonce=offer.nonce)
         except (UsageError, ConflictError) as error:
             if code_of(error) not in {"InvalidNonceException", "InvalidJobStateException"}:
@@ -78,14 +93,14 @@ class CodePipelineJobs:
         except DeniedError:
             raise
         except UnreachableError as error:
-            if is_repeated or not _is_unheard(error):
+            if is_repeated or not was_refused(error):
                 raise
             return Claim.UNHEARD
         return Claim.OURS
 
     def details(self, job_id: str) -> WorkerJob:
         """A job with what its work needs (CodePipeline API reference, GetJobDetails)."""
-        with translated(f"reading job {job_id}"):
+        with renewing(f"reading job {job_id}"):
             shown = self._client.get_job_details(jobId=job_id)["jobDetails"]
         return _job(job_id, shown["data"])
 
@@ -95,7 +110,7 @@ class CodePipelineJobs:
         Raises:
             UsageError: If the job has none, because it has no artifacts.
         """
-        with translated(f"asking for the credentials of job {job_id}"):
+        with renewing(f"asking for the credentials of job {job_id}"):
             shown = self._client.get_job_details(jobId=job_id)["jobDetails"]
         given: Mapping[str, str] | None = shown["data"].get("artifactCredentials")
         if not given:
@@ -103,43 +118,65 @@ class CodePipelineJobs:
         return given
 
     def report(self, job_id: str, report: Report) -> None:
-        """Tell how a job ended (CodePipeline API reference, PutJobSuccessResult and PutJobFailureResult)."""
+        """Tell how a job ended (CodePipeline API reference, PutJobSuccessResult and PutJobFailureResult).
+
+        Raises:
+            UsageError: Only if the report itself is not acceptable; for every other refusal it can be sent again.
+        """
+        from botocore.exceptions import ParamValidationError  # noqa: PLC0415
+
+        try:
+            with renewing(f"reporting job {job_id}"):
+                self._put(job_id, report)
+        except UsageError as error:
+            if code_of(error) in _UNACCEPTABLE or isinstance(error.__cause__, ParamValidationError):
+                raise
+            raise UnreachableError(error.message, hint=error.hint) from error
+
+    def _put(self, job_id: str, report: Report) -> None:
         external = {"externalExecutionId": report.external_id[:EXTERNAL_ID_LIMIT]} if report.external_id else {}
-        with translated(f"reporting job {job_id}"):
-            if report.failure is not None:
-                details = {"type": report.failure.value, "message": report.summary, **external}
-                self._client.put_job_failure_result(jobId=job_id, failureDetails=details)
-                return
-            percent = {} if report.percent is None else {"percentComplete": report.percent}
-            summary = {"summary": report.summary[:SUMMARY_LIMIT]} if report.summary else {}
-            self._client.put_job_success_result(
-                jobId=job_id,
-                executionDetails={**summary, **external, **percent},
-                **({"continuationToken": report.continuation} if report.continuation else {}),
-                **({"outputVariables": dict(report.variables)} if report.variables else {}),
-            )
+        if report.failure is not None:
+            details = {"type": report.failure.value, "message": report.summary, **external}
+            self._client.put_job_failure_result(jobId=job_id, failureDetails=details)
+            return
+        percent = {} if report.percent is None else {"percentComplete": report.percent}
+        summary = {"summary": report.summary[:SUMMARY_LIMIT]} if report.summary else {}
+        self._client.put_job_success_result(
+            jobId=job_id,
+            executionDetails={**summary, **external, **percent},
+            **({"continuationToken": report.continuation} if report.continuation else {}),
+            **({"outputVariables": dict(report.variables)} if report.variables else {}),
+        )
 
     def is_wanted(self, job: WorkerJob) -> bool:
         """Whether the action execution is still open (CodePipeline API reference, ListActionExecutions).
 
         No call on jobs tells: a job of an abandoned action takes its result, which then changes nothing. A worker that
-        may not list executions works on until its result is refused.
+        may not list executions works on until its result is refused; it looks again after `_BLINDNESS`.
         """
-        if self._is_blind or not job.attempt_id:
+        if not job.attempt_id or (self._blind_until and self._now() < self._blind_until):
             return True
         try:
-            with translated(f"reading the executions of pipeline {job.pipeline}"):
+            with renewing(f"reading the executions of pipeline {job.pipeline}"):
                 pages = self._client.get_paginator("list_action_executions").paginate(
                     pipelineName=job.pipeline, filter={"pipelineExecutionId": job.execution_id}
                 )
                 states = {each["actionExecutionId"]: each["status"] for page in pages for each in page[_DETAILS]}
-        except DeniedError:
-            self._is_blind = True
+        except DeniedError as error:
+            if not code_of(error).startswith(_FORBIDDEN):
+                raise
+            self._go_blind(error)
             return True
         except NotFoundError:
             return False  # the pipeline is gone
+        self._blind_until = None
         # What is listed may be older than the job; only an end that is listed is one.
         return bool(states.get(job.attempt_id, _OPEN) == _OPEN)
+
+    def _go_blind(self, error: DeniedError) -> None:
+        if self._blind_until is None:
+            self._tell(f"{error.message}; work whose action has ended is not stopped until that is allowed")
+        self._blind_until = self._now() + _BLINDNESS
 
     @property
     def _client(self) -> Any:
@@ -175,14 +212,6 @@ class CodePipelineJobs:
 
 
 _DETAILS = "actionExecutionDetails"
-
-
-def _is_unheard(error: DeliverkitError) -> bool:
-    """True for a request that certainly changed nothing: it was throttled, or no connection came about."""
-    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError  # noqa: PLC0415
-
-    unmade = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
-    return code_of(error) in _THROTTLED or isinstance(error.__cause__, unmade)
 
 
 def _identity(kind: ActionType) -> Mapping[str, str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.domain.pipeline_change import ARTIFACTS_LIMIT, PROJECT, NewActionType
-from deliverkit.domain.worker_job import ActionType
+from deliverkit.domain.pipeline_change import ARTIFACTS_LIMIT, NewActionType
+from deliverkit.domain.worker_job import PROJECT, ActionType
 from deliverkit.errors import NotFoundError
 
 KeyPath = tuple[str | int, ...]
