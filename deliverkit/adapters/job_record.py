@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -24,14 +24,18 @@ _RECORD = "record.json"
 class DirectoryRecords:
     """Implements `worker_ports.JobRecords` in a directory that one worker has for itself as long as it lives."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, tell: Callable[[str], None]) -> None:
         """Take the directory, which is made when it is missing.
+
+        Args:
+            directory: Where the records are kept.
+            tell: Takes a line for people.
 
         Raises:
             LockedError: If another worker has it.
             UsageError: If it cannot be used.
         """
-        self._directory = directory.absolute()
+        self._directory, self._tell = directory.absolute(), tell
         try:
             (self._directory / "jobs").mkdir(parents=True, exist_ok=True, mode=0o700)
             self._held = _lock(self._directory / "lock")
@@ -50,7 +54,7 @@ class DirectoryRecords:
             if (room / _RECORD).exists():
                 found.append((room.stat().st_mtime, _read(room / _RECORD)))
             else:
-                _remove(room)
+                self._clear(room)
         return [record for _, record in sorted(found, key=lambda each: each[0])]
 
     def save(self, record: JobRecord) -> None:
@@ -62,20 +66,36 @@ class DirectoryRecords:
         write_durably(room / _RECORD, msgspec.json.encode(record))
 
     def drop(self, job_id: str) -> None:
-        """Forget a job; what its command wrote is kept for a while."""
+        """Forget a job; what its command wrote is kept for a while.
+
+        Raises:
+            OSError: If its record cannot be removed; once it is, nothing stands in the way of other jobs.
+        """
         room = self.room(job_id)
         with suppress(FileNotFoundError):
             (room / _RECORD).unlink()
+        with suppress(OSError):
             sync_directory(room)
         with suppress(OSError):
             self._keep_log(room / OUTPUT, job_id)
-        _remove(room)
+        self._clear(room)
 
     def room(self, job_id: str) -> Path:
         """The job's own directory."""
         if not job_id or "/" in job_id or job_id.startswith("."):
             raise UsageError(f"{job_id!r} is no id of a job")
         return self._directory / "jobs" / job_id
+
+    def _clear(self, room: Path) -> None:
+        """Remove what was made for a job, or put aside what cannot be removed: files that a container made as root."""
+        if _is_removed(room):
+            return
+        aside = self._directory / "leftovers" / room.name
+        with suppress(OSError):
+            aside.parent.mkdir(exist_ok=True, mode=0o700)
+            room.replace(aside)
+        place = room if room.exists() else aside
+        self._tell(f"{place} holds files that this user may not remove: let their owner, or root, remove it")
 
     def _keep_log(self, log: Path, job_id: str) -> None:
         if not log.exists():
@@ -88,9 +108,13 @@ class DirectoryRecords:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Let a file have this content or the one before, whatever happens; when this returns it is on the disk."""
+    """Let a file have this content or the one before, whatever happens; when this returns it is on the disk.
+
+    It is for its owner's eyes only.
+    """
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -127,11 +151,13 @@ def _read(path: Path) -> JobRecord:
         raise IntegrityError(told, hint="its action goes on waiting: retry the stage, and remove the file") from error
 
 
-def _remove(room: Path) -> None:
-    """Remove a tree, also where a build made directories read-only."""
+def _is_removed(room: Path) -> bool:
+    """Remove a tree, also where a build made directories read-only; False when something of it stays."""
     for folder, folders, _ in os.walk(room):
         for each in folders:
             path = Path(folder, each)
             if not path.is_symlink():
-                path.chmod(0o700)
+                with suppress(OSError):  # somebody else's
+                    path.chmod(0o700)
     shutil.rmtree(room, ignore_errors=True)
+    return not room.exists()

@@ -163,7 +163,7 @@ class BuildRunner:
     def _ended(self, job: WorkerJob, view: BuildView) -> Report:
         number = str(view.build.number) if view.build else ""
         if view.build is None or not view.is_success:
-            return Report.of_failure(FailureType.JOB_FAILED, f"{view.told}{self._why(view)}", number)
+            return Report.of_failure(FailureType.JOB_FAILED, f"{view.told}{self._why(job, view)}", number)
         try:
             empty = [artifact.name for artifact in job.outputs if not self._passed_on(job, view, artifact.name)]
         except IntegrityError as error:
@@ -193,7 +193,7 @@ class BuildRunner:
         self._shelf(job).store(artifact, packed)
         return True
 
-    def _why(self, view: BuildView) -> str:
+    def _why(self, job: WorkerJob, view: BuildView) -> str:
         """The end of the log, as the end of a sentence; empty when it cannot be read."""
         if view.build is None:
             return ""
@@ -205,7 +205,7 @@ class BuildRunner:
                 start = piece.next
                 if is_over:
                     break
-        lines = [line.rstrip() for line in text.splitlines() if line.strip()][-_LINES:]
+        lines = [line.rstrip() for line in job.masked(text).splitlines() if line.strip()][-_LINES:]
         return "\n".join(["", *lines]) if lines else ""
 
 
