@@ -116,6 +116,7 @@ def test_a_pipeline_and_its_action_types_are_made_once(desk: Desk) -> None:
             "version": "1",
             "properties": ["ProjectName", "Goal"],
             "is_queryable": True,
+            "secrets": [],
         }
     ]
     code, _ = desk.type("apply")
@@ -269,6 +270,30 @@ def test_a_secret_is_sent_when_asked_for_and_never_called_as_declared(desk: Desk
     code, _ = desk.type("apply", "--secrets", "--yes")
     assert (code, desk.said) == (0, f"updated pipeline {desk.name}: version 1 -> 2\n")
     assert "tok-" not in out + desk.said
+
+
+def test_secrets_of_new_action_types_are_shown_to_nobody(desk: Desk) -> None:
+    configuration = desk.structure["stages"][1]["actions"][0]["configuration"]
+    configuration |= {"ProjectName": "team/shop", "Token": "tok-1"}
+    desk.write()
+    plain = desk.settings.read_text()
+    desk.settings.write_text(plain.replace("file: pipeline.yml", "file: pipeline.yml, secrets: [Tokn]"))
+    code, _ = desk.type("plan")
+    assert code == 2
+    assert "calls 'Tokn' a secret, and no custom action here is configured with it" in desk.said
+    desk.settings.write_text(plain.replace("file: pipeline.yml", "file: pipeline.yml, secrets: [Token]"))
+    assert "Token, a secret" in desk.type("plan")[1]
+    assert desk.type("apply")[0] == 0, desk.said
+    provider = desk.structure["stages"][1]["actions"][0]["actionTypeId"]["provider"]
+    (made,) = [each for each in _types(desk.rig) if each["id"]["provider"] == provider]
+    assert {each["name"] for each in made["actionConfigurationProperties"] if each["secret"]} == {"Token"}
+    assert "settings" not in made  # a link to job/team/shop/ would lead nowhere
+    assert desk.live()["stages"][1]["actions"][0]["configuration"]["Token"] == "****"
+    assert desk.plan()["secrets"] == ["stages.Build.Compile.configuration.Token"]
+    desk.settings.write_text(plain.replace("file: pipeline.yml", "file: pipeline.yml, secrets: [Token, Goal]"))
+    code, _ = desk.type("apply")
+    assert code == 1
+    assert f"action type Build/Custom/{provider}/1 shows Goal to everybody" in desk.said
 
 
 def _rename(structure: dict[str, Any]) -> None:
