@@ -53,7 +53,7 @@ class PipelineDesk:
         types = needed_types(declared, known, self._secrets)
         if live is None:
             return PipelinePlan(name, None, types)
-        found = compared(live, declared)
+        found = compared(live, declared, region=self._definitions.region)
         plan = PipelinePlan(
             name, int(live["version"]), types, found.changes, secrets=found.secrets, sends_secrets=sends_secrets
         )

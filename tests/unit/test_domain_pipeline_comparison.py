@@ -99,6 +99,13 @@ def test_what_is_empty_or_filled_in_by_codepipeline_is_no_difference() -> None:
     assert found(live, declared) == []
 
 
+def test_an_action_that_names_no_region_acts_in_the_pipelines_own() -> None:
+    live, declared = pipeline(), pipeline()
+    live["stages"][0]["actions"][0]["region"] = "eu-west-1"
+    assert compared(live, declared, region="eu-west-1").changes == ()
+    assert [each.kind for each in compared(live, declared, region="us-east-1").changes] == ["removed"]
+
+
 def test_role_and_store_are_grave_when_they_change() -> None:
     live, declared = pipeline(), pipeline()
     declared["roleArn"] = "arn:aws:iam::123456789012:role/other"

@@ -28,6 +28,11 @@ class PipelineDefinitions:
         self._aws = aws
         self._region = region
 
+    @property
+    def region(self) -> str:
+        """Where the pipelines are."""
+        return self._region
+
     def problems(self, declaration: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         """Where a declaration has not the form that CreatePipeline takes, by botocore's model; contacts nobody."""
         from botocore.validate import ParamValidator  # noqa: PLC0415
