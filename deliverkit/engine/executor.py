@@ -221,6 +221,8 @@ class Executor:
     def _file(self, effect: fx.File, rollout: Rollout) -> fx.Fact:
         if _speaks_against_release(rollout):
             self._journal.quarantine(rollout.plan.release, f"{rollout.id}: {rollout.reason}")
+        if rollout.outcome is Outcome.ROLLED_BACK and rollout.begun:
+            self._journal.announce_return(rollout)
         self._journal.close(rollout)
         for environment in rollout.claims:
             self._give_back(environment, rollout.id)
