@@ -21,6 +21,8 @@ _V2_ACTIONS = frozenset({"CodePipeline", "EC2", "ECRBuildAndPublish", "EKS", "In
 _ORDERED = frozenset({"stages", "inputArtifacts"})
 """Lists of named things whose order says something; of actions, `runOrder` does."""
 _ORDER = "order of "
+_ELEMENT_LIMIT = 60
+"""Characters of a list's element in a path."""
 _GRAVE = frozenset({"artifactStore", "artifactStores", "executionMode", "pipelineType", "roleArn"})
 """Members that all of a pipeline stands on: another value may take away access, earlier artifacts or features."""
 
@@ -205,7 +207,13 @@ def _differing_elements(path: str, live: Sequence[Any], declared: Sequence[Any])
             yield from _differing(f"{path}[{index}]", before, after)
         return
     lost, come = Counter(live) - Counter(declared), Counter(declared) - Counter(live)
-    yield from (Change(f"{path}[{each}]", before=each) for each in lost)
-    yield from (Change(f"{path}[{each}]", after=each) for each in come)
+    yield from (Change(f"{path}[{_shown(each)}]", before=each) for each in lost)
+    yield from (Change(f"{path}[{_shown(each)}]", after=each) for each in come)
     if not lost and not come:
         yield Change(path, live, declared)
+
+
+def _shown(element: Any) -> str:
+    """An element within a path, such as a command of many lines."""
+    line = " ".join(str(element).split())
+    return line if len(line) <= _ELEMENT_LIMIT else f"{line[: _ELEMENT_LIMIT - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -75,6 +75,15 @@ def test_a_push_filter_that_goes_is_removed() -> None:
     assert found(live, declared) == [("removed", "triggers.Read.gitConfiguration.push[1]")]
 
 
+def test_a_command_of_many_lines_is_told_in_one() -> None:
+    live, declared = pipeline(), pipeline()
+    declared["stages"][1]["actions"][0]["commands"].append("if true; then\n  make all\nfi\n" + "# why\n" * 99)
+    ((kind, path),) = found(live, declared)
+    assert kind == "added"
+    assert path.startswith("stages.Build.Make.commands[if true; then make all fi # why")
+    assert len(path) < 100
+
+
 def test_order_counts_where_it_says_something() -> None:
     live, declared = pipeline(), pipeline()
     declared["variables"].reverse()
