@@ -44,10 +44,12 @@ class Executor:
         clock: Clock,
         exists: Callable[[BundleRevision], bool],
         trust: Trust | None = None,
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
         """Take the collaborators; `exists` tells whether a bundle can still be read.
 
-        Without `trust` a release has nothing to prove.
+        Without `trust` a release has nothing to prove. `prepare` is called before an environment is claimed, and raises
+        UsageError where this process lacks what a gate of the plan will need: better now than behind a deployment.
         """
         self._carrier = carrier
         self._gatekeeper = gatekeeper
@@ -56,6 +58,7 @@ class Executor:
         self._locks = locks
         self._clock = clock
         self._exists = exists
+        self._prepare = prepare
         self._trust = trust
         self._performers: Mapping[type, Callable[[Any, Rollout], fx.Fact]] = {
             fx.Claim: self._claim,
@@ -85,6 +88,7 @@ class Executor:
     # --- on the way --------------------------------------------------------------------------------
 
     def _claim(self, effect: fx.Claim, rollout: Rollout) -> fx.Fact:
+        self._prepare()
         name = environment_lease(effect.environment)
         reason = f"promotion {rollout.id} of {rollout.plan.release.version} by {rollout.plan.requested_by}"
         try:
