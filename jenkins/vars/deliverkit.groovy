@@ -30,9 +30,9 @@ Map call(Map settings) {
     while (true) {
         Map ran = attempt(settings, words)
         String outcome = configured[ran.exitCode] ?: 'FAILURE'
-        int patience = patience(ran.exitCode)
-        failures = patience > 0 ? failures + 1 : 0
-        List next = outcome == 'AGAIN' && failures <= patience ? again(words, ran.json, isPatient) : []
+        int allowed = patience(ran.exitCode)
+        failures = allowed > 0 ? failures + 1 : 0
+        List next = outcome == 'AGAIN' && failures <= allowed ? again(words, ran.json, isPatient) : []
         if (outcome == 'RETURN') {
             return ran
         }

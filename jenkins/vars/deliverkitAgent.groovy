@@ -13,7 +13,7 @@ def call(Map settings = [:], Closure body) {
     return retry(count: most + 2, conditions: [agent()]) {
         lost += 1
         if (lost > most) {
-            error "its agent was deleted, ${lost} in a row; nothing was taken back, and whoever waits for the promotion drives it on"
+            error "its agent was lost, ${lost} in a row; nothing was taken back, and whoever waits for the promotion drives it on"
         }
         node(settings.label ?: 'deliverkit') {
             if (settings.checkout != false) {

@@ -51,7 +51,7 @@ Map reach(Map settings, String promotion) {
         // For a process that hangs. deliverkit's own limit comes first: it ends the build without taking anything back.
         timeout(time: hours + 1, unit: 'HOURS') {
             List words = settings.stage ? ['wait', promotion, '--stage', settings.stage, '--timeout', hours + 'h'] : ['status', promotion]
-            Map ran = deliverkit(tool(settings, [5: 'RETURN']), words)
+            Map ran = deliverkit(patiently(settings, [5: 'RETURN']), words)
             seen = ran.json ?: [:]
             if (ran.exitCode == 5 && !seen.question) {
                 error "the promotion came to no question within ${hours} h: " + deliverkit.reason(words, ran)
@@ -67,7 +67,7 @@ Map look(Map settings, String promotion, Object number) {
     Map seen = [:]
     deliverkitAgent(settings + [retries: 2]) {
         timeout(time: 15, unit: 'MINUTES') {
-            seen = deliverkit(tool(settings, [:]), ['status', promotion]).json ?: [:]
+            seen = deliverkit(patiently(settings, [:]), ['status', promotion]).json ?: [:]
             if (isOpen(seen) && seen.question.number == number) {
                 offer(settings, promotion, seen)
             }
@@ -165,7 +165,7 @@ void record(Map settings, String promotion, Map seen, Map answer) {
     }
     deliverkitAgent(settings + [retries: 2]) {
         timeout(time: 1, unit: 'HOURS') {
-            Map ran = deliverkit(tool(settings, [6: 'RETURN']), words)
+            Map ran = deliverkit(patiently(settings, [6: 'RETURN']), words)
             if (ran.exitCode == 6) {
                 echo said(answer, 'APPROVER') + ' may not decide this, or somebody else has rejected it; the lines above say which'
             }
@@ -175,7 +175,7 @@ void record(Map settings, String promotion, Map seen, Map answer) {
 
 // What is out of reach for a moment must not cost somebody's decision.
 @NonCPS
-Map tool(Map settings, Map others) {
+Map patiently(Map settings, Map others) {
     return settings.subMap(['command', 'version']) + [every: 60, on: [8: 'AGAIN'] + (settings.on ?: [:]) + others]
 }
 

@@ -220,7 +220,7 @@ def test_a_deleted_agent_takes_nothing_back(ended: dict[str, Ended]) -> None:
     for name in ("agents lost", "library, agents lost"):
         found = ended[name]
         assert (found.result, found.deeds[-1]) == ("FAILURE", STATUS), name
-        assert "its agent was deleted, 3 in a row" in found.failure
+        assert "its agent was lost, 3 in a row" in found.failure
         assert ABORT not in found.deeds
     packaging = ended["agent lost while packaging"]
     assert (packaging.result, packaging.deeds) == ("FAILURE", [])
