@@ -279,7 +279,7 @@ def test_the_plain_jenkinsfile_delivers(ended: dict[str, Ended]) -> None:
     found = ended["plain"]
     assert found.result == "SUCCESS", found.log
     assert found.commands[1][-1] == "--on-behalf-of=mary", "who asked may not approve"
-    assert ended["plain, rejected"].commands[1][-1] == "--on-behalf-of=", "nobody asked"
+    assert ended["plain, rejected"].commands[1][-1] == "--detach", "nobody asked"
     assert len(found.asked) == 3
     assert PLAN in found.asked[0]["message"]
     assert BUNDLE in found.asked[0]["message"]
