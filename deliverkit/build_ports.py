@@ -19,7 +19,7 @@ class BuildServer(Protocol):
     """
 
     def trigger(self, job: str, parameters: Mapping[str, str]) -> int:
-        """Ask for a build and give the queue item's id. Parameters should hold a `REQUEST` of their own.
+        """Ask for a build and give the queue item's id. Parameters hold a `REQUEST`, so every job takes some.
 
         Raises:
             NotFoundError: If there is no such job.

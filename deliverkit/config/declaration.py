@@ -105,7 +105,7 @@ JENKINS_JOB = Record(
     (
         Field(
             "job",
-            Text("the full name of a job, with its folders: shop/smoke"),
+            Text("the full name of a job, with its folders: shop/smoke", texts.job),
             "SUCCESS passes, UNSTABLE and FAILURE fail, ABORTED is inconclusive, NOT_BUILT is an error. The job must "
             "have the parameter DELIVERKIT_REQUEST, a text, by which its build is found again.",
             is_required=True,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from deliverkit.domain.environment import ApprovalPolicy
+
+_MADE_UP = re.compile(r"(botocore-session|aws-cli-session|AWSCLI-Session).*|i-[0-9a-f]{8,}|[0-9]{10,}", re.IGNORECASE)
+"""Names that botocore, the AWS CLI, EC2 instances and some SDKs give to sessions of a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,15 @@ class Decision:
         return f"{self.person} (through {self.by})" if self.person else self.by
 
     def is_of(self, other: Decision) -> bool:
-        """True when the same person decided both.
+        """True when the same person decided both, as far as anybody can tell.
 
-        Two ARNs are compared whole. Where a server's user is one of them, all that can be compared is the name: of two
-        people with the same name it makes one, so that nobody can agree twice.
+        Two ARNs are compared whole, but for sessions of a role that a program has named: those are one, for nothing
+        tells who they were. Where a server's user is one of the two, only names can be compared: of two people with the
+        same name it makes one. It cannot know that a user here and a nameless session there are the same.
         """
         if self.person or other.person:
             return _name(self.person or self.by) == _name(other.person or other.by)
-        return self.by == other.by
+        return _identity(self.by) == _identity(other.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,8 @@ class Requester:
 def objection(policy: ApprovalPolicy, decision: Decision, *, requester: Requester, plan_digest: str) -> str:
     """Why a decision does not count; empty when it does.
 
-    A refusal counts from everybody who may approve, and from the requester, who may always withdraw. Whoever passes a
-    decision on is not asked for the groups of approvers: the server that asked the person has seen to it.
+    Whoever asked may say no, but not yes. Whoever passes a decision on is not asked for the groups of approvers: the
+    server that asked the person has seen to it.
     """
     if decision.plan_digest != plan_digest:
         return "it was given for another plan"
@@ -107,14 +112,22 @@ def objection(policy: ApprovalPolicy, decision: Decision, *, requester: Requeste
 
 def _has_asked(decision: Decision, requester: Requester) -> bool:
     """True when the person who decides asked, in their own name or through a server that passes things on."""
-    if decision.person:
-        return _name(decision.person) == _name(requester.person or requester.arn)
-    return decision.by == requester.arn or (bool(requester.person) and _name(decision.by) == _name(requester.person))
+    who = decision.person or decision.by
+    if requester.person and _name(who) == _name(requester.person):
+        return True
+    # Naming somebody else as the one who asked does not make oneself another.
+    return _name(who) == _name(requester.arn) if decision.person else _identity(who) == _identity(requester.arn)
 
 
 def _name(who: str) -> str:
-    """`arn:aws:sts::1:assumed-role/managers/Mary@acme.com` and `mary` are both `mary`."""
-    return who.rpartition("/")[2].partition("@")[0].casefold()
+    r"""`arn:aws:sts::1:assumed-role/managers/Mary@acme.com`, `ACME\mary` and `mary` are all `mary`."""
+    return who.rpartition("/")[2].rpartition("\\")[2].partition("@")[0].casefold()
+
+
+def _identity(arn: str) -> str:
+    """The ARN; of a session whose name a program made up, that of its role."""
+    role, _, session = arn.rpartition("/")
+    return role if ":assumed-role/" in arn and _MADE_UP.fullmatch(session) else arn
 
 
 def counted(

@@ -1,4 +1,4 @@
-"""What is to be done so that a pipeline is as its declaration says: pure comparison, nothing is read or written here.
+"""What is to be done so that a pipeline is as its declaration says: pure values, nothing is read or written here.
 
 Declarations are CreatePipeline's `pipeline` member (CodePipeline API reference, PipelineDeclaration).
 """
@@ -7,40 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from deliverkit.domain.pipeline_comparison import Change
 from deliverkit.domain.worker_job import ActionType
 
 PROJECT = "ProjectName"
 """The property that names a Jenkins job, as AWS's own plugin has it in its form."""
-MASK = "****"
-"""What GetPipeline shows of a secret; sent back as it is, it keeps the value."""
 PROPERTIES_LIMIT = 10
 """Configuration properties of a custom action type (CodePipeline API reference, CreateCustomActionType)."""
 ARTIFACTS_LIMIT = 5
 _QUERYABLE_VALUE = re.compile(r"[A-Za-z0-9_-]{1,20}")
-_V2_ONLY = ("triggers", "variables")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One place where the live pipeline differs from its declaration.
-
-    Attributes:
-        path: For people: `stages.Deploy-Dev.Judge-Dev.timeoutInMinutes`.
-        before: The live value; None when there is none.
-        after: The declared value; None when there is none, and so the live one will go.
-    """
-
-    path: str
-    before: Any = None
-    after: Any = None
-
-    @property
-    def kind(self) -> str:
-        """`added`, `removed` or `changed`."""
-        return "added" if self.before is None else "removed" if self.after is None else "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +46,37 @@ class PipelinePlan:
         types: Action types to register, before anything else.
         changes: Where the live pipeline differs; empty for a pipeline that does not exist.
         under_way: Executions that an update would end: running actions finish, and then they go no further.
+        secrets: Paths of declared secrets that nobody can compare with the live ones.
+        sends_secrets: Whether they are reason enough for an update; one with other reasons sends them, too.
     """
 
     pipeline: str
     version: int | None
     types: tuple[NewActionType, ...] = ()
     changes: tuple[Change, ...] = ()
-    under_way: tuple[str, ...] = field(default=())
+    under_way: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    sends_secrets: bool = False
+
+    @property
+    def is_update(self) -> bool:
+        """True when the live pipeline would get a new version."""
+        return self.version is not None and bool(self.changes or (self.sends_secrets and self.secrets))
 
     @property
     def is_settled(self) -> bool:
         """True when there is nothing to do."""
-        return self.version is not None and not self.types and not self.changes
+        return self.version is not None and not self.types and not self.is_update
 
     @property
     def removed(self) -> tuple[Change, ...]:
         """What the live pipeline would lose."""
         return tuple(change for change in self.changes if change.kind == "removed")
 
-
-def changes(live: Mapping[str, Any], declared: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Where a live pipeline differs from its declaration, in the order of the declaration."""
-    return tuple(_differing("", _normal(live), _normal(declared)))
+    @property
+    def grave(self) -> tuple[Change, ...]:
+        """What would get another value, and be it by mistake, takes more away than itself."""
+        return tuple(change for change in self.changes if change.is_grave)
 
 
 def needed_types(declared: Mapping[str, Any], known: Iterable[ActionType]) -> tuple[NewActionType, ...]:
@@ -112,46 +99,3 @@ def _new_type(kind: ActionType, configurations: Sequence[Mapping[str, str]]) -> 
     ordered = sorted(names, key=lambda name: name != PROJECT)  # stable: the others stay as they were written
     values = [each.get(PROJECT, "") for each in configurations]
     return NewActionType(kind, tuple(ordered), all(_QUERYABLE_VALUE.fullmatch(each) for each in values))
-
-
-# --- comparing -------------------------------------------------------------------------------------
-
-
-def _normal(declaration: Mapping[str, Any]) -> dict[str, Any]:
-    """A declaration as GetPipeline shows it: defaults filled in, lists of named things by their names."""
-    plain = {name: value for name, value in declaration.items() if name != "version"}
-    kind = "V2" if any(plain.get(member) for member in _V2_ONLY) else "V1"
-    stages = [_normal_stage(stage) for stage in plain.get("stages", ())]
-    return {
-        "pipelineType": kind,
-        "executionMode": "SUPERSEDED",
-        **_without_empty({**plain, "stages": {stage.pop("name"): stage for stage in stages}}),
-        "order of stages": [stage["name"] for stage in plain.get("stages", ())],
-    }
-
-
-def _normal_stage(stage: Mapping[str, Any]) -> dict[str, Any]:
-    actions = {action["name"]: _normal_action(action) for action in stage["actions"]}
-    return {**_without_empty({name: value for name, value in stage.items() if name != "actions"}), **actions}
-
-
-def _normal_action(action: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in action.items() if name != "name"}
-    return {"runOrder": 1, **_without_empty(plain)}
-
-
-def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value not in (None, [], {}, ())}
-
-
-def _differing(path: str, live: Any, declared: Any) -> Iterator[Change]:
-    is_secret = live == MASK and declared is not None
-    if live == declared or is_secret:
-        return
-    if not (isinstance(live, Mapping) and isinstance(declared, Mapping)):
-        yield Change(path, live, declared)
-        return
-    for name in dict.fromkeys((*declared, *live)):
-        if name == "order of stages" and set(live[name]) != set(declared[name]):
-            continue  # told as stages that come and go
-        yield from _differing(f"{path}.{name}" if path else name, live.get(name), declared.get(name))

@@ -17,7 +17,7 @@ from deliverkit.domain.build import BuildPhase, BuildRequest, BuildView
 from deliverkit.domain.placeholders import expand
 from deliverkit.domain.worker_job import FailureType, Handle, Offer, Report, WorkerJob, handle_in
 from deliverkit.engine.building import Building
-from deliverkit.errors import DeliverkitError, NotFoundError, UsageError
+from deliverkit.errors import DeliverkitError, IntegrityError, NotFoundError, UsageError
 from deliverkit.worker_ports import ArtifactShelf, BuildArchive
 
 Archiver = Callable[[Path, Path], None]
@@ -149,7 +149,11 @@ class BuildRunner:
         number = str(view.build.number) if view.build else ""
         if view.build is None or not view.is_success:
             return Report.of_failure(FailureType.JOB_FAILED, f"{view.told}{self._why(view)}", number)
-        empty = [artifact.name for artifact in job.outputs if not self._passed_on(job, view, artifact.name)]
+        try:
+            empty = [artifact.name for artifact in job.outputs if not self._passed_on(job, view, artifact.name)]
+        except IntegrityError as error:
+            reason = f"what {view.build.label} archived cannot be passed on: {error.message}"
+            return Report.of_failure(FailureType.JOB_FAILED, reason, number)
         if empty:
             reason = f"{view.build.label} succeeded and archived nothing for {', '.join(empty)}: {_HOW}"
             return Report.of_failure(FailureType.JOB_FAILED, reason, number)

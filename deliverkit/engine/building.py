@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from deliverkit.build_ports import BuildServer
 from deliverkit.domain.build import REQUEST, Build, BuildPhase, BuildRequest, BuildView, QueueItem
-from deliverkit.errors import DeliverkitError, DeniedError, NotFoundError, UnreachableError
+from deliverkit.errors import ConflictError, DeliverkitError, DeniedError, NotFoundError, UnreachableError
 from deliverkit.ports import Clock
 
 LogListener = Callable[[str], None]
@@ -137,14 +137,32 @@ class Building:
         return bool(self._item or self._number)
 
     def _take_up(self) -> bool:
-        """Look for the request itself, which proves more than any answer."""
+        """Look for the request itself, which proves more than any answer.
+
+        Raises:
+            ConflictError: If it was made with other parameters: whoever may build the job can use its name, and what
+                such a build says is no answer to us.
+        """
         found = self._server.find(self._request.job, REQUEST, self._request.id)
+        if found is not None:
+            self._require_same(found)
         if isinstance(found, Build):
             self._adopt(found)
         elif isinstance(found, QueueItem):
             self._item = found.number
             self._see(BuildPhase.WAITING, why=found.why)
         return found is not None
+
+    def _require_same(self, found: Build | QueueItem) -> None:
+        given = self._request.given
+        others = sorted(name for name, value in given.items() if found.parameters.get(name, value) != value)
+        if others:
+            label = found.label if isinstance(found, Build) else f"queue item {found.number}"
+            raise ConflictError(
+                f"{self._request.job}: {label} has the name of this request, {self._request.id}, and another "
+                f"{', '.join(others)}: somebody else asked for it",
+                hint=f"deliverkit jenkins status {self._request.job}",
+            )
 
     def _is_in_doubt(self) -> bool:
         """True while a request may still be on its way whose answer was lost."""

@@ -9,8 +9,9 @@ from datetime import datetime
 import msgspec
 
 from deliverkit.domain.approval import Decision, Relay, objection
+from deliverkit.domain.environment import ApprovalPolicy
 from deliverkit.domain.ledger import Draft
-from deliverkit.domain.rollout import Offer, Phase, Rollout, open_question
+from deliverkit.domain.rollout import Offer, Phase, Rollout, answer_to, open_question
 from deliverkit.errors import ConflictError, IntegrityError, NotEntitledError, RejectedError
 from deliverkit.ports import Identity
 
@@ -63,6 +64,8 @@ def decision_on(rollout: Rollout, ruling: Ruling, *, whoami: Callable[[], Identi
     )
     if any(each.is_of(decision) and each.is_approved == decision.is_approved for each in rollout.decisions):
         return None
+    if answer_to(rollout) is ruling.is_approved:
+        return None  # enough have said so
     _require_entitled(rollout, decision)
     return Draft("approval.decided", _recorded(decision))
 
@@ -122,10 +125,11 @@ def _open_gate(rollout: Rollout, ruling: Ruling) -> str:
 
 
 def _require_entitled(rollout: Rollout, decision: Decision) -> None:
-    policy = rollout.leg.approvals
+    policy, plan = rollout.leg.approvals, rollout.plan
     if policy is None:
-        return
-    plan = rollout.plan
+        # Anybody may decide, but nobody may name somebody else whom no policy trusts with names.
+        bridges = [each for leg in plan.legs if leg.approvals for each in leg.approvals.bridges]
+        policy = ApprovalPolicy(not_requester=False, bridges=tuple(bridges))
     why_not = objection(policy, decision, requester=plan.requester, plan_digest=plan.digest)
     if why_not:
         raise NotEntitledError(why_not, hint=f"somebody of {', '.join(policy.groups) or 'your team'} has to decide")

@@ -33,7 +33,6 @@ from deliveries import (
     state,
 )
 
-pytestmark = pytest.mark.xdist_group("jenkins-deliveries")
 
 CASES: dict[str, Case] = {
     "approved": approval(ASKED, OFFERED, (0, {}), DECIDED, answers=[answered()]),

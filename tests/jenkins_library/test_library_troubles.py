@@ -25,8 +25,6 @@ from deliveries import (
     state,
 )
 
-pytestmark = pytest.mark.xdist_group("jenkins-troubles")
-
 PROMOTED = {"DELIVERKIT_PROMOTION": "p-1"}
 MAIN = {"BRANCH_NAME": "main"}
 SILENT = {"silent": True}

@@ -98,6 +98,19 @@ def test_a_process_that_takes_over_asks_for_no_second_build(controller: Controll
     assert len(controller.builds(JOB)) == 1
 
 
+def test_a_build_that_somebody_else_started_under_the_request_s_name_says_nothing(controller: Controller) -> None:
+    controller.add_job(JOB)
+    controller.enqueue(JOB, {"DELIVERKIT_REQUEST": "shop/dev-1/1", "VERSION": "0.9 at https://elsewhere.example"})
+    waiting = check_of(controller).measure(SMOKE, WHERE)
+    controller.settle_queue()
+    controller.finish(JOB, 1, "SUCCESS")
+    built = check_of(controller).measure(SMOKE, WHERE)
+    for found in (waiting, built):
+        assert found is not None
+        assert (found.outcome, "another VERSION: somebody else asked for it" in found.reason) == (Verdict.ERROR, True)
+    assert len(controller.builds(JOB)) == 1
+
+
 def test_the_next_sample_is_another_build(controller: Controller) -> None:
     controller.add_job(JOB)
     check = check_of(controller)

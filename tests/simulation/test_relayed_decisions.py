@@ -12,7 +12,8 @@ from worlds import MANAGER, approved, carry, direct, environment, piped
 
 from deliverkit.delivery import Delivery
 from deliverkit.domain.approval import Decision, Relay, Requester, counted
-from deliverkit.domain.environment import ApprovalPolicy
+from deliverkit.domain.environment import ApprovalPolicy, OnFailure
+from deliverkit.domain.gate import Verdict
 from deliverkit.domain.plan import Plan
 from deliverkit.domain.rollout import AbortMode, Offer, Outcome, Phase, Rollout, answer_to
 from deliverkit.errors import ConflictError, IntegrityError, NotEntitledError, RejectedError
@@ -126,7 +127,7 @@ def test_two_approvals_are_of_two_people_by_whatever_way_they_come(first: str, s
     assert is_done == ((first, second) == ("mary", ""))
 
 
-@pytest.mark.parametrize("person", ["mary", "MARY", "mary@acme.com"])
+@pytest.mark.parametrize("person", ["mary", "MARY", "mary@acme.com", "ACME\\mary"])
 def test_whoever_asked_through_a_bridge_may_not_approve(person: str) -> None:
     world, _, rollout = waiting(requested_for="mary")
     assert "mary" in rollout.plan.requester.who
@@ -135,6 +136,50 @@ def test_whoever_asked_through_a_bridge_may_not_approve(person: str) -> None:
     own = Identity("arn:aws:iam::123456789012:user/mary", "123456789012", ("release-managers",))
     with pytest.raises(NotEntitledError, match="asked for this promotion"):
         world.delivery(own).decide(rollout.id, is_approved=True, reason="yes")
+
+
+def test_naming_somebody_else_as_the_one_who_asked_helps_nobody() -> None:
+    world, _, first = waiting()
+    world.delivery().abort(first.id, AbortMode.STOP)
+    world.delivery().watch(first.id)
+    world.release("2.0")
+    delivery = world.delivery(MANAGER)
+    rollout = delivery.watch(delivery.promote("2.0", to="production", requested_for="ghost"))
+    with pytest.raises(NotEntitledError, match="asked for this promotion"):
+        world.delivery(BRIDGE).decide(rollout.id, is_approved=True, reason="yes", relay=Relay("manager"))
+    with pytest.raises(NotEntitledError, match="asked for this promotion"):
+        delivery.decide(rollout.id, is_approved=True, reason="yes")
+
+
+def test_nobody_is_named_where_no_policy_trusts_anybody_with_names() -> None:
+    world = direct(environment("dev", on_failure=OnFailure.PAUSE))
+    world.release("1.0")
+    world.check.answer = lambda *_: Verdict.FAILED
+    delivery = world.delivery()
+    rollout = carry(delivery, "1.0", "dev")
+    assert rollout.phase is Phase.PAUSED
+    with pytest.raises(NotEntitledError, match=r"names the-cto .* names nobody who may"):
+        delivery.decide(rollout.id, is_approved=True, reason="fine", relay=Relay("the-cto"))
+    delivery.decide(rollout.id, is_approved=True, reason="fine")
+    assert [payload.get("person") for payload in decided(delivery, rollout)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "people"),
+    [
+        (("botocore-session-1700000000", "botocore-session-1700000777"), 1),
+        (("mary@acme.com", "bob@acme.com"), 2),
+        (("i-0a1b2c3d4e5f", "i-0a1b2c3d4e60"), 1),
+    ],
+)
+def test_sessions_that_programs_named_are_one(sessions: tuple[str, str], people: int) -> None:
+    world, delivery, rollout = waiting(needed=2)
+    for session in sessions:
+        role = f"arn:aws:sts::123456789012:assumed-role/release-managers/{session}"
+        world.delivery(Identity(role, "123456789012", ("release-managers",))).decide(
+            rollout.id, is_approved=True, reason="yes"
+        )
+    assert (answer_to(delivery.show(rollout.id)) is True) == (people == 2)
 
 
 def test_whoever_asked_may_not_approve_through_a_bridge_either() -> None:

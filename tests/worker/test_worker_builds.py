@@ -85,16 +85,18 @@ def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
     controller.add_job("failing", outcome="FAILURE", log="compiling\nERROR: no disk\n")
     controller.add_job("silent")
     controller.add_job("strange", parameters=("OTHER",))
+    controller.add_job("leading", archived={"*zip*/archive.zip": zipped(**{"../evil": "code"})})
     names = {
         each: bench.pipeline(kind, action(kind, configuration={"ProjectName": each}))
-        for each in ("failing", "silent", "strange", "missing")
+        for each in ("failing", "silent", "strange", "missing", "leading")
     }
-    bench.once(kind, "--jobs", "4", *(word for each in names for word in ("--project", each)))
+    bench.once(kind, "--jobs", "5", *(word for each in names for word in ("--project", each)))
     told = {each: bench.outcome(name)["errorDetails"] for each, name in names.items()}
-    assert told["failing"]["code"] == told["silent"]["code"] == "JobFailed", told
+    assert {told[each]["code"] for each in ("failing", "silent", "leading")} == {"JobFailed"}, told
     assert told["failing"]["message"].splitlines()[0] == "failing #1: FAILURE, it failed"
     assert told["failing"]["message"].endswith("compiling\nERROR: no disk")
     assert "silent #1 succeeded and archived nothing for Built" in told["silent"]["message"]
+    assert "what leading #1 archived cannot be passed on: a member" in told["leading"]["message"]
     assert told["strange"]["code"] == told["missing"]["code"] == "ConfigurationError"
     assert "there is no job missing" in told["missing"]["message"]
     assert "DELIVERKIT_REQUEST" in told["strange"]["message"]
@@ -121,3 +123,16 @@ def test_what_builds_have_begun_a_command_does_not_go_on_with(bench: Bench, way:
     controller.finish("shop", 1)
     bench.once(kind, "--job", "shop")
     assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 1)
+
+
+def test_a_worker_whom_jenkins_does_not_let_in_takes_no_job(bench: Bench, controller: Controller) -> None:
+    kind = bench.project()
+    name = bench.pipeline(kind, action(kind, configuration={"ProjectName": "shop"}, outputArtifacts=[]))
+    bench.jenkins["JENKINS_API_TOKEN"] = "wrong"
+    refused = bench.begin(kind, "--once", "--project", "shop")
+    said = refused.communicate(timeout=SOON)[1]
+    assert (refused.returncode, "does not accept user alice" in said) == (8, True), said
+    bench.jenkins["JENKINS_API_TOKEN"] = TOKEN
+    controller.add_job("shop")
+    bench.once(kind, "--project", "shop")
+    assert bench.outcome(name)["status"] == "Succeeded"
