@@ -48,13 +48,14 @@ Map reach(Map settings, String promotion) {
     Map seen = [:]
     int hours = settings.reachHours ?: 4
     deliverkitAgent(settings + [retries: 2]) {
-        // For a process that hangs. deliverkit's own limit comes first: it ends the build without taking anything back.
+        // For a process that hangs; deliverkit's own limit comes first, and ends nothing.
         timeout(time: hours + 1, unit: 'HOURS') {
             List words = settings.stage ? ['wait', promotion, '--stage', settings.stage, '--timeout', hours + 'h'] : ['status', promotion]
             Map ran = deliverkit(patiently(settings, [5: 'RETURN']), words)
             seen = ran.json ?: [:]
             if (ran.exitCode == 5 && !seen.question) {
-                error "the promotion came to no question within ${hours} h: " + deliverkit.reason(words, ran)
+                // Somebody was faster, say, and it deploys already. deliverkitStage waits on, and tells of a question.
+                echo "no question came up within ${hours} h: going on without one"
             }
             offer(settings, promotion, seen)
         }

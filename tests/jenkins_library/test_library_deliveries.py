@@ -33,7 +33,6 @@ from deliveries import (
     state,
 )
 
-
 CASES: dict[str, Case] = {
     "approved": approval(ASKED, OFFERED, (0, {}), DECIDED, answers=[answered()]),
     "empty answers": approval(

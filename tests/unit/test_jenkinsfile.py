@@ -217,6 +217,14 @@ def test_every_stage_and_the_build_have_a_time_limit_and_builds_do_not_overlap()
     assert outermost > max(inner)
 
 
+def test_a_stage_that_loses_its_agent_goes_on_with_another_one() -> None:
+    again = [name for name, stage in STAGES.items() if "retry (" in stage.get("options").text()]
+    assert again == [name for name in STAGES if name.startswith("Deploy-")], "only what may be repeated"
+    assert all(
+        "retry ( count : 3 , conditions : [ agent ( ) ] )" in STAGES[name].get("options").text() for name in again
+    )
+
+
 def test_there_is_one_wait_for_each_stage_of_the_pipeline_in_its_order() -> None:
     declared = YAML(typ="safe").load((ROOT / "pipelines/delivery.yml").read_text(encoding="utf-8"))
     deploying = [stage["name"] for stage in declared["stages"][1:]]
