@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.aws.pipeline_definitions import PipelineDefinitions
 from deliverkit.config import Settings, load_mapping, misplaced
-from deliverkit.domain.pipeline_change import PROPERTIES_LIMIT, PipelinePlan, needed_types
+from deliverkit.domain.pipeline_change import PROPERTIES_LIMIT, PipelinePlan, exposed, needed_types
 from deliverkit.domain.pipeline_comparison import compared, completed
+from deliverkit.domain.worker_job import PROJECT
 from deliverkit.errors import ConflictError, UsageError
 
 
@@ -29,6 +30,7 @@ class PipelineDesk:
             UsageError: If there is no declaration, or it is wrong: with the place of each problem.
         """
         self._definitions, self._server = definitions, server
+        self._secrets = settings.pipeline.secrets if settings.pipeline else ()
         self.declaration = _declaration(settings, definitions)
 
     def plan(self, *, sends_secrets: bool = False) -> PipelinePlan:
@@ -36,14 +38,23 @@ class PipelineDesk:
 
         Args:
             sends_secrets: Update also for secrets alone, of which nobody knows whether they differ.
+
+        Raises:
+            ConflictError: If a registered action type would show to everybody what is to be a secret.
         """
         declared = self.declaration
         name = str(declared["name"])
         live = self._definitions.live(name)
-        types = needed_types(declared, self._definitions.custom_types())
+        known = self._definitions.custom_types()
+        for kind, key in exposed(declared, known, self._secrets):
+            raise ConflictError(
+                f"action type {kind} shows {key} to everybody, which deliverkit.yml calls a secret",
+                hint="CodePipeline changes no type: give it another version in the declaration",
+            )
+        types = needed_types(declared, known, self._secrets)
         if live is None:
             return PipelinePlan(name, None, types)
-        found = compared(live, declared)
+        found = compared(live, declared, region=self._definitions.region)
         plan = PipelinePlan(
             name, int(live["version"]), types, found.changes, secrets=found.secrets, sends_secrets=sends_secrets
         )
@@ -130,10 +141,22 @@ def _declaration(settings: Settings, definitions: PipelineDefinitions) -> Mappin
         told = f"deliverkit.yml calls the pipeline '{settings.pipeline.name}'"
         problems.append((("name",), f"{told}, here it is '{declared['name']}'"))
     if not problems:
-        for new in needed_types(declared, ()):
-            if len(new.properties) > PROPERTIES_LIMIT:
-                told = f"actions of {new.type} have {len(new.properties)} keys of configuration"
-                problems.append(((), f"{told}, an action type has {PROPERTIES_LIMIT} at most"))
+        problems += [((), told) for told in _unfit_types(declared, settings.pipeline.secrets)]
     if problems:
         raise misplaced(file, problems)
     return declared
+
+
+def _unfit_types(declared: Mapping[str, Any], secrets: Sequence[str]) -> Iterator[str]:
+    """Why the action types of a declaration could not be registered."""
+    types = needed_types(declared, (), secrets)
+    for new in types:
+        if len(new.properties) > PROPERTIES_LIMIT:
+            told = f"actions of {new.type} have {len(new.properties)} keys of configuration"
+            yield f"{told}, an action type has {PROPERTIES_LIMIT} at most"
+    if PROJECT in secrets:
+        yield f"deliverkit.yml calls {PROJECT} a secret, by which workers ask for jobs"
+    for name in secrets:
+        if not any(name in new.secrets for new in types):
+            # Misspelled it would hide nothing.
+            yield f"deliverkit.yml calls '{name}' a secret, and no custom action here is configured with it"

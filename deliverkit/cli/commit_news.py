@@ -32,8 +32,12 @@ class CommitNews:
         try:
             return self._tell(rollout)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with the news, the delivery goes on)
-            self._console.tell(f"warning: {_commit(rollout)} is not told: {_why(error)}")
+            self._console.tell(f"warning: {self._commit} is not told: {_why(error)}")
             return False
+
+    @property
+    def _commit(self) -> str:
+        return f"commit {self._said.commit[:10]}" if self._said else "the commit"
 
     def _tell(self, rollout: Rollout) -> bool:
         from deliverkit.domain.build_claims import web_address  # noqa: PLC0415
@@ -47,11 +51,6 @@ class CommitNews:
             self._said = status  # also when it fails: once is told, and tried again when there is something new
             self._statuses.state(status)
         return True
-
-
-def _commit(rollout: Rollout) -> str:
-    source = rollout.plan.release.source
-    return f"commit {source.commit[:10]}" if source else "the commit"
 
 
 def _why(error: Exception) -> str:

@@ -57,6 +57,11 @@ PIPELINE = Record(
             is_required=True,
         ),
         Field("file", PATH, "Its declaration."),
+        Field(
+            "secrets",
+            ListOf(Text("a key of an action's configuration"), "a list of keys such as [Token]"),
+            "Keys of custom actions' configuration that CodePipeline shows to nobody, once their type is registered.",
+        ),
     ),
 )
 

@@ -6,7 +6,7 @@ Declarations are CreatePipeline's `pipeline` member (CodePipeline API reference,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,16 @@ class NewActionType:
         type: Which one.
         properties: Names of what its actions are configured with; the first is the key when it is `ProjectName`.
         is_queryable: Whether workers ask for jobs by `ProjectName`: every value has 1 to 20 letters, digits, `_`, `-`.
+        secrets: Those of the properties that are shown to nobody.
+        is_linkable: Whether every `ProjectName` is a job that Jenkins has at its top: `job/NAME/` leads to none in a
+            folder.
     """
 
     type: ActionType
     properties: tuple[str, ...]
     is_queryable: bool
+    secrets: tuple[str, ...] = ()
+    is_linkable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +82,54 @@ class PipelinePlan:
         return tuple(change for change in self.changes if change.is_grave)
 
 
-def needed_types(declared: Mapping[str, Any], known: Iterable[ActionType]) -> tuple[NewActionType, ...]:
-    """The custom action types that a declaration needs and that are not known, in the order of their first use."""
-    present, used = set(known), dict[ActionType, list[Mapping[str, str]]]()
-    for action in _actions(declared):
+def needed_types(
+    declared: Mapping[str, Any], known: Iterable[ActionType], secrets: Sequence[str] = ()
+) -> tuple[NewActionType, ...]:
+    """The custom action types that a declaration needs and that are not known, in the order of their first use.
+
+    Args:
+        declared: The declaration.
+        known: The types that are registered.
+        secrets: Names of properties that are shown to nobody.
+    """
+    present = set(known)
+    return tuple(_new_type(kind, found, secrets) for kind, found in _used(declared).items() if kind not in present)
+
+
+def exposed(
+    declared: Mapping[str, Any], known: Mapping[ActionType, Collection[str]], secrets: Collection[str]
+) -> Iterator[tuple[ActionType, str]]:
+    """What a declaration would put where everybody can read it, although it is called a secret: type and property.
+
+    Args:
+        declared: The declaration.
+        known: The types that are registered, with those of their properties that are shown to nobody.
+        secrets: Names of properties that should be shown to nobody.
+    """
+    for kind, configurations in _used(declared).items():
+        names = dict.fromkeys(name for each in configurations for name in each if name in secrets)
+        yield from ((kind, name) for name in names if kind in known and name not in known[kind])
+
+
+def _used(declared: Mapping[str, Any]) -> Mapping[ActionType, Sequence[Mapping[str, str]]]:
+    """The custom action types of a declaration, with the configurations of their actions."""
+    used: dict[ActionType, list[Mapping[str, str]]] = {}
+    for action in (action for stage in declared["stages"] for action in stage["actions"]):
         identity = action["actionTypeId"]
         if identity["owner"] == "Custom":
             kind = ActionType(identity["category"], identity["provider"], identity["version"])
             used.setdefault(kind, []).append(action.get("configuration") or {})
-    return tuple(_new_type(kind, found) for kind, found in used.items() if kind not in present)
+    return used
 
 
-def _actions(declared: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (action for stage in declared["stages"] for action in stage["actions"])
-
-
-def _new_type(kind: ActionType, configurations: Sequence[Mapping[str, str]]) -> NewActionType:
+def _new_type(kind: ActionType, configurations: Sequence[Mapping[str, str]], secrets: Sequence[str]) -> NewActionType:
     names = dict.fromkeys(name for each in configurations for name in each)
     ordered = sorted(names, key=lambda name: name != PROJECT)  # stable: the others stay as they were written
     values = [each.get(PROJECT, "") for each in configurations]
-    return NewActionType(kind, tuple(ordered), all(_QUERYABLE_VALUE.fullmatch(each) for each in values))
+    return NewActionType(
+        kind,
+        tuple(ordered),
+        is_queryable=all(_QUERYABLE_VALUE.fullmatch(each) for each in values),
+        secrets=tuple(name for name in ordered if name in secrets),
+        is_linkable=PROJECT in names and not any("/" in each for each in values),
+    )

@@ -21,6 +21,8 @@ _V2_ACTIONS = frozenset({"CodePipeline", "EC2", "ECRBuildAndPublish", "EKS", "In
 _ORDERED = frozenset({"stages", "inputArtifacts"})
 """Lists of named things whose order says something; of actions, `runOrder` does."""
 _ORDER = "order of "
+_ELEMENT_LIMIT = 60
+"""Characters of a list's element in a path."""
 _GRAVE = frozenset({"artifactStore", "artifactStores", "executionMode", "pipelineType", "roleArn"})
 """Members that all of a pipeline stands on: another value may take away access, earlier artifacts or features."""
 
@@ -64,9 +66,16 @@ class Comparison:
     secrets: tuple[str, ...]
 
 
-def compared(live: Mapping[str, Any], declared: Mapping[str, Any]) -> Comparison:
-    """A live pipeline beside what an update with its declaration would make of it."""
-    found = tuple(_differing("", _normal_pipeline(live), _normal_pipeline(completed(declared, live))))
+def compared(live: Mapping[str, Any], declared: Mapping[str, Any], *, region: str = "") -> Comparison:
+    """A live pipeline beside what an update with its declaration would make of it.
+
+    Args:
+        live: As GetPipeline shows it.
+        declared: Its declaration.
+        region: The pipeline's own, in which actions act that name none; CodePipeline's console writes it into them.
+    """
+    both = (_normal_pipeline(each, region) for each in (live, completed(declared, live)))
+    found = tuple(_differing("", *both))
     hidden = tuple(each.path for each in found if _is_hidden(each))
     return Comparison(tuple(each for each in found if not _is_hidden(each)), hidden)
 
@@ -87,10 +96,18 @@ def completed(declared: Mapping[str, Any], live: Mapping[str, Any]) -> Mapping[s
 # --- as GetPipeline shows it: defaults filled in, lists of named things by their names -----------------
 
 
-def _normal_pipeline(declaration: Mapping[str, Any]) -> dict[str, Any]:
+def _normal_pipeline(declaration: Mapping[str, Any], region: str) -> dict[str, Any]:
     plain = {name: value for name, value in declaration.items() if name != "version"}
+    stages = [
+        {**stage, "actions": [_without_home(action, region) for action in stage["actions"]]}
+        for stage in plain.get("stages", ())
+    ]
     kind = "V2" if _has_v2_features(plain) else "V1"
-    return {"pipelineType": kind, "executionMode": "SUPERSEDED", **_normal_members(plain)}
+    return {"pipelineType": kind, "executionMode": "SUPERSEDED", **_normal_members({**plain, "stages": stages})}
+
+
+def _without_home(action: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    return {name: value for name, value in action.items() if name != "region" or value != region}
 
 
 def _has_v2_features(declaration: Mapping[str, Any]) -> bool:
@@ -190,7 +207,13 @@ def _differing_elements(path: str, live: Sequence[Any], declared: Sequence[Any])
             yield from _differing(f"{path}[{index}]", before, after)
         return
     lost, come = Counter(live) - Counter(declared), Counter(declared) - Counter(live)
-    yield from (Change(f"{path}[{each}]", before=each) for each in lost)
-    yield from (Change(f"{path}[{each}]", after=each) for each in come)
+    yield from (Change(f"{path}[{_shown(each)}]", before=each) for each in lost)
+    yield from (Change(f"{path}[{_shown(each)}]", after=each) for each in come)
     if not lost and not come:
         yield Change(path, live, declared)
+
+
+def _shown(element: Any) -> str:
+    """An element within a path, such as a command of many lines."""
+    line = " ".join(str(element).split())
+    return line if len(line) <= _ELEMENT_LIMIT else f"{line[: _ELEMENT_LIMIT - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -75,6 +75,15 @@ def test_a_push_filter_that_goes_is_removed() -> None:
     assert found(live, declared) == [("removed", "triggers.Read.gitConfiguration.push[1]")]
 
 
+def test_a_command_of_many_lines_is_told_in_one() -> None:
+    live, declared = pipeline(), pipeline()
+    declared["stages"][1]["actions"][0]["commands"].append("if true; then\n  make all\nfi\n" + "# why\n" * 99)
+    ((kind, path),) = found(live, declared)
+    assert kind == "added"
+    assert path.startswith("stages.Build.Make.commands[if true; then make all fi # why")
+    assert len(path) < 100
+
+
 def test_order_counts_where_it_says_something() -> None:
     live, declared = pipeline(), pipeline()
     declared["variables"].reverse()
@@ -97,6 +106,13 @@ def test_what_is_empty_or_filled_in_by_codepipeline_is_no_difference() -> None:
     live["triggers"][0]["gitConfiguration"]["pullRequest"] = []
     live["triggers"][0]["gitConfiguration"]["push"][0]["branches"] = {"includes": [], "excludes": []}
     assert found(live, declared) == []
+
+
+def test_an_action_that_names_no_region_acts_in_the_pipelines_own() -> None:
+    live, declared = pipeline(), pipeline()
+    live["stages"][0]["actions"][0]["region"] = "eu-west-1"
+    assert compared(live, declared, region="eu-west-1").changes == ()
+    assert [each.kind for each in compared(live, declared, region="us-east-1").changes] == ["removed"]
 
 
 def test_role_and_store_are_grave_when_they_change() -> None:

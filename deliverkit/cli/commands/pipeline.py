@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from typing import Any
 
-    from deliverkit.domain.pipeline_change import PipelinePlan
+    from deliverkit.domain.pipeline_change import NewActionType, PipelinePlan
     from deliverkit.domain.pipeline_comparison import Change
     from deliverkit.pipeline_assembly import PipelineDesk
 
@@ -80,7 +80,7 @@ def _desk(options: Options, console: Console) -> PipelineDesk:
 def _text(plan: PipelinePlan) -> str:
     if plan.is_settled:
         return _settled(plan)
-    lines = [f"register action type {new.type} ({', '.join(new.properties) or 'no properties'})" for new in plan.types]
+    lines = [f"register action type {new.type} ({_properties(new)})" for new in plan.types]
     if plan.version is None:
         lines.append(f"create pipeline {plan.pipeline}")
     elif plan.is_update:
@@ -90,6 +90,11 @@ def _text(plan: PipelinePlan) -> str:
     if plan.under_way:
         lines.append(f"which ends executions that are under way: {', '.join(plan.under_way)}")
     return "\n".join(lines)
+
+
+def _properties(new: NewActionType) -> str:
+    told = (f"{name}, a secret" if name in new.secrets else name for name in new.properties)
+    return "; ".join(told) or "no properties"
 
 
 def _settled(plan: PipelinePlan) -> str:
@@ -119,6 +124,7 @@ def _document(plan: PipelinePlan) -> dict[str, Any]:
                 "version": new.type.version,
                 "properties": list(new.properties),
                 "is_queryable": new.is_queryable,
+                "secrets": list(new.secrets),
             }
             for new in plan.types
         ],
