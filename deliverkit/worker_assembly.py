@@ -72,7 +72,7 @@ def assemble_worker(
     from deliverkit.engine.working import Worker  # noqa: PLC0415
 
     aws = Aws(account)
-    records = DirectoryRecords(choices.state_dir)
+    records = DirectoryRecords(choices.state_dir, tell=tell)
     clock, pace = _time(aws)
     if choices.doubt is not None:
         pace = replace(pace, doubt=choices.doubt)

@@ -8,14 +8,18 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any, Self, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from deliverkit._version import __version__
 from deliverkit.adapters.clock import Stopwatch
+
+_Address: TypeAlias = tuple[int, int, int, str, Any]
+"""As `socket.getaddrinfo` gives it: family, kind, protocol, canonical name, and the place itself."""
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read; the rest is dropped with the connection."""
@@ -121,13 +125,16 @@ def exchange(request: Request, *, timeout: timedelta) -> Reply:
     parts = _checked(request.url)
     seconds = timeout.total_seconds()
     proxy = _proxy_for(parts.scheme, parts.hostname or "")
-    connection, target = _connection(parts, proxy, seconds)
+    connection, target = _connection(parts, proxy)
     watch = Stopwatch()
     with _through(proxy), _told_in_our_words(connection, watch, seconds):
-        connection.connect()
-        with _cut_off(connection.sock, seconds - watch.seconds()) as was_cut:
-            reply = _exchange(connection, request, target, watch, was_cut)
-    return reply
+        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+        with _Deadline(seconds) as deadline:
+            # The library's own place for what opens the socket: it goes on with a proxy's CONNECT and the encryption
+            # at once, and both have to end in time, too.
+            connection._create_connection = lambda *_: deadline.connected(found)  # type: ignore[attr-defined]  # noqa: SLF001
+            connection.connect()
+            return _exchange(connection, request, target, deadline)
 
 
 def shown(url: str) -> str:
@@ -135,14 +142,12 @@ def shown(url: str) -> str:
     return re.sub(r"//[^/?#]*@", "//***@", url)
 
 
-def _exchange(
-    connection: http.client.HTTPConnection, request: Request, target: str, watch: Stopwatch, was_cut: threading.Event
-) -> Reply:
+def _exchange(connection: http.client.HTTPConnection, request: Request, target: str, deadline: _Deadline) -> Reply:
     headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close", **request.headers}
     connection.request(request.method, target, request.body, headers)
     response = connection.getresponse()
     content = response.read(request.limit + 1)
-    if was_cut.is_set():
+    if deadline.was_cut:
         # A connection cut off by us looks like the end of a body that has no declared length.
         raise TimeoutError
     is_whole = len(content) <= request.limit
@@ -152,36 +157,78 @@ def _exchange(
         response.status,
         {name.lower(): value for name, value in response.getheaders()},
         content[: request.limit],
-        watch.seconds(),
+        deadline.watch.seconds(),
         is_whole,
         tuple(response.headers.get_all("Set-Cookie") or ()),
     )
 
 
-@contextmanager
-def _cut_off(sock: socket.socket, seconds: float) -> Iterator[threading.Event]:
-    """Shut the connection down at the deadline: socket timeouts alone never end a server that drips byte by byte."""
-    was_cut = threading.Event()
+class _Deadline:
+    """Shuts the connection down when its time is over: socket timeouts alone never end a peer that drips bytes."""
 
-    def cut() -> None:
-        was_cut.set()
-        try:
-            # The plain socket's shutdown: an encrypted one's would take the encryption away from under the reader.
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        except OSError:
-            return
+    def __init__(self, seconds: float) -> None:
+        """Take the time that there is from now on."""
+        self.watch = Stopwatch()
+        self.was_cut = False
+        self._seconds = seconds
+        self._sock: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
 
-    timer = threading.Timer(max(0.0, seconds), cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield was_cut
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        if was_cut.is_set():
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._timer.cancel()
+        # A cut that has begun must not meet the socket's number when it is somebody else's.
+        self._timer.join()
+        if self._sock:
+            self._sock.close()
+        if self.was_cut and isinstance(error, (OSError, http.client.HTTPException, ValueError)):
             raise TimeoutError from error
-        raise
-    finally:
-        timer.cancel()
+
+    def connected(self, found: Sequence[_Address]) -> socket.socket:
+        """A connection to the first address that takes one; each has its share of the time that is left.
+
+        Raises:
+            TimeoutError: If none did in time.
+            OSError: As the last address answered.
+        """
+        last = OSError("no address")
+        for position, address in enumerate(found):
+            try:
+                return self._connected(address, share=1 / (len(found) - position))
+            except OSError as error:
+                last = error
+        raise last
+
+    def _connected(self, address: _Address, *, share: float) -> socket.socket:
+        family, kind, protocol, _, place = address
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(self._left() * share)
+            sock.connect(place)
+            # A second handle on the connection: encryption takes the first one away.
+            self._sock = sock.dup()
+            # Asked after that: a cut that came before found nothing to shut down.
+            sock.settimeout(self._left())
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _left(self) -> float:
+        left = self._seconds - self.watch.seconds()
+        if self.was_cut or left <= 0:
+            raise TimeoutError
+        return left
+
+    def _cut(self) -> None:
+        self.was_cut = True
+        if self._sock:
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -233,22 +280,20 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _connection(
-    parts: SplitResult, proxy: SplitResult | None, seconds: float
-) -> tuple[http.client.HTTPConnection, str]:
+def _connection(parts: SplitResult, proxy: SplitResult | None) -> tuple[http.client.HTTPConnection, str]:
     """The connection to use, and how to name the resource on it."""
     host, port = parts.hostname or "", parts.port
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if parts.scheme == "https":
         context = ssl.create_default_context()
         if proxy is None:
-            return http.client.HTTPSConnection(host, port, timeout=seconds, context=context), path
-        through = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, timeout=seconds, context=context)
+            return http.client.HTTPSConnection(host, port, context=context), path
+        through = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, context=context)
         through.set_tunnel(host, port or 443)
         return through, path
     if proxy is None:
-        return http.client.HTTPConnection(host, port, timeout=seconds), path
-    return http.client.HTTPConnection(proxy.hostname or "", proxy.port, timeout=seconds), parts.geturl()
+        return http.client.HTTPConnection(host, port), path
+    return http.client.HTTPConnection(proxy.hostname or "", proxy.port), parts.geturl()
 
 
 def _proxy_for(scheme: str, host: str) -> SplitResult | None:

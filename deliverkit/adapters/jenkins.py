@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 import jenkins
-from deliverkit.adapters import jenkins_log, jenkins_questions, jenkins_values
+from deliverkit.adapters import jenkins_credentials, jenkins_log, jenkins_questions, jenkins_values
 from deliverkit.adapters.jenkins_answers import RefusedError
 from deliverkit.adapters.jenkins_connection import Connection
 from deliverkit.adapters.jenkins_refusals import NO_JOB, definition_refused, not_taken, refuse_unknown
@@ -45,13 +45,12 @@ class JenkinsServer:
 
         Raises:
             NotFoundError: If there is no such job.
-            UsageError: If the job does not take one of the parameters, or is none.
+            UsageError: If the job does not take one of the parameters, takes none at all, or is none.
             ConflictError: If the job is disabled.
         """
-        takes = self._parameters_of(job)
-        refuse_unknown(job, parameters, takes)
+        refuse_unknown(job, parameters, self._parameters_of(job))
         # In the body, not in the query as the library has it: queries are written into logs, and have a limit.
-        url = self._handle.address(job) + ("build" if takes is None else "buildWithParameters")
+        url = self._handle.address(job) + "buildWithParameters"
         try:
             reply = self._connection.post(url, dict(parameters))
         except RefusedError as refusal:
@@ -183,9 +182,9 @@ class JenkinsServer:
     # --- jobs and folders --------------------------------------------------------------------------
 
     def definition(self, name: str) -> str | None:
-        """The XML that defines it; None when there is no such job or folder."""
+        """The XML that defines it, without a folder's credentials; None when there is no such job or folder."""
         try:
-            return str(self._handle.get_job_config(_checked_name(name)))
+            return jenkins_credentials.hidden(str(self._handle.get_job_config(_checked_name(name))), name)
         except jenkins.NotFoundException:
             return None
 
@@ -204,14 +203,16 @@ class JenkinsServer:
             self._handle.create_job(name, xml)
 
     def replace(self, name: str, xml: str) -> None:
-        """Give a job or folder another definition.
+        """Give a job or folder another definition; a folder's credentials stay.
 
         Raises:
             UsageError: If the server does not accept the definition.
             NotFoundError: If there is no such job or folder.
         """
-        with _absent(f"there is no {name} at {self._connection.url}"), definition_refused(name):
-            self._handle.reconfig_job(_checked_name(name), xml)
+        with _absent(f"there is no {name} at {self._connection.url}"):
+            now = str(self._handle.get_job_config(_checked_name(name)))
+            with definition_refused(name):
+                self._handle.reconfig_job(name, jenkins_credentials.kept(xml, now, name))
 
     # --- reading -----------------------------------------------------------------------------------
 

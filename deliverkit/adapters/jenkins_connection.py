@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import http.cookies
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from deliverkit.adapters import jenkins_values
 from deliverkit.adapters.http_exchange import (
     Reply,
     Request,
@@ -175,10 +177,10 @@ class Connection:
             return
         asked = self._asked("GET", "crumbIssuer/api/json")
         checked(reply, asked=asked, base=self.url, user=self.user, is_data=True)
-        given = self.parsed(reply, "crumbIssuer/api/json")
-        self._crumb = {str(given.get("crumbRequestField")): str(given.get("crumb"))}
+        self._crumb = jenkins_values.crumb(self.parsed(reply, "crumbIssuer/api/json"))
         for line in reply.cookies:
-            self._cookies.update({name: each.value for name, each in http.cookies.SimpleCookie(line).items()})
+            with suppress(http.cookies.CookieError):  # one that something else on the way has added
+                self._cookies.update({name: each.value for name, each in http.cookies.SimpleCookie(line).items()})
 
     def _absolute(self, path: str) -> str:
         url = urljoin(self.url, path)
@@ -191,7 +193,6 @@ class Connection:
         return f"{method} {shown(urljoin(self.url, path)).partition('?')[0]}"
 
 
-_TRUST = "set SSL_CERT_FILE to a file with the certificate of the authority that signed it"
 _NO_JENKINS = "see in a browser whether that is the address of a Jenkins"
 _NOT_THERE = "see that Jenkins runs and that JENKINS_URL, or --url, is right; then type the command again"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from deliverkit.adapters.http_exchange import Reply
 from deliverkit.adapters.jenkins_connection import Connection
@@ -31,14 +32,15 @@ def read(connection: Connection, build: str, start: int, *, limit: int = PIECE_L
     reply, skipped = _asked(connection, build, start, limit), 0
     if not reply.is_whole:
         # What was written meanwhile must fit as well.
-        skipped = max(0, _size(reply) - start - limit // 2)
+        skipped = max(0, _end(reply, start) - start - limit // 2)
         reply = _asked(connection, build, start + skipped, limit)
     has_more = reply.headers.get("x-more-data") == "true"
     # A piece may end in the middle of a character, whose rest comes with the next one.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = decoder.decode(reply.content, final=not has_more)
     pending = len(decoder.getstate()[0])
-    end = _size(reply) if reply.is_whole else start + skipped + len(reply.content)
+    sent = start + skipped + len(reply.content)
+    end = _end(reply, sent) if reply.is_whole else sent
     left_out = f"[{skipped} bytes are left out here; the whole log is at {build}consoleText]\n" if skipped else ""
     return LogPiece(left_out + text, end - pending, has_more or not reply.is_whole)
 
@@ -47,5 +49,7 @@ def _asked(connection: Connection, build: str, start: int, limit: int) -> Reply:
     return connection.send("GET", f"{build}logText/progressiveText?start={start}", limit=limit, is_cut=True)
 
 
-def _size(reply: Reply) -> int:
-    return int(reply.headers.get("x-text-size") or 0)
+def _end(reply: Reply, otherwise: int) -> int:
+    """Where the log ends; what else is known where something on the way has taken the header out or bent it."""
+    told = reply.headers.get("x-text-size", "")
+    return int(told) if re.fullmatch(r"[0-9]{1,18}", told) else otherwise

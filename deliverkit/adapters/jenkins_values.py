@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,6 +32,15 @@ def _of_jenkins(read: Callable[Given, Value]) -> Callable[Given, Value]:
             ) from error
 
     return checked
+
+
+@_of_jenkins
+def crumb(said: Mapping[str, Any]) -> dict[str, str]:
+    """The header that changes with a password need (Jenkins, `crumbIssuer/api/json`)."""
+    name, value = said["crumbRequestField"], said["crumb"]
+    if not (re.fullmatch(r"[A-Za-z0-9-]+", name) and re.fullmatch(r"[!-~]+", value)):
+        raise ValueError(name)
+    return {name: value}
 
 
 @_of_jenkins

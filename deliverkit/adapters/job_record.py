@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -17,6 +17,8 @@ from deliverkit.errors import IntegrityError, LockedError, UsageError
 
 OUTPUT = "output.log"
 """Name of the file in a job's room that is kept when the job is forgotten."""
+LOCK = "lock"
+"""Name of the file in a job's room that is locked as long as something works there."""
 KEPT_LOGS = 50
 _RECORD = "record.json"
 
@@ -24,14 +26,18 @@ _RECORD = "record.json"
 class DirectoryRecords:
     """Implements `worker_ports.JobRecords` in a directory that one worker has for itself as long as it lives."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, tell: Callable[[str], None]) -> None:
         """Take the directory, which is made when it is missing.
+
+        Args:
+            directory: Where the records are kept.
+            tell: Takes a line for people.
 
         Raises:
             LockedError: If another worker has it.
             UsageError: If it cannot be used.
         """
-        self._directory = directory.absolute()
+        self._directory, self._tell = directory.absolute(), tell
         try:
             (self._directory / "jobs").mkdir(parents=True, exist_ok=True, mode=0o700)
             self._held = _lock(self._directory / "lock")
@@ -50,7 +56,7 @@ class DirectoryRecords:
             if (room / _RECORD).exists():
                 found.append((room.stat().st_mtime, _read(room / _RECORD)))
             else:
-                _remove(room)
+                self._clear(room)
         return [record for _, record in sorted(found, key=lambda each: each[0])]
 
     def save(self, record: JobRecord) -> None:
@@ -62,20 +68,39 @@ class DirectoryRecords:
         write_durably(room / _RECORD, msgspec.json.encode(record))
 
     def drop(self, job_id: str) -> None:
-        """Forget a job; what its command wrote is kept for a while."""
+        """Forget a job; what its command wrote is kept for a while.
+
+        Raises:
+            OSError: If its record cannot be removed; once it is, nothing stands in the way of other jobs.
+        """
         room = self.room(job_id)
         with suppress(FileNotFoundError):
             (room / _RECORD).unlink()
+        with suppress(OSError):
             sync_directory(room)
         with suppress(OSError):
             self._keep_log(room / OUTPUT, job_id)
-        _remove(room)
+        self._clear(room)
 
     def room(self, job_id: str) -> Path:
         """The job's own directory."""
         if not job_id or "/" in job_id or job_id.startswith("."):
             raise UsageError(f"{job_id!r} is no id of a job")
         return self._directory / "jobs" / job_id
+
+    def _clear(self, room: Path) -> None:
+        """Remove what was made for a job, or put aside what cannot be removed: files that a container made as root."""
+        if _is_used(room):
+            self._tell(f"{room} is kept: a command that could not be stopped goes on there")
+            return
+        if _is_removed(room):
+            return
+        aside = self._directory / "leftovers" / room.name
+        with suppress(OSError):
+            aside.parent.mkdir(exist_ok=True, mode=0o700)
+            room.replace(aside)
+        place = room if room.exists() else aside
+        self._tell(f"{place} holds files that this user may not remove: let their owner, or root, remove it")
 
     def _keep_log(self, log: Path, job_id: str) -> None:
         if not log.exists():
@@ -88,9 +113,13 @@ class DirectoryRecords:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Let a file have this content or the one before, whatever happens; when this returns it is on the disk."""
+    """Let a file have this content or the one before, whatever happens; when this returns it is on the disk.
+
+    It is for its owner's eyes only.
+    """
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -108,15 +137,33 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(path: Path) -> IO[str]:
-    file = path.open("a+", encoding="ascii")
+def try_lock(path: Path) -> IO[bytes] | None:
+    """The file, locked until it is closed or its process ends; None when another process has it locked."""
+    file = path.open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except BlockingIOError:
         file.close()
-        told = f"another worker keeps its records in {path.parent}"
-        raise LockedError(told, hint="--state-dir OTHER for a second worker on this machine") from error
+        return None
     return file
+
+
+def _lock(path: Path) -> IO[bytes]:
+    file = try_lock(path)
+    if file is None:
+        told = f"another worker keeps its records in {path.parent}"
+        raise LockedError(told, hint="--state-dir OTHER for a second worker on this machine")
+    return file
+
+
+def _is_used(room: Path) -> bool:
+    try:
+        held = try_lock(room / LOCK)
+    except OSError:
+        return False  # nobody works there
+    if held is not None:
+        held.close()
+    return held is None
 
 
 def _read(path: Path) -> JobRecord:
@@ -127,11 +174,13 @@ def _read(path: Path) -> JobRecord:
         raise IntegrityError(told, hint="its action goes on waiting: retry the stage, and remove the file") from error
 
 
-def _remove(room: Path) -> None:
-    """Remove a tree, also where a build made directories read-only."""
+def _is_removed(room: Path) -> bool:
+    """Remove a tree, also where a build made directories read-only; False when something of it stays."""
     for folder, folders, _ in os.walk(room):
         for each in folders:
             path = Path(folder, each)
             if not path.is_symlink():
-                path.chmod(0o700)
+                with suppress(OSError):  # somebody else's
+                    path.chmod(0o700)
     shutil.rmtree(room, ignore_errors=True)
+    return not room.exists()

@@ -19,7 +19,6 @@ disk before anything runs, holds the machine's boot id and so tells of it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -29,13 +28,13 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from typing import IO
 
 from deliverkit.adapters.clock import pause
-from deliverkit.adapters.job_record import OUTPUT, write_durably
+from deliverkit.adapters.command_surroundings import VARIABLES, environment, output_variables, tail, variable
+from deliverkit.adapters.job_record import LOCK, OUTPUT, try_lock, write_durably
 from deliverkit.adapters.process_tree import signal_started_with, started_with
 from deliverkit.domain.worker_job import FailureType, Offer, Report, WorkerJob
-from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, NotFoundError
 from deliverkit.worker_ports import Archiver, ArtifactShelf
 
 _SUPERVISOR = """
@@ -51,11 +50,7 @@ until echo $code > "$2/exit.new" && mv "$2/exit.new" "$2/exit"; do sleep 1; done
 """Signals reach the command, which ends or does not; the supervisor stays to write down how. `$1` is the command, `$2`
 the room. Standard input is the lock, which the command must not keep."""
 _GRACE = timedelta(seconds=2)
-_TAIL_LINES, _TAIL_LIMIT = 20, 2000
-_VARIABLES = "variables"
 _JOB = "DELIVERKIT_JOB"
-_VARIABLES_LIMIT = 122880
-"""Bytes of an action's output variables (CodePipeline user guide, quotas)."""
 
 
 class _State(Enum):
@@ -119,6 +114,7 @@ class CommandRunner:
 
         Raises:
             IntegrityError: If an input cannot be unpacked.
+            UsageError: If two names of the action become the same variable.
             DeliverkitError: If an input cannot be fetched.
             OSError: If the disk is full, or no shell can be started.
         """
@@ -156,12 +152,14 @@ class CommandRunner:
             return None
         self._children.pop(job.id, None)
         if state is _State.FRESH:
-            return self._failure(job, FailureType.SYSTEM_UNAVAILABLE, f"{_UNBEGUN}{_tail(room / OUTPUT)}")
+            return self._failure(
+                job, FailureType.SYSTEM_UNAVAILABLE, f"{_UNBEGUN}{tail(room / OUTPUT, hide=job.masked)}"
+            )
         if state is not _State.ENDED:
-            return self._failure(job, FailureType.JOB_FAILED, f"{_LOST}{_tail(room / OUTPUT)}")
+            return self._failure(job, FailureType.JOB_FAILED, f"{_LOST}{tail(room / OUTPUT, hide=job.masked)}")
         code = (room / "exit").read_text(encoding="ascii").strip()
         if code != "0":
-            return self._failure(job, FailureType.JOB_FAILED, f"exit code {code}{_tail(room / OUTPUT)}")
+            return self._failure(job, FailureType.JOB_FAILED, f"exit code {code}{tail(room / OUTPUT, hide=job.masked)}")
         return self._success(job, room)
 
     def stop(self, job: WorkerJob) -> str:
@@ -202,6 +200,7 @@ class CommandRunner:
 
     def _furnish(self, job: WorkerJob, room: Path) -> None:
         """Everything that the command expects to find."""
+        environment(job, room)  # before anything is fetched: its names may collide
         shelf = self._shelf(job)
         for folder in ("fetched", "inputs", "outputs", "packed"):
             _emptied(room / folder)
@@ -212,33 +211,34 @@ class CommandRunner:
             fetched.unlink()
         for artifact in job.outputs:
             (room / "outputs" / artifact.name).mkdir()
-        (room / _VARIABLES).write_bytes(b"")
+        (room / VARIABLES).write_bytes(b"")
 
     def _start(self, job: WorkerJob, room: Path) -> None:
         write_durably(room / "begun", _boot_id())
-        held = _try_lock(room)
+        held = try_lock(room / LOCK)
         if held is None:
             return  # it runs
         first = room / "inputs" / job.inputs[0].name if job.inputs else room / "inputs"
         with held, (room / OUTPUT).open("ab") as output:
+            os.fchmod(output.fileno(), 0o600)  # it holds whatever the command says, also secrets
             self._children[job.id] = subprocess.Popen(
                 ["sh", "-c", _SUPERVISOR, "deliverkit-job", self._command, room],
                 stdin=held,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=first,
-                env={**self._environ, **_variables(job, room)},
+                env={**self._environ, **environment(job, room)},
                 start_new_session=True,
             )
 
     # --- the end -----------------------------------------------------------------------------------
 
     def _success(self, job: WorkerJob, room: Path) -> Report:
-        variables = _output_variables(room / _VARIABLES)
+        variables = output_variables(room / VARIABLES)
         packed = {artifact: self._packed(room, artifact.name) for artifact in job.outputs}
         missing = [artifact.name for artifact, file in packed.items() if file is None]
         if missing:
-            names = ", ".join(f"${_variable('OUTPUT', name)}" for name in missing)
+            names = ", ".join(f"${variable('OUTPUT', name)}" for name in missing)
             return self._failure(job, FailureType.JOB_FAILED, f"the command ended well and left nothing in {names}")
         shelf = self._shelf(job)
         for artifact, file in packed.items():
@@ -280,7 +280,7 @@ _LOST = (
 
 def _state(room: Path) -> _State:
     """What became of the command."""
-    held = _try_lock(room)
+    held = try_lock(room / LOCK)
     if held is None:
         return _State.RUNNING
     held.close()
@@ -300,17 +300,6 @@ def _number_in(file: Path) -> int:
         return 0  # it is not written yet
 
 
-def _try_lock(room: Path) -> IO[bytes] | None:
-    """The lock, unless the supervisor has it."""
-    file = (room / "lock").open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
 def _boot_id() -> bytes:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
@@ -322,61 +311,3 @@ def _emptied(folder: Path) -> None:
     """Make a directory, without what an earlier try that was interrupted left in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-
-
-def _variables(job: WorkerJob, room: Path) -> Mapping[str, str]:
-    told = {
-        "PIPELINE": job.pipeline,
-        "STAGE": job.stage,
-        "ACTION": job.action,
-        "EXECUTION": job.execution_id,
-        "JOB": job.id,
-        "REQUEST": job.request,
-        "VARIABLES": str(room / _VARIABLES),
-    }
-    return {
-        **{f"DELIVERKIT_{name}": value for name, value in told.items()},
-        **{_variable("CONFIG", key): value for key, value in job.configuration.items()},
-        **{_variable("INPUT", each.name): str(room / "inputs" / each.name) for each in job.inputs},
-        **{_variable("OUTPUT", each.name): str(room / "outputs" / each.name) for each in job.outputs},
-    }
-
-
-def _variable(kind: str, name: str) -> str:
-    return f"DELIVERKIT_{kind}_{name}".upper().replace("-", "_")
-
-
-def _output_variables(file: Path) -> Mapping[str, str]:
-    """What the command wrote into its file of variables.
-
-    Raises:
-        UsageError: If a line is none, or there is too much.
-    """
-    found: dict[str, str] = {}
-    with file.open("rb") as opened:
-        text = opened.read(_VARIABLES_LIMIT + 1)
-    if len(text) > _VARIABLES_LIMIT:
-        raise UsageError(
-            f"$DELIVERKIT_VARIABLES has more than {_VARIABLES_LIMIT} bytes, which is all CodePipeline takes"
-        )
-    for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), start=1):
-        name, sign, value = line.partition("=")
-        if line.strip() and not (sign and name.strip()):
-            raise UsageError(f"line {number} of $DELIVERKIT_VARIABLES is not NAME=VALUE")
-        if line.strip():
-            found[name.strip()] = value
-    return found
-
-
-def _tail(log: Path) -> str:
-    """The last lines of the output, as the end of a sentence."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 8 * _TAIL_LIMIT))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
-    shown = "\n".join("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
-    return f": {shown[-_TAIL_LIMIT:]}" if shown else ""

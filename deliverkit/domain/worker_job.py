@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +13,8 @@ SUMMARY_LIMIT = 2048
 """Characters of a success's summary (CodePipeline API reference, ExecutionDetails)."""
 MESSAGE_LIMIT = 5000
 """Characters of a failure's message (CodePipeline API reference, FailureDetails)."""
+MASKED_LENGTH = 4
+"""Characters from which on a configuration value is masked; shorter ones are no secrets, and stand in every text."""
 PROJECT = "ProjectName"
 """The configuration property that names the Jenkins job, as in the form of AWS's own plugin."""
 _MARK = "deliverkit"
@@ -77,6 +80,7 @@ class WorkerJob:
         outputs: Output artifacts.
         continuation: The token with which an earlier job was handed back; empty for the first.
         key_id: KMS key of the artifact store; empty for the key that AWS manages.
+        public: Configuration properties that are no secrets.
     """
 
     id: str
@@ -90,6 +94,7 @@ class WorkerJob:
     outputs: tuple[Artifact, ...] = ()
     continuation: str = ""
     key_id: str = ""
+    public: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -100,6 +105,21 @@ class WorkerJob:
     def request(self) -> str:
         """What keeps this action execution's build apart from all others: the same for every job that continues it."""
         return f"codepipeline-{self.attempt_id or self.id}"
+
+    def masked(self, text: str) -> str:
+        """The text with `${KEY}` in place of each configuration value that may be secret, and of each line of it.
+
+        A worker is not told which properties are secret (CodePipeline API reference, JobData), so all but the public
+        ones count. A value that was encoded in another way is not found.
+        """
+        keys: dict[str, str] = {}
+        for key, value in self.configuration.items():
+            parts = [] if key in self.public else [value, *value.splitlines()]
+            keys |= {part.strip(): key for part in parts if len(part.strip()) >= MASKED_LENGTH}
+        if not keys:
+            return text
+        longest_first = sorted(keys, key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, longest_first)), lambda found: f"${{{keys[found[0]]}}}", text)
 
 
 class FailureType(StrEnum):

@@ -17,7 +17,7 @@ from deliverkit.domain.build import BuildPhase, BuildRequest, BuildView
 from deliverkit.domain.placeholders import expand
 from deliverkit.domain.worker_job import PROJECT, FailureType, Handle, Offer, Report, WorkerJob, handle_in
 from deliverkit.engine.building import Building
-from deliverkit.errors import DeliverkitError, NotFoundError, UsageError
+from deliverkit.errors import DeliverkitError, IntegrityError, NotFoundError, UsageError
 from deliverkit.worker_ports import Archiver, ArtifactShelf, BuildArchive
 
 _WHOLE = "archive"
@@ -163,8 +163,12 @@ class BuildRunner:
     def _ended(self, job: WorkerJob, view: BuildView) -> Report:
         number = str(view.build.number) if view.build else ""
         if view.build is None or not view.is_success:
-            return Report.of_failure(FailureType.JOB_FAILED, f"{view.told}{self._why(view)}", number)
-        empty = [artifact.name for artifact in job.outputs if not self._passed_on(job, view, artifact.name)]
+            return Report.of_failure(FailureType.JOB_FAILED, f"{view.told}{self._why(job, view)}", number)
+        try:
+            empty = [artifact.name for artifact in job.outputs if not self._passed_on(job, view, artifact.name)]
+        except IntegrityError as error:
+            reason = f"what {view.build.label} archived cannot be passed on: {error.message}"
+            return Report.of_failure(FailureType.JOB_FAILED, reason, number)
         if empty:
             reason = f"{view.build.label} succeeded and archived nothing for {', '.join(empty)}: {_HOW}"
             return Report.of_failure(FailureType.JOB_FAILED, reason, number)
@@ -189,7 +193,7 @@ class BuildRunner:
         self._shelf(job).store(artifact, packed)
         return True
 
-    def _why(self, view: BuildView) -> str:
+    def _why(self, job: WorkerJob, view: BuildView) -> str:
         """The end of the log, as the end of a sentence; empty when it cannot be read."""
         if view.build is None:
             return ""
@@ -201,7 +205,7 @@ class BuildRunner:
                 start = piece.next
                 if is_over:
                     break
-        lines = [line.rstrip() for line in text.splitlines() if line.strip()][-_LINES:]
+        lines = [line.rstrip() for line in job.masked(text).splitlines() if line.strip()][-_LINES:]
         return "\n".join(["", *lines]) if lines else ""
 
 

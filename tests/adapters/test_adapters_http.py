@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,13 @@ def measure(
     return HttpCheck(Fleet(targets or {}), clock=FakeClock()).measure(gate, where or context())
 
 
+@contextmanager
+def elapsing_at_most(seconds: float) -> Iterator[None]:
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < seconds
+
+
 def test_the_expected_answer_passes_and_is_timed(serve) -> None:
     server = serve()
     server.reply("/healthz")
@@ -225,6 +235,85 @@ def test_a_dripping_server_fails_after_the_timeout(serve, release, declares_leng
     sample = measure({"url": f"{server.url}/drip", "timeout": 0.4})
     assert sample.outcome is Verdict.FAILED
     assert "no whole answer within 0.4 s" in sample.reason
+
+
+class Dripper:
+    """A server that answers with these bytes, one each 20 ms, and with the last one on and on."""
+
+    def __init__(self, content: bytes, release: threading.Event) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._content, self._release = content, release
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        connection, _ = self._listening.accept()
+        with self._listening, connection, suppress(OSError):  # until the client goes away
+            connection.recv(4096)
+            for byte in chain(self._content, repeat(self._content[-1], 150)):
+                connection.sendall(bytes([byte]))
+                if self._release.wait(0.02):
+                    return
+
+
+@pytest.mark.parametrize(
+    ("content", "timeout"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX", 0.6),
+        (b"HTTP/1.1 200 Connection established\r\n\r\n\x16\x03\x03\x40\x00\x02\x00\x3f\xf0", 1),
+    ],
+    ids=["the proxy's answer", "the handshake behind it"],
+)
+def test_a_dripping_proxy_is_cut_off(release, monkeypatch, content: bytes, timeout: float) -> None:
+    proxy = Dripper(content, release)
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("no_proxy", "")
+    with elapsing_at_most(1.6):
+        sample = measure({"url": "https://shop.example.com/", "timeout": timeout})
+    assert sample.outcome is Verdict.FAILED
+    assert f"through the proxy 127.0.0.1:{proxy.port}: no whole answer within {timeout} s" in sample.reason
+
+
+def test_a_dripping_handshake_is_cut_off(release) -> None:
+    server = Dripper(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xf0", release)
+    with elapsing_at_most(2):
+        sample = measure({"url": f"https://127.0.0.1:{server.port}/", "timeout": 0.3})
+    assert sample.outcome is Verdict.FAILED
+    assert "no whole answer within 0.3 s" in sample.reason
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """An address where connections are neither taken nor refused: the system's queue for it is full."""
+    with socket.socket() as listening, ExitStack() as waiting:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            queued = waiting.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(listening.getsockname())
+        yield listening.getsockname()
+
+
+def addresses(monkeypatch: pytest.MonkeyPatch, *places: tuple[str, int]) -> None:
+    """Have every name resolve to these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place) for place in places]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_several_silent_addresses_share_the_time(silent, monkeypatch) -> None:
+    addresses(monkeypatch, silent, silent, silent, silent, silent, silent)
+    with elapsing_at_most(1.5):
+        sample = measure({"url": "http://shop.example.com/", "timeout": 0.5})
+    assert sample.outcome is Verdict.FAILED
+    assert "no whole answer within 0.5 s" in sample.reason
+
+
+def test_a_silent_address_leaves_time_for_the_next_one(serve, silent, monkeypatch) -> None:
+    server = serve()
+    server.reply("/healthz")
+    addresses(monkeypatch, silent, ("127.0.0.1", server.port))
+    assert measure({"url": "http://shop.example.com/healthz", "timeout": 1}).outcome is Verdict.PASSED
 
 
 def test_what_is_not_http_fails() -> None:

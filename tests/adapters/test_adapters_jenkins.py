@@ -97,6 +97,28 @@ def test_a_crumb_that_is_never_taken_is_renewed_once(controller: Controller) -> 
     assert len(posts(controller)) == 2
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["[]", "null", "7", "{}", '{"crumb": "x", "crumbRequestField": "a: b"}', '{"crumb": 1, "crumbRequestField": "C"}'],
+)
+def test_what_is_no_crumb_is_told_and_not_sent(controller: Controller, said: str) -> None:
+    controller.add_job("smoke")
+    json = {"Content-Type": "application/json"}
+    controller.interfere(Interference(200, said, json), concerns=lambda asked: "crumb" in asked)
+    with pytest.raises(UnreachableError, match="what answered is no Jenkins"):
+        server_as(controller, secret=PASSWORD).trigger("smoke", {REQUEST: "r1"})
+    assert len(posts(controller)) == 1
+
+
+def test_cookies_of_others_do_not_disturb(controller: Controller) -> None:
+    controller.add_job("smoke")
+    controller.crumbs[""] = "c1"  # of a session without a cookie
+    crumb = '{"crumb": "c1", "crumbRequestField": "Jenkins-Crumb"}'
+    headers = {"Content-Type": "application/json", "Set-Cookie": "balancer@acme=1; Path=/"}
+    controller.interfere(Interference(200, crumb, headers), concerns=lambda asked: "crumb" in asked)
+    assert server_as(controller, secret=PASSWORD).trigger("smoke", {REQUEST: "r1"}) > 0
+
+
 def test_nothing_that_is_shown_holds_the_token(
     controller: Controller, server: JenkinsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -152,8 +174,10 @@ def test_a_job_without_parameters(controller: Controller, server: JenkinsServer)
     controller.add_job("bare", parameters=None)
     with pytest.raises(UsageError, match="bare takes no parameters, not VERSION"):
         server.trigger("bare", {"VERSION": "1"})
-    assert server.trigger("bare", {}) > 0
-    assert posts(controller) == ["job/bare/build"]
+    # Two such requests could not be told apart, so none is made.
+    with pytest.raises(UsageError, match="bare takes no parameters"):
+        server.trigger("bare", {})
+    assert controller.waiting("bare") == []
 
 
 def test_a_job_that_loses_its_parameters_meanwhile(controller: Controller, server: JenkinsServer) -> None:
@@ -169,7 +193,7 @@ def test_a_job_learns_its_parameters_from_its_first_run(controller: Controller, 
     with pytest.raises(UsageError) as caught:
         server.trigger("new", {REQUEST: "r1"})
     assert "run it once by hand" in caught.value.hint
-    server.trigger("new", {})
+    controller.enqueue("new", {})  # by hand
     controller.settle_queue()
     assert server.trigger("new", {REQUEST: "r1"}) > 0
 
@@ -415,6 +439,22 @@ def test_of_a_long_log_the_end_is_read_and_what_is_left_out_is_told(controller: 
     assert left_out == f"[9900 bytes are left out here; the whole log is at {controller.url}job/smoke/1/consoleText]"
     assert rest == lines[-100:]
     assert (piece.next, piece.has_more) == (len(lines), False)
+
+
+@pytest.mark.parametrize("size", ["", "soon", "-5", "1" * 5000])
+@pytest.mark.parametrize("limit", [jenkins_log.PIECE_LIMIT, 4])
+def test_a_log_whose_size_is_not_told_goes_on_where_it_ended(controller: Controller, size: str, limit: int) -> None:
+    """Something on the way has taken the header out, or something else answers."""
+    controller.add_job("smoke")
+    connection = Connection(controller.url, Credentials(ALICE, TOKEN))
+    number = build(controller, JenkinsServer(connection), "smoke")
+    headers = {"Content-Type": "text/plain", "X-More-Data": "true", **({"X-Text-Size": size} if size else {})}
+    whole = "abcd" + "é"
+    sent = Interference(200, whole, headers)
+    controller.interfere(sent, sent)
+    piece = jenkins_log.read(connection, f"{controller.url}job/smoke/{number}/", 7, limit=limit)
+    read = whole.encode()[:limit]
+    assert (piece.text, piece.next, piece.has_more) == (read.decode(), 7 + len(read), True)
 
 
 # --- questions -------------------------------------------------------------------------------------

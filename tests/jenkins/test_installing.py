@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from jenkins_controller import ALICE, TOKEN, Controller, Interference, Job, Person, running_controller
 from jenkins_rest import page
+from jenkins_xml import kept
 
 from deliverkit.adapters.jenkins import JenkinsServer
 from deliverkit.adapters.jenkins_connection import Connection, Credentials
 from deliverkit.adapters.job_files import read_definitions
+from deliverkit.domain.job_xml import parse
 from deliverkit.engine.installing import Fate, Installer, Step
 from deliverkit.errors import DeniedError, UnreachableError, UsageError
 
@@ -65,10 +67,7 @@ def changes(controller: Controller) -> list[str]:
 def test_ours_are_created_once_folders_first(controller: Controller, installer: Installer) -> None:
     first = install(installer, JOBS)
     assert fates(first) == {
-        "storefront": Fate.CREATED,
-        **{
-            f"storefront/{name}": Fate.CREATED for name in sorted(each.stem for each in (JOBS / "storefront").iterdir())
-        },
+        each.relative_to(JOBS).with_suffix("").as_posix(): Fate.CREATED for each in JOBS.rglob("*.xml")
     }
     assert [step.reason for step in first] == [""] * len(first)
     before = len(changes(controller))
@@ -107,6 +106,38 @@ def test_a_change_is_shown_and_made(controller: Controller, installer: Installer
     assert "+  <description>new</description>" in steps[1].difference
     assert [step.fate for step in installer.carry_out(steps)] == [Fate.UNCHANGED, Fate.CHANGED]
     assert "<description>new</description>" in controller.jobs["shop/smoke"].xml
+
+
+def test_credentials_of_a_folder_are_neither_shown_nor_taken_away(
+    controller: Controller, installer: Installer, tmp_path: Path
+) -> None:
+    """They are the one part of a definition that people enter, and that no file can state."""
+    install(installer, write(tmp_path, shop=FOLDER.format("<description>old</description>")))
+    entered = (
+        "<com.cloudbees.hudson.plugins.folder.properties.FolderCredentialsProvider_-FolderCredentialsProperty>"
+        '<domainCredentialsMap class="hudson.util.CopyOnWriteMap$Hash"><entry>'
+        "<com.cloudbees.plugins.credentials.domains.Domain><specifications/></com.cloudbees.plugins.credentials.domains."
+        "Domain><java.util.concurrent.CopyOnWriteArrayList><com.cloudbees.plugins.credentials.impl."
+        "UsernamePasswordCredentialsImpl><id>deliverkit-jenkins</id><username>deliverkit</username><password>{AQAAABAAAAAg"
+        "3yfjMz4b6Yc=}</password></com.cloudbees.plugins.credentials.impl.UsernamePasswordCredentialsImpl></java.util."
+        "concurrent.CopyOnWriteArrayList></entry></domainCredentialsMap></com.cloudbees.hudson.plugins.folder.properties."
+        "FolderCredentialsProvider_-FolderCredentialsProperty>"
+    )
+    controller.jobs["shop"].xml = kept(
+        FOLDER.format(f"<description>old</description><properties>{entered}</properties>")
+    )
+    there = parse(controller.jobs["shop"].xml, "shop").child("properties")
+    assert fates(installer.plan(read_definitions(tmp_path))) == {"shop": Fate.UNCHANGED}
+    rights = "<properties><a.Matrix><permission>x</permission></a.Matrix></properties>"
+    write(tmp_path, shop=FOLDER.format(f"<description>new</description>{rights}"))
+    [step] = installer.plan(read_definitions(tmp_path))
+    assert "redentials" not in "\n".join(step.difference)
+    assert [(done.fate, done.reason) for done in installer.carry_out([step])] == [(Fate.CHANGED, "")]
+    now = parse(controller.jobs["shop"].xml, "shop").child("properties")
+    assert there
+    assert now
+    assert [each.name for each in now.children] == ["a.Matrix", there.children[0].name]
+    assert now.children[1] == there.children[0]
 
 
 def test_views_of_a_folder_and_notes_of_a_job_survive_a_change(

@@ -12,8 +12,6 @@ from bench import LIBRARY, Case, Ended, play
 from deliverkit import __version__
 from deliverkit.errors import ExitCode
 
-pytestmark = pytest.mark.xdist_group("jenkins-library")
-
 HOSTILE = [
     "it's $(touch owned) `touch owned`",
     "--yes",

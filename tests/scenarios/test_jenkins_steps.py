@@ -21,8 +21,6 @@ from pathlib import Path
 import pytest
 from shop import DIRECT, Shop, wait_until
 
-pytestmark = pytest.mark.xdist_group("jenkins-steps")
-
 # A gate whose command is a child that runs for as long as there is no file `go`.
 HELD = (
     'slow:\n    command: {{run: "echo >>{place}/probes; test -f {place}/go || exec sleep 60"}}\n    every: 200ms\n  up:'

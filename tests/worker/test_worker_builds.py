@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from codepipeline_workers import action
+from codepipeline_workers import action, declare, property_of
 from jenkins_controller import ALICE, TOKEN, Controller, running_controller
 from worker_bench import SOON, Bench, Way, wait_until, zipped
 
@@ -82,20 +82,22 @@ def test_one_build_is_followed_by_three_workers_one_killed_one_terminated(
 def test_a_build_that_fails_or_cannot_be_had_fails_the_action_with_the_reason(
     bench: Bench, controller: Controller
 ) -> None:
-    kind = bench.project()
-    controller.add_job("failing", outcome="FAILURE", log="compiling\nERROR: no disk\n")
+    kind = declare(bench.rig, property_of("ProjectName", queryable=True), property_of("Token", secret=True))
+    controller.add_job("failing", outcome="FAILURE", log="compiling with s3cr3t-value\nERROR: no disk\n")
     controller.add_job("silent")
     controller.add_job("strange", parameters=("OTHER",))
+    controller.add_job("leading", archived={"*zip*/archive.zip": zipped(**{"../evil": "code"})})
     names = {
-        each: bench.pipeline(kind, action(kind, configuration={"ProjectName": each}))
-        for each in ("failing", "silent", "strange", "missing")
+        each: bench.pipeline(kind, action(kind, configuration={"ProjectName": each, "Token": "s3cr3t-value"}))
+        for each in ("failing", "silent", "strange", "missing", "leading")
     }
-    bench.once(kind, "--jobs", "4", *(word for each in names for word in ("--project", each)))
+    bench.once(kind, "--jobs", "5", *(word for each in names for word in ("--project", each)))
     told = {each: bench.outcome(name)["errorDetails"] for each, name in names.items()}
-    assert told["failing"]["code"] == told["silent"]["code"] == "JobFailed", told
+    assert {told[each]["code"] for each in ("failing", "silent", "leading")} == {"JobFailed"}, told
     assert told["failing"]["message"].splitlines()[0] == "failing #1: FAILURE, it failed"
-    assert told["failing"]["message"].endswith("compiling\nERROR: no disk")
+    assert told["failing"]["message"].endswith("compiling with ${Token}\nERROR: no disk")
     assert "silent #1 succeeded and archived nothing for Built" in told["silent"]["message"]
+    assert "what leading #1 archived cannot be passed on: a member" in told["leading"]["message"]
     assert told["strange"]["code"] == told["missing"]["code"] == "ConfigurationError"
     assert "there is no job missing" in told["missing"]["message"]
     assert "DELIVERKIT_REQUEST" in told["strange"]["message"]

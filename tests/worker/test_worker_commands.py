@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 from datetime import timedelta
 from pathlib import Path
 
 from codepipeline_fixtures import source, stage
-from codepipeline_workers import action
+from codepipeline_workers import action, declare, property_of
 from worker_bench import SOON, Bench, Way, wait_until, zipped
 
 BUILD = 'echo run >> "$RAN"; cp hello "$DELIVERKIT_OUTPUT_BUILT"'
@@ -97,6 +98,29 @@ def test_failures_have_their_reason_and_their_type(bench: Bench) -> None:
     assert "NoSuchKey" in told[missing]["message"]
 
 
+def test_a_secret_that_the_command_shows_is_told_to_nobody(bench: Bench, way: Way) -> None:
+    kind = declare(bench.rig, property_of("Token", secret=True), property_of("ProjectName", queryable=True))
+    name = bench.pipeline(kind, action(kind, configuration={"Token": "s3cr3t-value", "ProjectName": "fast"}))
+    way.hold("PutJobFailureResult")
+    command = 'set -x; : "Bearer $DELIVERKIT_CONFIG_TOKEN, $DELIVERKIT_CONFIG_PROJECTNAME"; exit 3'
+    worker = bench.begin(kind, "--project", "fast", "--run", command, endpoint=way.endpoint)
+    assert way.reached.wait(SOON)
+    (record,) = bench.directory.glob("worker/jobs/*/record.json")
+    assert "Bearer ${Token}, fast" in record.read_text()
+    shown = {each.name: (stat.S_IMODE(each.stat().st_mode), "s3cr3t" in each.read_text()) for each in files_of(record)}
+    assert shown["record.json"] == (0o600, False)
+    assert shown["output.log"] == (0o600, True), "what the command says is kept as it is"
+    worker.kill()
+    said = (worker.communicate(timeout=SOON)[1], bench.once(kind, "--project", "fast", "--run", command))
+    error = bench.outcome(name)["errorDetails"]
+    assert error["message"].startswith("exit code 3: + : Bearer ${Token}, fast"), error
+    assert "s3cr3t" not in f"{said}{error}"
+
+
+def files_of(record: Path) -> list[Path]:
+    return [each for each in record.parent.iterdir() if each.is_file()]
+
+
 def test_a_worker_that_is_terminated_leaves_its_command_to_the_next_one(bench: Bench) -> None:
     kind = bench.kind()
     name = bench.pipeline(kind)
@@ -160,3 +184,25 @@ def test_an_exit_code_that_cannot_be_written_down_is_written_when_it_can(bench: 
     log.with_name("exit.new").unlink()
     assert worker.wait(SOON) == 0
     assert bench.outcome(name)["errorDetails"]["message"].startswith("exit code 3")
+
+
+def test_a_command_whose_begin_cannot_be_written_down_is_not_begun_and_not_called_killed(tmp_path: Path) -> None:
+    def unused(*_: Any) -> Any:
+        raise AssertionError
+
+    runner = CommandRunner(
+        "touch ran",
+        environ=dict(os.environ),
+        room=lambda _: tmp_path,
+        shelf=unused,
+        unpack=unused,
+        pack=unused,
+        tell=lambda _: None,
+        machine="here",
+    )
+    job = WorkerJob("job", "shop", "Build", "Build", "execution", "attempt")
+    (tmp_path / "started").symlink_to("/dev/full")  # where there is room for a name and for nothing else
+    (tmp_path / "started").rename(tmp_path / "away")
+    assert runner.begin(job, is_doubtful=False) is None
+    report = wait_until(lambda: runner.look(job))
+    assert report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -102,7 +103,8 @@ class CodePipelineJobs:
         """A job with what its work needs (CodePipeline API reference, GetJobDetails)."""
         with renewing(f"reading job {job_id}"):
             shown = self._client.get_job_details(jobId=job_id)["jobDetails"]
-        return _job(job_id, shown["data"])
+        # "A queryable property must be both required and not secret" (API reference, ActionConfigurationProperty).
+        return replace(_job(job_id, shown["data"]), public=frozenset(name for name, _ in self._queries))
 
     def credentials(self, job_id: str) -> Mapping[str, str]:
         """The keys that CodePipeline lends for a job's artifacts, for about 15 minutes.
