@@ -256,7 +256,14 @@ class Assembly:
             clock=self.clock,
             exists=self.releases.exists,
             trust=self._trust,
+            prepare=partial(self._require_jenkins, plan),
         )
+
+    def _require_jenkins(self, plan: Plan) -> None:
+        from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+
+        if any(gate.kind is GateKind.JENKINS for gate in plan.gates.values()):
+            self._jenkins()
 
     def _carrier(self, plan: Plan) -> Carrier:
         from deliverkit.domain.plan import DriveKind  # noqa: PLC0415

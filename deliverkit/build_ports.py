@@ -19,7 +19,7 @@ class BuildServer(Protocol):
     """
 
     def trigger(self, job: str, parameters: Mapping[str, str]) -> int:
-        """Ask for a build and give the queue item's id. Parameters hold a `REQUEST` of their own: no job takes none.
+        """Ask for a build and give the queue item's id. Parameters hold a `REQUEST`, so every job takes some.
 
         Raises:
             NotFoundError: If there is no such job.
@@ -129,7 +129,7 @@ class JobShelf(Protocol):
     """The jobs and folders of a continuous integration server, by their full names."""
 
     def definition(self, name: str) -> str | None:
-        """The XML that defines it, without a folder's credentials; None when there is no such job or folder."""
+        """The XML that defines it; None when there is no such job or folder."""
         ...
 
     def create(self, name: str, xml: str) -> None:
@@ -142,7 +142,7 @@ class JobShelf(Protocol):
         ...
 
     def replace(self, name: str, xml: str) -> None:
-        """Give a job or folder another definition; the credentials that people have entered in a folder stay.
+        """Give a job or folder another definition.
 
         Raises:
             UsageError: If the server does not accept the definition.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.domain.worker_job import ActionType
+from deliverkit.errors import DeniedError, UnreachableError
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.jobs import CodePipelineJobs
@@ -135,6 +136,12 @@ def _build_runner(choices: WorkerChoices, tools: _Tools, environ: Mapping[str, s
         return Building(server, request, clock=tools.clock, pace=look, number=number, was_asked=was_asked)
 
     server = open_jenkins(choices.url, choices.config, environ)
+    try:
+        server.greet()
+    except DeniedError:
+        raise  # every job would be claimed and failed
+    except UnreachableError:
+        pass  # a controller that starts is waited for with each job
     slow = connection_to(choices.url, choices.config, environ, timeout=_ARCHIVE_TIMEOUT)
     return BuildRunner(
         server,

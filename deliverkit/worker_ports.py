@@ -129,6 +129,7 @@ class BuildArchive(Protocol):
 
         Raises:
             UnreachableError: If the server does not answer.
+            OSError: If the disk cannot take it.
         """
         ...
 

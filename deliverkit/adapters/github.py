@@ -60,7 +60,10 @@ class GitHubStatuses:
         if not _WRITABLE.fullmatch(self._token):
             # The library that sends headers would quote what it refuses.
             raise UsageError(f"{TOKEN} holds characters that no token has", hint="see how the build sets it")
-        parts = urlsplit(self._api)
+        try:
+            parts = urlsplit(self._api)
+        except ValueError as error:
+            raise UsageError(f"{API} is {shown(self._api)}: {error}", hint=f"{API}=https://...") from error
         if parts.scheme != "https" and not _is_here(parts.hostname or ""):
             raise UsageError(
                 f"{API} is {shown(self._api)}: a token is sent over https alone", hint=f"{API}=https://..."
@@ -100,7 +103,7 @@ def _message(answer: Reply) -> str:
     """What GitHub says in an error; a page of somebody in between says nothing."""
     try:
         return str(json.loads(answer.content)["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

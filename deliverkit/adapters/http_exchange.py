@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Self, TypeAlias
+from typing import Any, BinaryIO, Self, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from deliverkit._version import __version__
@@ -23,6 +23,8 @@ _Address: TypeAlias = tuple[int, int, int, str, Any]
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read; the rest is dropped with the connection."""
+_PIECE = 1024 * 1024
+"""Bytes of a body that are in memory while a sink takes it."""
 
 
 class UnusableError(Exception):
@@ -37,6 +39,18 @@ class UntrustedError(SilentError):
     """It answered with a certificate that is not trusted: asking again helps nothing."""
 
 
+class UnwritableError(Exception):
+    """What takes the body, a file, takes no more of it.
+
+    Attributes:
+        error: Why: the disk is full.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent.
@@ -47,6 +61,7 @@ class Request:
         headers: Besides what every request carries.
         body: Nothing by default.
         limit: Bytes of the answer's body that are read.
+        sink: Takes the body of a success (2xx) piece by piece; the reply then holds the first 64 KiB of it.
     """
 
     url: str
@@ -54,6 +69,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     limit: int = BODY_LIMIT
+    sink: BinaryIO | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,7 @@ class Reply:
     Attributes:
         status: HTTP status code.
         headers: By lower-case name; of a repeated one the last. Cookies are in `cookies`.
-        content: The body, up to the request's limit.
+        content: The body, up to the request's limit; its beginning when a sink took it.
         seconds: From the first packet sent to the last byte read.
         is_whole: False when the body goes on behind the limit.
         cookies: Every `Set-Cookie` line.
@@ -121,6 +137,7 @@ def exchange(request: Request, *, timeout: timedelta) -> Reply:
     Raises:
         UnusableError: If the URL cannot be asked.
         SilentError: If no whole answer came in time.
+        UnwritableError: If the sink does not take it.
     """
     parts = _checked(request.url)
     seconds = timeout.total_seconds()
@@ -146,21 +163,39 @@ def _exchange(connection: http.client.HTTPConnection, request: Request, target: 
     headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close", **request.headers}
     connection.request(request.method, target, request.body, headers)
     response = connection.getresponse()
-    content = response.read(request.limit + 1)
+    content, is_whole = _received(response, request)
     if deadline.was_cut:
         # A connection cut off by us looks like the end of a body that has no declared length.
         raise TimeoutError
-    is_whole = len(content) <= request.limit
     if is_whole and response.length:
         raise http.client.IncompleteRead(content, response.length)
     return Reply(
         response.status,
         {name.lower(): value for name, value in response.getheaders()},
-        content[: request.limit],
+        content,
         deadline.watch.seconds(),
         is_whole,
         tuple(response.headers.get_all("Set-Cookie") or ()),
     )
+
+
+def _received(response: http.client.HTTPResponse, request: Request) -> tuple[bytes, bool]:
+    """What is kept of the body, and whether it ended within the limit."""
+    if request.sink is None or not 200 <= response.status < 300:
+        limit = request.limit if request.sink is None else BODY_LIMIT
+        content = response.read(limit + 1)
+        return content[:limit], len(content) <= limit
+    begin, left = b"", request.limit
+    while piece := response.read(min(_PIECE, left + 1)):
+        if len(piece) > left:
+            return begin, False
+        left -= len(piece)
+        begin += piece[: BODY_LIMIT - len(begin)]
+        try:
+            request.sink.write(piece)
+        except OSError as error:
+            raise UnwritableError(error) from error
+    return begin, True
 
 
 class _Deadline:

@@ -98,6 +98,15 @@ class JenkinsServer:
             if refusal.status != 404:
                 raise
 
+    def greet(self) -> None:
+        """See that the server lets this user in.
+
+        Raises:
+            DeniedError: If it does not, or is no Jenkins.
+            UnreachableError: If it does not answer now.
+        """
+        self._connection.data("api/json?tree=mode")
+
     # --- builds ------------------------------------------------------------------------------------
 
     def observe(self, job: str, number: int) -> Build:

@@ -11,9 +11,9 @@ import base64
 import http.cookies
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from deliverkit.adapters import jenkins_values
@@ -23,6 +23,7 @@ from deliverkit.adapters.http_exchange import (
     SilentError,
     UntrustedError,
     UnusableError,
+    UnwritableError,
     exchange,
     shown,
 )
@@ -73,6 +74,17 @@ class Connection:
         """Read something; a page for people is no answer."""
         return self.send("GET", path, limit=limit)
 
+    def fetch(self, path: str, sink: BinaryIO, *, limit: int) -> bool:
+        """Read something large into a file; False when it is longer than the limit.
+
+        Raises:
+            OSError: If the file does not take it.
+        """
+        try:
+            return self.send("GET", path, limit=limit, sink=sink, is_cut=True).is_whole
+        except UnwritableError as unwritable:
+            raise unwritable.error from None
+
     def data(self, path: str) -> Any:
         """Read JSON.
 
@@ -108,6 +120,7 @@ class Connection:
         headers: dict[str, str] | None = None,
         limit: int = ANSWER_LIMIT,
         is_cut: bool = False,
+        sink: BinaryIO | None = None,
     ) -> Reply:
         """Send one request, with a fresh crumb when the old one, or none, is not taken.
 
@@ -118,6 +131,7 @@ class Connection:
             headers: Besides credentials.
             limit: Bytes of the answer that are read.
             is_cut: Whether an answer that is longer is one.
+            sink: Takes the body of a success.
 
         Raises:
             DeniedError: If credentials or permissions do not suffice.
@@ -125,7 +139,7 @@ class Connection:
             UnreachableError: If no whole answer comes, or not from Jenkins.
         """
         url = self._absolute(path)
-        request = Request(url, method, headers or {}, body, limit)
+        request = Request(url, method, headers or {}, body, limit, sink)
         reply = self._followed(request)
         if method == "POST" and wants_crumb(reply):
             # The request was refused, so it may be sent again. Crumbs belong to a session, which ends with the
@@ -147,7 +161,7 @@ class Connection:
             is_redirect = request.method == "GET" and 300 <= reply.status < 400 and not leads_to_login(reply)
             if not (is_redirect and _is_same_origin(target, self.url)):
                 break
-            request = Request(target, "GET", request.headers, None, request.limit)
+            request = replace(request, url=target, body=None)
             reply = self._once(request)
         return reply
 
@@ -157,7 +171,7 @@ class Connection:
             own |= self._crumb
         if self._cookies:
             own["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        sent = Request(request.url, request.method, own, request.body, request.limit)
+        sent = replace(request, headers=own)
         asked = self._asked(request.method, request.url)
         try:
             return exchange(sent, timeout=self._timeout)

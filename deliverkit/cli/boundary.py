@@ -57,10 +57,19 @@ def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
 def _explain(error: DeliverkitError, console: Console, *, is_verbose: bool) -> int:
     console.tell(f"error: {error.message}")
     if error.hint:
-        console.tell(f"  next: {error.hint}")
+        console.tell(f"  next: {_typeable(error.hint, console)}")
     if is_verbose:
         console.tell(_traceback(error))
     return error.exit_code
+
+
+def _typeable(hint: str, console: Console) -> str:
+    """A next command about the configuration that this one was about."""
+    if not console.config or not hint.startswith("deliverkit ") or "--config" in hint:
+        return hint
+    import shlex  # noqa: PLC0415
+
+    return hint.replace("deliverkit ", f"deliverkit --config {shlex.quote(console.config)} ", 1)
 
 
 def _interrupted(console: Console, after: str, code: ExitCode) -> int:

@@ -29,6 +29,17 @@ class CommitNews:
 
     def tell(self, rollout: Rollout) -> bool:
         """Say how the commit stands now; True when it is said."""
+        try:
+            return self._tell(rollout)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with the news, the delivery goes on)
+            self._console.tell(f"warning: {self._commit} is not told: {_why(error)}")
+            return False
+
+    @property
+    def _commit(self) -> str:
+        return f"commit {self._said.commit[:10]}" if self._said else "the commit"
+
+    def _tell(self, rollout: Rollout) -> bool:
         from deliverkit.domain.build_claims import web_address  # noqa: PLC0415
         from deliverkit.domain.commit_status import status_of  # noqa: PLC0415
 
@@ -36,14 +47,13 @@ class CommitNews:
         if status is None:
             self._console.tell("warning: no commit is told: the release is not exactly what one holds")
             return False
-        if status == self._said:
-            return True
-        self._said = status  # also when it fails: once is told, and tried again when there is something new
-        try:
+        if status != self._said:
+            self._said = status  # also when it fails: once is told, and tried again when there is something new
             self._statuses.state(status)
-        except (DeliverkitError, OSError) as error:
-            message = error.message if isinstance(error, DeliverkitError) else str(error)
-            hint = f" ({error.hint})" if isinstance(error, DeliverkitError) and error.hint else ""
-            self._console.tell(f"warning: commit {status.commit[:10]} is not told: {message}{hint}")
-            return False
         return True
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, DeliverkitError):
+        return str(error) or type(error).__name__
+    return f"{error.message} ({error.hint})" if error.hint else error.message

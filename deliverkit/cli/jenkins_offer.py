@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from deliverkit.cli import render
 from deliverkit.cli.options import open_delivery, whole_number
 from deliverkit.errors import DeliverkitError, ExitCode, UsageError
 
@@ -43,6 +44,9 @@ def _offer(arguments: Namespace, options: Options, console: Console) -> int:
         )
     offer = Offer(arguments.question, job, build, arguments.input)
     rollout = open_delivery(options, console).offer(arguments.promotion, offer)
+    document = {"promotion": rollout.id, "question": offer.question, "job": job, "build": build, "input": offer.input}
+    if options.is_json:
+        render.data(document, options, console, text=str)
     console.tell(f"{rollout.id}: whoever decides with deliverkit answers {offer.input} of {job} #{build}, too")
     return ExitCode.DONE
 

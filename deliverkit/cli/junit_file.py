@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,10 @@ class JunitFile:
         What goes wrong with the file itself is told and kept in `is_lost`: it must not hide how the promotion ended.
         """
         try:
-            self._catch_up()
+            with suppress(DeliverkitError):
+                self._catch_up()  # whoever watches meets the same trouble, and knows what is to be done
             yield
-            self._catch_up()
+            missing = self._missing()
         except (KeyboardInterrupt, Terminated):
             # Ten seconds are left, and AWS may not answer: what was heard is written, and nobody is asked.
             self._write(Ending("it was interrupted; `deliverkit wait` goes on", is_error=False))
@@ -67,7 +68,17 @@ class JunitFile:
         except Exception as error:
             self._write(_ending(error))
             raise
-        self._write(None)
+        self._write(missing)
+
+    def _missing(self) -> Ending | None:
+        """Why the last events are not there, which does not change how the promotion ended; None when they are."""
+        try:
+            self._catch_up()
+        except Exception as error:  # noqa: BLE001  (the file holds what was heard)
+            ending = _ending(error)
+            self._console.tell(f"warning: {self._path} holds what was heard while watching: {ending.reason}")
+            return ending
+        return None
 
     def _catch_up(self) -> None:
         self._events.extend(self._delivery.ledger.read(stream_of(self._id), len(self._events)))
@@ -75,9 +86,9 @@ class JunitFile:
     def _write(self, ending: Ending | None) -> None:
         try:
             write_whole(self._path, self._text(ending))
-        except UsageError as error:
+        except Exception as error:  # noqa: BLE001  (a file must not hide how the promotion ended)
             self.is_lost = True
-            self._console.tell(f"error: the results are not in {self._path}: {error.message}")
+            self._console.tell(f"error: the results are not in {self._path}: {_ending(error).reason}")
 
     def _text(self, ending: Ending | None) -> str:
         if self._events:

@@ -140,6 +140,7 @@ def _dispatch(argv: Sequence[str], console: Console) -> int:
     if unknown:
         message = f"unrecognized arguments: {' '.join(unknown)}"
         raise UsageError(message, hint=f"{getattr(arguments, _TYPED)} --help")
+    console.config = arguments.config or ""
     if arguments.command is None:
         raise UsageError("no command was given", hint="deliverkit --help")
     from deliverkit.cli.options import Options  # noqa: PLC0415  (every command needs it, `--help` does not)

@@ -174,9 +174,12 @@ def doing(value: Rollout) -> str:
     """What a promotion does, in words."""
     if value.outcome is not None:
         return f"{value.outcome.value.replace('_', ' ')}: {value.reason}"
-    from deliverkit.domain.rollout import Phase, approvers  # noqa: PLC0415
+    from deliverkit.domain.rollout import Phase, answer_to, approvers  # noqa: PLC0415
 
     where = f"{value.phase.value} {value.leg.label}"
+    answer = answer_to(value) if value.waits_for_human else None
+    if answer is not None:
+        return f"{value.leg.label} is {'approved' if answer else 'rejected'}; whoever attaches next acts on it"
     if value.phase is Phase.APPROVING and value.approval_expires_at:
         needed = value.leg.approvals.needed if value.leg.approvals else 1
         given = sum(decision.is_approved for decision in approvers(value))

@@ -32,11 +32,12 @@ class Console:
         out: Data.
         err: Diagnostics and progress.
         environ: Environment variables.
+        config: The configuration that was named on the command line; empty for none.
         has_stdout: Whether this process was started with one.
         lost: Why data could not be written, such as a full disk; None as long as it could, and where nobody reads.
     """
 
-    __slots__ = ("environ", "err", "has_stdout", "lost", "out")
+    __slots__ = ("config", "environ", "err", "has_stdout", "lost", "out")
 
     def __init__(
         self, out: TextIO | None = None, err: TextIO | None = None, environ: Mapping[str, str] | None = None
@@ -45,6 +46,7 @@ class Console:
         self.out = sys.stdout if out is None else out
         self.err = sys.stderr if err is None else err
         self.environ = os.environ if environ is None else environ
+        self.config = ""
         self.has_stdout = True
         self.lost: OSError | None = None
 

@@ -143,7 +143,8 @@ def _version(value: str | Values) -> VersionSource:
 def _pipeline(folder: Path, values: Values | None) -> PipelineSettings | None:
     if values is None:
         return None
-    return PipelineSettings(values["name"], folder / values["file"] if "file" in values else None)
+    file = folder / values["file"] if "file" in values else None
+    return PipelineSettings(values["name"], file, tuple(values.get("secrets", ())))
 
 
 def _ledger(folder: Path, text: str | None, store: S3Location) -> LedgerLocation:

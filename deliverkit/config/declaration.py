@@ -57,6 +57,11 @@ PIPELINE = Record(
             is_required=True,
         ),
         Field("file", PATH, "Its declaration."),
+        Field(
+            "secrets",
+            ListOf(Text("a key of an action's configuration"), "a list of keys such as [Token]"),
+            "Keys of custom actions' configuration that CodePipeline shows to nobody, once their type is registered.",
+        ),
     ),
 )
 
@@ -105,7 +110,7 @@ JENKINS_JOB = Record(
     (
         Field(
             "job",
-            Text("the full name of a job, with its folders: shop/smoke"),
+            Text("the full name of a job, with its folders: shop/smoke", texts.job),
             "SUCCESS passes, UNSTABLE and FAILURE fail, ABORTED is inconclusive, NOT_BUILT is an error. The job must "
             "have the parameter DELIVERKIT_REQUEST, a text, by which its build is found again.",
             is_required=True,

@@ -160,10 +160,17 @@ class ReleaseSettings(msgspec.Struct, frozen=True):
 
 
 class PipelineSettings(msgspec.Struct, frozen=True):
-    """The CodePipeline pipeline that carries releases; `file` holds its declaration, if it is kept here."""
+    """The CodePipeline pipeline that carries releases.
+
+    Attributes:
+        name: Its name.
+        file: Holds its declaration; None when that is not kept here.
+        secrets: Keys of custom actions' configuration that are shown to nobody.
+    """
 
     name: str
     file: Path | None
+    secrets: tuple[str, ...] = ()
 
 
 class JenkinsSettings(msgspec.Struct, frozen=True):

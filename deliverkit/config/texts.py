@@ -94,6 +94,13 @@ def with_placeholders(text: str) -> str:
     return text
 
 
+def job(text: str) -> str:
+    """The full name of a job: folders and job, separated by slashes."""
+    if not text.isprintable() or any(part.strip() in {"", ".", ".."} for part in text.split("/")):
+        raise ValueError(f"{text!r} is no full name of a job: write FOLDER/JOB, without a slash at its ends")
+    return text
+
+
 def for_a_whole_leg(text: str) -> str:
     """A text whose placeholders all have a value that does not differ from instance to instance."""
     placeholders.check(text)

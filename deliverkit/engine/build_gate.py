@@ -48,10 +48,15 @@ class BuildCheck:
         self._unreachable_since: dict[str, datetime] = {}
 
     def measure(self, gate: Gate, context: CheckContext) -> Measurement | None:
-        """Ask for the sample's build once, and for its result every time after; None while it runs."""
-        sample = context.samples[gate.name]
+        """Ask for the sample's build once, and for its result every time after; None while it runs.
+
+        Raises:
+            UsageError: If this process has no way to the server: that says nothing about the release, and another
+                process may have one.
+        """
+        sample, server = context.samples[gate.name], self._server()
         try:
-            view = self._building(sample, gate, context).look()
+            view = self._building(sample, gate, context, server).look()
         except UnreachableError as error:
             return self._ended(sample, gate, error) if self._is_hopeless(sample, error) else None
         except (DeliverkitError, ValueError) as error:
@@ -59,10 +64,10 @@ class BuildCheck:
         self._unreachable_since.pop(sample, None)
         return self._judged(sample, gate, view) if view.phase is BuildPhase.ENDED else None
 
-    def _building(self, sample: str, gate: Gate, context: CheckContext) -> Building:
+    def _building(self, sample: str, gate: Gate, context: CheckContext, server: BuildServer) -> Building:
         if sample not in self._open:
             request = BuildRequest(str(gate.spec["job"]), _parameters(gate.spec, context), sample)
-            self._open[sample] = Building(self._server(), request, clock=self._clock, pace=self._pace)
+            self._open[sample] = Building(server, request, clock=self._clock, pace=self._pace)
         return self._open[sample]
 
     def _is_hopeless(self, sample: str, error: UnreachableError) -> bool:

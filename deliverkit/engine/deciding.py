@@ -11,7 +11,7 @@ import msgspec
 from deliverkit.domain.approval import Decision, Relay, objection
 from deliverkit.domain.environment import ApprovalPolicy
 from deliverkit.domain.ledger import Draft
-from deliverkit.domain.rollout import Offer, Phase, Rollout, open_question
+from deliverkit.domain.rollout import Offer, Phase, Rollout, answer_to, open_question
 from deliverkit.errors import ConflictError, IntegrityError, NotEntitledError, RejectedError
 from deliverkit.ports import Identity
 
@@ -64,6 +64,8 @@ def decision_on(rollout: Rollout, ruling: Ruling, *, whoami: Callable[[], Identi
     )
     if any(each.is_of(decision) and each.is_approved == decision.is_approved for each in rollout.decisions):
         return None
+    if answer_to(rollout) is ruling.is_approved:
+        return None  # enough have said so
     _require_entitled(rollout, decision)
     return Draft("approval.decided", _recorded(decision))
 

@@ -44,10 +44,12 @@ class Executor:
         clock: Clock,
         exists: Callable[[BundleRevision], bool],
         trust: Trust | None = None,
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
         """Take the collaborators; `exists` tells whether a bundle can still be read.
 
-        Without `trust` a release has nothing to prove.
+        Without `trust` a release has nothing to prove. `prepare` is called before an environment is claimed, and raises
+        UsageError where this process lacks what a gate of the plan will need: better now than behind a deployment.
         """
         self._carrier = carrier
         self._gatekeeper = gatekeeper
@@ -56,6 +58,7 @@ class Executor:
         self._locks = locks
         self._clock = clock
         self._exists = exists
+        self._prepare = prepare
         self._trust = trust
         self._performers: Mapping[type, Callable[[Any, Rollout], fx.Fact]] = {
             fx.Claim: self._claim,
@@ -85,6 +88,7 @@ class Executor:
     # --- on the way --------------------------------------------------------------------------------
 
     def _claim(self, effect: fx.Claim, rollout: Rollout) -> fx.Fact:
+        self._prepare()
         name = environment_lease(effect.environment)
         reason = f"promotion {rollout.id} of {rollout.plan.release.version} by {rollout.plan.requested_by}"
         try:
@@ -221,6 +225,8 @@ class Executor:
     def _file(self, effect: fx.File, rollout: Rollout) -> fx.Fact:
         if _speaks_against_release(rollout):
             self._journal.quarantine(rollout.plan.release, f"{rollout.id}: {rollout.reason}")
+        if rollout.outcome is Outcome.ROLLED_BACK and rollout.begun:
+            self._journal.announce_return(rollout)
         self._journal.close(rollout)
         for environment in rollout.claims:
             self._give_back(environment, rollout.id)

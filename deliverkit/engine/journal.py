@@ -156,16 +156,24 @@ class Journal:
     def announce(self, rollout: Rollout, execution: str) -> None:
         """Record that the leg's environment serves the release; once for each promotion, however often it is called."""
         served = self.estate().serving(rollout.leg.environment)
-        if served and served.promotion == rollout.id:
-            return
-        kind = rollout.plan.kind.value
-        payload = {
-            "environment": rollout.leg.environment,
-            "promotion": rollout.id,
-            "execution": execution,
-            "kind": kind,
-        }
-        self._append("environment.released", {**payload, "release": msgspec.to_builtins(rollout.plan.release)})
+        if not (served and served.promotion == rollout.id):
+            self._released(rollout, rollout.plan.release, rollout.plan.kind, execution)
+
+    def announce_return(self, rollout: Rollout) -> None:
+        """Record that the leg's environment serves its last good release again; once, however often it is called.
+
+        Mostly nobody had recorded that it served another one. It had when what failed was the very release that served
+        there, promoted once more.
+        """
+        previous = rollout.leg.previous
+        served = self.estate().serving(rollout.leg.environment)
+        if previous is not None and served is not None and served.release.digest != previous.digest:
+            self._released(rollout, previous, PlanKind.ROLLBACK, rollout.leg.previous_execution)
+
+    def _released(self, rollout: Rollout, release: Release, kind: PlanKind, execution: str) -> None:
+        place = {"environment": rollout.leg.environment, "promotion": rollout.id, "execution": execution}
+        payload = {**place, "kind": kind.value, "release": msgspec.to_builtins(release)}
+        self._append("environment.released", payload)
 
     def close(self, rollout: Rollout) -> None:
         """Record how a promotion ended, with the digest of its stream's head; once, however often it is called."""

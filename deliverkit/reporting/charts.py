@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 
 from deliverkit.domain.gate import percentile
 from deliverkit.domain.rollout import Phase
-from deliverkit.reporting.colours import BAD, CALM, FAINT, INK, LINE, OUTCOMES, PAPER, PHASES, SHADE
+from deliverkit.reporting.colours import BAD, CALM, FAINT, INK, LINE, PAPER, PHASES, SHADE, outcome
 from deliverkit.reporting.history import GateRun, History, Span
 from deliverkit.reporting.markup import Html, joined, tag
 from deliverkit.reporting.times import duration
@@ -23,7 +23,7 @@ _NAME_LIMIT = 26
 
 def banner(history: History) -> Html:
     """How it ended, in words, sign and colour."""
-    colour, sign, words = OUTCOMES[history.rollout.outcome]
+    colour, sign, words = outcome(history.rollout)
     return tag(
         "svg",
         tag("title", f"Outcome: {words}"),

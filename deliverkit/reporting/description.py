@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deliverkit.domain.build_claims import claim
-from deliverkit.reporting.colours import OUTCOMES
+from deliverkit.reporting.colours import outcome
 from deliverkit.reporting.markup import joined, link, tag
 from deliverkit.reporting.report import Report
 
@@ -53,7 +53,7 @@ def _head(report: Report) -> str:
 
 def _outcome(report: Report) -> str:
     rollout = report.history.rollout
-    words = OUTCOMES[rollout.outcome][2]
+    _, _, words = outcome(rollout)
     return words if rollout.outcome is not None else f"{words}, {rollout.phase.value} {_short(rollout.leg.label)}"
 
 

@@ -65,4 +65,4 @@ def joined(*parts: str | None, by: str = "") -> Html:
 def link(url: str, words: str) -> Html:
     """A link, where the address is one of the web; otherwise the words alone."""
     is_one = len(url) <= _URL_LIMIT and re.match(r"https?://[^/\s]", url)
-    return tag("a", words, href=url, rel="noreferrer") if is_one else text(words)
+    return tag("a", words, href=url, rel="noreferrer") if is_one else joined(words)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from deliverkit.domain.plan import Leg
 from deliverkit.domain.release import Release
 from deliverkit.reporting import charts
-from deliverkit.reporting.colours import BAD, GOOD, INK, OUTCOMES, PAPER, VERDICTS
+from deliverkit.reporting.colours import BAD, GOOD, INK, PAPER, VERDICTS, outcome
 from deliverkit.reporting.event_list import event_list
 from deliverkit.reporting.history import Asked, Decided, Deployed, GateRun, History
-from deliverkit.reporting.markup import Html, clipped, joined, link, tag, text
+from deliverkit.reporting.markup import Html, clipped, joined, link, tag
 from deliverkit.reporting.people import name_of
 from deliverkit.reporting.report import Report
-from deliverkit.reporting.tables import REASON_LIMIT, code, facts, faint, reason, table, verdict
+from deliverkit.reporting.tables import REASON_LIMIT, ROW_LIMIT, code, facts, faint, newest, reason, table, verdict
 from deliverkit.reporting.times import duration, moment
 
 _FACE = "Segoe UI, Helvetica, Arial, sans-serif"
-_TARGET_LIMIT, _TITLE_LIMIT = 100, 200
+_TITLE_LIMIT, _TROUBLE_LIMIT = 200, 5
+_SUCCEEDED = "Succeeded"
+"""Status of a deployment that arrived (CodeDeploy API reference, DeploymentInfo)."""
 
 
 def page(report: Report) -> str:
-    """The whole document, the same for the same ledger."""
+    """The whole document, the same for the same report."""
     history = report.history
     plan = history.rollout.plan
     title = clipped(f"{plan.application} {plan.release.version} to {plan.environment}", _TITLE_LIMIT)
@@ -31,7 +33,7 @@ def page(report: Report) -> str:
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{title}: {OUTCOMES[history.rollout.outcome][2]}"),
+        tag("title", f"{title}: {outcome(history.rollout)[2]}"),
     )
     body = tag(
         "body",
@@ -82,19 +84,21 @@ def _release(report: Report) -> Iterator[tuple[str, str | None]]:
     yield "Digest", code(release.digest)
     yield "Size", f"{release.size:,} bytes"
     yield "Commit", _commit(report, release)
-    yield "Tickets", joined(*(_ticket(each.name, each.url) for each in report.tickets), by=", ")
+    yield "Tickets", _tickets(report)
     yield "Packaged", f"{moment(release.created_at)} UTC by {name_of(release.created_by)}"
     yield "Build", link(report.build_url, report.build or report.build_url)
     if report.origin is not None:
         claims = report.origin.claims
         told = (("cause", claims.cause), ("agent", claims.agent), ("change", claims.change))
-        yield "Build says", "; ".join(f"{what}: {said}" for what, said in told if said)
+        yield "Build says (unproven)", "; ".join(f"{what}: {said}" for what, said in told if said)
     evidence = rollout.plan.evidence
     yield "Signed by", ", ".join(evidence.key_names) if evidence else faint("no signature was asked for")
 
 
-def _ticket(name: str, url: str) -> Html:
-    return link(url, reason(name))
+def _tickets(report: Report) -> Html:
+    more = len(report.tickets) - ROW_LIMIT
+    listed = [link(each.url, reason(each.name)) for each in report.tickets[:ROW_LIMIT]]
+    return joined(*listed, f"{more:,} more" if more > 0 else None, by=", ")
 
 
 def _commit(report: Report, release: Release) -> Html | None:
@@ -111,7 +115,7 @@ def _people(history: History) -> Html:
     person = f"{plan.requested_for}, passed on by {plan.requested_by}" if plan.requested_for else plan.requested_by
     asked = facts([("Asked for by", person), ("Asked for at", f"{moment(history.opened_at)} UTC")])
     heads = ("Person", "Decision", "On", "At (UTC)", "In their words")
-    return joined(asked, table("Decisions", heads, map(_decision, history.decisions)))
+    return joined(asked, newest("Decisions", heads, [*map(_decision, history.decisions)]))
 
 
 def _decision(decided: Decided) -> list[str | None]:
@@ -172,8 +176,8 @@ def _gates(history: History) -> Html:
     heads = ("Gate", "Verdict", "Reason", "Measurements", "Response times, p95")
     # Many gates share the page: its size is bounded, whatever was measured.
     points = max(12, min(60, 1_200 // max(1, len(history.gates))))
-    rows = (_gate(history, each, points) for each in history.gates)
-    return table("Gates in the order in which they were asked", heads, rows)
+    rows = [_gate(history, each, points) for each in history.gates]
+    return newest("Gates in the order in which they were asked", heads, rows)
 
 
 def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
@@ -193,11 +197,17 @@ def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
 def _targets(history: History) -> Html:
     # Those that are wrong first: of many, they are what matters.
     listed = sorted(history.targets, key=lambda each: (each.report.is_right, each.report.region, each.report.target_id))
-    rows = map(_target, listed[:_TARGET_LIMIT])
+    rows = map(_target, listed[:ROW_LIMIT])
     heads = ("Target", "Leg", "Region", "Serves what it should", "What it said", "Who was asked")
     shown = table("What the targets said last", heads, rows)
-    more = len(listed) - _TARGET_LIMIT
-    return joined(shown, tag("p", f"{more:,} targets more, which said nothing worse.")) if more > 0 else shown
+    return joined(shown, _more("targets", [each.report.is_right for each in listed[ROW_LIMIT:]], "are wrong"))
+
+
+def _more(what: str, are_right: Sequence[bool], worse: str) -> Html | None:
+    """How many rows are not shown, and how many of them are as bad as those that are; None for none."""
+    wrong = are_right.count(False)
+    told = f"{len(are_right):,} {what} more, of which {f'{wrong:,}' if wrong else 'none'} {worse}."
+    return tag("p", told) if are_right else None
 
 
 def _target(asked: Asked) -> list[str | None]:
@@ -212,12 +222,19 @@ def _right(*, is_right: bool) -> Html:
 
 def _deployments(report: Report) -> Html:
     heads = ("Deployment", "Leg", "Region", "Status", "Progress", "Troubles")
-    return table("Deployments", heads, (_deployment(report, each) for each in report.history.deployments))
+    listed = report.history.deployments
+    if len(listed) > ROW_LIMIT:
+        listed = tuple(sorted(listed, key=lambda each: each.report.status == _SUCCEEDED))
+    shown = table("Deployments", heads, (_deployment(report, each) for each in listed[:ROW_LIMIT]))
+    hidden = [each.report.status == _SUCCEEDED for each in listed[ROW_LIMIT:]]
+    return joined(shown, _more("deployments", hidden, "have not succeeded"))
 
 
 def _deployment(report: Report, deployed: Deployed) -> list[str | None]:
     seen = deployed.report
     leg = f"{deployed.leg}, rollback" if deployed.is_way_back else deployed.leg
-    troubles = joined(*(text(reason(each)) for each in seen.troubles[:5]), by=tag("br"))
+    more = len(seen.troubles) - _TROUBLE_LIMIT
+    listed = [*map(reason, seen.troubles[:_TROUBLE_LIMIT]), f"{more:,} more" if more > 0 else None]
+    troubles = joined(*listed, by=tag("br"))
     name = link(report.deployment_url(seen), reason(seen.deployment_id or "none yet"))
     return [name, leg, seen.region, seen.status, seen.progress, troubles]

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 
 from deliverkit.domain.gate import Verdict
 from deliverkit.reporting.colours import FAINT, LINE, SHADE, VERDICTS
-from deliverkit.reporting.markup import Html, clipped, joined, tag
+from deliverkit.reporting.markup import Html, clipped, joined, tag, text
 
 REASON_LIMIT = 400
 """Characters of a reason in a table; the ledger has all of it."""
+ROW_LIMIT = 100
+"""Rows of a table that grows with what happened."""
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Html:
@@ -39,7 +41,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str | None
 
 def facts(rows: Iterable[tuple[str, str | None]]) -> Html:
     """Names and what stands behind them; what is empty is left out."""
-    listed = [(name, _bounded(value)) for name, value in rows if value]
+    listed = [(name, value) for name, value in rows if value]
     return tag(
         "table",
         tag(
@@ -67,9 +69,17 @@ def verdict(value: Verdict | None, *, is_excused: bool = False) -> Html:
     return joined(told, " (let pass by a person)") if is_excused else told
 
 
-def reason(value: str) -> str:
-    """A reason as it stands in a table."""
-    return clipped(value, REASON_LIMIT)
+def reason(value: str) -> Html:
+    """A reason as it stands in a table, said to be cut where it is."""
+    return text(clipped(value, REASON_LIMIT))
+
+
+def newest(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str | None]]) -> Html:
+    """A table of the last rows, in their order, and a line that counts those before them."""
+    dropped = len(rows) - ROW_LIMIT
+    if dropped <= 0:
+        return table(caption, heads, rows)
+    return joined(tag("p", f"{dropped:,} more before these are in the ledger."), table(caption, heads, rows[dropped:]))
 
 
 def code(value: str) -> Html:
@@ -82,9 +92,9 @@ def faint(value: str) -> Html:
     return tag("font", reason(value), color=FAINT)
 
 
-def _bounded(cell: str | None) -> str | None:
+def _bounded(cell: str | None) -> Html | None:
     """A cell of which nobody's words make more than it should be; markup is bounded by who made it."""
-    return cell if cell is None or isinstance(cell, Html) else clipped(cell, REASON_LIMIT)
+    return cell if cell is None or isinstance(cell, Html) else reason(cell)
 
 
 def _row(cells: Sequence[str | None]) -> Html:

@@ -25,12 +25,14 @@ Map call(Map settings) {
     }
     List words = texts(settings.args)
     Map configured = outcomes(settings.on ?: [:])
-    int interruptions = 0
+    boolean isPatient = configured[5] == 'AGAIN'
+    int failures = 0
     while (true) {
         Map ran = attempt(settings, words)
         String outcome = configured[ran.exitCode] ?: 'FAILURE'
-        interruptions = isInterruption(ran.exitCode) ? interruptions + 1 : 0
-        List next = outcome == 'AGAIN' && interruptions <= 3 ? again(words, ran.json) : []
+        int allowed = patience(ran.exitCode)
+        failures = allowed > 0 ? failures + 1 : 0
+        List next = outcome == 'AGAIN' && failures <= allowed ? again(words, ran.json, isPatient) : []
         if (outcome == 'RETURN') {
             return ran
         }
@@ -49,6 +51,9 @@ void conclude(String outcome, String reason) {
     if (outcome == 'UNSTABLE') {
         unstable reason
         return
+    }
+    if (outcome == 'NOT_BUILT') {
+        env.DELIVERKIT_CONCLUDED = outcome  // which tells it from a build that a newer one has superseded
     }
     if (outcome == 'NOT_BUILT' || outcome == 'ABORTED') {
         // `error` alone makes a failure of it, and a result can only become worse: both of these are worse.
@@ -248,23 +253,41 @@ Map outcomes(Map configured) {
     return all
 }
 
-// -1 is Jenkins' own: the process was gone when its agent came back.
+// `on` for a command whose end shall never be that of the build.
 @NonCPS
-boolean isInterruption(int exitCode) {
-    return exitCode == 143 || exitCode == 130 || exitCode == -1
+Map everyCode(String outcome) {
+    Map all = [:]
+    for (Object code : outcomes([:]).keySet()) {
+        all.put(code, outcome)
+    }
+    return all
+}
+
+// How often in a row a command may end so and be repeated; 0 for as often as it does. What is out of reach may come back;
+// what is killed each time (-1 is Jenkins' own: the process was gone when its agent came back) will be killed again.
+@NonCPS
+int patience(int exitCode) {
+    if (exitCode == 8) {
+        return 10
+    }
+    return exitCode == 143 || exitCode == 130 || exitCode == -1 ? 3 : 0
 }
 
 // The command that goes on with what a command left running; none when a second run would begin something new.
 @NonCPS
-List again(List words, Object document) {
+List again(List words, Object document, boolean isPatient) {
+    // Whoever wants to hear of a question must not be made to wait for its answer.
+    List through = isPatient ? ['--through-approvals'] : []
     if (words[0] == 'wait') {
-        return words.contains('--through-approvals') ? words : words + ['--through-approvals']
+        return words.contains('--through-approvals') ? words : words + through
     }
-    if (['resume', 'abort', 'status'].contains(words[0])) {
+    // A decision on a question that is settled adds nothing.
+    boolean isDecision = ['approve', 'reject'].contains(words[0]) && words.contains('--question')
+    if (isDecision || ['resume', 'abort', 'status'].contains(words[0])) {
         return words
     }
     if (document instanceof Map && document.get('promotion')) {
-        return ['wait', document.get('promotion'), '--through-approvals']
+        return ['wait', document.get('promotion')] + through
     }
     return []
 }

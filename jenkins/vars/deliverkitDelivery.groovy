@@ -15,11 +15,12 @@ void call(Map settings) {
         takeBack(tool.subMap(['command', 'version']) + agent)
         throw interruption
     } catch (Exception failure) {
-        // No rollback here: a bad release was rolled back already, and a promotion that lost its watcher is sound.
+        // No rollback here: a bad release was rolled back already, and a promotion that lost its watcher (or its agent:
+        // deliverkitAgent) is sound.
         deliverkitStatus(tool.subMap(['command', 'version']) + agent)
         throw failure
     } finally {
-        report(tool.subMap(['command', 'version']) + agent)
+        deliverkitReport(tool.subMap(['command', 'version']) + agent)
     }
 }
 
@@ -31,27 +32,50 @@ void deliver(Map settings, Map tool, Map agent) {
                 sh settings.build
             }
             String release = deliverkitPackage(tool)
-            legs = legsOf(deliverkit(tool, ['plan', release, '--to', settings.env]).json)
+            Map plan = deliverkit(tool, ['plan', release, '--to', settings.env]).json
+            if (!plan || !plan.legs) {
+                error 'deliverkit plan gave no plan: there is nothing to go on with'
+            }
+            legs = legsOf(plan)
             if (asks(legs) && !settings.submitter) {
                 error 'the plan asks for approvals: name who may answer, deliverkitDelivery(submitter: ...)'
             }
-            deliverkitPromote(tool + [env: settings.env] + settings.subMap(['onBehalfOf']))
+            if (!deliverkitPromote(tool + [env: settings.env] + settings.subMap(['onBehalfOf']))) {
+                legs = []  // nothing was opened, and `on` lets the build go on all the same
+            }
         }
     }
     for (int i = 0; i < legs.size(); i++) {
-        String name = legs[i].name
-        if (legs[i].asks) {
-            stage('Approve ' + name) {
-                deliverkitApproval(tool + agent + settings.subMap(['submitter', 'profile', 'hours']) + [stage: name])
+        carry(settings, tool, agent, legs[i])
+    }
+}
+
+// One stage; people are asked before it where the plan says so, and again where it comes to a question on its way.
+void carry(Map settings, Map tool, Map agent, Map leg) {
+    // What `on` says of waiting goes before; otherwise a question is asked here, without an executor.
+    boolean isOurs = deliverkit.outcomes(settings.on ?: [:])[5] == 'AGAIN'
+    Map driving = isOurs ? tool + [on: (settings.on ?: [:]) + [5: 'RETURN']] : tool
+    boolean mustAsk = leg.asks
+    boolean isWaiting = true
+    while (isWaiting) {
+        if (mustAsk && !settings.submitter) {
+            error 'a question came up: name who may answer, deliverkitDelivery(submitter: ...)'
+        }
+        if (mustAsk) {
+            stage('Approve ' + leg.name) {
+                deliverkitApproval(tool + agent + settings.subMap(['submitter', 'profile', 'hours']) + [stage: leg.name])
             }
         }
-        stage(name) {
-            deliverkitAgent(agent) {
+        Map ran = [:]
+        stage(leg.name) {
+            deliverkitAgent(agent + [retries: 2]) {
                 timeout(time: settings.stageHours ?: 4, unit: 'HOURS') {
-                    deliverkitStage(tool, name)
+                    ran = deliverkitStage(driving, leg.name)
                 }
             }
         }
+        isWaiting = isOurs && ran.exitCode == 5
+        mustAsk = true
     }
 }
 
@@ -66,17 +90,6 @@ void takeBack(Map settings) {
     }
 }
 
-void report(Map settings) {
-    try {
-        deliverkitReport(settings)
-    } catch (FlowInterruptedException again) {
-        throw again
-    } catch (Exception failure) {
-        // What became of the release is more than how it is shown.
-        echo 'the report could not be published: ' + failure.getMessage()
-    }
-}
-
 // The stages of a plan in their order, each once, and whether people are asked before it.
 @NonCPS
 List legsOf(Map plan) {
@@ -86,6 +99,8 @@ List legsOf(Map plan) {
         String name = leg.stage ? leg.stage.stage : leg.environment
         boolean isAsked = leg.approvals != null && leg.approvals.needed > 0
         if (found && found[found.size() - 1].name == name) {
+            Map before = found[found.size() - 1]
+            before.asks = before.asks || isAsked  // waves of one stage: whichever asks
             continue
         }
         found << [name: name, asks: isAsked]

@@ -7,8 +7,9 @@ String call(Map settings = [:]) {
     withEnv(['DELIVERKIT_CAUSE=' + deliverkit.cause()]) {
         ran = deliverkit(settings.subMap(['on', 'command', 'version']), words)
     }
-    if (!ran.json) {
-        return null  // it did not package, and `on` lets the build go on all the same
+    if (!ran.json || !ran.json.version) {
+        // Whatever `on` says: a later promotion must not take the newest release, which is somebody else's.
+        error 'deliverkit package gave no version: there is nothing to go on with'
     }
     env.DELIVERKIT_RELEASE = ran.json.version
     return ran.json.version

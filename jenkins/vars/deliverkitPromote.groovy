@@ -6,7 +6,11 @@ String call(Map settings) {
         error "deliverkitPromote needs the environment: deliverkitPromote(env: 'production')"
     }
     String release = settings.release ?: env.DELIVERKIT_RELEASE
-    List words = ['promote'] + (release ? [release] : []) + ['--to', settings.env, '--detach']
+    if (!release) {
+        error "deliverkitPromote knows no release: call deliverkitPackage before it, or give it release: '1.0.7'"
+    }
+    env.DELIVERKIT_PLAN = ''  // what was approved of an earlier promotion of this build
+    List words = ['promote', release, '--to', settings.env, '--detach']
     // Whoever started the build asked for the promotion; a push or a timer is nobody.
     String person = settings.containsKey('onBehalfOf') ? settings.onBehalfOf : deliverkit.starter()
     if (person) {

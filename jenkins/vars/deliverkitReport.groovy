@@ -1,6 +1,8 @@
 // For `post { cleanup { ... } }`: shows beside the build what happened to its promotion, as a page and as the build's
 // description. `always` would be too early: it comes before `aborted`, which may still take the release back.
 // Never fails a build, and rolls back nothing.
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+
 void call(Map settings = [:]) {
     deliverkit.refuseUnknown('deliverkitReport', settings, ['promotion', 'label', 'checkout', 'command', 'version'])
     String promotion = settings.promotion ?: env.DELIVERKIT_PROMOTION
@@ -8,20 +10,28 @@ void call(Map settings = [:]) {
         echo 'nothing was promoted by this build: nothing to report'
         return
     }
-    deliverkitAgent(settings) {
-        Map tool = settings.subMap(['command', 'version']) + [on: [
-            1: 'RETURN', 2: 'RETURN', 5: 'RETURN', 6: 'RETURN', 7: 'RETURN', 8: 'RETURN', 9: 'RETURN', 70: 'RETURN'
-        ]]
-        Map line = deliverkit(tool, ['report', promotion, '--as', 'description'])
-        if (line.json) {
-            currentBuild.description = line.json.report
+    try {
+        deliverkitAgent(settings + [retries: 2]) {
+            show(settings.subMap(['command', 'version']) + [on: deliverkit.everyCode('RETURN')], promotion)
         }
-        // Outside the workspace, where it would make the sources look changed.
-        String folder = pwd(tmp: true) + '/deliverkit-report'
-        Map page = deliverkit(tool, ['report', promotion, '--to-file', folder + '/index.html'])
-        if (page.exitCode == 0) {
-            publish(folder)
-        }
+    } catch (FlowInterruptedException interruption) {
+        throw interruption
+    } catch (Exception failure) {
+        // What became of the release is more than how it is shown.
+        echo 'the report could not be published: ' + failure.getMessage()
+    }
+}
+
+void show(Map tool, String promotion) {
+    Map line = deliverkit(tool, ['report', promotion, '--as', 'description'])
+    if (line.json) {
+        currentBuild.description = line.json.report
+    }
+    // Outside the workspace, where it would make the sources look changed.
+    String folder = pwd(tmp: true) + '/deliverkit-report'
+    Map page = deliverkit(tool, ['report', promotion, '--to-file', folder + '/index.html'])
+    if (page.exitCode == 0) {
+        publish(folder)
     }
 }
 

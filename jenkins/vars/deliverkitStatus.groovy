@@ -1,4 +1,6 @@
 // For `post { failure { ... } }`: prints where the promotion stands and what to type next. Never fails, rolls back nothing.
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+
 void call(Map settings = [:]) {
     deliverkit.refuseUnknown('deliverkitStatus', settings, ['promotion', 'label', 'checkout', 'command', 'version'])
     String promotion = settings.promotion ?: env.DELIVERKIT_PROMOTION
@@ -6,9 +8,15 @@ void call(Map settings = [:]) {
         echo 'nothing was promoted by this build'
         return
     }
-    deliverkitAgent(settings) {
-        deliverkit(settings.subMap(['command', 'version']) + [text: true, on: [
-            1: 'RETURN', 2: 'RETURN', 5: 'RETURN', 6: 'RETURN', 7: 'RETURN', 8: 'RETURN', 9: 'RETURN', 70: 'RETURN'
-        ]], ['status', promotion])
+    try {
+        deliverkitAgent(settings + [retries: 2]) {
+            Map tool = settings.subMap(['command', 'version'])
+            deliverkit(tool + [text: true, on: deliverkit.everyCode('RETURN')], ['status', promotion])
+        }
+    } catch (FlowInterruptedException interruption) {
+        throw interruption
+    } catch (Exception failure) {
+        // Why the build failed is more than where things stand.
+        echo 'the status could not be asked for: ' + failure.getMessage()
     }
 }

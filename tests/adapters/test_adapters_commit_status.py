@@ -135,7 +135,7 @@ def test_a_refusal_is_one_line_without_the_token(
     assert len(refused.value.message.splitlines()) == 1
 
 
-@pytest.mark.parametrize("page", ["<html>login</html>", "[]", "{}", "null", ""])
+@pytest.mark.parametrize("page", ["<html>login</html>", "[]", "{}", "null", "", "[" * 60_000])
 def test_a_page_of_somebody_in_between_is_not_quoted(server: Server, page: str) -> None:
     server.status, server.body = 502, page
     with pytest.raises(UnreachableError, match=r"^GitHub answers 502 at http://127.0.0.1:\d+/api/v3$"):
@@ -163,7 +163,9 @@ def test_a_token_goes_over_https_alone_unless_the_server_is_here() -> None:
         GitHubStatuses("acme/shop", token=TOKEN, api="http://me:hunter2@github.example.com").state(STATUS)
 
 
-@pytest.mark.parametrize("api", ["http://127.0.0.1:9", "https://", "https://127.0.0.1:0", "http://localhost:9/a b"])
+@pytest.mark.parametrize(
+    "api", ["http://127.0.0.1:9", "https://", "https://127.0.0.1:0", "http://localhost:9/a b", "https://[bad"]
+)
 def test_a_server_that_does_not_answer_is_told(api: str) -> None:
     with pytest.raises((UnreachableError, UsageError)) as refused:
         GitHubStatuses("acme/shop", token=TOKEN, api=api).state(STATUS)

@@ -40,7 +40,9 @@ class Case:
     Attributes:
         script: The Jenkinsfile.
         replies: For the recorder: what each call of deliverkit ends with and writes.
-        answers: For `input`: None as after `proceedEmpty`; {"answer": {...}, "run": command meanwhile}; {"abort": who}.
+        answers: For `input`: None as after `proceedEmpty`; {"answer": {...}, "run": command meanwhile, "by": names of
+            who answers and of their groups}; {"abort": who, "result": of the build}; {"silent": True} until a timeout
+            around it ends, as is what comes after the last of them.
         environ: More variables of the build.
         abort: {"when": text in the log of a step, "stage": its stage, "gap": ms until the main process is told as well,
             "patience": ms until the step ends all the same}.
@@ -48,6 +50,8 @@ class Case:
         records_on_path: Whether the recorder is deliverkit here.
         causes: Why it runs, as `getBuildCauses` gives it.
         lacks: Steps whose plugins are not installed.
+        removed: A step whose log has the first of these texts loses its agent; the next one is for a later step.
+        overtaken: Milestones that a newer build has passed.
     """
 
     script: str
@@ -59,11 +63,13 @@ class Case:
     records_on_path: bool = True
     causes: list[dict[str, str]] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    overtaken: list[int] = field(default_factory=list)
 
 
 @dataclass
 class Ended:
-    """How a build ended; the attributes are those of `Build.run`."""
+    """How a build ended; the attributes are those of `Build.run`; `waited` is in milliseconds."""
 
     place: Path
     records: Path
@@ -78,6 +84,7 @@ class Ended:
     description: str | None
     stages: list[str]
     held: int
+    waited: int
 
     @property
     def commands(self) -> list[list[str]]:
@@ -154,7 +161,8 @@ def _prepared(own: Path, case: Case) -> dict[str, Any]:
         environ["PATH"] = f"{command.parent}{os.pathsep}{environ['PATH']}"
     answers = list(case.answers)
     build = {"script": case.script, "workspace": str(place), "env": environ, "answers": answers, "abort": case.abort}
-    return build | {"causes": case.causes, "lacks": case.lacks}
+    others = {"removed": list(case.removed), "overtaken": case.overtaken}
+    return build | others | {"causes": case.causes, "lacks": case.lacks}
 
 
 def python_path() -> str:

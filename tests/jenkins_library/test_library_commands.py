@@ -78,10 +78,10 @@ CASES: dict[str, Case] = {
     ),
     "promote nowhere": build("deliverkitPromote(release: '1.2')"),
     "promote frozen": build(
-        "deliverkitPromote(env: 'production')\necho 'went on'", replies=[(7, {"reason": "frozen"})]
+        "deliverkitPromote(env: 'production', release: '1')\necho 'went on'", replies=[(7, {"reason": "frozen"})]
     ),
     "promote, locked and let go on": build(
-        "deliverkitPromote(env: 'production', on: [7: 'UNSTABLE'])\ndeliverkitAbort()\necho 'went on'",
+        "deliverkitPromote(env: 'production', release: '1', on: [7: 'UNSTABLE'])\ndeliverkitAbort()\necho 'went on'",
         replies=[(7, "")],
     ),
     "stage": build("deliverkitStage('Deploy-Dev')", replies=[(0, {})], environ={"DELIVERKIT_PROMOTION": "p-1"}),

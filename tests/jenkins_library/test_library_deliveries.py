@@ -7,42 +7,31 @@ from typing import Any
 
 import pytest
 from bench import LIBRARY, ROOT, Case, Ended, play
-
-PLAN, BUNDLE = "sha256:aa", "sha256:bb"
-APPROVE = {"DECISION": "approve", "REASON": "--notes read; $(touch owned) 'x'", "RECORDED_BY": "", "APPROVER": "mary"}
-VIA = "--via=jenkins-shop-7"
-
-
-def state(number: int | None, answer: str | None = None, **others: Any) -> dict[str, Any]:
-    """What `status` says of a promotion; `number` of the question that is open."""
-    question = None if number is None else {"gate": "production/1", "number": number, "answer": answer}
-    release = {"version": "1.2", "digest": BUNDLE}
-    return {"promotion": "p-1", "plan_digest": PLAN, "release": release, "exit_code": 5, "question": question} | others
-
-
-def leg(stage: str, needed: int = 0) -> dict[str, Any]:
-    return {
-        "environment": stage.lower(),
-        "stage": {"stage": stage},
-        "approvals": {"needed": needed} if needed else None,
-    }
-
-
-ASKED = (5, state(17))
-OFFERED = (2, "")
-PASSED = (0, state(None))
-DECIDED = (0, state(17, "approved"))
-APPROVAL = "deliverkitApproval(submitter: 'release-managers', stage: 'Deploy-Production')"
-LEGS = {"legs": [leg("Deploy-Dev"), leg("Deploy-Production", 1), leg("Deploy-Production", 1)]}
-
-
-def approval(*replies: tuple[int, Any], answers: list[Any], script: str = APPROVAL) -> Case:
-    return Case(script + "\necho 'went on'", list(replies), answers, {"DELIVERKIT_PROMOTION": "p-1"})
-
-
-def answered(**changes: str) -> dict[str, Any]:
-    return {"answer": APPROVE | changes}
-
+from deliveries import (
+    ALL_THE_WAY,
+    APPROVAL,
+    APPROVE,
+    ASKED,
+    BEGUN,
+    BUILDABLE,
+    BUNDLE,
+    DECIDED,
+    MINIMAL,
+    OFFER,
+    OFFERED,
+    PASSED,
+    PLAIN,
+    PLAN,
+    REACH,
+    STATUS,
+    VIA,
+    WAIT,
+    answered,
+    approval,
+    decision,
+    jenkinsfile,
+    state,
+)
 
 CASES: dict[str, Case] = {
     "approved": approval(ASKED, OFFERED, (0, {}), DECIDED, answers=[answered()]),
@@ -59,7 +48,7 @@ CASES: dict[str, Case] = {
         answers=[answered(), answered(APPROVER="joe")],
     ),
     "elsewhere": approval(ASKED, OFFERED, DECIDED, answers=[answered(REASON="", APPROVER="", RECORDED_BY="joe")]),
-    "next question": approval(ASKED, OFFERED, (0, {}), (0, state(18)), OFFERED, answers=[answered()]),
+    "next question": approval(ASKED, OFFERED, (0, {}), (0, state(18)), (0, {}), answers=[answered()]),
     "rejected": approval(
         ASKED, OFFERED, (0, {}), (0, state(17, "rejected")), (6, {"reason": "rejected by mary"}),
         answers=[answered(DECISION="reject")],
@@ -80,9 +69,6 @@ CASES: dict[str, Case] = {
         script="deliverkitApproval(submitter: 'rm', profile: 'jenkins-approvals', hours: 2)",
     ),
 }  # fmt: skip
-BEGUN = [(0, {"version": "1.2"}), (0, LEGS), (0, {"promotion": "p-1"}), (0, {})]
-MINIMAL = (ROOT / "jenkins/Jenkinsfile.minimal").read_text(encoding="utf-8")
-BUILDABLE = MINIMAL.replace("""'./build.sh "1.0.$BUILD_NUMBER"'""", """'echo "built 1.0.$BUILD_NUMBER"'""")
 CASES |= {
     "delivered": Case(BUILDABLE, [*BEGUN, ASKED, OFFERED, (0, {}), DECIDED, (0, {})], [answered()]),
     "refused": Case(
@@ -98,15 +84,11 @@ CASES |= {
 }
 
 
-def jenkinsfile(name: str) -> str:
-    return (ROOT / "jenkins" / name).read_text(encoding="utf-8").replace("./build.sh", "echo building")
-
-
 BRANCH = {"BRANCH_NAME": "main"}
-ALL_THE_WAY = [*BEGUN[:1], BEGUN[2], (0, {}), (0, {}), ASKED, OFFERED, (0, {}), DECIDED, (0, {})]
-PLAIN = [(0, ""), (0, "p-1"), (0, state(None)), (0, ""), (0, ""), (5, ""), (0, state(17)), OFFERED]
 REPORTED = {"report": "1.2 to production: Succeeded (p-1)", "file": None}
-PERSON = [{"shortDescription": "Started by user Mary \u00fc", "userId": "mary"}]
+PERSON = [
+    {"shortDescription": "Started by user Mary \u00fc", "userId": "mary", "_class": "hudson.model.Cause$UserIdCause"}
+]
 MORE = {
     "reported": Case("deliverkitReport()", [(0, REPORTED), (0, {"file": "x"})], [], {"DELIVERKIT_PROMOTION": "p-1"}),
     "no plugin": Case(
@@ -117,16 +99,18 @@ MORE = {
     "started": Case(
         "node { deliverkitPackage(); deliverkitPromote(env: 'production') }", BEGUN[:1], [], {}, causes=PERSON
     ),
-    "for nobody": Case("node { deliverkitPromote(env: 'production', onBehalfOf: '') }", causes=PERSON),
-    "pushed": Case("node { deliverkitPromote(env: 'p') }", causes=[{"shortDescription": "Branch event"}]),
+    "for nobody": Case("node { deliverkitPromote(env: 'production', release: '1', onBehalfOf: '') }", causes=PERSON),
+    "pushed": Case("node { deliverkitPromote(env: 'p', release: '1') }", causes=[{"shortDescription": "Branch event"}]),
 }
 CASES |= MORE
 CASES |= {
-    "plain": Case(jenkinsfile("Jenkinsfile"), [*PLAIN, (0, ""), (0, "")], [None, answered(REASON=" "), answered()]),
+    "plain": Case(
+        jenkinsfile("Jenkinsfile"), [*PLAIN, (0, ""), (0, "")], [None, answered(REASON=" "), answered()], causes=PERSON
+    ),
     "plain, rejected": Case(jenkinsfile("Jenkinsfile"), [*PLAIN, (0, ""), (0, "")], [answered(DECISION="reject")]),
     "plain, elsewhere": Case(
         jenkinsfile("Jenkinsfile"),
-        [*PLAIN, (0, "")],
+        [*PLAIN, DECIDED, (0, "")],
         [{"answer": {"REASON": "", "RECORDED_BY": "joe", "DECISION": "reject"}}],
     ),
     "plain, stopped": Case(jenkinsfile("Jenkinsfile"), [*PLAIN, (0, "")], [{"abort": "joe"}]),
@@ -173,19 +157,9 @@ def ended(played: tuple[dict[str, Ended], Any]) -> dict[str, Ended]:
     return played[0]
 
 
-def decision(verb: str = "approve", *, person: str = "mary", reason: str = APPROVE["REASON"]) -> list[str]:
-    bound = ["--gate", "production/1", "--question", "17", "--plan", PLAN]
-    return [verb, "p-1", *bound, f"--reason={reason}", f"--on-behalf-of={person}", VIA]
-
-
-WAIT = ["wait", "p-1", "--stage", "Deploy-Production"]
-OFFER = ["jenkins", "input", "offer", "p-1", "--question", "17", "--input", "Gate-production-1-17"]
-STATUS = ["status", "p-1"]
-
-
 def test_an_approval_is_asked_without_an_executor_and_recorded_under_the_persons_name(ended: dict[str, Ended]) -> None:
     found = ended["approved"]
-    assert found.commands == [WAIT, OFFER, decision(), STATUS]
+    assert found.commands == [REACH, OFFER, decision(), STATUS]
     assert "went on" in found.log
     [asked] = found.asked
     assert asked["executors"] == 0
@@ -219,7 +193,7 @@ def test_it_asks_while_the_same_question_is_open(ended: dict[str, Ended]) -> Non
 
 
 def test_what_was_recorded_elsewhere_is_not_recorded_again(ended: dict[str, Ended]) -> None:
-    assert ended["elsewhere"].commands == [WAIT, OFFER, STATUS]
+    assert ended["elsewhere"].commands == [REACH, OFFER, STATUS]
     assert "Recorded already, by joe" in ended["elsewhere"].log
     assert "went on" in ended["elsewhere"].log
 
@@ -251,7 +225,7 @@ def test_an_approval_that_does_not_come_to_an_answer_ends_the_build(
 
 
 def test_nothing_is_asked_when_nothing_is_open_and_a_held_executor_is_told(ended: dict[str, Ended]) -> None:
-    assert ended["nothing to ask"].commands == [WAIT]
+    assert ended["nothing to ask"].commands == [REACH]
     assert ended["nothing to ask"].asked == []
     assert ended["holding"].asked[0]["executors"] == 1
     assert "holds this executor" in ended["holding"].log
@@ -302,6 +276,8 @@ def test_a_delivery_takes_back_what_is_aborted_and_only_that(ended: dict[str, En
 def test_the_plain_jenkinsfile_delivers(ended: dict[str, Ended]) -> None:
     found = ended["plain"]
     assert found.result == "SUCCESS", found.log
+    assert found.commands[1][-1] == "--on-behalf-of=mary", "who asked may not approve"
+    assert ended["plain, rejected"].commands[1][-1] == "--detach", "nobody asked"
     assert len(found.asked) == 3
     assert PLAN in found.asked[0]["message"]
     assert BUNDLE in found.asked[0]["message"]
@@ -319,7 +295,9 @@ def test_the_plain_jenkinsfile_delivers(ended: dict[str, Ended]) -> None:
 def test_the_plain_jenkinsfile_ends_as_people_and_gates_say(ended: dict[str, Ended]) -> None:
     assert ended["plain, rejected"].commands[8][0] == "reject"
     assert ended["plain, rejected"].result == "FAILURE"
-    assert [words[0] for words in ended["plain, elsewhere"].commands[8:]] == ["wait"], "recorded a second time"
+    assert [words[0] for words in ended["plain, elsewhere"].commands[8:]] == ["status", "wait"], (
+        "recorded a second time"
+    )
     assert ended["plain, stopped"].result == "ABORTED"
     assert ended["plain, stopped"].commands[-1] == ["abort", "p-1", "--rollback"]
     assert ended["plain, bad"].result == "FAILURE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,8 +114,8 @@ class Story:
         return self.then("promotion.concluded", {"outcome": outcome, "reason": reason}).then("promotion.closed")
 
 
-def plan_of(legs: int, release: Release, **changes: Any) -> Plan:
-    """A plan to production with so many waves."""
+def plan_of(legs: int, release: Release, *, by_way_of: Sequence[str] = (), **changes: Any) -> Plan:
+    """A plan to production with so many waves, the first of which may go to other environments."""
     gate = Gate("up", GateKind.HTTP, {"url": "${endpoint}/healthz"}, Policy(p95=timedelta(milliseconds=300)))
     leg = Leg(
         environment="production",
@@ -138,7 +139,10 @@ def plan_of(legs: int, release: Release, **changes: Any) -> Plan:
         environment="production",
         release=release,
         drive=Drive(DriveKind.DIRECT),
-        legs=tuple(replace(leg, wave=wave) for wave in range(1, legs + 1)),
+        legs=(
+            *(replace(leg, environment=name) for name in by_way_of),
+            *(replace(leg, wave=wave) for wave in range(1, legs - len(by_way_of) + 1)),
+        ),
         gates={"up": gate},
         requested_by=DEVELOPER,
         created_at=AT,

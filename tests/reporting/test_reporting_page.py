@@ -208,7 +208,7 @@ def test_the_same_ledger_gives_the_same_page() -> None:
     assert hashlib.sha256(document.encode()).hexdigest() == GOLDEN
 
 
-GOLDEN = "0119c5e3ff619050585a63d42c037ded4299dad25990b7a2b45cee31b85200e7"
+GOLDEN = "0f1a224cf34db280de9e70c3ec4a078b8a0d84771d0975545840fd059effdef0"
 
 
 def test_forty_legs_with_five_thousand_measurements_fit() -> None:
@@ -222,6 +222,60 @@ def test_forty_legs_with_five_thousand_measurements_fit() -> None:
     assert list(Seen(document).blocked()) == []
     assert "125 passed in 10 min 21 s" in document
     assert f"{len(story.events):,} events in stream" in document
+
+
+def test_what_is_cut_says_how_much_is_missing() -> None:
+    story = Story(warnings=("w" * 5_000,)).then("environment.claimed", {"environment": "production"})
+    story.approved("r" * 5_000).measured(reason="m" * 5_000).observed("Failed", troubles=("t" * 5_000,))
+    story.then("leg.verified", {"leg": 0, "targets": [target("i-1", "s" * 5_000)]})
+    told = words(seen(story))
+    for letter in "wrmts":
+        assert f"{letter * 400}\N{HORIZONTAL ELLIPSIS} (4,600 more characters in the ledger)" in told
+    assert told.count("more characters") == told.count("4,600 more characters")
+
+
+def test_of_many_troubles_the_others_are_counted() -> None:
+    told = words(seen(Story().observed("Failed", troubles=tuple(f"trouble-{number}" for number in range(9)))))
+    assert "trouble-4" in told
+    assert "trouble-5" not in told
+    assert "4 more" in told
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(150, "50 are wrong"), (30, "none are wrong")])
+def test_targets_that_are_not_shown_are_counted_as_what_they_are(wrong: int, told: str) -> None:
+    targets = [{**target(f"i-{number:03d}", "serves it"), "is_right": number >= wrong} for number in range(150)]
+    assert f"50 targets more, of which {told}." in words(
+        seen(Story().then("leg.verified", {"leg": 0, "targets": targets}))
+    )
+
+
+def test_more_deployments_and_decisions_than_a_page_holds_are_counted() -> None:
+    story = Story().then("environment.claimed", {"environment": "production"})
+    for number in range(500):
+        story.approved(f"decision-{number}")
+    story.then("leg.admitted", {"leg": 0, "by": []}).then("deployment.begun", {"leg": 0, "handle": {"us-east-1": "d"}})
+    for number in range(1_500):
+        story.observed("Failed" if number % 10 == 9 else "Succeeded", number=number)
+    document = page(report(story))
+    assert len(document.encode()) < 200_000
+    told = words(Seen(document))
+    assert "1,400 deployments more, of which 50 have not succeeded." in told
+    assert "400 more before these" in told
+    assert "decision-499" in told
+    assert "decision-399" not in told
+
+
+def test_a_failure_is_told_without_denying_what_was_delivered_before() -> None:
+    """A promotion by way of dev: dev serves the release already when production's gate says no."""
+    story = Story(legs=2, by_way_of=("dev",)).then("environment.claimed", {"environment": "dev"})
+    story.leg_done(0)
+    story.then("environment.claimed", {"environment": "production"})
+    story.then("rollout.failed", {"cause": "gate", "reason": "gate smoke failed", "gate": "up"})
+    story.then("promotion.concluded", {"outcome": "failed", "reason": "gate smoke failed; production is unchanged"})
+    told = words(seen(story))
+    assert "Outcome: Failed; production is unchanged" in told
+    assert "nothing was changed" not in told
+    assert "Failed; production is unchanged (production-12)" in description(report(story))
 
 
 def hostile_story(text: str) -> Story:

@@ -68,6 +68,20 @@ def test_a_release_that_failed_its_gate_is_quarantined_until_lifted() -> None:
     assert carry(delivery, "2.0", "dev").outcome is Outcome.SUCCEEDED
 
 
+def test_what_serves_is_told_after_the_serving_release_failed_when_it_was_promoted_again() -> None:
+    world = direct()
+    delivery = serving_the_first(world)
+    assert carry(delivery, "2.0", "dev").outcome is Outcome.SUCCEEDED
+    world.check.answer = bad_release("2.0", world)
+    rollout = carry(delivery, "2.0", "dev")
+    assert rollout.outcome is Outcome.ROLLED_BACK
+    assert world.fleet.serving(REGION, "shop-dev") == {"1.0"}
+    serving = delivery.serving("dev")
+    assert serving is not None
+    assert (serving.release.version, serving.promotion) == ("1.0", rollout.id)
+    assert [each.release.version for each in delivery.estate().history["dev"]] == ["1.0"]
+
+
 def test_a_failed_first_release_has_no_way_back_and_says_so() -> None:
     world = direct()
     world.release("1.0")

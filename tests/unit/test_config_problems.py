@@ -111,6 +111,9 @@ GATES = {
         "6:8 gates.up.compare: gates that compare metrics: not available in this release; leave the key out"
     ),
     "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
+    "{jenkins: {job: /shop//x}}": (
+        "6:23 gates.up.jenkins.job: '/shop//x' is no full name of a job: write FOLDER/JOB, without a slash at its ends"
+    ),
     "{jenkins: {job: x, parameters: {1X: y}}}": ("6:39 gates.up.jenkins.parameters.1X: '1X' is not a parameter's name"),
     "{jenkins: {job: x, parameters: {X: '${target.id}'}}}": (
         "6:42 gates.up.jenkins.parameters.X: "

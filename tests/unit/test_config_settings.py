@@ -221,7 +221,7 @@ SPECS: dict[GateKind, st.SearchStrategy[dict[str, Any]]] = {
     GateKind.COMMAND: st.fixed_dictionaries({"run": TEXTS, "timeout": TIMES.map(timedelta.total_seconds)}),
     GateKind.TARGETS: st.just({}),
     GateKind.JENKINS: st.fixed_dictionaries(
-        {"job": TEXTS},
+        {"job": TEXTS.filter(lambda text: not {"", ".", ".."} & set(text.split("/")))},
         optional={"parameters": st.dictionaries(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), TEXTS, min_size=1)},
     ),
 }

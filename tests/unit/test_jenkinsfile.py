@@ -145,7 +145,11 @@ def test_every_shell_step_is_a_literal_that_groovy_does_not_touch() -> None:
 
 def test_the_only_interpolations_are_a_number_and_digests_in_messages() -> None:
     interpolated = [token.text for token in PIPELINE.tokens() if token.kind == "gstring" and "$" in token.text]
-    assert [re.findall(r"\$\{([\w.]+)\}", text) for text in interpolated] == [["status"], ["env.BUNDLE", "env.PLAN"]]
+    assert [re.findall(r"\$\{([\w.]+)\}", text) for text in interpolated] == [
+        ["status"],
+        ["env.BUNDLE", "env.PLAN"],
+        ["env.RECORDED_BY"],
+    ]
     assert all("sh" not in text for text in interpolated)
 
 
@@ -154,6 +158,7 @@ def test_shell_snippets_parse_and_quote_every_value(snippet: str) -> None:
     parsed = subprocess.run(["sh", "-n", "-c", snippet], capture_output=True, text=True, check=False)
     assert (parsed.returncode, parsed.stderr) == (0, "")
     unquoted = re.sub(r"""'[^']*'|"[^"]*\"""", "", snippet)
+    unquoted = re.sub(r"\$\{\w+:\+\}", "", unquoted)  # ${NAME:+"..."}: that word, or none
     assert "$" not in unquoted, "a value outside double quotes would be split into words"
 
 
@@ -201,6 +206,7 @@ def test_every_stage_and_the_build_have_a_time_limit_and_builds_do_not_overlap()
     options = PIPELINE.get("options").text()
     assert "disableConcurrentBuilds ( )" in options
     assert "skipStagesAfterUnstable ( )" in options
+    assert "disableRestartFromStage ( )" in options, "it would know neither its promotion nor its plan"
     hours = {"MINUTES": 1 / 60, "HOURS": 1.0}
     limits = []
     for block in (PIPELINE, *STAGES.values()):
@@ -209,6 +215,14 @@ def test_every_stage_and_the_build_have_a_time_limit_and_builds_do_not_overlap()
     outermost, *inner = limits
     assert outermost < sum(inner) + 1, "the outermost limit is for what the stages' own limits miss"
     assert outermost > max(inner)
+
+
+def test_a_stage_that_loses_its_agent_goes_on_with_another_one() -> None:
+    again = [name for name, stage in STAGES.items() if "retry (" in stage.get("options").text()]
+    assert again == [name for name in STAGES if name.startswith("Deploy-")], "only what may be repeated"
+    assert all(
+        "retry ( count : 3 , conditions : [ agent ( ) ] )" in STAGES[name].get("options").text() for name in again
+    )
 
 
 def test_there_is_one_wait_for_each_stage_of_the_pipeline_in_its_order() -> None:
@@ -248,8 +262,11 @@ def test_production_comes_after_staging_the_question_and_the_recorded_answer() -
 def test_the_promotion_is_started_detached_and_followed_by_its_first_line() -> None:
     package = STAGES["Package"]
     promote, digests = [value(step) for step in shell_steps(package)][-2:]
-    assert promote == 'deliverkit promote "1.0.$BUILD_NUMBER" --to production --detach'
-    assert re.search(r"returnStdout : true , script : 'deliverkit promote", package.get("steps").get("script").text())
+    asked = '"1.0.$BUILD_NUMBER" --to production --detach ${REQUESTER:+"--on-behalf-of=$REQUESTER"}'
+    assert " ".join(promote.replace("\\\n", " ").split()) == f"deliverkit promote {asked}"
+    assert re.search(
+        r"returnStdout : true , script : '''\s+deliverkit promote", package.get("steps").get("script").text()
+    )
     assert r"env . PROMOTION = printed . split ( '\n' ) [ 0 ] . trim ( )" in package.get("steps").get("script").text()
     followers = [snippet for snippet in SNIPPETS if re.match(r"deliverkit (?!package|promote|jenkins)", snippet)]
     assert len(followers) == 6, "the other three are written in several lines"
@@ -260,7 +277,8 @@ def test_the_promotion_is_started_detached_and_followed_by_its_first_line() -> N
 
 def test_no_environment_block_shadows_a_value_that_a_stage_sets() -> None:
     assigned = set(re.findall(r"\benv\.(\w+) =", re.sub(r"//[^\n]*", "", SOURCE)))
-    assert assigned == {"PROMOTION", "PLAN", "BUNDLE", "APPROVAL", "QUESTION", "DECISION", "REASON", "APPROVER"}
+    answered = {"DECISION", "REASON", "APPROVER", "RECORDED_BY"}
+    assert assigned == {"REQUESTER", "PROMOTION", "PLAN", "BUNDLE", "APPROVAL", "QUESTION"} | answered
     declared = {token.text for block in PIPELINE.all() if block.title == "environment" for token in block.own}
     assert not assigned & declared
 
@@ -278,11 +296,9 @@ def test_waiting_for_a_human_is_told_from_a_failure() -> None:
 
 def test_an_answer_without_values_or_reason_is_no_answer_and_a_hasty_click_rejects() -> None:
     script = STAGES["Approve production"].get("steps").get("script")
-    loop, elsewhere = script.blocks
+    [loop] = script.blocks
     given = "answer [ 'REASON' ] ? . trim ( ) || answer [ 'RECORDED_BY' ] ? . trim ( )"
     assert loop.title == f"while ( ! ( answer instanceof Map ) || ! ( {given} ) )"
-    assert elsewhere.title == "if ( answer [ 'RECORDED_BY' ] ? . trim ( ) )"
-    assert elsewhere.text() == "env . APPROVAL = 'recorded elsewhere'", "nothing is left to record"
     asked = loop.text()
     assert "submitter : 'release-managers' , submitterParameter : 'APPROVER'" in asked
     assert "choice ( name : 'DECISION' , choices : [ 'reject' , 'approve' ]" in asked
@@ -291,8 +307,12 @@ def test_an_answer_without_values_or_reason_is_no_answer_and_a_hasty_click_rejec
 
 def test_only_an_explicit_approval_approves_and_a_rejection_ends_the_build() -> None:
     script = STAGES["Record the decision"].get("steps").get("script")
-    approve, reject = script.blocks
-    assert (approve.title, reject.title) == ("if ( env . DECISION == 'approve' )", "else")
+    looked, settled, approve, reject = script.blocks
+    assert looked.title == "if ( env . RECORDED_BY )", "a name that was typed by hand is no decision"
+    assert 'deliverkit status "$PROMOTION" --output json' in value(shell_steps(looked)[0])
+    assert settled.title == "if ( answer != 'None' || ! env . REASON ? . trim ( ) )"
+    assert shell_steps(settled) == []
+    assert (approve.title, reject.title) == ("else if ( env . DECISION == 'approve' )", "else")
     assert [value(step).split()[1] for step in shell_steps(approve)] == ["approve"]
     assert [value(step).split()[1] for step in shell_steps(reject)] == ["reject"]
     assert "error ( " in reject.text()
@@ -301,7 +321,7 @@ def test_only_an_explicit_approval_approves_and_a_rejection_ends_the_build() -> 
 def test_the_approver_and_the_gate_are_those_of_the_storefront() -> None:
     settings = YAML(typ="safe").load((ROOT / "examples/storefront/deliverkit.yml").read_text(encoding="utf-8"))
     [bridge] = settings["environments"]["production"]["approvals"]["bridges"]
-    decisions = [value(step) for step in shell_steps(STAGES["Record the decision"])]
+    decisions = [value(step) for step in shell_steps(STAGES["Record the decision"])][1:]
     assert [f"--profile {bridge}" in snippet for snippet in decisions] == [True, True]
     [guarded] = [name for name, environment in settings["environments"].items() if "approvals" in environment]
     assert all(f"--gate {guarded} " in snippet for snippet in SNIPPETS if "--gate" in snippet)

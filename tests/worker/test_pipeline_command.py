@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,14 @@ from codepipeline_fixtures import ROLE, SOURCE_BUCKET, STORE_BUCKET, Rig
 from ruamel.yaml import YAML
 from worker_bench import Bench
 
+from deliverkit.adapters.aws.pipeline_definitions import PipelineDefinitions
+from deliverkit.adapters.aws.session import Account, Aws
+from deliverkit.app import open_pipeline
 from deliverkit.cli import main
 from deliverkit.cli.streams import Console
+from deliverkit.config import load
+from deliverkit.errors import ConflictError
+from deliverkit.pipeline_assembly import PipelineDesk
 
 SETTINGS = """
 application: storefront
@@ -114,6 +120,7 @@ def test_a_pipeline_and_its_action_types_are_made_once(desk: Desk) -> None:
             "version": "1",
             "properties": ["ProjectName", "Goal"],
             "is_queryable": True,
+            "secrets": [],
         }
     ]
     code, _ = desk.type("apply")
@@ -128,7 +135,7 @@ def test_a_pipeline_and_its_action_types_are_made_once(desk: Desk) -> None:
     assert made["settings"]["entityUrlTemplate"] == "https://ci.example.com/job/{Config:ProjectName}/"
     assert desk.plan()["is_settled"]
     code, _ = desk.type("apply")
-    assert (code, desk.said) == (0, f"nothing to do: pipeline {desk.name} is as declared\n")
+    assert (code, desk.said) == (0, f"nothing to do: pipeline {desk.name} is as declared (version 1)\n")
     assert desk.live()["version"] == 1
 
 
@@ -177,6 +184,127 @@ def test_nothing_is_lost_unasked(desk: Desk, loss: str) -> None:
     code, _ = desk.type("apply", "--yes")
     assert code == 0, desk.said
     assert desk.plan()["is_settled"]
+
+
+def test_what_the_declaration_says_nothing_of_stays(desk: Desk) -> None:
+    desk.type("apply")
+    desk.finish()
+    desk.rig.cp.update_pipeline(pipeline={**desk.live(), "pipelineType": "V2", "executionMode": "QUEUED"})
+    assert desk.plan()["is_settled"]
+    desk.structure["stages"][1]["actions"][0]["configuration"]["Goal"] = "fast"
+    desk.write()
+    assert [each["path"] for each in desk.plan()["changes"]] == ["stages.Build.Compile.configuration.Goal"]
+    code, _ = desk.type("apply")
+    assert code == 0, desk.said
+    assert (desk.live()["pipelineType"], desk.live()["executionMode"]) == ("V2", "QUEUED")
+    assert desk.plan()["is_settled"]
+
+
+def test_a_feature_of_v2_makes_the_pipeline_one_and_is_settled_then(desk: Desk) -> None:
+    desk.structure["stages"][1]["onFailure"] = {"result": "ROLLBACK"}
+    desk.write()
+    desk.type("apply")
+    assert desk.live()["pipelineType"] == "V2"
+    assert desk.plan()["is_settled"]
+
+
+def test_parts_of_lists_and_the_store_are_not_lost_unasked(desk: Desk) -> None:
+    desk.structure["variables"] = [{"name": name, "defaultValue": "1"} for name in "AB"]
+    desk.write()
+    desk.type("apply")
+    desk.finish()
+    desk.structure["variables"].pop(0)
+    desk.structure["artifactStore"]["location"] = SOURCE_BUCKET
+    desk.write()
+    code, _ = desk.type("apply")
+    assert code == 1
+    assert "it would lose variables.A; it would get another artifactStore.location" in desk.said
+    assert desk.live()["version"] == 1
+    assert desk.type("apply", "--yes")[0] == 0, desk.said
+    assert desk.plan()["is_settled"]
+
+
+def test_an_update_by_somebody_else_in_between_is_not_overwritten(desk: Desk) -> None:
+    desk.type("apply")
+    desk.finish()
+    desk.structure["stages"][1]["actions"][0]["configuration"]["Goal"] = "fast"
+    desk.write()
+    opened = open_pipeline(desk.settings, region="us-east-1", endpoint_url=desk.rig.sandbox.endpoint)
+    plan = opened.plan()
+    live = desk.live()
+    desk.rig.cp.update_pipeline(pipeline={**live, "stages": [*live["stages"], {**live["stages"][2], "name": "More"}]})
+    with pytest.raises(ConflictError, match="planned was version 1, and now there is version 2"):
+        list(opened.apply(plan, is_confirmed=True))
+    code, _ = desk.type("apply", "--yes", "--version", "1")
+    assert code == 1
+    assert "planned was version 1, and now there is version 2" in desk.said
+    assert [each["name"] for each in desk.live()["stages"]] == ["Source", "Build", "Approve", "More"]
+    code, _ = desk.type("apply", "--yes", "--version", "2")
+    assert (code, desk.said) == (0, f"updated pipeline {desk.name}: version 2 -> 3\n")
+
+
+class Raced(PipelineDefinitions):
+    """Somebody else updates a pipeline at the moment between our last look and our update."""
+
+    def update(self, declaration: Mapping[str, Any]) -> int:
+        super().update(declaration)
+        return super().update(declaration)
+
+
+def test_an_update_that_overwrote_another_says_so(desk: Desk) -> None:
+    desk.type("apply")
+    desk.finish()
+    desk.structure["stages"][1]["actions"][0]["configuration"]["Goal"] = "fast"
+    desk.write()
+    aws = Aws(Account(region="us-east-1", endpoint_url=desk.rig.sandbox.endpoint))
+    opened = PipelineDesk(load(desk.settings), Raced(aws, "us-east-1"), server="")
+    updated, warning = opened.apply(opened.plan(), is_confirmed=True)
+    assert updated == f"updated pipeline {desk.name}: version 1 -> 3"
+    assert warning.endswith(f"aws codepipeline get-pipeline --name {desk.name} --pipeline-version 2")
+
+
+def test_a_secret_is_sent_when_asked_for_and_never_called_as_declared(desk: Desk) -> None:
+    source = desk.structure["stages"][0]["actions"][0]
+    source["actionTypeId"] = {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"}
+    source["configuration"] = {"Owner": "o", "Repo": "r", "Branch": "main", "OAuthToken": "tok-old"}
+    source["configuration"]["PollForSourceChanges"] = "false"
+    desk.write()
+    desk.type("apply")
+    source["configuration"]["OAuthToken"] = "tok-new"
+    desk.write()
+    code, _ = desk.type("apply")
+    assert code == 0
+    assert "secrets cannot be compared: stages.Source.Read.configuration.OAuthToken" in desk.said
+    assert "as declared" not in desk.said
+    code, out = desk.type("plan", "--secrets")
+    assert "secret  stages.Source.Read.configuration.OAuthToken" in out
+    code, _ = desk.type("apply", "--secrets", "--yes")
+    assert (code, desk.said) == (0, f"updated pipeline {desk.name}: version 1 -> 2\n")
+    assert "tok-" not in out + desk.said
+
+
+def test_secrets_of_new_action_types_are_shown_to_nobody(desk: Desk) -> None:
+    configuration = desk.structure["stages"][1]["actions"][0]["configuration"]
+    configuration |= {"ProjectName": "team/shop", "Token": "tok-1"}
+    desk.write()
+    plain = desk.settings.read_text()
+    desk.settings.write_text(plain.replace("file: pipeline.yml", "file: pipeline.yml, secrets: [Tokn]"))
+    code, _ = desk.type("plan")
+    assert code == 2
+    assert "calls 'Tokn' a secret, and no custom action here is configured with it" in desk.said
+    desk.settings.write_text(plain.replace("file: pipeline.yml", "file: pipeline.yml, secrets: [Token]"))
+    assert "Token, a secret" in desk.type("plan")[1]
+    assert desk.type("apply")[0] == 0, desk.said
+    provider = desk.structure["stages"][1]["actions"][0]["actionTypeId"]["provider"]
+    (made,) = [each for each in _types(desk.rig) if each["id"]["provider"] == provider]
+    assert {each["name"] for each in made["actionConfigurationProperties"] if each["secret"]} == {"Token"}
+    assert "settings" not in made  # a link to job/team/shop/ would lead nowhere
+    assert desk.live()["stages"][1]["actions"][0]["configuration"]["Token"] == "****"
+    assert desk.plan()["secrets"] == ["stages.Build.Compile.configuration.Token"]
+    desk.settings.write_text(plain.replace("file: pipeline.yml", "file: pipeline.yml, secrets: [Token, Goal]"))
+    code, _ = desk.type("apply")
+    assert code == 1
+    assert f"action type Build/Custom/{provider}/1 shows Goal to everybody" in desk.said
 
 
 def _rename(structure: dict[str, Any]) -> None:

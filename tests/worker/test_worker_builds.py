@@ -126,6 +126,19 @@ def test_what_builds_have_begun_a_command_does_not_go_on_with(bench: Bench, way:
     assert (bench.outcome(name)["status"], bench.runs()) == ("Succeeded", 1)
 
 
+def test_a_worker_whom_jenkins_does_not_let_in_takes_no_job(bench: Bench, controller: Controller) -> None:
+    kind = bench.project()
+    name = bench.pipeline(kind, action(kind, configuration={"ProjectName": "shop"}, outputArtifacts=[]))
+    bench.jenkins["JENKINS_API_TOKEN"] = "wrong"
+    refused = bench.begin(kind, "--once", "--project", "shop")
+    said = refused.communicate(timeout=SOON)[1]
+    assert (refused.returncode, "does not accept user alice" in said) == (8, True), said
+    bench.jenkins["JENKINS_API_TOKEN"] = TOKEN
+    controller.add_job("shop")
+    bench.once(kind, "--project", "shop")
+    assert bench.outcome(name)["status"] == "Succeeded"
+
+
 def test_a_request_that_the_crashed_server_forgot_is_made_again_by_whoever_follows(
     bench: Bench, controller: Controller
 ) -> None:

@@ -191,7 +191,7 @@ class CodePipelineJobs:
         return UsageError(
             f"there is no action type {self._kind} in {self._aws.region}; there is {known}",
             hint="deliverkit pipeline apply registers the types that a pipeline needs; see --region, --category, "
-            "--provider and --version",
+            "--provider and --action-version",
         )
 
     def _other_query(self, error: UsageError) -> UsageError:

@@ -28,6 +28,11 @@ class PipelineDefinitions:
         self._aws = aws
         self._region = region
 
+    @property
+    def region(self) -> str:
+        """Where the pipelines are."""
+        return self._region
+
     def problems(self, declaration: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         """Where a declaration has not the form that CreatePipeline takes, by botocore's model; contacts nobody."""
         from botocore.validate import ParamValidator  # noqa: PLC0415
@@ -58,15 +63,16 @@ class PipelineDefinitions:
         found = answer["pipelineExecutionSummaries"]
         return tuple(each["pipelineExecutionId"] for each in found if each["status"] in _ACTIVE)
 
-    def custom_types(self) -> tuple[ActionType, ...]:
-        """The custom action types of the region."""
+    def custom_types(self) -> Mapping[ActionType, frozenset[str]]:
+        """The custom action types of the region, with those of their properties that are shown to nobody."""
         with translated(f"listing action types in {self._region}"):
             pages = self._client.get_paginator("list_action_types").paginate(actionOwnerFilter="Custom")
-            identities = [each["id"] for page in pages for each in page["actionTypes"]]
-        return tuple(ActionType(each["category"], each["provider"], each["version"]) for each in identities)
+            return dict(_known(each) for page in pages for each in page["actionTypes"])
 
     def register(self, new: NewActionType, *, server: str) -> None:
         """Register a custom action type, in the form of AWS's plugin for Jenkins where it has a `ProjectName`.
+
+        Where a `ProjectName` is a job in a folder there are no links: CodePipeline cannot write `job/A/job/B`.
 
         Args:
             new: The type.
@@ -74,14 +80,13 @@ class PipelineDefinitions:
         """
         counts = {"minimumCount": 0, "maximumCount": ARTIFACTS_LIMIT}
         identity = {"category": new.type.category, "provider": new.type.provider, "version": new.type.version}
-        has_links = server and PROJECT in new.properties
         with translated(f"registering action type {new.type} in {self._region}"):
             self._client.create_custom_action_type(
                 **identity,
                 configurationProperties=[_property(name, new) for name in new.properties],
                 inputArtifactDetails=counts,
                 outputArtifactDetails=counts,
-                **({"settings": _links(server)} if has_links else {}),
+                **({"settings": _links(server)} if server and new.is_linkable else {}),
             )
 
     def create(self, declaration: Mapping[str, Any]) -> None:
@@ -104,13 +109,19 @@ def _path(text: str) -> KeyPath:
     return tuple(int(index) if index else name for name, index in parts)
 
 
+def _known(shown: Mapping[str, Any]) -> tuple[ActionType, frozenset[str]]:
+    identity, properties = shown["id"], shown.get("actionConfigurationProperties", ())
+    kind = ActionType(identity["category"], identity["provider"], identity["version"])
+    return kind, frozenset(each["name"] for each in properties if each["secret"])
+
+
 def _property(name: str, new: NewActionType) -> Mapping[str, Any]:
     is_project = name == PROJECT
     return {
         "name": name,
         "required": is_project,
         "key": is_project,
-        "secret": False,
+        "secret": name in new.secrets,
         "queryable": is_project and new.is_queryable,
         "type": "String",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from deliverkit.cli.deciding import plan_digest
 from deliverkit.cli.options import Console, Options, open_delivery
 from deliverkit.cli.watching import add_watch_arguments, watch
 
@@ -12,7 +13,9 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     """Describe the arguments."""
     parser.add_argument("promotion", nargs="?", help="id (default: the one that is under way)")
     parser.add_argument("--stage", metavar="S", help="stop once this environment or pipeline stage has been passed")
-    parser.add_argument("--plan", metavar="DIGEST", default="", help="only if this is its plan: what was approved")
+    parser.add_argument(
+        "--plan", type=plan_digest, metavar="DIGEST", help="only if this is its plan: what was approved"
+    )
     add_watch_arguments(parser)
     parser.set_defaults(run=run)
 

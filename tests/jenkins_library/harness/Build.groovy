@@ -2,6 +2,7 @@ import hudson.AbortException
 import org.codehaus.groovy.control.CompilerConfiguration
 import org.codehaus.groovy.control.customizers.ImportCustomizer
 import org.codehaus.groovy.runtime.InvokerHelper
+import java.util.concurrent.TimeUnit
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
 /** One build: runs a Jenkinsfile whose steps are the methods of Steps, and whose library is the folder of `vars`. */
@@ -21,15 +22,19 @@ class Build {
     final List folders = []
     final List overlays = []
     final List stages = []
+    final List deadlines = []  // of the timeouts around the step that runs, ms
+    final Clock clock
     final CurrentBuild current = new CurrentBuild(build: this)
     String result = 'SUCCESS'
     String failure = ''
+    int milestone = 0
     Steps steps
 
     Build(Map spec, File library) {
         this.spec = spec
         this.library = library
         this.steps = new Steps(this)
+        this.clock = new Clock()
         env.putAll(['BUILD_NUMBER': '7', 'BUILD_ID': '7', 'BUILD_TAG': 'jenkins-shop-7', 'JOB_NAME': 'shop'])
         env.putAll(spec.env ?: [:])
     }
@@ -42,7 +47,7 @@ class Build {
         try {
             shell.parse(spec.script, 'WorkflowScript.groovy').run()
         } catch (FlowInterruptedException stopped) {
-            worsen('ABORTED')
+            worsen(stopped.result)
             failure = stopped.message
         } catch (AbortException ended) {
             worsen('FAILURE')
@@ -53,7 +58,8 @@ class Build {
             log << failure << '\n'
         }
         return [result: result, failure: failure, log: log.toString(), env: env, trace: trace, asked: asked,
-                published: published, shown: shown, description: current.description, stages: stages, held: nodes.size()]
+                published: published, shown: shown, description: current.description, stages: stages, held: nodes.size(),
+                waited: clock.skipped]
     }
 
     private static final Map COMPILED = [:]
@@ -118,6 +124,24 @@ class Build {
     }
 }
 
+/** The time of the build, which jumps where a step waits for a timeout. */
+class Clock {
+    long skipped = 0
+
+    Clock() {
+        Clock own = this
+        System.metaClass.static.currentTimeMillis = { -> own.now() }  // what scripts see; one build runs at a time
+    }
+
+    long now() {
+        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime()) + skipped
+    }
+
+    void jumpTo(long moment) {
+        skipped += Math.max(0, moment - now())
+    }
+}
+
 class Environment {
     Build build
 
@@ -149,6 +173,10 @@ class CurrentBuild {
 
     List getBuildCauses() {
         return build.spec.causes ?: []
+    }
+
+    List getBuildCauses(String type) {
+        return getBuildCauses().findAll { it._class == type }
     }
 
     String getCurrentResult() {

@@ -18,7 +18,9 @@ class Declarative {
         List options = names(top)
         withEnvironment(top) {
             inAgent(top) {
-                stages.calls.each { call -> stage(call, options) }
+                limited(top) {
+                    stages.calls.each { call -> stage(call, options) }
+                }
             }
         }
         post(top, build.result)
@@ -53,7 +55,7 @@ class Declarative {
             inAgent(stage) {
                 String before = build.result
                 build.result = 'SUCCESS'
-                guarded { perform(stage.closure('steps')) }
+                guarded { limited(stage) { perform(stage.closure('steps')) } }
                 post(stage, build.result)
                 build.worsen(before)
             }
@@ -64,7 +66,7 @@ class Declarative {
         try {
             body()
         } catch (FlowInterruptedException stopped) {
-            build.worsen('ABORTED')
+            build.worsen(stopped.result)
             thrown = thrown ?: stopped
         } catch (Exception failed) {
             build.worsen('FAILURE')
@@ -72,6 +74,15 @@ class Declarative {
                 build.log << "${Build.where(failed)}\n"
             }
             thrown = thrown ?: failed
+        }
+    }
+
+    private void limited(Section section, Closure body) {
+        List limits = section.has('options') ? new Section(null, section.closure('options')).calls.findAll { it.name == 'timeout' } : []
+        if (limits) {
+            build.steps.take('timeout', [limits[0].arguments[0], body] as Object[])
+        } else {
+            body()
         }
     }
 

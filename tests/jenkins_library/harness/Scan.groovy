@@ -30,9 +30,10 @@ class Scan extends ClassCodeVisitorSupport {
         randomUUID: 'staticMethod java.util.UUID randomUUID', parseInt: 'staticMethod java.lang.Integer parseInt java.lang.String',
         containsKey: 'method java.util.Map containsKey java.lang.Object',
         getBuildCauses: 'org.jenkinsci.plugins.workflow.support.steps.build.RunWrapper, annotated @Whitelisted',
+        currentTimeMillis: 'staticMethod java.lang.System currentTimeMillis',
         parseText: 'method groovy.json.JsonSlurper parseText java.lang.String'
     ]
-    static final Map STATIC_OWNERS = [UUID: ['randomUUID'], Integer: ['parseInt']]
+    static final Map STATIC_OWNERS = [UUID: ['randomUUID'], Integer: ['parseInt'], System: ['currentTimeMillis']]
     static final List CONSTRUCTORS = ['JsonSlurper']  // new groovy.json.JsonSlurper; JsonSlurperClassic is not in the list
     static final List IMPORTS = ['groovy.json.JsonSlurper', 'org.jenkinsci.plugins.workflow.steps.FlowInterruptedException']
     static final List FORBIDDEN_PROPERTIES = ['class', 'metaClass', 'classLoader', 'binding', 'rawBuild', 'delegate', 'owner']

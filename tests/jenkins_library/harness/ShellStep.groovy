@@ -35,6 +35,12 @@ class ShellStep {
             throw new FlowInterruptedException('Aborted by somebody')
         }
         int code = process.exitValue()
+        List removed = build.spec.removed ?: []
+        if (removed && seen.indexOf(removed[0]) >= 0) {
+            removed.remove(0)
+            build.log << 'Agent was deleted; cancelling node body\n'
+            throw new FlowInterruptedException('Agent was removed', 'ABORTED', false)
+        }
         if (wasStopped && code != 0) {  // a step that ends well although it was stopped is a success (durable-task-step)
             build.log << "script returned exit code ${code}\n"
             throw new FlowInterruptedException('Aborted by somebody')

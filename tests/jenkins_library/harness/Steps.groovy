@@ -10,7 +10,7 @@ class Steps {
         checkout: ['scm'], choice: [null, 'name', 'choices', 'description'], dir: ['path'], echo: ['message'], error: ['message'],
         input: ['message', 'id', 'ok', 'submitter', 'submitterParameter', 'parameters', 'cancel'],
         junit: ['testResults', 'allowEmptyResults', 'skipPublishingChecks'], libraryResource: ['resource', 'encoding'],
-        milestone: ['ordinal', 'label'], node: ['label'], pipeline: [null], pwd: ['tmp'],
+        milestone: ['ordinal', 'label'], retry: ['count', 'conditions'], agent: [null], node: ['label'], pipeline: [null], pwd: ['tmp'],
         sh: ['script', 'label', 'encoding', 'returnStatus', 'returnStdout'], sleep: ['time', 'unit'], script: [null],
         stage: ['name'], string: [null, 'name', 'defaultValue', 'description', 'trim'], timeout: ['time', 'unit', 'activity'],
         publishHTML: ['target'], unstable: ['message'], withEnv: ['overrides'], lock: ['resource']
@@ -53,7 +53,13 @@ class Steps {
     Object do_sleep(Map given, Closure body) {
     }
 
+    /** `overtaken` names the milestones that a newer build has passed already. */
     Object do_milestone(Map given, Closure body) {
+        assert given.ordinal instanceof Integer && given.ordinal > build.milestone, 'ordinals have to grow'
+        build.milestone = given.ordinal
+        if (build.spec.overtaken?.contains(given.ordinal)) {
+            throw new FlowInterruptedException('Canceled since a newer build already got here', 'NOT_BUILT')
+        }
     }
 
     Object do_checkout(Map given, Closure body) {
@@ -103,8 +109,34 @@ class Steps {
     }
 
     Object do_timeout(Map given, Closure body) {
-        assert given.time > 0 && TimeUnit.valueOf(given.unit ?: 'MINUTES')
-        return body()
+        assert given.time instanceof Integer && given.time > 0
+        build.deadlines << build.clock.now() + TimeUnit.valueOf(given.unit ?: 'MINUTES').toMillis(given.time)
+        try {
+            return body()
+        } finally {
+            build.deadlines.pop()
+        }
+    }
+
+    /** `retry` with the condition `agent`: what is lost with its agent is repeated, and nothing else. */
+    Object do_retry(Map given, Closure body) {
+        assert given.conditions == [[condition: 'agent']]
+        int left = given.count
+        while (true) {
+            try {
+                return body()
+            } catch (FlowInterruptedException stopped) {
+                left -= 1
+                if (stopped.isActual || left <= 0) {
+                    throw stopped
+                }
+                build.log << 'Retrying\n'
+            }
+        }
+    }
+
+    Object do_agent(Map given, Closure body) {
+        return [condition: 'agent']
     }
 
     Object do_lock(Map given, Closure body) {
@@ -174,17 +206,23 @@ class Steps {
         List parameters = given.parameters.collect { [name: it.name, kind: it.kind, first: it.choices ? it.choices[0] : it.defaultValue] }
         build.asked << [id: given.id, message: given.message.toString(), submitter: given.submitter, parameters: parameters,
                         submitterParameter: given.submitterParameter, executors: build.nodes.size()]
-        if (!build.spec.answers) {
-            throw new FlowInterruptedException('Timeout has been exceeded')
+        Object answer = build.spec.answers ? build.spec.answers.remove(0) : [silent: true]
+        while (answer instanceof Map && answer.by && !answer.by.any { given.submitter.tokenize(', ').contains(it) }) {
+            build.log << "You need to be ${given.submitter} to submit this.\n"  // HTTP 400; the question stays
+            answer = build.spec.answers.remove(0)
         }
-        Object answer = build.spec.answers.remove(0)
         if (answer instanceof Map && answer.run) {
             Process meanwhile = processBuilder(answer.run, build.spec.workspace).start()
             meanwhile.waitFor()
             assert meanwhile.exitValue() == 0, meanwhile.inputStream.text
         }
+        if (answer instanceof Map && answer.silent) {
+            assert build.deadlines, 'this question waits for ever'
+            build.clock.jumpTo(build.deadlines.min())
+            throw new FlowInterruptedException('Timeout has been exceeded')
+        }
         if (answer instanceof Map && answer.abort) {
-            throw new FlowInterruptedException("Rejected by ${answer.abort}")
+            throw new FlowInterruptedException("Rejected by ${answer.abort}".toString(), answer.result ?: 'ABORTED')
         }
         return answer instanceof Map ? answer.answer : answer
     }
