@@ -17,6 +17,8 @@ from deliverkit.errors import IntegrityError, LockedError, UsageError
 
 OUTPUT = "output.log"
 """Name of the file in a job's room that is kept when the job is forgotten."""
+LOCK = "lock"
+"""Name of the file in a job's room that is locked as long as something works there."""
 KEPT_LOGS = 50
 _RECORD = "record.json"
 
@@ -88,6 +90,9 @@ class DirectoryRecords:
 
     def _clear(self, room: Path) -> None:
         """Remove what was made for a job, or put aside what cannot be removed: files that a container made as root."""
+        if _is_used(room):
+            self._tell(f"{room} is kept: a command that could not be stopped goes on there")
+            return
         if _is_removed(room):
             return
         aside = self._directory / "leftovers" / room.name
@@ -132,15 +137,33 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(path: Path) -> IO[str]:
-    file = path.open("a+", encoding="ascii")
+def try_lock(path: Path) -> IO[bytes] | None:
+    """The file, locked until it is closed or its process ends; None when another process has it locked."""
+    file = path.open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except BlockingIOError:
         file.close()
-        told = f"another worker keeps its records in {path.parent}"
-        raise LockedError(told, hint="--state-dir OTHER for a second worker on this machine") from error
+        return None
     return file
+
+
+def _lock(path: Path) -> IO[bytes]:
+    file = try_lock(path)
+    if file is None:
+        told = f"another worker keeps its records in {path.parent}"
+        raise LockedError(told, hint="--state-dir OTHER for a second worker on this machine")
+    return file
+
+
+def _is_used(room: Path) -> bool:
+    try:
+        held = try_lock(room / LOCK)
+    except OSError:
+        return False  # nobody works there
+    if held is not None:
+        held.close()
+    return held is None
 
 
 def _read(path: Path) -> JobRecord:

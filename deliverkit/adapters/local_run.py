@@ -19,7 +19,6 @@ disk before anything runs, holds the machine's boot id and so tells of it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -29,11 +28,10 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from typing import IO
 
 from deliverkit.adapters.clock import pause
 from deliverkit.adapters.command_surroundings import VARIABLES, environment, output_variables, tail, variable
-from deliverkit.adapters.job_record import OUTPUT, write_durably
+from deliverkit.adapters.job_record import LOCK, OUTPUT, try_lock, write_durably
 from deliverkit.adapters.process_tree import signal_started_with, started_with
 from deliverkit.domain.worker_job import FailureType, Offer, Report, WorkerJob
 from deliverkit.errors import ConflictError, NotFoundError
@@ -217,7 +215,7 @@ class CommandRunner:
 
     def _start(self, job: WorkerJob, room: Path) -> None:
         write_durably(room / "begun", _boot_id())
-        held = _try_lock(room)
+        held = try_lock(room / LOCK)
         if held is None:
             return  # it runs
         first = room / "inputs" / job.inputs[0].name if job.inputs else room / "inputs"
@@ -282,7 +280,7 @@ _LOST = (
 
 def _state(room: Path) -> _State:
     """What became of the command."""
-    held = _try_lock(room)
+    held = try_lock(room / LOCK)
     if held is None:
         return _State.RUNNING
     held.close()
@@ -300,17 +298,6 @@ def _number_in(file: Path) -> int:
         return int(file.read_text(encoding="ascii"))
     except (FileNotFoundError, ValueError):
         return 0  # it is not written yet
-
-
-def _try_lock(room: Path) -> IO[bytes] | None:
-    """The lock, unless the supervisor has it."""
-    file = (room / "lock").open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 def _boot_id() -> bytes:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from codepipeline_fixtures import source, stage
 from codepipeline_workers import action, declare, property_of
 from worker_bench import SOON, Bench, Way, wait_until, zipped
+
+from deliverkit.adapters.local_run import CommandRunner
+from deliverkit.domain.worker_job import FailureType, WorkerJob
 
 BUILD = 'echo run >> "$RAN"; cp hello "$DELIVERKIT_OUTPUT_BUILT"'
 
@@ -184,3 +189,27 @@ def test_an_exit_code_that_cannot_be_written_down_is_written_when_it_can(bench: 
     log.with_name("exit.new").unlink()
     assert worker.wait(SOON) == 0
     assert bench.outcome(name)["errorDetails"]["message"].startswith("exit code 3")
+
+
+def test_a_command_whose_begin_cannot_be_written_down_is_not_begun_and_not_called_killed(tmp_path: Path) -> None:
+    def shelf(_: WorkerJob) -> Any:
+        (tmp_path / "started").symlink_to("/dev/full")  # there is room for a name and for nothing else
+
+    def unused(*_: Path) -> None:
+        raise AssertionError
+
+    runner = CommandRunner(
+        'touch "$DELIVERKIT_VARIABLES.ran"',
+        environ=dict(os.environ),
+        room=lambda _: tmp_path,
+        shelf=shelf,
+        unpack=unused,
+        pack=unused,
+        tell=lambda _: None,
+        machine="here",
+    )
+    job = WorkerJob("job", "shop", "Build", "Build", "execution", "attempt")
+    assert runner.begin(job, is_doubtful=False) is None
+    report = wait_until(lambda: runner.look(job))
+    assert (report.failure, (tmp_path / "variables.ran").exists()) == (FailureType.SYSTEM_UNAVAILABLE, False)
+    assert "was never begun, nothing was run" in report.summary

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deliverkit.adapters.job_record import DirectoryRecords
+from deliverkit.adapters.job_record import LOCK, DirectoryRecords, try_lock
 from deliverkit.domain.worker_job import JobRecord, Offer
 
 
@@ -76,3 +76,17 @@ def test_read_only_directories_of_a_build_are_removed(tmp_path: Path) -> None:
     records.drop("one")
     assert list((tmp_path / "worker" / "jobs").iterdir()) == []
     assert said == []
+
+
+def test_the_room_of_work_that_goes_on_is_kept_until_it_has_ended(tmp_path: Path) -> None:
+    state, said = tmp_path / "worker", list[str]()
+    records = DirectoryRecords(state, tell=said.append)
+    records.save(record_of("one"))
+    used = try_lock(records.room("one") / LOCK)
+    assert used
+    records.drop("one")
+    assert list(records.all()) == []
+    assert (records.room("one").exists(), "is kept: a command that could not be stopped" in said[0]) == (True, True)
+    used.close()
+    assert list(records.all()) == []
+    assert not records.room("one").exists()
