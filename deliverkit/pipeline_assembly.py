@@ -9,8 +9,9 @@ from typing import Any
 
 from deliverkit.adapters.aws.pipeline_definitions import PipelineDefinitions
 from deliverkit.config import Settings, load_mapping, misplaced
-from deliverkit.domain.pipeline_change import PROJECT, PROPERTIES_LIMIT, PipelinePlan, exposed, needed_types
+from deliverkit.domain.pipeline_change import PROPERTIES_LIMIT, PipelinePlan, exposed, needed_types
 from deliverkit.domain.pipeline_comparison import compared, completed
+from deliverkit.domain.worker_job import PROJECT
 from deliverkit.errors import ConflictError, UsageError
 
 
