@@ -192,22 +192,20 @@ class JobRecord:
         offer: The job as it was shown.
         work: Who does the work: `command` or `build`; the other kind cannot go on with it.
         phase: How far it is.
-        is_doubtful: True when CodePipeline did not say clearly that the job is ours: it may be another worker's.
-        doubtful_since: When that began; None for a job that is ours.
+        doubtful_since: When CodePipeline did not say clearly that the job is ours: it may be another worker's; None for
+            a job that is ours.
         report: What is to be told at the end; None before that.
     """
 
     offer: Offer
     work: str
     phase: JobPhase = JobPhase.CLAIMING
-    is_doubtful: bool = False
     report: Report | None = None
     doubtful_since: datetime | None = None
 
     def claimed(self, *, doubtful_since: datetime | None = None) -> JobRecord:
         """The record once the job is ours, or may be."""
-        is_doubtful = doubtful_since is not None
-        return replace(self, phase=JobPhase.CLAIMED, is_doubtful=is_doubtful, doubtful_since=doubtful_since)
+        return replace(self, phase=JobPhase.CLAIMED, doubtful_since=doubtful_since)
 
     def reporting(self, report: Report) -> JobRecord:
         """The record once the work is over."""

@@ -81,27 +81,18 @@ class BuildRunner:
             UnreachableError: If the server does not answer.
         """
         del is_doubtful  # whoever else has the job finds the same build
-        try:
-            self._of(job).begin()
-        except NotFoundError as error:
-            if not job.continuation:
-                raise
-            return Report.of_failure(FailureType.JOB_FAILED, error.message)
+        self._of(job).begin()
         return None
 
     def look(self, job: WorkerJob) -> Report | None:
         """Whether the build has ended; a first job is handed back when its build has a number.
 
         Raises:
+            NotFoundError: If job or build are gone.
             UnreachableError: If the server does not answer.
             DeliverkitError: If an output cannot be stored.
         """
-        try:
-            view = self._of(job).look()
-        except NotFoundError as error:
-            report: Report | None = Report.of_failure(FailureType.JOB_FAILED, error.message)
-        else:
-            report = self._reported(job, view)
+        report = self._reported(job, self._of(job).look())
         if report is not None:
             self._buildings.pop(job.id, None)
         return report

@@ -172,17 +172,20 @@ class Course:
         try:
             report = self._runner.look(job) if self._is_begun else self._begun(job)
         except Exception as error:
-            is_passing = isinstance(error, UnreachableError | OSError)
+            # A job or a build that was there is missing while a server comes up, or somebody moves a folder.
+            is_missing = may_run and isinstance(error, NotFoundError)
+            is_passing = is_missing or isinstance(error, UnreachableError | OSError)
             # Where nothing can have begun, a refusal is told at once.
             is_borne = may_run or not isinstance(error, DeniedError | OSError)
             if is_passing and is_borne and self._is_patient():
                 raise
-            return Report.of_failure(_failure(error), job.masked(_reason(error))), may_run
+            kind = FailureType.JOB_FAILED if is_missing else _failure(error)
+            return Report.of_failure(kind, job.masked(_reason(error))), may_run
         self._troubled_since = None
         return report, False
 
     def _begun(self, job: WorkerJob) -> Report | None:
-        report = self._runner.begin(job, is_doubtful=self.record.is_doubtful)
+        report = self._runner.begin(job, is_doubtful=self.record.doubtful_since is not None)
         self._is_begun = report is None
         return report
 
@@ -197,12 +200,11 @@ class Course:
 
         What became of the work itself is the same for whoever has the job.
         """
-        failure = report.failure if report else None
-        if not self.record.is_doubtful or failure in {None, FailureType.JOB_FAILED}:
+        since, failure = self.record.doubtful_since, report.failure if report else None
+        if since is None or failure in {None, FailureType.JOB_FAILED}:
             self.is_watched = False
             return False
-        now = self._clock.now()
-        until = (self.record.doubtful_since or now) + self._pace.doubt
+        now, until = self._clock.now(), since + self._pace.doubt
         if now < until and not self.is_watched:
             self._tell(f"{self.label}: watched until {until:%Y-%m-%d %H:%M} UTC: it may be another worker's")
         self.is_watched = now < until

@@ -11,12 +11,13 @@ from worker_memory import Records, Source, Work
 
 from deliverkit.domain.worker_job import FailureType, JobPhase, JobRecord, Offer, Report
 from deliverkit.engine.job_course import Course, WorkerPace
-from deliverkit.errors import ConflictError, DeniedError, UnreachableError, UsageError
+from deliverkit.errors import ConflictError, DeniedError, NotFoundError, UnreachableError, UsageError
 from deliverkit.testing import FakeClock
 from deliverkit.worker_ports import Claim
 
 PACE = WorkerPace()
 AWAY, DENIED = UnreachableError("Jenkins does not answer"), DeniedError("access denied (401)")
+GONE = NotFoundError("there is no job shop")
 FULL = OSError(28, "No space left on device")
 
 
@@ -100,7 +101,7 @@ def test_what_a_build_in_doubt_ended_with_is_told_at_once() -> None:
 # --- trouble on the way ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trouble", [AWAY, DENIED, FULL], ids=["away", "denied", "fault"])
+@pytest.mark.parametrize("trouble", [AWAY, DENIED, FULL, GONE], ids=["away", "denied", "fault", "missing"])
 def test_trouble_that_passes_fails_nothing(trouble: Exception) -> None:
     case = Case(Work(begin=[None], look=[None, trouble, trouble, None, Report("done")]))
     case.run(minutes(9))
@@ -113,6 +114,7 @@ def test_trouble_that_passes_fails_nothing(trouble: Exception) -> None:
         pytest.param(AWAY, FailureType.SYSTEM_UNAVAILABLE, id="away"),
         pytest.param(DENIED, FailureType.PERMISSION, id="denied"),
         pytest.param(FULL, FailureType.SYSTEM_UNAVAILABLE, id="fault"),
+        pytest.param(GONE, FailureType.JOB_FAILED, id="missing"),
     ],
 )
 def test_trouble_that_stays_ends_the_work_before_its_action_is_failed(trouble: Exception, failure: FailureType) -> None:
