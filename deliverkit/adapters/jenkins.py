@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _NEWEST = 100
 """Builds that are looked through for one that was asked for."""
+_NAME_LIMIT, _NAME_SHOWN = 4096, 60
+"""Characters of a full name in an address: the head of a request is 8 KiB at most (Jetty, `requestHeaderSize`)."""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""No name has them (Jenkins, `Jenkins.checkGoodName`), and they would make a mess of messages."""
 
 
 class JenkinsServer:
@@ -230,8 +234,8 @@ class JenkinsServer:
         return jenkins_values.builds(job, self._job(job, f"builds[{jenkins_values.BUILD_TREE}]{{0,{count}}}"))
 
     def _waiting(self, job: str, parameter: str, value: str) -> QueueItem | None:
-        said = self._connection.data(f"queue/api/json?tree={quote(jenkins_values.QUEUE_TREE, safe='')}")
         ours = _job_path(self._handle.address(job))
+        said = self._connection.data(f"queue/api/json?tree={quote(jenkins_values.QUEUE_TREE, safe='')}")
         items = (item for url, item in jenkins_values.queue_items(said) if _job_path(url) == ours)
         return next((item for item in items if item.parameters.get(parameter) == value), None)
 
@@ -311,8 +315,10 @@ def _checked_name(name: str) -> str:
     Raises:
         UsageError: If it is none.
     """
-    if any(part in {"", ".", ".."} for part in name.split("/")):
-        raise UsageError(f"{name!r} is no full name of a job", hint="FOLDER/JOB, without a slash at its ends")
+    is_path = not any(part in {"", ".", ".."} for part in name.split("/"))
+    if not is_path or len(quote(name)) > _NAME_LIMIT or _CONTROLS.search(name):
+        shown = repr(name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}...")
+        raise UsageError(f"{shown} is no full name of a job", hint="FOLDER/JOB, without a slash at its ends")
     return name
 
 

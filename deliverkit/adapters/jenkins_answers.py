@@ -36,6 +36,7 @@ class RefusedError(UnreachableError):
         status: HTTP status code.
         words: What the server says of it, on one line; empty where it says nothing.
         said: All that its page shows, to look for words in it; not to be shown.
+        may_pass: False when it is the request that is wrong.
     """
 
     def __init__(self, message: str, *, status: int, words: str, said: str, hint: str = "") -> None:
@@ -43,6 +44,7 @@ class RefusedError(UnreachableError):
         self.status = status
         self.words = words
         self.said = said
+        self.may_pass = status >= 500 or status == 408  # Request Timeout
 
 
 def is_page(reply: Reply) -> bool:

@@ -27,7 +27,7 @@ from deliverkit.adapters.http_exchange import (
     shown,
 )
 from deliverkit.adapters.jenkins_answers import checked, leads_to_login, wants_crumb
-from deliverkit.errors import DeniedError, UnreachableError
+from deliverkit.errors import DeniedError, MisaddressedError, UnreachableError
 
 TIMEOUT = timedelta(seconds=30)
 """For one whole request."""
@@ -168,7 +168,7 @@ class Connection:
         except SilentError as error:
             raise UnreachableError(f"{asked}: {error}", hint=_NOT_THERE) from error
         except UnusableError as error:
-            raise UnreachableError(f"{asked}: {error}", hint="see JENKINS_URL, or give --url") from error
+            raise MisaddressedError(f"{asked}: {error}", hint="see JENKINS_URL, or give --url") from error
 
     def _renew_crumb(self) -> None:
         self._crumb, self._cookies = {}, {}
