@@ -55,6 +55,17 @@ def is_page(reply: Reply) -> bool:
     return kind in {"text/html", "application/xhtml+xml"}  # a log is plain text that may show a page
 
 
+def is_foreign(root: Reply) -> bool:
+    """True when what answers at a controller's `api/json` is no Jenkins; False also where nobody can tell.
+
+    What Jenkins says there has the header X-Jenkins (`hudson.model.Api`), which some of its other answers lack. A proxy
+    may take it away; then the class in the JSON tells. Who refuses or is about to start says neither.
+    """
+    if "x-jenkins" in root.headers or root.status in _WORDS or 300 <= root.status < 400:
+        return False
+    return not (root.status == 200 and re.search(rb'"_class"\s*:\s*"(hudson|jenkins)\.', root.content[:_READ]))
+
+
 def wants_crumb(reply: Reply) -> bool:
     """True when it was refused for want of a valid crumb."""
     return reply.status == 403 and _CRUMB in _text(reply)

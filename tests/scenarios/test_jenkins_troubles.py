@@ -7,11 +7,10 @@ import io
 import signal
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from jenkins_controller import REQUEST, Controller, Interference, running_controller
+from jenkins_controller import Controller, Interference, running_controller
 from jenkins_typing import QUICK, typed, variables
 
 from deliverkit.cli import jenkins_trigger
@@ -21,6 +20,7 @@ from deliverkit.cli.streams import Console
 from deliverkit.testing.clock import FakeClock
 
 NOBODY = "http://127.0.0.1:1/"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,92 @@ def test_what_no_job_can_be_called_is_asked_for_nowhere(controller: Controller, 
         assert "no full name of a job" in lines[0]
         assert len(told.err) < 600
     assert controller.seen == []
+
+
+# --- wrong addresses -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:99999/", "http://[::1/", "http://h:port/", "http://h:0/", "http://:8080/", "http://a:hush@h:0/"],
+)
+def test_an_address_that_is_none(controller: Controller, nowhere: Path, url: str) -> None:
+    example = (ROOT / "examples" / "storefront" / "deliverkit.yml").read_text(encoding="utf-8")
+    (nowhere / "other.yml").write_text(f"{example}\njenkins: {{url: '{url}'}}\n", encoding="utf-8")
+    for words, more in (
+        (("--url", url), {}),
+        ((), {"JENKINS_URL": url}),
+        (("--config", "other.yml"), {}),
+    ):
+        told = typed(controller, "status", "smoke", *words, **more)
+        assert (told.code, told.out) == (2, "")
+        assert "address" in told.err
+        assert "  next: " in told.err
+        assert "hush" not in told.err
+
+
+@pytest.fixture(scope="module")
+def no_jenkins() -> Iterator[str]:
+    """A web server whose answers are as little of a Jenkins as can be: 404, 400 and `{}`."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Other)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+class _Other(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        status = int(self.path.split("/")[1])
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("status", ["404", "400", "500", "200"])
+def test_what_is_no_jenkins_is_told_apart(controller: Controller, no_jenkins: str, status: str) -> None:
+    url = f"{no_jenkins}{status}/"
+    for words in (
+        ("status", "shop/smoke"),
+        ("status", "smoke", "3"),
+        ("trigger", "smoke"),
+        ("input", "list", "a", "1"),
+    ):
+        told = typed(controller, *words, "--url", url)
+        assert (told.code, told.out) == (8, "")
+        error = next(line for line in told.err.splitlines() if line.startswith("error: "))
+        assert error.endswith(f"nothing at {url} says that it is a Jenkins: its answers have no header X-Jenkins")
+        assert "path" in told.err.splitlines()[-1]
+
+
+def test_a_jenkins_without_its_path(controller: Controller) -> None:
+    told = typed(controller, "status", "smoke", "--url", controller.url.removesuffix("jenkins/"))
+    assert told.code == 8
+    assert "says that it is a Jenkins" in told.err
+
+
+@pytest.mark.parametrize("status", [404, 400])
+def test_a_proxy_that_takes_the_header_from_refusals_makes_no_other_server(controller: Controller, status: int) -> None:
+    controller.interfere(Interference(status))
+    told = typed(controller, "status", "smoke")
+    assert told.code == (1 if status == 404 else 8)
+    assert "X-Jenkins" not in told.err
+
+
+@pytest.mark.parametrize(
+    "root", [Interference(503), Interference(403), Interference(200, '{"_class": "hudson.model.Hudson"}')]
+)
+def test_where_nobody_can_tell_nothing_is_claimed(controller: Controller, root: Interference) -> None:
+    controller.interfere(Interference(404), root)
+    told = typed(controller, "status", "smoke")
+    assert (told.code, "there is no job smoke" in told.err) == (1, True)
+
+
+def test_who_has_been_met_is_not_asked_again(controller: Controller) -> None:
+    controller.add_job("smoke", looks_running=None)
+    assert typed(controller, "trigger", "smoke", "--detach").code == 0
+    assert not [asked for asked in controller.seen if asked.startswith("GET /jenkins/api/json")]
