@@ -92,11 +92,25 @@ def test_a_process_that_is_stopped_says_how_to_attach_again(
     controller.settle_queue()
     assert controller.builds("shop/smoke")[0].result is None
     again = "deliverkit jenkins trigger shop/smoke --request 'r 1' --attach"
-    assert f"next: {again}" in err.splitlines()
+    ended = "interrupted: this command has ended; a build that was asked for goes on"
+    assert err.splitlines()[-2:] == [f"next: {again}", ended]
     assert "hush" not in err
     controller.finish("shop/smoke", 1, "FAILURE")
     told = typed(controller, "trigger", "shop/smoke", "--request", "r 1", "--attach", *QUICK)
     assert (told.code, len(controller.builds("shop/smoke"))) == (1, 1)
+
+
+def test_a_process_that_is_stopped_before_anything_was_asked_for(controller: Controller) -> None:
+    controller.stop()
+    ran = process(controller, "trigger", "smoke", "--every", "10s")
+    assert ran.stderr is not None
+    assert ran.stderr.readline().startswith("request ")
+    assert "connection refused; trying again" in ran.stderr.readline()
+    ran.send_signal(signal.SIGINT)
+    out, err = ran.communicate(timeout=60)
+    assert (ran.returncode, out) == (130, "")
+    ended = "interrupted: this command has ended; a build that was asked for goes on"
+    assert err.splitlines() == ["nothing was asked for", ended]
 
 
 @pytest.mark.parametrize(

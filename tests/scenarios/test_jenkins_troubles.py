@@ -215,3 +215,4 @@ def test_who_has_been_met_is_not_asked_again(controller: Controller) -> None:
     controller.add_job("smoke", looks_running=None)
     assert typed(controller, "trigger", "smoke", "--detach").code == 0
     assert not [asked for asked in controller.seen if asked.startswith("GET /jenkins/api/json")]
+
