@@ -11,8 +11,9 @@ from deliverkit.cli.jenkins_options import (
     add_parameters_argument,
     add_url_argument,
     build_document,
+    build_parameters_of,
     open_server,
-    parameters_of,
+    typed,
 )
 from deliverkit.cli.watching import duration
 from deliverkit.errors import DeniedError, ExitCode, UnreachableError, UsageError
@@ -66,13 +67,14 @@ def run(arguments: Namespace, options: Options, console: Console, *, clock: Cloc
     from deliverkit.engine.building import BuildPace  # noqa: PLC0415
     from deliverkit.jenkins_assembly import building_of  # noqa: PLC0415
 
-    request = BuildRequest(arguments.job, parameters_of(arguments), _request_id(arguments))
+    parameters = build_parameters_of(arguments, hint="--request ID")
+    request = BuildRequest(arguments.job, parameters, _request_id(arguments, options))
     if not arguments.every:
         raise UsageError("--every 0s would never let go of the controller", hint="--every 5s")
     server = open_server(arguments, options, console)
     pace = BuildPace(look=arguments.every)
     building = building_of(server, request, clock=clock, pace=pace, may_ask=not arguments.attach)
-    again, words = _again(arguments, request.id), _Words(console)
+    again, words = _again(arguments, options, request.id), _Words(console)
     console.tell(f"request {request.id}")
     try:
         # Who follows need not begin: following does it, and bears a server that is away.
@@ -86,17 +88,22 @@ def run(arguments: Namespace, options: Options, console: Console, *, clock: Cloc
     return _ended(view, again, words.cause, arguments, options, console)
 
 
-def _request_id(arguments: Namespace) -> str:
+def _request_id(arguments: Namespace, options: Options) -> str:
     if arguments.request is None and arguments.attach:
         raise UsageError("--attach needs the request to follow", hint="--request ID, as it was told when it was made")
     if arguments.attach and (arguments.parameters or arguments.detach):
-        raise UsageError("--attach asks for nothing, so it takes neither parameters nor --detach")
+        raise UsageError(
+            "--attach asks for nothing, so it takes neither parameters nor --detach",
+            hint=_again(arguments, options, arguments.request),
+        )
     if arguments.request is None:
         import secrets  # noqa: PLC0415
 
         return secrets.token_hex(8)
     if not arguments.request.isprintable() or arguments.request != arguments.request.strip():
-        raise UsageError("--request is a text on one line, without blanks at its ends")
+        raise UsageError(
+            "--request is a text on one line, without blanks at its ends", hint="--request ID, such as build-17"
+        )
     return str(arguments.request)
 
 
@@ -146,13 +153,9 @@ def _text(view: BuildView) -> str:
     return render.one_line(f"{view.told}{place}")
 
 
-def _again(arguments: Namespace, request: str) -> str:
+def _again(arguments: Namespace, options: Options, request: str) -> str:
     """The command that follows the same build again; without parameters, which may be secret."""
-    import shlex  # noqa: PLC0415
-
-    words = ["deliverkit", "jenkins", "trigger", arguments.job, "--request", request, "--attach"]
-    words += ["--url", arguments.url] if arguments.url else []
-    return shlex.join(words)
+    return typed(arguments, options, "trigger", arguments.job, "--request", request, "--attach")
 
 
 def _tell_what_goes_on(building: Building, again: str, console: Console) -> None:
