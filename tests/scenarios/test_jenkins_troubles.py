@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import http.server
 import io
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jenkins_controller import Controller, Interference, running_controller
-from jenkins_typing import QUICK, typed, variables
+from jenkins_controller import REQUEST, Controller, Interference, running_controller
+from jenkins_typing import QUICK, Told, typed, variables
 
 from deliverkit.cli import jenkins_trigger
 from deliverkit.cli.main import build_parser
@@ -216,3 +217,106 @@ def test_who_has_been_met_is_not_asked_again(controller: Controller) -> None:
     assert typed(controller, "trigger", "smoke", "--detach").code == 0
     assert not [asked for asked in controller.seen if asked.startswith("GET /jenkins/api/json")]
 
+
+# --- what to type next -----------------------------------------------------------------------------
+
+
+def error_and_next(told: Told, code: int) -> tuple[str, str]:
+    """The message and the next command of a refusal."""
+    assert (told.code, told.out) == (code, ""), told.err
+    error, hint = told.err.splitlines()
+    return error.removeprefix("error: "), hint.removeprefix("  next: ")
+
+
+def test_the_status_of_what_was_never_built_names_a_command_that_works(controller: Controller) -> None:
+    controller.add_job("shop/smoke", parameters=(REQUEST, "WHERE", "VERSION"))
+    told = error_and_next(typed(controller, "status", "shop/smoke", "--url", controller.url), 1)
+    command = f"deliverkit jenkins trigger shop/smoke -p VERSION=VALUE -p WHERE=VALUE --url {controller.url}"
+    assert told == ("shop/smoke was never built", command)
+    assert typed(controller, *shlex.split(command)[2:], *QUICK).code == 0
+
+
+def test_the_status_of_a_folder(controller: Controller) -> None:
+    controller.add_job("shop/smoke")
+    told = error_and_next(typed(controller, "status", "shop"), 2)
+    assert told == ("shop is a folder, which cannot be built", "name a job in it: shop/NAME")
+
+
+def test_the_status_of_what_cannot_be_built_this_way(controller: Controller) -> None:
+    controller.add_job("old", parameters=None)
+    controller.add_job("off", is_disabled=True)
+    message, hint = error_and_next(typed(controller, "status", "old"), 1)
+    assert message.startswith(f"old was never built; the job old has no parameter {REQUEST}")
+    assert "add string" in hint
+    message, hint = error_and_next(typed(controller, "status", "off"), 1)
+    assert message == "off was never built; the job off is disabled"
+    assert "enable it" in hint
+
+
+def test_the_status_of_what_waits_in_the_queue(controller: Controller) -> None:
+    controller.add_job("shop/smoke", looks_queued=None)
+    typed(controller, "trigger", "shop/smoke", "--request", "r 1", "--detach")
+    message, hint = error_and_next(typed(controller, "status", "shop/smoke"), 1)
+    assert (
+        message == "shop/smoke was never built; a request waits in the queue: In the quiet period. Expires in 4.9 sec"
+    )
+    assert hint == "deliverkit jenkins trigger shop/smoke --request 'r 1' --attach"
+    controller.jobs["shop/smoke"].builds.clear()
+    controller.enqueue("shop/smoke", {})
+    message, hint = error_and_next(typed(controller, "status", "shop/smoke"), 1)
+    assert hint == "deliverkit jenkins status shop/smoke"
+
+
+def test_the_status_of_a_build_that_is_none_names_the_newest(controller: Controller) -> None:
+    controller.add_job("shop/smoke")
+    for _ in range(2):
+        typed(controller, "trigger", "shop/smoke", *QUICK)
+    message, hint = error_and_next(typed(controller, "status", "shop/smoke", "99"), 1)
+    assert message == f"there is no build shop/smoke #99 at {controller.url}; the newest is #2"
+    assert hint == "deliverkit jenkins status shop/smoke 2"
+
+
+def test_the_name_of_a_request_is_no_parameter(controller: Controller) -> None:
+    controller.add_job("smoke")
+    message, hint = error_and_next(typed(controller, "trigger", "smoke", "-p", f"{REQUEST}=x"), 2)
+    assert message == f"{REQUEST} is the name of the request, and no parameter to give"
+    assert hint == "--request ID"
+    assert controller.seen == []
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("-p", "A=1", "-p", "A=2"), "-p A=VALUE, once"),
+        (("--request", "r 1", "--attach", "--detach"), "deliverkit jenkins trigger smoke --request 'r 1' --attach"),
+        (("--request", "r1", "--attach", "-p", "A=1"), "deliverkit jenkins trigger smoke --request r1 --attach"),
+        (("--request", "a\nb"), "--request ID, such as build-17"),
+    ],
+)
+def test_what_is_typed_oddly_has_a_next_word_too(controller: Controller, words: tuple[str, ...], hint: str) -> None:
+    assert error_and_next(typed(controller, "trigger", "smoke", *words), 2)[1] == hint
+
+
+def test_where_to_go_on_after_a_plan_to_install(controller: Controller, nowhere: Path) -> None:
+    place = nowhere / "my jobs"
+    place.mkdir()
+    (place / "smoke.xml").write_text("<flow-definition/>", encoding="utf-8")
+    words = ("install", "my jobs", "--url", controller.url)
+    command = f"deliverkit jenkins install 'my jobs' --yes --url {controller.url}"
+    told = typed(controller, *words, "--plan")
+    assert (told.code, told.err.splitlines()[-1]) == (0, f"next: {command}")
+    assert last_next(typed(controller, *words)) == command
+    assert typed(controller, *shlex.split(command)[2:]).code == 0
+    assert "smoke" in controller.jobs
+
+
+def last_next(told: Told) -> str:
+    assert told.code == 2
+    return told.err.splitlines()[-1].removeprefix("  next: ")
+
+
+def test_a_build_is_said_to_run_before_its_log_begins(controller: Controller) -> None:
+    controller.add_job("smoke", log="hello\n", looks_running=3)
+    told = typed(controller, "trigger", "smoke", *QUICK).err.splitlines()
+    words = [line.split("  ", 1)[-1] for line in told]
+    assert words[-3:] == ["smoke #1 runs", "| hello", "smoke #1: SUCCESS, it succeeded"]
