@@ -44,6 +44,20 @@ class BuildServer(Protocol):
         """
         ...
 
+    def takes(self, job: str) -> frozenset[str]:
+        """The names of the parameters that requests for builds of a job can have.
+
+        Raises:
+            NotFoundError: If there is no such job.
+            UsageError: If no request can be told from others: it has no parameter `REQUEST`, or it is a folder.
+            ConflictError: If the job is disabled.
+        """
+        ...
+
+    def waiting(self, job: str) -> tuple[QueueItem, ...]:
+        """The requests that wait to become builds of a job; none where there is no such job."""
+        ...
+
     def became(self, job: str, item: int) -> Build | None:
         """The build that a queue item became, also when the queue has forgotten it; None when there is none.
 
@@ -57,6 +71,7 @@ class BuildServer(Protocol):
 
         Raises:
             NotFoundError: If there is no such job.
+            UsageError: If it is a folder.
         """
         ...
 

@@ -80,13 +80,26 @@ class FencedError(LockedError):
 
 
 class UnreachableError(DeliverkitError):
-    """AWS, Jenkins or the sandbox does not answer, throttles beyond patience, or denies permission."""
+    """AWS, Jenkins or the sandbox does not answer, throttles beyond patience, or denies permission.
+
+    Attributes:
+        may_pass: False for what waiting mends only where it was well before, such as a host without an address.
+    """
 
     exit_code = ExitCode.UNREACHABLE
+    may_pass = True
 
 
 class DeniedError(UnreachableError):
     """It answers, and does not let us in or not do this: waiting helps nothing."""
+
+    may_pass = False
+
+
+class MisaddressedError(UnreachableError):
+    """There is nothing at the address, or something else than what we look for."""
+
+    may_pass = False
 
 
 class IntegrityError(DeliverkitError):

@@ -104,7 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST" and status < 400 and c.lost_answers:
             c.lost_answers -= 1
             return self._reset
-        return lambda: self._send(status, text, headers)
+        is_jenkins = self.path.startswith("/jenkins/")  # outside of its path the web server itself answers
+        return lambda: self._send(status, text, headers, is_jenkins=is_jenkins)
 
     def _interfere(self, answer: Interference) -> None:
         headers = {"Content-Type": "text/html", **answer.headers}

@@ -17,7 +17,7 @@ from deliverkit.adapters import jenkins_credentials, jenkins_log, jenkins_questi
 from deliverkit.adapters.jenkins_answers import RefusedError
 from deliverkit.adapters.jenkins_connection import Connection
 from deliverkit.adapters.jenkins_refusals import NO_JOB, definition_refused, not_taken, refuse_unknown
-from deliverkit.domain.build import Build, BuildStage, LogPiece, Question, QueueItem
+from deliverkit.domain.build import REQUEST, Build, BuildStage, LogPiece, Question, QueueItem
 from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _NEWEST = 100
 """Builds that are looked through for one that was asked for."""
+_NAME_LIMIT, _NAME_SHOWN = 4096, 60
+"""Characters of a full name in an address: the head of a request is 8 KiB at most (Jetty, `requestHeaderSize`)."""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""No name has them (Jenkins, `Jenkins.checkGoodName`), and they would make a mess of messages."""
 
 
 class JenkinsServer:
@@ -60,6 +64,18 @@ class JenkinsServer:
             raise UnreachableError(f"POST {url} answered {reply.status} without naming a queue item")
         return int(item[1])
 
+    def takes(self, job: str) -> frozenset[str]:
+        """The names of the parameters that requests for builds of a job can have.
+
+        Raises:
+            NotFoundError: If there is no such job.
+            UsageError: If no request can be told from others: it has no parameter `REQUEST`, or it is a folder.
+            ConflictError: If the job is disabled.
+        """
+        takes = self._parameters_of(job)
+        refuse_unknown(job, {REQUEST: ""}, takes)
+        return takes or frozenset()
+
     def queued(self, item: int) -> QueueItem:
         """What became of a request.
 
@@ -78,9 +94,16 @@ class JenkinsServer:
             NotFoundError: If there is no such job.
         """
         # The queue first: what leaves it between the two requests is then among the builds.
-        waiting = self._waiting(job, parameter, value)
+        waiting = (each for each in self.waiting(job) if each.parameters.get(parameter) == value)
+        first = next(waiting, None)
         built = (each for each in self._newest(job) if each.parameters.get(parameter) == value)
-        return next(built, waiting)
+        return next(built, first)
+
+    def waiting(self, job: str) -> tuple[QueueItem, ...]:
+        """The requests that wait to become builds of a job; none where there is no such job."""
+        ours = _job_path(self._handle.address(job))
+        said = self._connection.data(f"queue/api/json?tree={quote(jenkins_values.QUEUE_TREE, safe='')}")
+        return tuple(item for url, item in jenkins_values.queue_items(said) if _job_path(url) == ours)
 
     def became(self, job: str, item: int) -> Build | None:
         """The build that a queue item became, also when the queue has forgotten it; None when there is none.
@@ -123,8 +146,13 @@ class JenkinsServer:
 
         Raises:
             NotFoundError: If there is no such job.
+            UsageError: If it is a folder.
         """
-        return next(iter(self._newest(job, 1)), None)
+        said = self._job(job, f"buildable,{_newest_tree(1)}")
+        newest = next(iter(jenkins_values.builds(job, said)), None)
+        if newest is None:
+            _buildable(job, said)
+        return newest
 
     def log(self, job: str, number: int, start: int) -> LogPiece:
         """The log from an offset in bytes on; only what is new goes over the wire.
@@ -228,21 +256,12 @@ class JenkinsServer:
     def _parameters_of(self, job: str) -> frozenset[str] | None:
         """The names of what a job takes; None when it takes nothing at all."""
         said = self._job(job, "buildable,property[parameterDefinitions[name]]")
-        buildable = jenkins_values.is_buildable(said)
-        if buildable is None:
-            raise UsageError(f"{job} is a folder, which cannot be built", hint=f"name a job in it: {job}/NAME")
-        if not buildable:
+        if not _buildable(job, said):
             raise ConflictError(f"the job {job} is disabled", hint=f"enable it at {self._handle.address(job)}")
         return jenkins_values.takes(said)
 
-    def _newest(self, job: str, count: int = _NEWEST) -> tuple[Build, ...]:
-        return jenkins_values.builds(job, self._job(job, f"builds[{jenkins_values.BUILD_TREE}]{{0,{count}}}"))
-
-    def _waiting(self, job: str, parameter: str, value: str) -> QueueItem | None:
-        said = self._connection.data(f"queue/api/json?tree={quote(jenkins_values.QUEUE_TREE, safe='')}")
-        ours = _job_path(self._handle.address(job))
-        items = (item for url, item in jenkins_values.queue_items(said) if _job_path(url) == ours)
-        return next((item for item in items if item.parameters.get(parameter) == value), None)
+    def _newest(self, job: str) -> tuple[Build, ...]:
+        return jenkins_values.builds(job, self._job(job, _newest_tree(_NEWEST)))
 
     def _job(self, job: str, tree: str) -> Any:
         path = f"{self._handle.address(job)}api/json?tree={quote(tree, safe='')}"
@@ -306,6 +325,10 @@ class _Handle(jenkins.Jenkins):  # type: ignore[misc]  # the library has no type
         return place if number is None else f"{place}{number}/"
 
 
+def _newest_tree(count: int) -> str:
+    return f"builds[{jenkins_values.BUILD_TREE}]{{0,{count}}}"
+
+
 def _job_path(url: str) -> str:
     """Where a job is below the controller's address, of which Jenkins may have an idea of its own."""
     return unquote(urlsplit(url).path).partition("/job/")[2]
@@ -320,9 +343,23 @@ def _checked_name(name: str) -> str:
     Raises:
         UsageError: If it is none.
     """
-    if any(part in {"", ".", ".."} for part in name.split("/")):
-        raise UsageError(f"{name!r} is no full name of a job", hint="FOLDER/JOB, without a slash at its ends")
+    is_path = not any(part in {"", ".", ".."} for part in name.split("/"))
+    if not is_path or len(quote(name)) > _NAME_LIMIT or _CONTROLS.search(name):
+        shown = repr(name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}...")
+        raise UsageError(f"{shown} is no full name of a job", hint="FOLDER/JOB, without a slash at its ends")
     return name
+
+
+def _buildable(job: str, said: Mapping[str, Any]) -> bool:
+    """Whether a job can be built now.
+
+    Raises:
+        UsageError: If it is a folder, which never can.
+    """
+    buildable = jenkins_values.is_buildable(said)
+    if buildable is None:
+        raise UsageError(f"{job} is a folder, which cannot be built", hint=f"name a job in it: {job}/NAME")
+    return buildable
 
 
 @contextmanager

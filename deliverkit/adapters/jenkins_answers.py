@@ -36,6 +36,7 @@ class RefusedError(UnreachableError):
         status: HTTP status code.
         words: What the server says of it, on one line; empty where it says nothing.
         said: All that its page shows, to look for words in it; not to be shown.
+        may_pass: False when it is the request that is wrong.
     """
 
     def __init__(self, message: str, *, status: int, words: str, said: str, hint: str = "") -> None:
@@ -43,6 +44,7 @@ class RefusedError(UnreachableError):
         self.status = status
         self.words = words
         self.said = said
+        self.may_pass = status >= 500 or status == 408  # Request Timeout
 
 
 def is_page(reply: Reply) -> bool:
@@ -51,6 +53,17 @@ def is_page(reply: Reply) -> bool:
     if kind in {"", "application/octet-stream"}:
         return bool(re.match(rb"(?i)\s*<(!doctype html|html)\b", reply.content))
     return kind in {"text/html", "application/xhtml+xml"}  # a log is plain text that may show a page
+
+
+def is_foreign(root: Reply) -> bool:
+    """True when what answers at a controller's `api/json` is no Jenkins; False also where nobody can tell.
+
+    What Jenkins says there has the header X-Jenkins (`hudson.model.Api`), which some of its other answers lack. A proxy
+    may take it away; then the class in the JSON tells. Who refuses or is about to start says neither.
+    """
+    if "x-jenkins" in root.headers or root.status in _WORDS or 300 <= root.status < 400:
+        return False
+    return not (root.status == 200 and re.search(rb'"_class"\s*:\s*"(hudson|jenkins)\.', root.content[:_READ]))
 
 
 def wants_crumb(reply: Reply) -> bool:

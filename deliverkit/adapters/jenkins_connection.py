@@ -27,8 +27,8 @@ from deliverkit.adapters.http_exchange import (
     exchange,
     shown,
 )
-from deliverkit.adapters.jenkins_answers import checked, leads_to_login, wants_crumb
-from deliverkit.errors import DeniedError, UnreachableError
+from deliverkit.adapters.jenkins_answers import RefusedError, checked, is_foreign, leads_to_login, wants_crumb
+from deliverkit.errors import DeniedError, MisaddressedError, UnreachableError
 
 TIMEOUT = timedelta(seconds=30)
 """For one whole request."""
@@ -66,6 +66,7 @@ class Connection:
         self._timeout = timeout
         self._crumb: dict[str, str] = {}
         self._cookies: dict[str, str] = {}
+        self._was_met = False
 
     def __repr__(self) -> str:
         return f"Connection({shown(self.url)!r}, user={self.user!r})"
@@ -147,7 +148,12 @@ class Connection:
             self._renew_crumb()
             reply = self._followed(request)
         asked = self._asked(method, url)
-        checked(reply, asked=asked, base=self.url, user=self.user, is_data=method == "GET")
+        try:
+            checked(reply, asked=asked, base=self.url, user=self.user, is_data=method == "GET")
+        except RefusedError:
+            self._require_jenkins(reply)
+            raise
+        self._require_jenkins(reply)
         if not (reply.is_whole or is_cut):
             size = f"more than {limit // 2**20} MiB" if limit >= 2**20 else f"more than {limit} bytes"
             raise UnreachableError(f"{asked} answered with {size}; it was not read to its end", hint=_NO_JENKINS)
@@ -164,6 +170,25 @@ class Connection:
             request = replace(request, url=target, body=None)
             reply = self._once(request)
         return reply
+
+    def _require_jenkins(self, reply: Reply) -> None:
+        """See once that it is a Jenkins that answers: what something else says of a job means nothing.
+
+        Raises:
+            MisaddressedError: If it is none.
+        """
+        if not (self._was_met or "x-jenkins" in reply.headers):
+            try:
+                root = self._once(Request(self._absolute("api/json?tree=mode"), limit=ANSWER_LIMIT))
+            except UnreachableError:
+                return  # so nobody can tell
+            if is_foreign(root):
+                place = shown(self.url)
+                raise MisaddressedError(
+                    f"nothing at {place} says that it is a Jenkins: its answers have no header X-Jenkins",
+                    hint=f"see in a browser whether {place} is a Jenkins; its path, as /jenkins/, belongs to it, too",
+                )
+        self._was_met = True
 
     def _once(self, request: Request) -> Reply:
         own = {"Authorization": self._credentials.header, **request.headers}
@@ -182,7 +207,7 @@ class Connection:
         except SilentError as error:
             raise UnreachableError(f"{asked}: {error}", hint=_NOT_THERE) from error
         except UnusableError as error:
-            raise UnreachableError(f"{asked}: {error}", hint="see JENKINS_URL, or give --url") from error
+            raise MisaddressedError(f"{asked}: {error}", hint="see JENKINS_URL, or give --url") from error
 
     def _renew_crumb(self) -> None:
         self._crumb, self._cookies = {}, {}

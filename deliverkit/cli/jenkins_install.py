@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli import render
-from deliverkit.cli.jenkins_options import add_url_argument
+from deliverkit.cli.jenkins_options import add_url_argument, typed
 from deliverkit.cli.options import Console, Options
 from deliverkit.errors import ExitCode, UsageError
 
@@ -50,17 +50,22 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         _show(steps, options, console, is_plan=arguments.plan)
         console.tell(_summary(steps))
         if any(step.fate.is_ahead for step in steps):
-            console.tell("next: deliverkit jenkins install, with --yes where nobody can be asked")
+            console.tell(f"next: {_typed(arguments, options, '--yes')}")
         return _exit_code(steps)
+    for line in (line for step in steps for line in step.difference):
+        console.tell(line)
+    if not options.is_confirmed:
+        _ask(steps, arguments, options, console)
     return _install(installer, steps, options, console)
 
 
+def _typed(arguments: Namespace, options: Options, option: str) -> str:
+    """The same command with another option, as it can be typed."""
+    path = [] if arguments.path == _PLACE else [str(arguments.path)]
+    return typed(arguments, options, "install", *path, option)
+
+
 def _install(installer: Installer, steps: Sequence[Step], options: Options, console: Console) -> int:
-    for step in steps:
-        for line in step.difference:
-            console.tell(line)
-    if not options.is_confirmed:
-        _ask(steps, console)
     done: list[Step] = []
     try:
         for step in installer.carry_out(steps):
@@ -75,7 +80,7 @@ def _install(installer: Installer, steps: Sequence[Step], options: Options, cons
     return _exit_code(done)
 
 
-def _ask(steps: Sequence[Step], console: Console) -> None:
+def _ask(steps: Sequence[Step], arguments: Namespace, options: Options, console: Console) -> None:
     """Go on only when a person says so.
 
     Raises:
@@ -85,10 +90,10 @@ def _ask(steps: Sequence[Step], console: Console) -> None:
     if answer is None:
         raise UsageError(
             f"{_summary(steps)}, and there is nobody to ask; nothing was changed",
-            hint="deliverkit jenkins install --yes, or --plan to look only",
+            hint=_typed(arguments, options, "--yes"),
         )
     if not answer:
-        raise UsageError("nothing was changed", hint="deliverkit jenkins install --plan")
+        raise UsageError("nothing was changed", hint=_typed(arguments, options, "--plan"))
 
 
 def _show(steps: Sequence[Step], options: Options, console: Console, *, is_plan: bool) -> None:

@@ -41,8 +41,36 @@ def parameters_of(arguments: Namespace) -> dict[str, str]:
     names = [name for name, _ in arguments.parameters]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UsageError(f"-p {', '.join(twice)} is given more than once")
+        once = " ".join(f"-p {name}=VALUE" for name in twice)
+        raise UsageError(f"-p {', '.join(twice)} is given more than once", hint=f"{once}, once")
     return dict(arguments.parameters)
+
+
+def build_parameters_of(arguments: Namespace, *, hint: str) -> dict[str, str]:
+    """The parameters that were typed for a build.
+
+    Args:
+        arguments: As they were typed.
+        hint: How the name of the request is given.
+
+    Raises:
+        UsageError: If one is typed twice, or is the name of the request.
+    """
+    from deliverkit.domain.build import REQUEST  # noqa: PLC0415
+
+    parameters = parameters_of(arguments)
+    if REQUEST in parameters:
+        raise UsageError(f"{REQUEST} is the name of the request, and no parameter to give", hint=hint)
+    return parameters
+
+
+def typed(arguments: Namespace, options: Options, *words: str) -> str:
+    """A command for the same controller, as it can be typed."""
+    import shlex  # noqa: PLC0415
+
+    url = ["--url", arguments.url] if arguments.url else []
+    config = ["--config", str(options.config)] if options.config else []
+    return shlex.join(["deliverkit", "jenkins", *words, *url, *config])
 
 
 def open_server(arguments: Namespace, options: Options, console: Console) -> BuildServer:

@@ -12,9 +12,10 @@ from deliverkit.cli.jenkins_options import (
     question_document,
     question_lines,
     stage_row,
+    typed,
 )
 from deliverkit.cli.options import whole_number
-from deliverkit.errors import ExitCode, NotFoundError
+from deliverkit.errors import ConflictError, ExitCode, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -36,12 +37,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Show one build."""
     server = open_server(arguments, options, console)
-    number = arguments.number
-    build = server.latest(arguments.job) if number is None else server.observe(arguments.job, number)
-    if build is None:
-        raise NotFoundError(
-            f"{arguments.job} was never built", hint=f"deliverkit jenkins trigger {arguments.job} -p NAME=VALUE"
-        )
+    build = _build(server, arguments, options)
     stages = server.stages(build.job, build.number)
     questions = _questions(server, build, console)
     document = {
@@ -52,6 +48,47 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     }
     render.data(build, options, console, text=lambda it: _text(it, stages, questions), as_json=lambda _: document)
     return ExitCode.DONE
+
+
+def _build(server: BuildServer, arguments: Namespace, options: Options) -> Build:
+    """The build that is meant.
+
+    Raises:
+        NotFoundError: If there is none, with what to do about it.
+    """
+    job, number = arguments.job, arguments.number
+    missing: NotFoundError | None = None
+    if number is not None:
+        try:
+            return server.observe(job, number)
+        except NotFoundError as error:
+            missing = error
+    newest = server.latest(job)
+    if newest is None:
+        raise _never_built(server, arguments, options, missing.message if missing else f"{job} was never built")
+    if missing:
+        hint = typed(arguments, options, "status", job, str(newest.number))
+        raise NotFoundError(f"{missing.message}; the newest is #{newest.number}", hint=hint)
+    return newest
+
+
+def _never_built(server: BuildServer, arguments: Namespace, options: Options, message: str) -> NotFoundError:
+    from deliverkit.domain.build import REQUEST  # noqa: PLC0415
+
+    job = arguments.job
+    waiting = server.waiting(job)
+    if waiting:
+        last = max(waiting, key=lambda item: item.number)
+        request = last.parameters.get(REQUEST)
+        words = ("trigger", job, "--request", request, "--attach") if request else ("status", job)
+        why = f": {last.why}" if last.why else ""
+        return NotFoundError(f"{message}; a request waits in the queue{why}", hint=typed(arguments, options, *words))
+    try:
+        names = sorted(server.takes(job) - {REQUEST})
+    except (UsageError, ConflictError) as error:
+        return NotFoundError(f"{message}; {error.message}", hint=error.hint)
+    given = [word for name in names for word in ("-p", f"{name}=VALUE")]
+    return NotFoundError(message, hint=typed(arguments, options, "trigger", job, *given))
 
 
 def _questions(server: BuildServer, build: Build, console: Console) -> tuple[Question, ...]:

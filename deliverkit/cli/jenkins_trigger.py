@@ -11,11 +11,12 @@ from deliverkit.cli.jenkins_options import (
     add_parameters_argument,
     add_url_argument,
     build_document,
+    build_parameters_of,
     open_server,
-    parameters_of,
+    typed,
 )
 from deliverkit.cli.watching import duration
-from deliverkit.errors import ExitCode, UnreachableError, UsageError
+from deliverkit.errors import DeniedError, ExitCode, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ABORTED = re.compile(r"^(Rejected by |Aborted by |Timeout has been exceeded|Cancelling nested steps due to timeout)")
 """What the log says, and no field, of a build that was aborted (Jenkins, `input` and `timeout` steps)."""
+_SECONDS = re.compile(r" after [0-9.]+ s\b")
+"""How long an attempt took, which differs each time and makes no other trouble of it."""
 _HEARTBEAT = 60.0
 """Seconds without a word after which we say that it still goes on."""
 
@@ -64,42 +67,58 @@ def run(arguments: Namespace, options: Options, console: Console, *, clock: Cloc
     from deliverkit.engine.building import BuildPace  # noqa: PLC0415
     from deliverkit.jenkins_assembly import building_of  # noqa: PLC0415
 
-    request = BuildRequest(arguments.job, parameters_of(arguments), _request_id(arguments))
+    parameters = build_parameters_of(arguments, hint="--request ID")
+    request = BuildRequest(arguments.job, parameters, _request_id(arguments, options))
     if not arguments.every:
         raise UsageError("--every 0s would never let go of the controller", hint="--every 5s")
     server = open_server(arguments, options, console)
     pace = BuildPace(look=arguments.every)
     building = building_of(server, request, clock=clock, pace=pace, may_ask=not arguments.attach)
-    again, words = _again(arguments, request.id), _Words(console)
+    again, words = _again(arguments, options, request.id), _Words(console)
     console.tell(f"request {request.id}")
     try:
         # Who follows need not begin: following does it, and bears a server that is away.
         view = building.begin() if arguments.detach else _follow(building, arguments.timeout, words)
-    except (UnreachableError, KeyboardInterrupt, Terminated):
-        _tell_what_goes_on(building, again, console)
+    except (UnreachableError, KeyboardInterrupt, Terminated) as end:
+        if building.may_be_asked:
+            _tell_what_goes_on(building, again, console)
+        elif not (arguments.attach or isinstance(end, DeniedError)):
+            console.tell("nothing was asked for")
         raise
     return _ended(view, again, words.cause, arguments, options, console)
 
 
-def _request_id(arguments: Namespace) -> str:
+def _request_id(arguments: Namespace, options: Options) -> str:
     if arguments.request is None and arguments.attach:
         raise UsageError("--attach needs the request to follow", hint="--request ID, as it was told when it was made")
     if arguments.attach and (arguments.parameters or arguments.detach):
-        raise UsageError("--attach asks for nothing, so it takes neither parameters nor --detach")
+        raise UsageError(
+            "--attach asks for nothing, so it takes neither parameters nor --detach",
+            hint=_again(arguments, options, arguments.request),
+        )
     if arguments.request is None:
         import secrets  # noqa: PLC0415
 
         return secrets.token_hex(8)
     if not arguments.request.isprintable() or arguments.request != arguments.request.strip():
-        raise UsageError("--request is a text on one line, without blanks at its ends")
+        raise UsageError(
+            "--request is a text on one line, without blanks at its ends", hint="--request ID, such as build-17"
+        )
     return str(arguments.request)
 
 
 def _follow(building: Building, timeout: timedelta, words: _Words) -> BuildView:
     try:
-        return building.follow(timeout=timeout, log=words.log, on_look=words.look)
+        view = building.follow(timeout=timeout, log=words.log, on_look=words.look, on_trouble=words.trouble)
     finally:
         words.close()
+    from deliverkit.domain.duration import format_duration  # noqa: PLC0415
+
+    if view.item or view.build:
+        return view
+    told = words.error.message if words.error else view.told
+    hint = words.error.hint if words.error else ""
+    raise UnreachableError(f"time is up after {format_duration(timeout)}: {told}", hint=hint)
 
 
 def _ended(view: BuildView, again: str, cause: str, arguments: Namespace, options: Options, console: Console) -> int:
@@ -134,36 +153,32 @@ def _text(view: BuildView) -> str:
     return render.one_line(f"{view.told}{place}")
 
 
-def _again(arguments: Namespace, request: str) -> str:
+def _again(arguments: Namespace, options: Options, request: str) -> str:
     """The command that follows the same build again; without parameters, which may be secret."""
-    import shlex  # noqa: PLC0415
-
-    words = ["deliverkit", "jenkins", "trigger", arguments.job, "--request", request, "--attach"]
-    words += ["--url", arguments.url] if arguments.url else []
-    return shlex.join(words)
+    return typed(arguments, options, "trigger", arguments.job, "--request", request, "--attach")
 
 
 def _tell_what_goes_on(building: Building, again: str, console: Console) -> None:
     view = building.view
     if view.build or view.item:
         console.tell(f"{view.told}; it goes on without us")
-    elif building.may_be_asked:
-        console.tell("whether Jenkins has got the request is not known")
     else:
-        return
+        console.tell("whether Jenkins has got the request is not known")
     console.tell(f"next: {again}")
 
 
 class _Words:
-    """What is told while a build is followed: its log, and what it waits for.
+    """What is told while a build is followed: its log, what it waits for, and why nothing can be seen of it.
 
     Attributes:
         cause: The line of the log that says why it was aborted; empty while there is none.
+        error: Why the last look saw nothing; None when it did.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self.cause = ""
+        self.error: UnreachableError | None = None
         self._rest = ""
         self._told = ""
         self._told_at: datetime | None = None
@@ -176,14 +191,24 @@ class _Words:
         self._told_at = None
 
     def look(self, view: BuildView, now: datetime) -> None:
-        """Tell what is new, and that it still goes on when nothing was told for a while."""
+        """Tell what is new."""
+        self.error = None
+        self._tell(view.told, now)
+
+    def trouble(self, error: UnreachableError, now: datetime) -> None:
+        """Tell what is borne, when it is something new."""
+        self.error = error
+        self._tell(f"{_SECONDS.sub('', error.message)}; trying again", now)
+
+    def _tell(self, words: str, now: datetime) -> None:
+        """Say what is new, and that it is still so when nothing was told for a while."""
         if self._told_at is None:
             self._told_at = now
-        if view.told != self._told:
-            self._console.tell(f"{now:%H:%M:%S}  {render.one_line(view.told)}")
-            self._told, self._told_at = view.told, now
+        if words != self._told:
+            self._console.tell(f"{now:%H:%M:%S}  {render.one_line(words)}")
+            self._told, self._told_at = words, now
         elif (now - self._told_at).total_seconds() >= _HEARTBEAT:
-            self._console.tell(f"{now:%H:%M:%S}  still: {render.one_line(view.told)}")
+            self._console.tell(f"{now:%H:%M:%S}  still: {render.one_line(words)}")
             self._told_at = now
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deliverkit.cli.jenkins_options import add_parameters_argument, add_url_argument, parameters_of
+from deliverkit.cli.jenkins_options import add_parameters_argument, add_url_argument, build_parameters_of
 from deliverkit.cli.options import STATE_DIR, Console, Options, sandbox_state_dir, whole_number
 from deliverkit.cli.watching import duration
 from deliverkit.errors import ExitCode, UsageError
@@ -99,7 +99,7 @@ def _work(arguments: Namespace, options: Options, console: Console) -> int:
         url=arguments.url,
         config=options.config,
         job=arguments.job or "",
-        parameters=parameters_of(arguments),
+        parameters=build_parameters_of(arguments, hint="leave it out: each build is given its own"),
     )
     worker = open_worker(
         choices,

@@ -45,6 +45,7 @@ _AFTER_INTERRUPTION = {
     "pipeline": "type the command again: it does what is left to do",
     "package": "nothing was recorded, and nothing half-made is left: package again",
     "jenkins": "what is under way goes on; type the command again to take it up",
+    "jenkins trigger": "this command has ended; a build that was asked for goes on",
     "release": "type the command again: it ends what it began",
     "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
     "rehearse": "the rehearsal's own sandbox is gone, and nothing outside it was touched",
@@ -93,8 +94,7 @@ def run(argv: Sequence[str], console: Console | None = None) -> int:
         console = Console()
         console.has_stdout = had_stdout
     is_verbose = any(argument in {"-v", "--verbose"} for argument in argv)
-    after = _AFTER_INTERRUPTION.get(_command(argv) or "", _STATE_IS_SAVED)
-    code = guarded(lambda: _dispatch(argv, console), console, is_verbose=is_verbose, after_interruption=after)
+    code = guarded(lambda: _dispatch(argv, console), console, is_verbose=is_verbose, after_interruption=_left(argv))
     if code != ExitCode.DONE and _is_for_eval(argv):
         console.say("false")
     console.end()
@@ -120,6 +120,13 @@ def _is_for_eval(argv: Sequence[str]) -> bool:
     """
     verbs = [word for word in argv if word in {"up", "status"}]
     return _command(argv) == "sandbox" and bool(verbs) and not any("json" in word for word in argv)
+
+
+def _left(argv: Sequence[str]) -> str:
+    """What a command leaves that is interrupted: of its verb, or else of the command."""
+    command = _command(argv) or ""
+    verb = next((word for word in argv if f"{command} {word}" in _AFTER_INTERRUPTION), "")
+    return _AFTER_INTERRUPTION.get(f"{command} {verb}".strip(), _STATE_IS_SAVED)
 
 
 def _command(argv: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from deliverkit.config.settings import EncryptionSettings, RepositoryLocation, S3Location
 from deliverkit.domain import placeholders
@@ -119,11 +120,20 @@ def url(text: str) -> str:
 
 def server(text: str) -> str:
     """The address of a server, with a slash at its end; who we are to it has no place in a file."""
-    if not _URL.fullmatch(text) or "?" in text or "#" in text:
-        raise ValueError(f"{text!r} is not the address of a server: write https://...")
-    if _CREDENTIALS.search(text):
+    if _CREDENTIALS.search(text):  # first: what is wrong besides must not show them
         raise ValueError("an address with a user or password: leave them out")
+    if not _URL.fullmatch(text) or "?" in text or "#" in text or not _has_host(text):
+        raise ValueError(f"{text!r} is not the address of a server: write https://...")
     return text.rstrip("/") + "/"
+
+
+def _has_host(url: str) -> bool:
+    """True when there is a host in it, and its port, if there is one, is a port."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def endpoint(text: str) -> str:

@@ -14,6 +14,7 @@ from deliverkit.ports import Clock
 LogListener = Callable[[str], None]
 """Takes the log as it comes; a piece may end in the middle of a line."""
 LookListener = Callable[[BuildView, datetime], None]
+TroubleListener = Callable[[UnreachableError, datetime], None]
 
 _TRIES = 5
 """Looks at the log of an ended build that may find nothing before it is left alone."""
@@ -81,6 +82,7 @@ class Building:
         self._asked_at: datetime | None = clock.now() if was_asked else None
         self._missing_since: datetime | None = None
         self._unreachable_since: datetime | None = None
+        self._was_met = self._is_known()  # an earlier view came from somewhere
         self._has_lost_it = False
         self._offset = 0
         self._fruitless = 0
@@ -260,6 +262,7 @@ class Building:
         timeout: timedelta,
         log: LogListener | None = None,
         on_look: LookListener | None = None,
+        on_trouble: TroubleListener | None = None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> BuildView:
         """Ask for the build when that was not done yet, and follow it until it has ended or time is up.
@@ -267,7 +270,8 @@ class Building:
         Args:
             timeout: From now on; after it the build goes on alone.
             log: Is given the build's log.
-            on_look: Is given each look and its time.
+            on_look: Is given each look and its time, the last one after the end of the log.
+            on_trouble: Is given what is borne, and when.
             is_stopped: True when somebody wants the following to end; the build goes on.
 
         Returns:
@@ -278,12 +282,19 @@ class Building:
             NotFoundError: If job or build are gone.
             UsageError: As `begin`.
             ConflictError: As `begin`.
-            UnreachableError: If the server stayed unreachable beyond patience; the build may go on.
+            UnreachableError: If the server stayed unreachable beyond patience, or if there was none from the
+                beginning; the build may go on.
         """
         deadline = self._clock.now() + timeout
         while True:
             now = self._clock.now()
-            is_done = self._turn(log, on_look, now)
+            try:
+                is_done = self._turn(log, on_look, now)
+            except UnreachableError as error:
+                self._bear(error, now)
+                is_done = False
+                if on_trouble:
+                    on_trouble(error, now)
             if is_done or now >= deadline or is_stopped():
                 return self._view
             pause = self._pace.look if self._unreachable_since is None else self._pause(now)
@@ -291,21 +302,25 @@ class Building:
 
     def _turn(self, log: LogListener | None, on_look: LookListener | None, now: datetime) -> bool:
         """Look and hand the log on; True when nothing more will come."""
-        try:
-            view = self.look()
-            is_told = self._pour(view, log)
-        except DeniedError:
-            raise
-        except UnreachableError as error:
-            self._bear(error, now)
-            return False
-        self._unreachable_since = None
-        if on_look:
+        view = self.look()
+        self._was_met = True
+        is_over = view.phase is BuildPhase.ENDED
+        if on_look and not is_over:
             on_look(view, now)
-        return view.phase is BuildPhase.ENDED and is_told
+        is_told = self._pour(view, log)
+        self._unreachable_since = None
+        if on_look and is_over:
+            on_look(view, now)
+        return is_over and is_told
 
     def _bear(self, error: UnreachableError, now: datetime) -> None:
-        """A server that restarts is away for minutes; beyond patience it is something else."""
+        """A server that restarts is away for minutes; beyond patience it is something else.
+
+        Raises:
+            UnreachableError: The error itself, if waiting helps nothing; what it came to, if patience has ended.
+        """
+        if isinstance(error, DeniedError) or not (error.may_pass or self._was_met):
+            raise error
         since = self._unreachable_since = self._unreachable_since or now
         if now - since >= self._pace.patience:
             message = f"{error.message} (for {(now - since).total_seconds():.0f} s)"

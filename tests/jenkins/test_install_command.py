@@ -82,7 +82,7 @@ def test_a_plan_shows_everything_and_changes_nothing(shop: Shop) -> None:
     assert out.splitlines()[-2:] == ["create     shop  folder", "create     shop/smoke  pipeline job"]
     assert err.splitlines() == [
         "2 to create",
-        "next: deliverkit jenkins install, with --yes where nobody can be asked",
+        f"next: deliverkit jenkins install {shop.root} --yes",
     ]
     assert shop.changes == []
 
@@ -110,7 +110,7 @@ def test_without_a_terminal_nothing_is_done_and_the_script_learns_it(
     assert (code, out) == (2, "")
     assert err.splitlines()[-2:] == [
         "error: 2 to create, and there is nobody to ask; nothing was changed",
-        "  next: deliverkit jenkins install --yes, or --plan to look only",
+        f"  next: deliverkit jenkins install {shop.root} --yes",
     ]
     assert shop.changes == []
 

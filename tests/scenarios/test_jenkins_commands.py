@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jenkins_controller import ALICE, REQUEST, TOKEN, Asked, Controller, Interference, Person, running_controller
+from jenkins_controller import REQUEST, Asked, Controller, Interference, Person, running_controller
+from jenkins_typing import QUICK, typed, variables
 
 from deliverkit.cli import jenkins_trigger
-from deliverkit.cli.main import build_parser, run
+from deliverkit.cli.main import build_parser
 from deliverkit.cli.options import Options
 from deliverkit.cli.streams import Console
 from deliverkit.testing.clock import FakeClock
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ("--every", "1ms")
 WANTS = {"TICKET": "none", "SURE": False, "WHERE": ("eu", "us")}
 KEEP = ("PATH", "HOME", "LANG")
-
-
-@dataclass
-class Told:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -62,17 +47,6 @@ def own_signals() -> Iterator[None]:
     yield
     for each, handler in before.items():
         signal.signal(each, handler)
-
-
-def variables(controller: Controller, **more: str) -> dict[str, str]:
-    return {"JENKINS_URL": controller.url, "JENKINS_USER_ID": ALICE, "JENKINS_API_TOKEN": TOKEN, **more}
-
-
-def typed(controller: Controller, *words: str, **more: str) -> Told:
-    out, err = io.StringIO(), io.StringIO()
-    code = run(["jenkins", *words], Console(out, err, variables(controller, **more)))
-    assert TOKEN not in out.getvalue() + err.getvalue()
-    return Told(code, out.getvalue(), err.getvalue())
 
 
 def process(controller: Controller, *words: str) -> subprocess.Popen[str]:
@@ -118,11 +92,25 @@ def test_a_process_that_is_stopped_says_how_to_attach_again(
     controller.settle_queue()
     assert controller.builds("shop/smoke")[0].result is None
     again = "deliverkit jenkins trigger shop/smoke --request 'r 1' --attach"
-    assert f"next: {again}" in err.splitlines()
+    ended = "interrupted: this command has ended; a build that was asked for goes on"
+    assert err.splitlines()[-2:] == [f"next: {again}", ended]
     assert "hush" not in err
     controller.finish("shop/smoke", 1, "FAILURE")
     told = typed(controller, "trigger", "shop/smoke", "--request", "r 1", "--attach", *QUICK)
     assert (told.code, len(controller.builds("shop/smoke"))) == (1, 1)
+
+
+def test_a_process_that_is_stopped_before_anything_was_asked_for(controller: Controller) -> None:
+    controller.stop()
+    ran = process(controller, "trigger", "smoke", "--every", "10s")
+    assert ran.stderr is not None
+    assert ran.stderr.readline().startswith("request ")
+    assert "connection refused; trying again" in ran.stderr.readline()
+    ran.send_signal(signal.SIGINT)
+    out, err = ran.communicate(timeout=60)
+    assert (ran.returncode, out) == (130, "")
+    ended = "interrupted: this command has ended; a build that was asked for goes on"
+    assert err.splitlines() == ["nothing was asked for", ended]
 
 
 @pytest.mark.parametrize(
