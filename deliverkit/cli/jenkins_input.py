@@ -55,16 +55,13 @@ def _list(arguments: Namespace, options: Options, console: Console) -> int:
     if not questions:
         console.tell(f"{arguments.job} #{arguments.number} asks nothing now")
     if questions or options.is_json:
-        render.data(questions, options, console, text=_text, as_json=_document)
+        lines = [line for each in questions for line in question_lines(each, arguments, options)]
+        render.data(questions, options, console, text=lambda _: "\n".join(lines), as_json=_document)
     return ExitCode.DONE
 
 
 def _document(questions: Sequence[Question]) -> list[dict[str, Any]]:
     return [question_document(each) for each in questions]
-
-
-def _text(questions: Sequence[Question]) -> str:
-    return "\n".join(line for each in questions for line in question_lines(each))
 
 
 def _approve(arguments: Namespace, options: Options, console: Console) -> int:

@@ -107,14 +107,14 @@ def question_document(question: Question) -> dict[str, Any]:
     }
 
 
-def question_lines(question: Question) -> list[str]:
+def question_lines(question: Question, arguments: Namespace, options: Options) -> list[str]:
     """A question, and how to answer it."""
-    wanted = "".join(f" -p {name}={value or 'VALUE'}" for name, value in question.parameters.items())
-    where = f"{question.job} {question.build} --id {question.id}"
+    wanted = [word for name, value in question.parameters.items() for word in ("-p", f"{name}={value or 'VALUE'}")]
+    where = (question.job, str(question.build), "--id", question.id)
     return [
         f"{question.id}: {question.message}",
-        f"  next: deliverkit jenkins input approve {where}{wanted}",
-        f"  next: deliverkit jenkins input reject {where}",
+        f"  next: {typed(arguments, options, 'input', 'approve', *where, *wanted)}",
+        f"  next: {typed(arguments, options, 'input', 'reject', *where)}",
     ]
 
 

@@ -19,6 +19,7 @@ from deliverkit.errors import ConflictError, ExitCode, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
     from deliverkit.build_ports import BuildServer
     from deliverkit.cli.options import Console, Options
@@ -46,7 +47,8 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         "stages": None if stages is None else render.plain(stages),
         "questions": [question_document(each) for each in questions],
     }
-    render.data(build, options, console, text=lambda it: _text(it, stages, questions), as_json=lambda _: document)
+    asks = [line for each in questions for line in question_lines(each, arguments, options)]
+    render.data(build, options, console, text=lambda it: _text(it, stages, asks), as_json=lambda _: document)
     return ExitCode.DONE
 
 
@@ -101,12 +103,10 @@ def _questions(server: BuildServer, build: Build, console: Console) -> tuple[Que
         return ()
 
 
-def _text(build: Build, stages: tuple[BuildStage, ...] | None, questions: tuple[Question, ...]) -> str:
-    asks = ", waits for an answer" if questions else ""
-    lines = [f"{build.label}: {build.result.value if build.result else f'runs{asks}'}  {build.url}"]
+def _text(build: Build, stages: tuple[BuildStage, ...] | None, asks: Sequence[str]) -> str:
+    running = "runs, waits for an answer" if asks else "runs"
+    lines = [f"{build.label}: {build.result.value if build.result else running}  {build.url}"]
     lines += [f"  {line}" for line in build.description.splitlines()]
     if stages:
         lines.append(render.table([stage_row(each) for each in stages], indent="  "))
-    for each in questions:
-        lines += question_lines(each)
-    return "\n".join(lines)
+    return "\n".join([*lines, *asks])

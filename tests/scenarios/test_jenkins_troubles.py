@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jenkins_controller import REQUEST, Controller, Interference, running_controller
+from jenkins_controller import REQUEST, Asked, Controller, Interference, running_controller
 from jenkins_typing import QUICK, Told, typed, variables
 
 from deliverkit.cli import jenkins_trigger
@@ -320,3 +320,15 @@ def test_a_build_is_said_to_run_before_its_log_begins(controller: Controller) ->
     told = typed(controller, "trigger", "smoke", *QUICK).err.splitlines()
     words = [line.split("  ", 1)[-1] for line in told]
     assert words[-3:] == ["smoke #1 runs", "| hello", "smoke #1: SUCCESS, it succeeded"]
+
+
+def test_an_answer_that_is_offered_can_be_typed(controller: Controller) -> None:
+    controller.add_job("my ship", asks=(Asked(parameters={"WHY": "all is well"}),), looks_running=None)
+    controller.enqueue("my ship", {REQUEST: "r1"})
+    controller.settle_queue()
+    for words in (("status", "my ship"), ("input", "list", "my ship", "1")):
+        told = typed(controller, *words, "--url", controller.url)
+        offered = [line.removeprefix("  next: ") for line in told.out.splitlines() if line.startswith("  next: ")]
+        assert all(line.endswith(f" --url {controller.url}") for line in offered)
+    assert typed(controller, *shlex.split(offered[0])[2:], JENKINS_URL="").code == 0
+    assert controller.builds("my ship")[0].asked[0].given == {"WHY": "all is well"}
