@@ -12,9 +12,22 @@ from deliverkit.cli.streams import Console
 from deliverkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypedDict
+
     from deliverkit.delivery import Delivery
 
-__all__ = ["Console", "Options", "open_delivery", "own_state_dir", "sandbox_state_dir", "whole_number"]
+    class Surroundings(TypedDict):
+        """What every way in takes besides the configuration."""
+
+        profile: str | None
+        region: str | None
+        endpoint_url: str | None
+        sandbox_state_dir: Path | None
+        environ: Mapping[str, str]
+
+
+__all__ = ["Console", "Options", "open_delivery", "own_state_dir", "sandbox_state_dir", "surroundings", "whole_number"]
 
 STATE_DIR = Path(".deliverkit")
 _ADDRESS = re.compile(r"https?://[^/]", re.IGNORECASE)
@@ -77,14 +90,18 @@ def open_delivery(options: Options, console: Console) -> Delivery:
     """
     from deliverkit.app import open_delivery as open_it  # noqa: PLC0415  (commands that need no AWS do not pay for it)
 
-    return open_it(
-        options.config,
-        profile=options.profile,
-        region=options.region,
-        endpoint_url=options.endpoint_url,
-        sandbox_state_dir=sandbox_state_dir(console) if options.is_sandboxed else None,
-        environ=console.environ,
-    )
+    return open_it(options.config, **surroundings(options, console))
+
+
+def surroundings(options: Options, console: Console) -> Surroundings:
+    """Which AWS is meant, for whatever is opened there."""
+    return {
+        "profile": options.profile,
+        "region": options.region,
+        "endpoint_url": options.endpoint_url,
+        "sandbox_state_dir": sandbox_state_dir(console) if options.is_sandboxed else None,
+        "environ": console.environ,
+    }
 
 
 def whole_number(text: str) -> int:

@@ -260,6 +260,8 @@ def test_jobs_whose_names_sound_like_log_ins(controller: Controller, server: Jen
     )
     (question,) = server.questions(name, number)
     server.answer(question, is_approved=False, parameters={})
+    asked = controller.builds(name)[0].asked
+    assert (controller.builds(name)[0].description, asked[0].answer) == ("text", "proceedEmpty")
     server.stop(name, number)
 
 

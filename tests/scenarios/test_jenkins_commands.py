@@ -22,6 +22,7 @@ from deliverkit.cli.options import Options
 from deliverkit.cli.streams import Console
 from deliverkit.testing.clock import FakeClock
 
+pytestmark = pytest.mark.usefixtures("nowhere", "own_signals")
 ROOT = Path(__file__).resolve().parents[2]
 WANTS = {"TICKET": "none", "SURE": False, "WHERE": ("eu", "us")}
 KEEP = ("PATH", "HOME", "LANG")
@@ -31,22 +32,6 @@ KEEP = ("PATH", "HOME", "LANG")
 def controller() -> Iterator[Controller]:
     with running_controller() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without a deliverkit.yml."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def own_signals() -> Iterator[None]:
-    """The command line takes signals over; what had them before gets them back."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
 
 
 def process(controller: Controller, *words: str) -> subprocess.Popen[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import io
 import shlex
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from deliverkit.cli.options import Options
 from deliverkit.cli.streams import Console
 from deliverkit.testing.clock import FakeClock
 
+pytestmark = pytest.mark.usefixtures("nowhere", "own_signals")
 NOBODY = "http://127.0.0.1:1/"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,22 +37,6 @@ def controller(one: Controller) -> Iterator[Controller]:
     one.seen.clear()
     yield one
     one.interfere()
-
-
-@pytest.fixture(autouse=True)
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without a deliverkit.yml."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def own_signals() -> Iterator[None]:
-    """The command line takes signals over; what had them before gets them back."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
 
 
 # --- nobody there ----------------------------------------------------------------------------------

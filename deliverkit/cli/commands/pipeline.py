@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deliverkit.cli import render
-from deliverkit.cli.options import Console, Options, sandbox_state_dir, whole_number
+from deliverkit.cli.options import Console, Options, surroundings, whole_number
 from deliverkit.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -67,14 +67,7 @@ def _apply(arguments: Namespace, options: Options, console: Console) -> int:
 def _desk(options: Options, console: Console) -> PipelineDesk:
     from deliverkit.app import open_pipeline  # noqa: PLC0415
 
-    return open_pipeline(
-        options.config,
-        profile=options.profile,
-        region=options.region,
-        endpoint_url=options.endpoint_url,
-        sandbox_state_dir=sandbox_state_dir(console) if options.is_sandboxed else None,
-        environ=console.environ,
-    )
+    return open_pipeline(options.config, **surroundings(options, console))
 
 
 def _text(plan: PipelinePlan) -> str:
