@@ -64,8 +64,9 @@ def _explain(error: DeliverkitError, console: Console, *, is_verbose: bool) -> i
 
 
 def _typeable(hint: str, console: Console) -> str:
-    """A next command about the configuration that this one was about."""
-    if not console.config or not hint.startswith("deliverkit ") or "--config" in hint:
+    """A next command about the configuration that this one was about; `init` writes the usual one in any case."""
+    is_ours = hint.startswith("deliverkit ") and not hint.startswith("deliverkit init")
+    if not console.config or not is_ours or "--config" in hint:
         return hint
     import shlex  # noqa: PLC0415
 

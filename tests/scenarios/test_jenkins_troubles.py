@@ -14,7 +14,7 @@ from jenkins_controller import REQUEST, Asked, Controller, Interference, running
 from jenkins_typing import QUICK, Told, typed, variables
 
 from deliverkit.cli import jenkins_trigger
-from deliverkit.cli.main import build_parser
+from deliverkit.cli.main import build_parser, run
 from deliverkit.cli.options import Options
 from deliverkit.cli.streams import Console
 from deliverkit.testing.clock import FakeClock
@@ -316,3 +316,33 @@ def test_an_answer_that_is_offered_can_be_typed(controller: Controller) -> None:
         assert all(line.endswith(f" --url {controller.url}") for line in offered)
     assert typed(controller, *shlex.split(offered[0])[2:], JENKINS_URL="").code == 0
     assert controller.builds("my ship")[0].asked[0].given == {"WHY": "all is well"}
+
+
+# --- what is to be typed next ----------------------------------------------------------------------
+
+
+def test_a_next_command_names_the_configuration_that_was_named_unless_it_makes_one(tmp_path: Path) -> None:
+    def told(*words: str) -> str:
+        out, err = io.StringIO(), io.StringIO()
+        run(list(words), Console(out, err, {}))
+        return err.getvalue()
+
+    named = tmp_path / "our shop.yml"
+    assert "next: deliverkit init\n" in told("plan", "--config", str(named))
+    named.write_text(
+        "application: shop\nrelease: {bundle: {path: build}, store: s3://shop-releases}\n"
+        "environments: {dev: {deploy: {codedeploy: {group: shop-dev}}}}\n"
+    )
+    hint = told(
+        "release",
+        "list",
+        "--config",
+        str(named),
+        "--region",
+        "us-east-1",
+        "--environment",
+        "x",
+        "--endpoint-url",
+        NOBODY,
+    )
+    assert f"next: deliverkit --config '{named}' release list" in hint
