@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +37,7 @@ class Bursts:
     retried: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Setting:
     """What the traffic is like before anything is done to it.
 
@@ -47,7 +46,6 @@ class Setting:
         rates: Requests a second of (candidate, baseline), at each tick.
         base: Share of requests that fail, at each tick.
         bursts: How errors cluster.
-        peak: The share a person would put down as normal: what a fixed threshold starts from.
         margin: The rise that our judge must not pass.
         ratio: Relative part of the rise that is tolerated.
         tolerate: Absolute part of it.
@@ -63,6 +61,7 @@ class Setting:
 
     @property
     def peak(self) -> float:
+        """The share a person would put down as normal: what a fixed threshold starts from."""
         return float(self.base.max())
 
 
@@ -208,6 +207,3 @@ def cycle(low: float, high: float) -> Shares:
 def stepped(*values: float) -> Shares:
     """As many equal stretches as there are values."""
     return np.repeat(np.array(values), math.ceil(TICKS / len(values)))[:TICKS]
-
-
-Drawing = Callable[[Setting, Harm, np.random.Generator, int], Traffic]

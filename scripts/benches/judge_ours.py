@@ -1,0 +1,74 @@
+"""Our judge on simulated rollouts, as it ships: looks in, verdicts out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from judge_traffic import TICK, Setting, Traffic
+
+from deliverkit.domain.gate import Verdict
+from deliverkit.domain.judge.comparison import Comparison
+from deliverkit.domain.judge.looks import Look, Tally
+from deliverkit.domain.judge.rules import Rules
+
+ALPHA = 0.05
+CERTAIN = 40.0
+"""Log evidence at which a rollout is not followed any further: no alpha that is asked for is as small as exp(-40)."""
+NEVER = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One rollout.
+
+    Attributes:
+        verdict: The last one.
+        failed_at: Seconds until the failure, infinity without one.
+        strength: The smallest alpha with which it would have been failed; above 1 without any evidence.
+        evidence_alone: The same without the look at the end.
+    """
+
+    verdict: str
+    failed_at: float
+    strength: float
+    evidence_alone: float
+
+
+def rules_for(setting: Setting) -> Rules:
+    """What a release manager would ask in this setting."""
+    return Rules(
+        harm=setting.margin, alpha=ALPHA, tolerate=setting.tolerate, tolerated_ratio=setting.ratio, ratio=setting.ratio
+    )
+
+
+def looks_of(traffic: Traffic) -> Iterator[list[Look]]:
+    """Each rollout's looks."""
+    columns = [each.tolist() for each in (*traffic.errors, *traffic.requests)]
+    for errors, others, requests, asked in zip(*columns, strict=True):
+        yield [
+            Look(TICK * (tick + 1), Tally(float(x0), float(n0)), Tally(float(x1), float(n1)))
+            for tick, (x1, x0, n1, n0) in enumerate(zip(errors, others, requests, asked, strict=True))
+        ]
+
+
+def judged(rules: Rules, looks: list[Look]) -> Judged:
+    """The verdict with continuous looking and the look at the end."""
+    comparison = Comparison(rules)
+    failed_at, peak, unit = NEVER, 0.0, 2.0
+    for look in looks:
+        comparison = comparison.including(look)
+        found = comparison.at_look()
+        if found.verdict is Verdict.FAILED and failed_at == NEVER:
+            failed_at = look.at
+        if found.numbers["evidence"] > peak:
+            peak = found.numbers["evidence"]
+            unit = rules.alpha * math.exp(found.numbers["threshold"])
+        if peak > CERTAIN:
+            return Judged(str(found.verdict), failed_at, unit * math.exp(-peak), unit * math.exp(-peak))
+    end = comparison.at_end()
+    if end.verdict is Verdict.FAILED and failed_at == NEVER:
+        failed_at = looks[-1].at
+    alone = unit * math.exp(-peak)
+    return Judged(str(end.verdict), failed_at, min(alone, 2.0 * end.numbers.get("p_end", NEVER)), alone)
