@@ -1,4 +1,4 @@
-"""The canary judge on simulated rollouts, beside thresholds and a rank test: false rollbacks, misses, time to detection.
+"""The canary judge on simulated rollouts, beside thresholds and a rank test: wrong rollbacks, misses, time.
 
 A bake of 30 minutes, a look every 5 seconds. Prints the goals and all rows as Markdown; a goal that is missed is told,
 and the bench ends with 0 either way. The same seed gives the same figures with any number of processes.
@@ -28,7 +28,9 @@ MOST_JOBS = 8
 def main() -> int:
     """Simulate, judge, print."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--runs", type=int, default=RUNS, help="rollouts of each harmless row; a harmful one has a third")
+    options.add_argument(
+        "--runs", type=int, default=RUNS, help="rollouts of each harmless row; a harmful one has a third"
+    )
     options.add_argument("--row", metavar="PATTERN", default="*", help="only rows whose name matches, `*` is anything")
     options.add_argument("--seed", type=int, default=SEED, help=f"of the traffic (default: {SEED})")
     options.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, MOST_JOBS), help="processes at a time")
@@ -54,8 +56,9 @@ def cases(runs: int) -> list[Case]:
     found = []
     for family in judge_suite.suite():
         for setting, harms in family.members:
-            found.append(Case(family.name, setting, NONE, runs, bool(harms), family.is_counted))
-            found += [Case(family.name, setting, harm, few, is_counted=family.is_counted) for harm in harms]
+            peers = family.has_peers and bool(harms)
+            found.append(Case(family.name, setting, NONE, runs, peers, family.is_counted))
+            found += [Case(family.name, setting, harm, few, peers, family.is_counted) for harm in harms]
     for setting, harms in judge_suite.twice_the_margin():
         found += [Case(judge_suite.PASSES, setting, harm, half, with_peers=False) for harm in harms]
     return sorted(found, key=lambda case: bool(case.harm.points))

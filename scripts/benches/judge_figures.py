@@ -11,14 +11,16 @@ from judge_goals import goals
 from judge_ours import ALPHA
 from judge_runs import Case, Result
 from judge_scores import PEERS, Match, Score, Share, scored
-from judge_suite import PASSES
+from judge_suite import PASSES, SOON
 
 
 def page(results: Mapping[Case, Result], seed: int) -> str:
     """All tables."""
     scores = scored(results)
     wished = [("goal", "wanted", "measured", "")]
-    wished += [(goal.what, goal.wanted, goal.measured, "met" if goal.is_met else "missed") for goal in goals(results, scores)]
+    wished += [
+        (goal.what, goal.wanted, goal.measured, "met" if goal.is_met else "missed") for goal in goals(results, scores)
+    ]
     parts = [
         facts(results, seed),
         "**Goals**",
@@ -29,14 +31,24 @@ def page(results: Mapping[Case, Result], seed: int) -> str:
     if scores:
         heads = ("", "missed", "found after", "passed", *(f"{peer}: FA / missed / after" for peer in PEERS))
         parts += [
-            f"**With harm, as it ships at alpha {ALPHA:g}: the share that is missed, and the median time until it is found**",
+            f"**With harm, as it ships, alpha {ALPHA:g}: the share missed, and the median time until it is found**",
             _table([heads, *_harmful(scores)]),
             "**Misses at equal realised false alarms: false alarms of both: the peer's misses -> ours**",
             _table([("", *PEERS, "bound: all tuned"), *_matched(scores)]),
         ]
+    soon = [(case, result) for case, result in results.items() if case.family == SOON and case.harm.points]
+    if soon:
+        rows = [(f"{case.setting.name}, {case.harm.name}", *_times(result)) for case, result in soon]
+        parts += [
+            "**Great harm: the share that is missed, and the time until it is found**",
+            _table([("", "missed", "half", "nine of ten"), *rows]),
+        ]
     passes = list(_passes(results))
     if passes:
-        parts += ["**Passed although the harm is twice the margin, by the part of the bake after which it begins**", _table(passes)]
+        parts += [
+            "**Passed although the harm is twice the margin, by the part of the bake after which it begins**",
+            _table(passes),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -61,7 +73,9 @@ def _harmless(results: Mapping[Case, Result]) -> Iterator[tuple[str, ...]]:
             yield (f"*{family}*", *[""] * 6)
         failed = Share(float(np.isfinite(result.failed_at).mean()), result.runs)
         alone = float((result.alone <= ALPHA).mean())
-        peers = [f"{np.isfinite(each).mean():.3f}" if case.with_peers else "" for each in (result.once, result.each_minute)]
+        peers = [
+            f"{np.isfinite(each).mean():.3f}" if case.with_peers else "" for each in (result.once, result.each_minute)
+        ]
         shares = (result.share("passed"), result.share("inconclusive"))
         yield (case.setting.name, str(failed), f"{alone:.3f}", *(f"{share:.3f}" for share in shares), *peers)
 
@@ -98,6 +112,11 @@ def _passes(results: Mapping[Case, Result]) -> Iterator[tuple[str, ...]]:
         yield ("", *(onset for onset, _ in next(iter(rows.values()))))
     for name, cells in rows.items():
         yield (name, *(share for _, share in cells))
+
+
+def _times(result: Result) -> tuple[str, str, str]:
+    half, most = np.quantile(result.failed_at, [0.5, 0.9], method="higher")
+    return f"{np.isinf(result.failed_at).mean():.3f}", _seconds(float(half)), _seconds(float(most))
 
 
 def _by_family(scores: Sequence[Score]) -> Iterator[Score | str]:

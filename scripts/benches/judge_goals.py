@@ -10,7 +10,8 @@ import numpy as np
 from judge_ours import ALPHA
 from judge_runs import Case, Result
 from judge_scores import MISS_FACTOR, PEERS, Score, Share
-from judge_suite import PASSES
+from judge_suite import AT_ONCE, PASSES
+from judge_suite import SOON as AT_ONCE_FAMILY
 
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.comparison import Comparison
@@ -20,7 +21,7 @@ from deliverkit.domain.judge.rules import Rules
 
 ANCHOR = (0.0, 0.048, 0.0, 0.18, 0.089, 0.0, 0.098, 0.035, 0.0, 0.0)
 """The candidate's shares of errors in spinnaker/spinnaker#5622, whose baseline had none; Kayenta passes it."""
-FIVE_POINTS, SOON, WRONG_PASSES, HALF = 0.05, 10.0, 0.01, 0.5
+SOON, WRONG_PASSES, HALF = 10.0, 0.01, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def goals(results: Mapping[Case, Result], scores: Sequence[Score]) -> list[Goal]
         *_false_rollbacks(results),
         *(_misses(peer, counted) for peer in PEERS[1:] if counted),
         *(_rows(peer, counted) for peer in PEERS[1:] if counted),
-        *_soon(counted),
+        *_soon(results),
         *_wrong_passes(results),
         *_certain(),
     ]
@@ -86,19 +87,18 @@ def _rows(peer: str, scores: Sequence[Score]) -> Goal:
     return Goal(f"misses in each row to {peer}", f"at most {MISS_FACTOR:g}x", said, not worse)
 
 
-def _soon(scores: Sequence[Score]) -> Iterable[Goal]:
-    rows = [
-        score
-        for score in scores
-        if score.case.family == "steady"
-        and score.case.harm.points == FIVE_POINTS
-        and score.case.setting.rates[0][0] == 100
-        and score.case.setting.peak <= 0.02
-    ]
-    if rows:
-        worst = max(score.median for score in rows)
-        said = f"{worst:g} s at the slowest of {len(rows)} bases"
-        yield Goal("5 points at 100 requests/s are found, median", f"below {SOON:g} s", said, worst < SOON)
+def _soon(results: Mapping[Case, Result]) -> Iterable[Goal]:
+    for said, _, _ in AT_ONCE:
+        rows = [
+            (float(np.median(result.failed_at)), case)
+            for case, result in results.items()
+            if case.family == AT_ONCE_FAMILY and case.harm.points and case.setting.name.endswith(said)
+        ]
+        if rows:
+            medians = ", ".join(f"{median:g} s" for median, _ in rows)
+            is_met = max(median for median, _ in rows) < SOON
+            what = f"5 points at 100 requests/s are found, median; {said}"
+            yield Goal(what, f"below {SOON:g} s", f"{medians} at base 0, .1, 1, 2 %", is_met)
 
 
 def _wrong_passes(results: Mapping[Case, Result]) -> Iterable[Goal]:
@@ -106,7 +106,12 @@ def _wrong_passes(results: Mapping[Case, Result]) -> Iterable[Goal]:
     if rows:
         share, runs, case = max(rows, key=lambda each: each[0])
         said = f"{Share(share, runs)} at worst ({case.setting.name}, {case.harm.name})"
-        yield Goal("wrong passes, harm of twice the margin, any onset", f"at most {WRONG_PASSES:g}", said, share <= WRONG_PASSES)
+        yield Goal(
+            "wrong passes, harm of twice the margin, any onset",
+            f"at most {WRONG_PASSES:g}",
+            said,
+            share <= WRONG_PASSES,
+        )
 
 
 # --- what chance has no part in ----------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from judge_traffic import TICK, Setting, Traffic
+from judge_traffic import TICKS, Setting, Traffic
 
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.comparison import Comparison
@@ -39,17 +39,23 @@ class Judged:
 def rules_for(setting: Setting) -> Rules:
     """What a release manager would ask in this setting."""
     return Rules(
-        harm=setting.margin, alpha=ALPHA, tolerate=setting.tolerate, tolerated_ratio=setting.ratio, ratio=setting.ratio
+        harm=setting.margin,
+        ratio=setting.ratio,
+        tolerate=setting.tolerate,
+        tolerated_ratio=setting.ratio,
+        alpha=ALPHA,
+        bake=setting.tick * TICKS,
+        dispersion=setting.dispersion,
     )
 
 
-def looks_of(traffic: Traffic) -> Iterator[list[Look]]:
+def looks_of(traffic: Traffic, tick: float) -> Iterator[list[Look]]:
     """Each rollout's looks."""
     columns = [each.tolist() for each in (*traffic.errors, *traffic.requests)]
     for errors, others, requests, asked in zip(*columns, strict=True):
         yield [
-            Look(TICK * (tick + 1), Tally(float(x0), float(n0)), Tally(float(x1), float(n1)))
-            for tick, (x1, x0, n1, n0) in enumerate(zip(errors, others, requests, asked, strict=True))
+            Look(tick * number, Tally(float(x0), float(n0)), Tally(float(x1), float(n1)))
+            for number, (x1, x0, n1, n0) in enumerate(zip(errors, others, requests, asked, strict=True), 1)
         ]
 
 

@@ -1,4 +1,4 @@
-"""Runs of the judge's suite, spread over processes; each chunk has a seed of its own, so their number changes nothing."""
+"""Runs of the judge's suite, spread over processes; each chunk has its own seed, so their number changes nothing."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def run(case: Case, seed: int, chunk: int) -> Result:
     random = np.random.default_rng([seed, zlib.crc32(case.name.encode()), chunk])
     traffic = draw(case.setting, case.harm, random, case.runs)
     rules = ours.rules_for(case.setting)
-    judged = [ours.judged(rules, looks) for looks in ours.looks_of(traffic)]
+    judged = [ours.judged(rules, looks) for looks in ours.looks_of(traffic, case.setting.tick)]
     candidate, baseline = traffic.by_minute()
     never = np.full(case.runs, contestants.NEVER)
     peers = contestants.kayenta(candidate, baseline) if case.with_peers else contestants.Kayenta(never, never)
@@ -110,10 +110,14 @@ def run_all(cases: Sequence[Case], seed: int, jobs: int) -> dict[Case, Result]:
             case, chunk = running.pop(future)
             found[case][chunk] = future.result()
             done += found[case][chunk].runs
-            sys.stderr.write(f"\r{done} of {total} rollouts")
-            sys.stderr.flush()
-    sys.stderr.write("\n")
+            _tell(done, found[case][chunk].runs, total)
     return {case: joined([parts[chunk] for chunk in sorted(parts)]) for case, parts in found.items()}
+
+
+def _tell(done: int, more: int, total: int) -> None:
+    """Each twentieth part of the way, one line."""
+    if 20 * done // total > 20 * (done - more) // total:
+        sys.stderr.write(f"judge: {done:,} of {total:,} rollouts\n")
 
 
 def joined(parts: Iterable[Result]) -> Result:

@@ -28,7 +28,7 @@ class Bursts:
         phi: Variance of a tick's errors over that of independent requests, at least 1.
         common: True if both arms see the same bursts.
         lasting: Ticks that a burst lasts.
-        retried: True if each failure is repeated (geometric, so that the variance is `phi`) instead of the share moving.
+        retried: True if each failure is repeated (geometric numbers of mean (phi + 1) / 2), no share moves.
     """
 
     phi: float = 1.0
@@ -49,6 +49,8 @@ class Setting:
         margin: The rise that our judge must not pass.
         ratio: Relative part of the rise that is tolerated.
         tolerate: Absolute part of it.
+        tick: Seconds from look to look; a bake is always so many looks, whatever they take.
+        dispersion: What is known of bursts beforehand, as phi; None if nothing is.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Setting:
     margin: float = 0.01
     ratio: float = 1.0
     tolerate: float = 0.0
+    tick: float = TICK
+    dispersion: float | None = None
 
     @property
     def peak(self) -> float:
@@ -127,7 +131,7 @@ def draw(setting: Setting, harm: Harm, random: np.random.Generator, runs: int) -
     Returns:
         `runs` of them.
     """
-    requests = [random.poisson(rate * TICK, (runs, TICKS)) for rate in setting.rates]
+    requests = [random.poisson(rate * setting.tick, (runs, TICKS)) for rate in setting.rates]
     rise = harm.path()
     # A relative tolerance that is used up to its end is the edge of what must not be failed.
     edge = (setting.ratio - 1) * setting.base + setting.tolerate
