@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import judge_figures
+import judge_latency
+import judge_runs
 import judge_suite
 from judge_runs import Case, run_all
 from judge_traffic import NONE
@@ -38,12 +40,17 @@ def main() -> int:
     options.add_argument("--write", action="store_true", help=f"write the figures into docs/explanation/{PAGE.name}")
     arguments = options.parse_args()
     wanted = chosen(cases(arguments.runs), arguments.row)
+    slow = [row for row in judge_latency.rows(arguments.runs) if fnmatch.fnmatchcase(row.name, arguments.row)]
     if arguments.list:
-        sys.stdout.writelines(f"{case.name}\n" for case in wanted)
+        names = [case.name for case in wanted] + [row.name for row in slow]
+        sys.stdout.writelines(f"{name}\n" for name in names)
         return 0
-    if not wanted:
+    if not (wanted or slow):
         options.error(f"no row matches {arguments.row!r}; --list prints them")
-    figures = judge_figures.page(run_all(wanted, arguments.seed, arguments.jobs), arguments.seed)
+    seed, jobs = arguments.seed, arguments.jobs
+    results = run_all(wanted, judge_runs.run, judge_runs.joined, seed, jobs)
+    slowness = run_all(slow, judge_latency.run, judge_latency.joined, seed, jobs)
+    figures = judge_figures.page(results, slowness, seed)
     if arguments.write:
         PAGE.write_text(placed(PAGE.read_text(encoding="utf-8"), "judge", figures), encoding="utf-8")
     sys.stdout.write(figures)

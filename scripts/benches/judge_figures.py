@@ -6,23 +6,26 @@ import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 
+import judge_latency as latency
 import numpy as np
 from judge_goals import goals
+from judge_latency import Slowness
 from judge_ours import ALPHA
-from judge_runs import Case, Result
+from judge_runs import Case, Result, Row
 from judge_scores import PEERS, Match, Score, Share, scored
 from judge_suite import PASSES, SOON
 
 
-def page(results: Mapping[Case, Result], seed: int) -> str:
+def page(results: Mapping[Case, Result], slowness: Mapping[Slowness, latency.Result], seed: int) -> str:
     """All tables."""
     scores = scored(results)
     wished = [("goal", "wanted", "measured", "")]
     wished += [
-        (goal.what, goal.wanted, goal.measured, "met" if goal.is_met else "missed") for goal in goals(results, scores)
+        (goal.what, goal.wanted, goal.measured, "met" if goal.is_met else "missed")
+        for goal in goals(results, scores, slowness)
     ]
     parts = [
-        facts(results, seed),
+        facts([*results.values(), *slowness], seed),
         "**Goals**",
         _table(wished),
         "**Without harm: the share that is failed, and passed**",
@@ -49,13 +52,17 @@ def page(results: Mapping[Case, Result], seed: int) -> str:
             "**Passed although the harm is twice the margin, by the part of the bake after which it begins**",
             _table(passes),
         ]
+    if slowness:
+        heads = ("", *(f"{name}: failed / after" for name in (*latency.OURS, *latency.PEERS)))
+        parts += ["**Response times with a heavy tail: the share that is failed, and the median time until then**"]
+        parts += [_table([heads, *_slow(slowness)])]
     return "\n\n".join(parts) + "\n"
 
 
-def facts(results: Mapping[Case, Result], seed: int) -> str:
+def facts(rows: Sequence[Row], seed: int) -> str:
     """What the figures were taken with."""
-    runs = sorted({result.runs for result in results.values()}, reverse=True)
-    total = sum(result.runs for result in results.values())
+    runs = sorted({row.runs for row in rows}, reverse=True)
+    total = sum(row.runs for row in rows)
     said = ", ".join(f"{each:,}" for each in runs)
     return (
         f"{total:,} rollouts ({said} a row), seed {seed}, alpha {ALPHA:g}, Python {platform.python_version()}, "
@@ -117,6 +124,16 @@ def _passes(results: Mapping[Case, Result]) -> Iterator[tuple[str, ...]]:
 def _times(result: Result) -> tuple[str, str, str]:
     half, most = np.quantile(result.failed_at, [0.5, 0.9], method="higher")
     return f"{np.isinf(result.failed_at).mean():.3f}", _seconds(float(half)), _seconds(float(most))
+
+
+def _slow(slowness: Mapping[Slowness, latency.Result]) -> Iterator[tuple[str, ...]]:
+    for row, result in slowness.items():
+        cells = []
+        for times in result.failed_at.values():
+            share = Share(float(np.isfinite(times).mean()), row.runs)
+            after = "" if row.is_harmless else f" / {_seconds(float(np.median(times)))}"
+            cells.append(f"{share if row.is_harmless else format(share.value, '.2f')}{after}")
+        yield row.name.removeprefix(f"{latency.FAMILY}: "), *cells
 
 
 def _by_family(scores: Sequence[Score]) -> Iterator[Score | str]:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import judge_latency as latency
 import numpy as np
+from judge_latency import Slowness
 from judge_ours import ALPHA
 from judge_runs import Case, Result
 from judge_scores import MISS_FACTOR, PEERS, Score, Share
@@ -41,11 +43,14 @@ class Goal:
     is_met: bool
 
 
-def goals(results: Mapping[Case, Result], scores: Sequence[Score]) -> list[Goal]:
+def goals(
+    results: Mapping[Case, Result], scores: Sequence[Score], slowness: Mapping[Slowness, latency.Result]
+) -> list[Goal]:
     """All that can be told from these rows."""
     counted = [score for score in scores if score.case.is_counted]
     return [
         *_false_rollbacks(results),
+        *_false_rollbacks_for_slowness(slowness),
         *(_misses(peer, counted) for peer in PEERS[1:] if counted),
         *(_rows(peer, counted) for peer in PEERS[1:] if counted),
         *_soon(results),
@@ -63,6 +68,16 @@ def _false_rollbacks(results: Mapping[Case, Result]) -> Iterable[Goal]:
     above = sum(share.value > ALPHA for share, _ in shares)
     said = f"{worst} at worst ({case.setting.name}); {above} of {len(shares)} rows above"
     yield Goal("false rollbacks, every harmless row, a look each tick", f"at most {ALPHA:g}", said, not above)
+
+
+def _false_rollbacks_for_slowness(slowness: Mapping[Slowness, latency.Result]) -> Iterable[Goal]:
+    rows = {row: result for row, result in slowness.items() if row.is_harmless}
+    for name in latency.OURS if rows else ():
+        shares = [Share(float(np.isfinite(each.failed_at[name]).mean()), row.runs) for row, each in rows.items()]
+        worst = max(shares, key=lambda share: share.value)
+        yield Goal(
+            f"false rollbacks for latency; {name}", f"at most {ALPHA:g}", f"{worst} at worst", worst.value <= ALPHA
+        )
 
 
 def _misses(peer: str, scores: Sequence[Score]) -> Goal:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import judge_contestants as contestants
 import judge_ours as ours
@@ -15,7 +16,9 @@ import numpy.typing as npt
 from judge_traffic import Harm, Setting, draw
 
 Column = npt.NDArray[np.float64]
-CHUNK = 50
+R = TypeVar("R", bound="Row")
+P = TypeVar("P")
+CHUNK = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +99,40 @@ def run(case: Case, seed: int, chunk: int) -> Result:
     )
 
 
-def run_all(cases: Sequence[Case], seed: int, jobs: int) -> dict[Case, Result]:
-    """Everything, with what is done told on stderr."""
-    found: dict[Case, dict[int, Result]] = {case: {} for case in cases}
+class Row(Protocol):
+    """What is simulated: some number of rollouts of one kind."""
+
+    @property
+    def runs(self) -> int:
+        """How many rollouts."""
+
+
+def run_all(
+    rows: Sequence[R], simulate: Callable[[R, int, int], P], joined: Callable[[list[P]], P], seed: int, jobs: int
+) -> dict[R, P]:
+    """Simulates rows in chunks, as many at a time as there are jobs, and tells what is done on stderr.
+
+    Args:
+        rows: All of them.
+        simulate: From a row with the runs of a chunk, the seed and the chunk's number to its part of the result.
+        joined: From parts to the result.
+        seed: Of the traffic.
+        jobs: Processes.
+    """
+    found: dict[R, dict[int, P]] = {row: {} for row in rows}
     with ProcessPoolExecutor(jobs) as pool:
         running = {}
-        for case in cases:
-            for chunk, begin in enumerate(range(0, case.runs, CHUNK)):
-                part = replace(case, runs=min(CHUNK, case.runs - begin))
-                running[pool.submit(run, part, seed, chunk)] = case, chunk
-        total, done = sum(case.runs for case in cases), 0
+        for row in rows:
+            for chunk, begin in enumerate(range(0, row.runs, CHUNK)):
+                part = replace(row, runs=min(CHUNK, row.runs - begin))  # type: ignore[type-var]
+                running[pool.submit(simulate, part, seed, chunk)] = row, chunk, part.runs
+        total, done = sum(row.runs for row in rows), 0
         for future in as_completed(running):
-            case, chunk = running.pop(future)
-            found[case][chunk] = future.result()
-            done += found[case][chunk].runs
-            _tell(done, found[case][chunk].runs, total)
-    return {case: joined([parts[chunk] for chunk in sorted(parts)]) for case, parts in found.items()}
+            row, chunk, runs = running[future]
+            found[row][chunk] = future.result()
+            done += runs
+            _tell(done, runs, total)
+    return {row: joined([parts[chunk] for chunk in sorted(parts)]) for row, parts in found.items()}
 
 
 def _tell(done: int, more: int, total: int) -> None:
@@ -120,9 +141,8 @@ def _tell(done: int, more: int, total: int) -> None:
         sys.stderr.write(f"judge: {done:,} of {total:,} rollouts\n")
 
 
-def joined(parts: Iterable[Result]) -> Result:
+def joined(parts: list[Result]) -> Result:
     """Chunks as one."""
-    parts = list(parts)
     columns = ("failed_at", "strength", "alone", "minutes", "once", "each_minute")
     return Result(
         tuple(verdict for part in parts for verdict in part.verdicts),

@@ -101,13 +101,13 @@ def score(case: Case, result: Result, harmless: Result) -> Score:
     """One row."""
     limit = case.setting.peak + case.harm.points / 2
     best, failure_limit = contestants.tuned(harmless.minutes, ALPHA, (0,))[0]
-    columns = {
-        PEERS[0]: (contestants.threshold(each.minutes, limit) for each in (harmless, result)),
-        PEERS[1]: (contestants.threshold(each.minutes, best, failure_limit) for each in (harmless, result)),
-        PEERS[2]: (each.once for each in (harmless, result)),
-        PEERS[3]: (each.each_minute for each in (harmless, result)),
-    }
-    matches = tuple(_match(peer, *columns[peer], result, harmless) for peer in PEERS)
+    peers = (
+        [contestants.threshold(each.minutes, limit) for each in (harmless, result)],
+        [contestants.threshold(each.minutes, best, failure_limit) for each in (harmless, result)],
+        [harmless.once, result.once],
+        [harmless.each_minute, result.each_minute],
+    )
+    matches = tuple(_match(name, times, result, harmless) for name, times in zip(PEERS, peers, strict=True))
     bound = min(
         _missed(contestants.threshold(result.minutes, *tuned)).mean()
         for tuned in contestants.tuned(harmless.minutes, ALPHA)
@@ -118,7 +118,8 @@ def score(case: Case, result: Result, harmless: Result) -> Score:
     return Score(case, share, median, result.share("passed"), matches, float(bound))
 
 
-def _match(peer: str, harmless_at: Column, failed_at: Column, result: Result, harmless: Result) -> Match:
+def _match(peer: str, times: list[Column], result: Result, harmless: Result) -> Match:
+    harmless_at, failed_at = times
     alarms = float(np.isfinite(harmless_at).mean())
     theirs, ours = _missed(failed_at), result.strength > matched_alpha(harmless.strength, alarms)
     difference = ours.astype(float) - MISS_FACTOR * theirs

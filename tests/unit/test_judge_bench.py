@@ -1,4 +1,4 @@
-"""The judge's bench is fair: its traffic is as said, its peers judge as their sources do, its figures are in the docs."""
+"""The bench of the judge is fair: traffic is as said, peers judge as their sources do, the docs have its figures."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_kayentas_verdict_is_that_of_its_source(digits: int) -> None:
 def test_kayenta_passes_the_anchor_case_and_ours_fails_it() -> None:
     anchor = np.array([goals.ANCHOR])
     assert not contestants.is_high(anchor, np.zeros_like(anchor)).any()
-    assert all(goal.is_met for goal in goals.goals({}, []) if "anchor" in goal.what)
+    assert all(goal.is_met for goal in goals.goals({}, [], {}) if "anchor" in goal.what)
 
 
 def test_kayenta_once_looks_at_the_end_alone() -> None:
