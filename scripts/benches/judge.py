@@ -23,7 +23,7 @@ from table import placed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "judge-figures.md"
 SEED = 20_26
-RUNS = 1000
+RUNS = 400
 MOST_JOBS = 8
 
 

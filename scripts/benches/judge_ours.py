@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from judge_traffic import TICKS, Setting, Traffic
 
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.comparison import Comparison
+from deliverkit.domain.judge.finding import Finding
 from deliverkit.domain.judge.looks import Look, Tally
 from deliverkit.domain.judge.rules import Rules
 
@@ -62,19 +63,28 @@ def looks_of(traffic: Traffic, tick: float) -> Iterator[list[Look]]:
 def judged(rules: Rules, looks: list[Look]) -> Judged:
     """The verdict with continuous looking and the look at the end."""
     comparison = Comparison(rules)
-    failed_at, peak, unit = NEVER, 0.0, 2.0
+    peak = 0.0
     for look in looks:
         comparison = comparison.including(look)
-        found = comparison.at_look()
-        if found.verdict is Verdict.FAILED and failed_at == NEVER:
-            failed_at = look.at
-        if found.numbers["evidence"] > peak:
-            peak = found.numbers["evidence"]
-            unit = rules.alpha * math.exp(found.numbers["threshold"])
+        peak = max(peak, comparison.state.evidence)
         if peak > CERTAIN:
-            return Judged(str(found.verdict), failed_at, unit * math.exp(-peak), unit * math.exp(-peak))
+            break
     end = comparison.at_end()
-    if end.verdict is Verdict.FAILED and failed_at == NEVER:
-        failed_at = looks[-1].at
-    alone = unit * math.exp(-peak)
-    return Judged(str(end.verdict), failed_at, min(alone, 2.0 * end.numbers.get("p_end", NEVER)), alone)
+    alone = _alpha(rules, end, peak)
+    failed_at = NEVER
+    if end.verdict is Verdict.FAILED:
+        failed_at = end.numbers.get("failed_at", looks[-1].at)
+    strength = alone if peak > CERTAIN else min(alone, 2.0 * _p_end(comparison))
+    return Judged(str(end.verdict), failed_at, strength, alone)
+
+
+def _alpha(rules: Rules, end: Finding, peak: float) -> float:
+    """The alpha whose threshold the highest evidence just reaches."""
+    return rules.alpha * math.exp(end.numbers["threshold"] - peak)
+
+
+def _p_end(comparison: Comparison) -> float:
+    """What the look at the end says also where an earlier one had failed: it is asked under a stricter alpha."""
+    state = replace(comparison.state, failure=None)
+    found = Comparison(replace(comparison.rules, alpha=math.exp(-CERTAIN)), state).at_end()
+    return float(found.numbers.get("p_end", NEVER))
