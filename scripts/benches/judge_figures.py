@@ -10,10 +10,10 @@ import judge_latency as latency
 import numpy as np
 from judge_goals import goals
 from judge_latency import Slowness
-from judge_ours import ALPHA
 from judge_runs import Case, Result, Row
 from judge_scores import PEERS, Match, Score, Share, scored
-from judge_suite import PASSES, SOON
+from judge_suite import PASS_ALPHA, PASSES, SOON
+from judge_traffic import ALPHA, Harm
 
 
 def page(results: Mapping[Case, Result], slowness: Mapping[Slowness, latency.Result], seed: int) -> str:
@@ -49,7 +49,7 @@ def page(results: Mapping[Case, Result], slowness: Mapping[Slowness, latency.Res
     passes = list(_passes(results))
     if passes:
         parts += [
-            "**Passed although the harm is twice the margin, by the part of the bake after which it begins**",
+            f"**Passed, alpha {PASS_ALPHA:g}: without harm, and with twice the margin from some part of the bake on**",
             _table(passes),
         ]
     if slowness:
@@ -114,11 +114,17 @@ def _passes(results: Mapping[Case, Result]) -> Iterator[tuple[str, ...]]:
     for case, result in results.items():
         if case.family == PASSES:
             share = Share(result.share("passed"), result.runs)
-            rows.setdefault(case.setting.name, []).append((f"{100 * case.harm.onset:g} %", f"{share.value:.3f}"))
+            rows.setdefault(case.setting.name, []).append((_how(case.harm), f"{share.value:.3f}"))
     if rows:
         yield ("", *(onset for onset, _ in next(iter(rows.values()))))
     for name, cells in rows.items():
         yield (name, *(share for _, share in cells))
+
+
+def _how(harm: Harm) -> str:
+    if not harm.points:
+        return "no harm"
+    return f"{100 * harm.onset:g} %" if harm.shape == "step" else {"leak": "leaking in"}.get(harm.shape, "one of fifty")
 
 
 def _times(result: Result) -> tuple[str, str, str]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import judge_latency as latency
 import numpy as np
 from judge_latency import Slowness
-from judge_ours import ALPHA
 from judge_runs import Case, Result
 from judge_scores import MISS_FACTOR, PEERS, Score, Share
 from judge_suite import AT_ONCE, PASSES
 from judge_suite import SOON as AT_ONCE_FAMILY
+from judge_traffic import ALPHA
 
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.comparison import Comparison
@@ -65,7 +65,7 @@ def _false_rollbacks(results: Mapping[Case, Result]) -> Iterable[Goal]:
         return
     shares = [(Share(float(np.isfinite(result.failed_at).mean()), result.runs), case) for result, case in rows]
     worst, case = max(shares, key=lambda each: each[0].value)
-    above = sum(share.value > ALPHA for share, _ in shares)
+    above = sum(share.value > case.setting.alpha for share, case in shares)
     said = f"{worst} at worst ({case.setting.name}); {above} of {len(shares)} rows above"
     yield Goal("false rollbacks, every harmless row, a look each tick", f"at most {ALPHA:g}", said, not above)
 
@@ -117,16 +117,15 @@ def _soon(results: Mapping[Case, Result]) -> Iterable[Goal]:
 
 
 def _wrong_passes(results: Mapping[Case, Result]) -> Iterable[Goal]:
-    rows = [(result.share("passed"), result.runs, case) for case, result in results.items() if case.family == PASSES]
-    if rows:
-        share, runs, case = max(rows, key=lambda each: each[0])
-        said = f"{Share(share, runs)} at worst ({case.setting.name}, {case.harm.name})"
-        yield Goal(
-            "wrong passes, harm of twice the margin, any onset",
-            f"at most {WRONG_PASSES:g}",
-            said,
-            share <= WRONG_PASSES,
-        )
+    worst: dict[float, float] = {}
+    for case, result in results.items():
+        if case.family == PASSES and case.harm.points and case.harm.shape == "step":
+            worst[case.harm.onset] = max(worst.get(case.harm.onset, 0.0), result.share("passed"))
+    if worst:
+        said = ", ".join(f"{100 * onset:g} %: {share:.3f}" for onset, share in worst.items())
+        is_met = max(worst.values()) <= WRONG_PASSES
+        what = "wrong passes, harm of twice the margin, worst row of each onset"
+        yield Goal(what, f"at most {WRONG_PASSES:g}", said, is_met)
 
 
 # --- what chance has no part in ----------------------------------------------------------------------

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import judge_contestants as contestants
 import numpy as np
 import numpy.typing as npt
-from judge_ours import ALPHA, judged
-from judge_traffic import MINUTE, TICK, TICKS
+from judge_ours import judged
+from judge_traffic import ALPHA, MINUTE, TICK, TICKS
 
 from deliverkit.domain.judge.looks import Look, Tally
 from deliverkit.domain.judge.rules import Rules, SeriesKind

@@ -14,7 +14,6 @@ from deliverkit.domain.judge.finding import Finding
 from deliverkit.domain.judge.looks import Look, Tally
 from deliverkit.domain.judge.rules import Rules
 
-ALPHA = 0.05
 CERTAIN = 40.0
 """Log evidence at which a rollout is not followed any further: no alpha that is asked for is as small as exp(-40)."""
 NEVER = math.inf
@@ -44,7 +43,7 @@ def rules_for(setting: Setting) -> Rules:
         ratio=setting.ratio,
         tolerate=setting.tolerate,
         tolerated_ratio=setting.ratio,
-        alpha=ALPHA,
+        alpha=setting.alpha,
         bake=setting.tick * TICKS,
         dispersion=setting.dispersion,
     )

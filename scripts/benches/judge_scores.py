@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import judge_contestants as contestants
 import numpy as np
 import numpy.typing as npt
-from judge_ours import ALPHA
 from judge_runs import Case, Result
+from judge_traffic import ALPHA
 
 Column = npt.NDArray[np.float64]
 PEERS = ("threshold, failureLimit 0", "threshold of an oracle", "Kayenta once", "Kayenta each minute")

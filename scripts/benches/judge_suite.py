@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from judge_traffic import Bursts, Harm, Setting, constant, cycle, steady, stepped
+from judge_traffic import NONE, Bursts, Harm, Setting, constant, cycle, steady, stepped
 
 POINT = 0.01
 
@@ -152,6 +152,7 @@ def _outside() -> Family:
 # --- wrong passes ------------------------------------------------------------------------------------
 
 PASSES = "harm of twice the margin"
+PASS_ALPHA = 0.01
 ONSETS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 
@@ -166,7 +167,9 @@ def twice_the_margin() -> tuple[tuple[Setting, tuple[Harm, ...]], ...]:
         (1000, 1, 0.5),
         (1000, 0, 0.1),
     ):
-        setting = constant(rate, base * POINT, margin=margin * POINT)
+        setting = constant(rate, base * POINT, margin=margin * POINT, alpha=PASS_ALPHA)
         named = replace(setting, name=f"{setting.name}, margin {margin:g} pp")
-        found.append((named, tuple(Harm(2 * margin * POINT, onset=onset) for onset in ONSETS)))
+        harm = 2 * margin * POINT
+        steps = tuple(Harm(harm, onset=onset) for onset in ONSETS)
+        found.append((named, (NONE, *steps, Harm(harm, "leak"), Harm(harm, "instance"))))
     return tuple(found)

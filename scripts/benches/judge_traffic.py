@@ -11,6 +11,8 @@ import numpy.typing as npt
 Shares = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
+ALPHA = 0.05
+"""The chance of a wrong failure that our judge is told to keep."""
 TICK = 5.0
 """Seconds from one look to the next."""
 TICKS = 360
@@ -51,6 +53,7 @@ class Setting:
         tolerate: Absolute part of it.
         tick: Seconds from look to look; a bake is always so many looks, whatever they take.
         dispersion: What is known of bursts beforehand, as phi; None if nothing is.
+        alpha: What our judge is told to keep.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Setting:
     tolerate: float = 0.0
     tick: float = TICK
     dispersion: float | None = None
+    alpha: float = ALPHA
 
     @property
     def peak(self) -> float:
