@@ -123,7 +123,7 @@ def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:
     done = 1.0 - max(min(numbers["pass_evidence"], numbers["pass_evidence_last"]), 0.0) / numbers["pass_threshold"]
     ways = [("a pass", _to_pass(rules, state, max(x1 / n1 - x0 / n0, 0.0)), max(done, 0.0))]
     if rise > rules.tolerate:
-        left = 1.0 - max(state.evidence, 0.0) / threshold(rules, state)
+        left = 1.0 - max(state.evidence, 0.0) / threshold(rules, without_requests=state.without_requests)
         ways.append(("a failure", requests_to_fail(rules, _traffic(state), rise), max(left, 0.0)))
     verdict, needed, left = min(ways, key=lambda way: way[1] * way[2])
     more = max(needed * phi - n1, needed * phi * left)
@@ -144,6 +144,6 @@ def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:
 def _sign_words(rules: Rules, state: State) -> str:
     signs = state.signs
     odds = wording.chances(state.evidence)
-    needed = wording.chances(threshold(rules, state))
+    needed = wording.chances(threshold(rules, without_requests=state.without_requests))
     ticks = signs.worse + signs.better
     return f"The candidate was worse in {signs.worse} of {ticks} ticks that differ: {odds}, {needed} is needed."
