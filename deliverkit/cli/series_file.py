@@ -38,12 +38,13 @@ class Quick(NamedTuple):
     high: float = 1e11
 
 
-def read_series(source: str, parse: Callable[[str], float]) -> Series:
+def read_series(source: str, parse: Callable[[str], float], *, limit: int = ROW_LIMIT) -> Series:
     """The rows of a file, in order of time.
 
     Args:
         source: Its path; `-` for stdin.
         parse: Reads a value that is no plain number; raises ValueError with a clause.
+        limit: Rows at most.
 
     Raises:
         UsageError: If it cannot be read, or a row is wrong; the message names file and line.
@@ -51,23 +52,23 @@ def read_series(source: str, parse: Callable[[str], float]) -> Series:
     name = "stdin" if source == "-" else source
     try:
         if source == "-":
-            return _read(name, cast(io.BufferedReader, sys.stdin.buffer), parse)
+            return _read(name, cast(io.BufferedReader, sys.stdin.buffer), parse, limit)
         with Path(source).open("rb") as file:
-            return _read(name, file, parse)
+            return _read(name, file, parse, limit)
     except OSError as error:
         raise UsageError(
             f"{name} cannot be read: {error.strerror or error}", hint="name a file that can be read, or - for stdin"
         ) from error
 
 
-def _read(name: str, file: io.BufferedReader, parse: Callable[[str], float]) -> Series:
+def _read(name: str, file: io.BufferedReader, parse: Callable[[str], float], limit: int) -> Series:
     head = file.peek(4)
     for magic, command in _PACKED.items():
         if head.startswith(magic):
             raise UsageError(f"{name} is packed", hint=f"{command} it first")
     text = io.TextIOWrapper(file, _MARKS.get(head[:2], "utf-8-sig"), errors="replace")
     try:
-        return _Reading(name, parse).of(text)
+        return _Reading(name, parse, limit).of(text)
     finally:
         text.detach()
 
@@ -75,9 +76,10 @@ def _read(name: str, file: io.BufferedReader, parse: Callable[[str], float]) -> 
 class _Reading:
     """The state of reading one file."""
 
-    def __init__(self, name: str, parse: Callable[[str], float]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], float], limit: int) -> None:
         self._series = Series(name)
         self._parse = parse
+        self._limit = limit
         self._columns: Columns | None = None
         self._delimiter = ","
         self._line = 0
@@ -92,8 +94,8 @@ class _Reading:
                 start += 1
             if self._columns is not None:
                 self._fast(lines[start:], self._columns)
-            if len(self._series) > ROW_LIMIT:
-                raise self._refused(f"more than {ROW_LIMIT:,} rows; add them up to one row for every 5 s or so")
+            if len(self._series) > self._limit:
+                raise self._refused(f"more than {self._limit:,} rows; add them up to one row for every 5 s or so")
         series = self._series
         if any(series.at[row] < series.at[row - 1] for row in range(1, len(series))):
             series.put_in_order()

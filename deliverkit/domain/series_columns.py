@@ -1,4 +1,4 @@
-"""Which cell of a row is what, by the first row of a table: its names, in any order, or else its mere number of cells."""
+"""Which cell of a row is what, by the first row of a table: its names in any order, or else the number of cells."""
 
 from __future__ import annotations
 
