@@ -189,20 +189,23 @@ class Rehearsal:
                 journal=journal,
                 planner=planner,
                 promotions=promotions,
-                gate_runs=GateRuns(
-                    ledger=ledger,
-                    locks=locks,
-                    gatekeeper=lambda: Gatekeeper(self._checker, clock=self.clock),
-                    drivers=ScriptedDrivers(driver, self.dead),
-                    clock=self.clock,
-                    identity=FixedIdentity(identity),
-                    pace=Pace,
-                ),
+                gate_runs=self._gate_runs(ledger, locks, identity, driver),
                 catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
                 commit_statuses=self.commit_statuses,
             )
+        )
+
+    def _gate_runs(self, ledger: Ledger, locks: LockService, identity: Identity, driver: str) -> GateRuns:
+        return GateRuns(
+            ledger=ledger,
+            locks=locks,
+            gatekeeper=lambda: Gatekeeper(self._checker, clock=self.clock),
+            drivers=ScriptedDrivers(driver, self.dead),
+            clock=self.clock,
+            identity=FixedIdentity(identity),
+            pace=Pace,
         )
 
     def _catalogue(self, journal: Journal, pruner: Callable[[], Pruner]) -> Catalogue:
