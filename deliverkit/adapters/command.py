@@ -49,6 +49,12 @@ class Ending:
     is_cut: bool
     seconds: float
 
+    @property
+    def last_line(self) -> str:
+        """The last line of the output that is not blank."""
+        lines = last_lines(self.output, str, is_cut=self.is_cut)
+        return lines[-1] if lines else ""
+
 
 class CommandCheck:
     """The checker of kind command: `run` goes to `sh -c`, with `DELIVERKIT_*` variables beside the inherited ones.
@@ -92,8 +98,9 @@ class CommandCheck:
         return measurement(check, at, self._seen(ending, timeout), query=query)
 
     def interrupt(self) -> None:
-        """End the commands that run, with everything they started; none is begun afterwards."""
-        self._running.end()
+        """End the commands that run, with everything they started."""
+        running, self._running = self._running, Running()
+        running.end()
 
     def _seen(self, ending: Ending, timeout: timedelta) -> dict[str, Any]:
         tail = last_lines(ending.output, self._masking.hide, is_cut=ending.is_cut)
