@@ -20,7 +20,16 @@ Spec = Mapping[str, Any]
 ERROR = "error"
 """Key of `seen` for why nothing could be seen; whatever has it is an `error`, in every kind."""
 
-_ROOMS: Mapping[str, str] = {}
+_ROOMS: Mapping[str, str] = {
+    "certificate": "certificate",
+    "drift": "drift",
+    "jenkins": "jenkins",
+    "lambda": "lambda_",
+    "load_balancer": "load_balancer",
+    "signature": "signature",
+    "targets": "targets",
+    "vulnerabilities": "vulnerabilities",
+}
 """The module of each kind, in this package."""
 _STATEFUL: frozenset[str] = frozenset()
 """Kinds that carry a state from one measurement to the next."""
