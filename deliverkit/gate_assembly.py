@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from deliverkit.domain.gate import CheckKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.build_ports import BuildServer
     from deliverkit.check_ports import Checker
-    from deliverkit.ports import Clock, Deployer
+    from deliverkit.domain.release import Release
+    from deliverkit.domain.trust import Finding
+    from deliverkit.ports import Clock, Deployer, ReleaseStore
 
 
 class Checkers:
@@ -37,7 +39,13 @@ class Checkers:
 
 
 def checkers_of(
-    aws: Aws, deployers: Callable[[str], Deployer], jenkins: Callable[[], BuildServer], clock: Clock
+    aws: Aws,
+    deployers: Callable[[str], Deployer],
+    jenkins: Callable[[], BuildServer],
+    clock: Clock,
+    *,
+    releases: Callable[[], ReleaseStore],
+    verify: Callable[[Release], Iterable[Finding]],
 ) -> Checkers:
     """The checkers of all kinds.
 
@@ -46,8 +54,10 @@ def checkers_of(
         deployers: The way to a region's deployer, which knows the targets.
         jenkins: The way to the build server, which is not gone before a gate asks for it.
         clock: Everybody's time.
+        releases: The way to the store of releases.
+        verify: What `deliverkit release verify` does.
     """
-    makers = _Makers(aws, deployers, jenkins, clock)
+    makers = _Makers(aws, deployers, jenkins, clock, releases, verify)
     return Checkers(
         {
             CheckKind.HTTP: makers.http,
@@ -55,6 +65,12 @@ def checkers_of(
             CheckKind.COMMAND: makers.command,
             CheckKind.JENKINS: makers.jenkins,
             CheckKind.TARGETS: makers.targets,
+            CheckKind.LOAD_BALANCER: makers.load_balancer,
+            CheckKind.LAMBDA: makers.function,
+            CheckKind.DRIFT: makers.drift,
+            CheckKind.VULNERABILITIES: makers.vulnerabilities,
+            CheckKind.SIGNATURE: makers.signature,
+            CheckKind.CERTIFICATE: makers.certificate,
         }
     )
 
@@ -63,12 +79,20 @@ class _Makers:
     """Makes checkers; a room is imported when the first gate needs it."""
 
     def __init__(
-        self, aws: Aws, deployers: Callable[[str], Deployer], jenkins: Callable[[], BuildServer], clock: Clock
+        self,
+        aws: Aws,
+        deployers: Callable[[str], Deployer],
+        jenkins: Callable[[], BuildServer],
+        clock: Clock,
+        releases: Callable[[], ReleaseStore],
+        verify: Callable[[Release], Iterable[Finding]],
     ) -> None:
         self._aws = aws
         self._deployers = deployers
         self._jenkins = jenkins
         self._clock = clock
+        self._releases = releases
+        self._verify = verify
 
     def http(self) -> Checker:
         from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
@@ -94,3 +118,34 @@ class _Makers:
         from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
 
         return TargetsCheck(self._aws, self._deployers, self._clock)
+
+    def load_balancer(self) -> Checker:
+        from deliverkit.adapters.aws.load_balancing import LoadBalancerCheck  # noqa: PLC0415
+
+        return LoadBalancerCheck(self._aws, self._clock)
+
+    def function(self) -> Checker:
+        from deliverkit.adapters.aws.lambda_invocation import LambdaCheck  # noqa: PLC0415
+
+        return LambdaCheck(self._aws, self._clock)
+
+    def drift(self) -> Checker:
+        from deliverkit.adapters.aws.drift import DriftCheck  # noqa: PLC0415
+
+        return DriftCheck(self._aws, self._clock)
+
+    def vulnerabilities(self) -> Checker:
+        from deliverkit.adapters.aws.vulnerabilities import VulnerabilityCheck  # noqa: PLC0415
+
+        return VulnerabilityCheck(self._aws, self._deployers, self._clock)
+
+    def signature(self) -> Checker:
+        from deliverkit.engine.signature_gate import SignatureCheck  # noqa: PLC0415
+
+        return SignatureCheck(self._releases, self._verify, clock=self._clock)
+
+    def certificate(self) -> Checker:
+        from deliverkit.adapters.aws.certificates import CertificateCheck  # noqa: PLC0415
+        from deliverkit.adapters.served_certificate import ServedCertificates  # noqa: PLC0415
+
+        return CertificateCheck(self._aws, self._clock, served=ServedCertificates(self._deployers).look)

@@ -1,8 +1,8 @@
 """Drift of stacks as a check (CloudFormation API reference, DetectStackDrift and what follows it).
 
 A detection takes minutes; it is started once for each stack and sample, and the measurement is asked for again until
-all have ended. A process that takes over starts them again: while one still runs, CloudFormation refuses a second one of
-the same stack, which is waited for.
+all have ended. A process that takes over starts them again: while one still runs, CloudFormation refuses a second one
+of the same stack, which is waited for.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class DriftCheck:
         stacks = [
             _Detection(filled(stack, context, region), region)
             for region in regions_of(check, context)
-            for stack in check.spec["stacks"]
+            for stack in check.spec.get("stacks") or [check.spec["stack"]]
         ]
         return self._samples.setdefault(name, _Sample(now, stacks))
 

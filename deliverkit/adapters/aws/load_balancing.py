@@ -54,8 +54,10 @@ class LoadBalancerCheck:
                 yield {"name": name, "region": region, "states": dict(states), "sick": sick[:KEPT]}
 
     def _names(self, check: Check, context: CheckContext, region: str) -> Sequence[str]:
-        named = [filled(each, context, region) for each in check.spec.get("target_group", ())]
-        found = named or target_groups.of_deployment_group(self._aws, region, context.application, context.group)
+        named = check.spec.get("target_group")
+        if named:
+            return [filled(str(named), context, region)]
+        found = target_groups.of_deployment_group(self._aws, region, context.application, context.group)
         if not found:
             group = f"{context.application}/{context.group}"
             raise ValueError(f"{group} has no target group in {region}: write the check's `target_group`")

@@ -17,8 +17,6 @@ from deliverkit.domain.checks import Assessment, Seen, Spec
 from deliverkit.domain.checks.telling import Found, together
 from deliverkit.domain.gate import Verdict
 
-DAYS = 30
-"""What must be left when the settings say nothing else."""
 _DAY = 86400
 
 
@@ -38,7 +36,7 @@ def _kept(spec: Spec, seen: Seen, at: datetime) -> Iterator[Found]:
             yield Verdict.INCONCLUSIVE, f"{where} waits for its domain to be validated"
         elif each["status"] != "ISSUED":
             yield Verdict.FAILED, f"{where} is {each['status']}, not ISSUED{_ending(each, at)}"
-        elif spec.get("in_use", True) and not each["in_use"]:
+        elif spec["in_use"] and not each["in_use"]:
             yield Verdict.FAILED, f"{where} is used by nothing"
         else:
             yield _judged(where, each, spec, at)
@@ -58,7 +56,7 @@ def _served(spec: Spec, seen: Seen, at: datetime) -> Iterator[Found]:
 def _judged(where: str, certificate: Mapping[str, Any], spec: Spec, at: datetime) -> Found:
     if not certificate.get("not_after"):
         return Verdict.ERROR, f"{where} tells no end"
-    needed = int(spec.get("days", DAYS))
+    needed = int(spec["days"])
     verdict = Verdict.PASSED if _days_left(certificate["not_after"], at) >= needed else Verdict.FAILED
     return verdict, f"{where}{_ending(certificate, at)}, {needed} days are needed{_renewal(certificate)}"
 

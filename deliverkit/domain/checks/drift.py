@@ -40,10 +40,10 @@ def _judge(stack: Mapping[str, Any], spec: Spec) -> tuple[Verdict, str, int]:
         return Verdict.ERROR, f"drift of {where} could not be detected: {stack.get('why') or 'no reason is given'}", 0
     unchecked = [each["id"] for each in stack["resources"] if _is_unchecked(each) and not _is_ignored(each, ignored)]
     if unchecked:
-        verdict = Verdict(spec.get("unchecked", Verdict.INCONCLUSIVE.value))
+        verdict = Verdict(spec["unchecked"])
         return verdict, f"{where} could not be compared in all its parts: {some(unchecked, joint=', ')}", 0
     if stack["status"] not in {"IN_SYNC", "DRIFTED"}:  # the drift that there is, is ignored
-        return Verdict(spec.get("unchecked", Verdict.INCONCLUSIVE.value)), f"{where} was not checked for drift", 0
+        return Verdict(spec["unchecked"]), f"{where} was not checked for drift", 0
     is_ignoring = stack["status"] == "DRIFTED"
     told = f"{where} has drifted only where that is ignored" if is_ignoring else f"{where} is what its template says"
     return Verdict.PASSED, told, 0

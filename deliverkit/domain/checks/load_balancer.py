@@ -16,9 +16,6 @@ from deliverkit.domain.checks import Assessment, Seen, Spec
 from deliverkit.domain.checks.telling import Found, some, together
 from deliverkit.domain.gate import Verdict
 
-HEALTHY = "100%"
-TOLERATED = ("initial", "draining")
-"""What holds when the settings say nothing else."""
 INITIAL = "initial"
 
 
@@ -42,8 +39,8 @@ def _judge(group: Mapping[str, Any], spec: Spec) -> Found:
         return Verdict.FAILED, f"none of the {total} targets of {where} is in service: {_words(states)}"
     needed = _needed(spec, counted)
     healthy = states.get("healthy", 0)
-    coming = states.get(INITIAL, 0) if INITIAL in _tolerated(spec) else 0
-    told = f"{healthy} of {counted} targets of {where} are healthy, {_limit(spec)} needed"
+    coming = states.get(INITIAL, 0) if INITIAL in spec["tolerate"] else 0
+    told = f"{healthy} of {counted} targets of {where} are healthy, {spec['healthy']} needed"
     if healthy >= needed:
         return Verdict.PASSED, told
     if healthy + coming >= needed:
@@ -52,14 +49,9 @@ def _judge(group: Mapping[str, Any], spec: Spec) -> Found:
     return Verdict.FAILED, f"{told}: {some(sick) or _words(states)}"
 
 
-def _tolerated(spec: Spec) -> Iterable[str]:
-    tolerated: Iterable[str] = spec.get("tolerate", TOLERATED)
-    return tolerated
-
-
 def _counted(states: Mapping[str, int], spec: Spec) -> int:
     """Targets that matter: all but those in tolerated states; what is `initial` is yet to matter."""
-    leaving = {state for state in _tolerated(spec) if state != INITIAL}
+    leaving = {state for state in spec["tolerate"] if state != INITIAL}
     return sum(count for state, count in states.items() if state not in leaving)
 
 
@@ -68,12 +60,8 @@ def _share(states: Mapping[str, int], spec: Spec) -> float:
     return states.get("healthy", 0) / counted if counted else 0.0
 
 
-def _limit(spec: Spec) -> str:
-    return str(spec.get("healthy", HEALTHY))
-
-
 def _needed(spec: Spec, counted: int) -> int:
-    limit = _limit(spec)
+    limit = str(spec["healthy"])
     return math.ceil(counted * int(limit[:-1]) / 100) if limit.endswith("%") else int(limit)
 
 

@@ -20,8 +20,6 @@ from deliverkit.domain.gate import Verdict
 
 SEVERITIES = ("critical", "high", "medium", "low", "informational", "untriaged")
 """Amazon Inspector's, gravest first; ECR's UNDEFINED is `untriaged`."""
-LIMITS: Mapping[str, int] = {"critical": 0, "high": 0}
-"""What holds when the settings say nothing else."""
 _FIXES = {"True": ", a fix is there", "False": ", no fix yet"}
 
 Entry = Mapping[str, Any]
@@ -29,7 +27,7 @@ Entry = Mapping[str, Any]
 
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Failed above a limit; what is not scanned is never a pass."""
-    limits: Mapping[str, int] = spec.get("limits") or LIMITS
+    limits: Mapping[str, int] = spec["limits"]
     counting = [each for each in seen["found"] if not _is_left_out(each, spec, seen)]
     counts = {severity: _count(severity, counting, seen, spec) for severity in limits}
     over = [f"{counts[each]} {each} > {limits[each]} tolerated" for each in limits if counts[each] > limits[each]]
