@@ -99,7 +99,7 @@ def test_a_rollback_is_told_with_its_reason() -> None:
     told = words(seen(rolled_back()))
     for word in (
         *("Rolled back and verified", "gate up failed; 1.3.9 serves production again, verified", "failed"),
-        *("failed (3) > failure_limit (2): 503 Service Unavailable", "production, rollback", "d-000000002", "1.3.9"),
+        *("failed 3 times, 2 are tolerated: 503 Service Unavailable", "production, rollback", "d-000000002", "1.3.9"),
     ):
         assert word in told, word
 
