@@ -13,6 +13,8 @@ from deliverkit.domain.gate import Gate, Measurement, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.rollout import Phase, Rollout
 
+CONFIRMING = "confirming"
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -38,7 +40,8 @@ class Trial:
         gate: The gate, with the rules of then.
         samples: Measurements of all its checks, in the order of their record.
         ended_at: The judgement, or when it was watched last.
-        phase: Where it was asked: before, during or after; empty while nobody has judged.
+        phase: Where it was asked: before, during or after; `confirming` for one that stood in for asking the instances
+            after a rollback, and is not judged on record; empty while nobody has judged.
         verdict: How it was judged; None while nobody has.
         reason: Why, in one line, as it was written then.
         due_at: Since when the gate has had to be passed, or when it would have; None where that was not known yet.
@@ -90,6 +93,7 @@ class _Open:
     samples: list[Sample] = field(default_factory=list)
     is_told: bool = False
     due_at: datetime | None = None
+    phase: str = ""
 
 
 class Recorder:
@@ -112,17 +116,16 @@ class Recorder:
             self._close()
 
     def trials(self, last: Rollout) -> tuple[Trial, ...]:
-        """All of them, also those that nobody has judged."""
+        """All of them, also those that nobody has judged; what is measured after a judgement is of the next one."""
         told = {**self._trials, **{run.place: _told(run) for run in self._open.values() if not run.is_told}}
         return tuple(_excused((told[place] for place in sorted(told)), last))
 
     def _measured(self, event: Event, rollout: Rollout) -> None:
         for measurement in msgspec.convert(event.payload["measurements"], tuple[Measurement, ...]):
             run = self._run(measurement.gate, event, rollout)
-            if run.is_told:
-                run.place, run.is_told = self._place(), False
             run.samples.append(Sample(event.sequence, event.at, measurement))
             run.due_at, run.ended_at = _due_at(rollout), event.at
+            run.phase = CONFIRMING if rollout.phase is Phase.CONFIRMING else ""
 
     def _judged(self, event: Event, rollout: Rollout) -> None:
         payload = event.payload
@@ -154,7 +157,7 @@ class Recorder:
 
 
 def _told(run: _Open) -> Trial:
-    return Trial(run.leg, run.gate, tuple(run.samples), run.ended_at, due_at=run.due_at)
+    return Trial(run.leg, run.gate, tuple(run.samples), run.ended_at, run.phase, due_at=run.due_at)
 
 
 def _due_at(rollout: Rollout) -> datetime | None:
