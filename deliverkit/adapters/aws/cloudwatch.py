@@ -7,9 +7,10 @@ from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.domain.gate import Gate, Measurement, Verdict, worst
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.gate import Check, Measurement, Verdict, worst
 from deliverkit.errors import DeliverkitError
-from deliverkit.ports import CheckContext, Clock
+from deliverkit.ports import Clock
 
 _VERDICTS: Mapping[str, Verdict] = {
     "OK": Verdict.PASSED,
@@ -27,16 +28,16 @@ class AlarmCheck:
         self._aws = aws
         self._clock = clock
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Look at the alarms once."""
-        regions = [gate.spec["region"]] if gate.spec.get("region") else list(context.regions)
+        regions = [check.spec["region"]] if check.spec.get("region") else list(context.regions)
         try:
-            states = [state for region in regions for state in self._states(gate.spec["names"], region)]
+            states = [state for region in regions for state in self._states(check.spec["names"], region)]
         except DeliverkitError as error:
-            return Measurement(gate.name, self._clock.now(), Verdict.ERROR, error.message)
+            return Measurement(check.gate, self._clock.now(), Verdict.ERROR, error.message, check=check.name)
         outcome = worst(verdict for verdict, _ in states)
         told = "; ".join(words for verdict, words in states if verdict is outcome)
-        return Measurement(gate.name, self._clock.now(), outcome, told or "no alarm is named")
+        return Measurement(check.gate, self._clock.now(), outcome, told or "no alarm is named", check=check.name)
 
     def _states(self, names: Sequence[str], region: str) -> list[tuple[Verdict, str]]:
         with translated(f"reading alarms in {region}"):
