@@ -142,7 +142,7 @@ def _p95(trial: Trial, check: Check) -> Iterator[Setting]:
     worst = max((percentile(seen[max(0, end - LATENCY_WINDOW) : end], 0.95) for end in ends), default=0.0)
     if worst:
         whole = math.ceil(worst * 1000)
-        yield "p95", check.policy.p95.total_seconds(), [whole / 1000, (whole - 1) / 1000], _put_p95
+        yield f"{check.kind}.p95", check.policy.p95.total_seconds(), [whole / 1000, (whole - 1) / 1000], _put_p95
 
 
 def _put_p95(check: Check, value: float) -> Check:

@@ -46,7 +46,7 @@ def _trial(trial: Trial, width: int, glyphs: Glyphs) -> Iterator[str]:
     for check in trial.gate.checks:
         analysis = outcome.analyses.get(check.key) or Analysis(check.key)
         yield from _check(trial, check, analysis, width, glyphs)
-        told = [gate_words.change(each, check, trial.verdict) for each in changes if each.check == check.key]
+        told = [gate_words.change(each, check) for each in changes if each.check == check.key]
         near = gate_words.margin(check, analysis) if trial.verdict is Verdict.PASSED else ""
         yield from _listed("what would have changed the verdict", [*filter(None, [near]), *told])
 
@@ -55,7 +55,8 @@ def _check(trial: Trial, check: Check, analysis: Analysis, width: int, glyphs: G
     samples = trial.of(check.name)
     if check.name:
         verdict, reason = stand(trial, check, analysis)
-        yield f"  check {check.name}: {verdict.value if verdict else 'open'}: {clipped(reason, _REASON_LIMIT)}"
+        yield ""
+        yield f"  check {check.name}, {verdict.value if verdict else 'open'}: {clipped(reason, _REASON_LIMIT)}"
     yield f"  rule      {check.kind}: {gate_words.rule(check.policy)}"
     query = next((each.measurement.query for each in reversed(samples) if each.measurement.query), "")
     if query:

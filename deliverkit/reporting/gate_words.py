@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from deliverkit.domain.analysis import Analysis
+from deliverkit.domain.duration import format_duration
 from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
 from deliverkit.domain.recording import CONFIRMING, Sample, Trial
 from deliverkit.domain.what_if import Change
@@ -27,6 +27,13 @@ _VERDICTS: Mapping[Verdict | None, str] = {
     Verdict.INCONCLUSIVE: "INCONCLUSIVE",
     None: "NOT JUDGED",
 }
+_WOULD_HAVE: Mapping[Verdict, str] = {
+    Verdict.PASSED: "would have passed",
+    Verdict.FAILED: "would have failed",
+    Verdict.ERROR: "would have been an error",
+    Verdict.INCONCLUSIVE: "would have been inconclusive",
+}
+_PASSES_SHOWN = 2
 _SECONDS = frozenset({"p95", "deadline", "every", "initial_delay"})
 
 
@@ -53,21 +60,18 @@ def rule(policy: Policy) -> str:
 
 def _rules(policy: Policy) -> Iterator[str]:
     if policy.observe_only:
-        yield "only observed, counts for nothing"
-    delay = f", first after {duration(policy.initial_delay)}" if policy.initial_delay else ""
-    count = f", {policy.count} in all" if policy.count else ""
-    yield f"measured every {duration(policy.every)}{delay}{count}"
-    yield f"passes with {policy.passes} good in a row" if policy.passes > 1 else "passes with a good one"
-    if policy.p95 is not None:
-        yield f"95 % of the answers within {policy.p95 / timedelta(milliseconds=1):g} ms"
-    yield f"fails with {_more_than(policy.failure_limit, 'failed')}"
-    yield f"cannot be judged with {_more_than(policy.error_limit, 'unmeasurable in a row')}"
-    yield f"left to a human with {_more_than(policy.inconclusive_limit, 'inconclusive')}"
-    yield f"or without its passes {duration(policy.deadline)} after it has to be passed"
-
-
-def _more_than(limit: int, what: str) -> str:
-    return f"{limit + 1} {what}"
+        yield "only observed, it counts for nothing"
+    delay = f", first after {format_duration(policy.initial_delay)}" if policy.initial_delay else ""
+    count = f", {policy.count} times in all" if policy.count else ""
+    yield f"every {format_duration(policy.every)}{delay}{count}"
+    bound = f" and 95 % of the answers within {format_duration(policy.p95)}" if policy.p95 is not None else ""
+    yield f"to pass {policy.passes} good in a row{bound}, at most {format_duration(policy.deadline)} after it is due"
+    limits = (
+        f"{policy.failure_limit} failed",
+        f"{policy.error_limit} unmeasurable in a row",
+        f"{policy.inconclusive_limit} inconclusive",
+    )
+    yield f"tolerated {', '.join(limits)}"
 
 
 def counts(samples: Sequence[Sample]) -> str:
@@ -94,7 +98,9 @@ class Shown:
 
 def important(samples: Sequence[Sample], limit: int) -> Shown:
     """The samples that explain a verdict: the last ones, those that did not pass, the first; in their order."""
+    bad = sum(each.measurement.outcome is not Verdict.PASSED for each in samples)
     ranked = sorted(range(len(samples)), key=lambda place: _rank(samples, place))
+    limit = min(limit, bad + 1 + _PASSES_SHOWN)  # one good sample is like another
     places = sorted(ranked[:limit])
     gaps = [place - before - 1 for before, place in zip([-1, *places], [*places, len(samples)], strict=True)]
     return Shown(tuple(samples[place] for place in places), tuple(gaps))
@@ -116,18 +122,17 @@ def sample(measurement: Measurement) -> str:
     return f"{outcome}{value}  {measurement.reason}"
 
 
-def change(told: Change, check: Check, verdict: Verdict | None) -> str:
+def change(told: Change, check: Check) -> str:
     """What a setting would have changed, for people."""
     then = f"{check.name}: " if check.name else ""
     setting = f"{then}{told.setting}: {_number(told, told.would_be)} instead of {_number(told, told.was)}"
     if told.verdict is None:
         return f"{setting} - still open where the record ends, {told.at:%H:%M:%S}"
-    verb = "would still have been" if told.verdict is verdict else "would have been"
-    return f"{setting} - {verb} {told.verdict.value} at {told.at:%H:%M:%S}"
+    return f"{setting} - {_WOULD_HAVE[told.verdict]} at {told.at:%H:%M:%S}"
 
 
 def _number(told: Change, value: float) -> str:
-    return f"{value * 1000:g}ms" if told.setting in _SECONDS else f"{value:g}"
+    return f"{value * 1000:g}ms" if told.setting.rpartition(".")[2] in _SECONDS else f"{value:g}"
 
 
 def margin(check: Check, analysis: Analysis) -> str:
