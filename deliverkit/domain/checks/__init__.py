@@ -20,9 +20,14 @@ Spec = Mapping[str, Any]
 ERROR = "error"
 """Key of `seen` for why nothing could be seen; whatever has it is an `error`, in every kind."""
 
-_ROOMS: Mapping[str, str] = {}
+_ROOMS: Mapping[str, str] = {
+    "command": "command",
+    "http": "http",
+    "prometheus": "prometheus",
+    "tcp": "tcp",
+}
 """The module of each kind, in this package."""
-_STATEFUL: frozenset[str] = frozenset()
+_STATEFUL: frozenset[str] = frozenset({"http", "tcp"})
 """Kinds that carry a state from one measurement to the next."""
 
 
