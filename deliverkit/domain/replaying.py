@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from deliverkit.domain.analysis import Analysis, Judgement, condemn_gate, judge_gate
-from deliverkit.domain.checks import assess, assessor_of
+from deliverkit.domain.checks import assess_again, assessor_of
 from deliverkit.domain.gate import Check, Gate, Measurement, Verdict, key_of
 from deliverkit.domain.recording import Sample, Trial
 from deliverkit.domain.wording import in_plain_words
@@ -166,11 +166,7 @@ def _again(check: Check, sample: Sample, analysis: Analysis) -> Retold:
     was = sample.measurement
     if was.seen is None or (assessor_of(check.kind) is None and not was.seen.get("error")):
         return Retold(sample, was, is_kept=True)
-    try:
-        found = assess(check, was.seen, analysis.state)
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        unreadable = f"what was seen cannot be assessed: {type(error).__name__}: {error}"
-        return Retold(sample, replace(was, outcome=Verdict.ERROR, reason=unreadable, value=None), is_kept=False)
+    found = assess_again(check, was.seen, analysis.state)
     return Retold(
         sample,
         replace(was, outcome=found.outcome, reason=found.reason, value=found.value, is_open=found.is_open),

@@ -18,10 +18,10 @@ from deliverkit.domain.gate import Check, Gate, Verdict
 from deliverkit.domain.recording import Trial
 from deliverkit.domain.replaying import Outcome, judge_anew
 
-BOUNDS = frozenset(
-    {"above", "below", "at_most", "at_least", "maximum", "minimum", "max", "min", "threshold", "objective", "budget"}
-)
-"""Settings of a kind that bound a value; names after which the observed values are tried."""
+TIME_BOUNDS = ("p95", "p99", "p50")
+"""Bounds of response times, in seconds; the first that is set is the one people look at."""
+BOUNDS = frozenset({"above", "below", "at_least", "at_most", "objective", *TIME_BOUNDS})
+"""Settings of a kind that bound a value; the values that were observed are tried."""
 MARGINS = frozenset({"harm", "ratio", "tolerate", "alpha"})
 """Settings of a comparison; multiples of what they are are tried."""
 TRIED = 40

@@ -9,7 +9,7 @@ from typing import Any
 
 from deliverkit.domain.gate import Check, Verdict
 from deliverkit.domain.recording import Sample, Trial
-from deliverkit.domain.what_if import BOUNDS
+from deliverkit.domain.what_if import BOUNDS, TIME_BOUNDS
 
 _GRAVEST = {Verdict.PASSED: 0, Verdict.INCONCLUSIVE: 1, Verdict.ERROR: 2, Verdict.FAILED: 3}
 
@@ -64,7 +64,7 @@ def series_of(trial: Trial, check: Check) -> Series | None:
     samples = trial.of(check.name)
     if not samples:
         return None
-    is_time = all(each.measurement.value is None for each in samples) or check.policy.p95 is not None
+    is_time = all(each.measurement.value is None for each in samples) or _time_limit(check) is not None
     limit = _time_limit(check) if is_time else _bound(check.spec)
     return Series(tuple(_point(each, is_time=is_time) for each in samples), limit, is_time)
 
@@ -81,7 +81,9 @@ def _point(sample: Sample, *, is_time: bool) -> Point:
 
 
 def _time_limit(check: Check) -> float | None:
-    return check.policy.p95.total_seconds() if check.policy.p95 else None
+    if check.policy.p95:
+        return check.policy.p95.total_seconds()
+    return next((float(check.spec[name]) for name in TIME_BOUNDS if check.spec.get(name)), None)
 
 
 def _bound(spec: Mapping[str, Any]) -> float | None:

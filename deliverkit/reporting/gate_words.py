@@ -9,14 +9,14 @@ from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
 from deliverkit.domain.recording import CONFIRMING, Sample, Trial
-from deliverkit.domain.what_if import Change
+from deliverkit.domain.what_if import TIME_BOUNDS, Change
 from deliverkit.domain.wording import in_plain_words
 from deliverkit.reporting.times import duration
 
 PHASES: Mapping[str, str] = {
     "before": "before the deployment",
-    "during": "while it was deployed and watched",
-    "after": "at the end of the bake time",
+    "during": "while it was deployed",
+    "after": "after the deployment",
     CONFIRMING: "to confirm the rollback",
     "": "",
 }
@@ -34,7 +34,6 @@ _WOULD_HAVE: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "would have been inconclusive",
 }
 _PASSES_SHOWN = 2
-_SECONDS = frozenset({"p95", "deadline", "every", "initial_delay"})
 
 
 def headline(trial: Trial) -> str:
@@ -132,7 +131,7 @@ def change(told: Change, check: Check) -> str:
 
 
 def _number(told: Change, value: float) -> str:
-    return f"{value * 1000:g}ms" if told.setting.rpartition(".")[2] in _SECONDS else f"{value:g}"
+    return f"{value * 1000:g}ms" if told.setting.rpartition(".")[2] in TIME_BOUNDS else f"{value:g}"
 
 
 def margin(check: Check, analysis: Analysis) -> str:
