@@ -116,9 +116,8 @@ def _rank(samples: Sequence[Sample], place: int) -> tuple[int, int]:
 
 def sample(measurement: Measurement) -> str:
     """One measurement in a line, without its time."""
-    value = f" ({measurement.value:g})" if measurement.value is not None else ""
     outcome = "adds evidence" if measurement.is_open else measurement.outcome.value
-    return f"{outcome}{value}  {measurement.reason}"
+    return f"{outcome}  {measurement.reason}"
 
 
 def change(told: Change, check: Check) -> str:

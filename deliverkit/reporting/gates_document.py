@@ -26,6 +26,7 @@ from deliverkit.errors import UsageError
 
 FORMAT = "deliverkit.gates/1"
 SCHEMA = Path("docs/reference/gates.schema.json")
+Moment = Annotated[datetime, Meta(tz=True)]
 Seconds = Annotated[float, Meta(ge=0, description="Seconds.")]
 
 
@@ -35,8 +36,8 @@ class MeasurementDocument(Struct, frozen=True, forbid_unknown_fields=True):
     event: Annotated[
         int, Meta(description="Number of its event in the ledger; what was recorded at once was judged at once.")
     ]
-    recorded_at: Annotated[datetime, Meta(description="When it was recorded, UTC: from then on it counted.")]
-    at: Annotated[datetime, Meta(description="When it was taken, UTC.")]
+    recorded_at: Annotated[Moment, Meta(description="When it was recorded, UTC: from then on it counted.")]
+    at: Annotated[Moment, Meta(description="When it was taken, UTC.")]
     outcome: Annotated[Verdict, Meta(description="What the sample alone says.")]
     reason: Annotated[str, Meta(description="What was asked, what came back, why that is good or bad.")]
     value: Annotated[float | None, Meta(description="The number that was judged, in the unit of its kind.")] = None
@@ -75,7 +76,7 @@ class ChangeDocument(Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Annotated[
         Verdict | None, Meta(description="What the gate would have come to; null for still open where the record ends.")
     ]
-    at: Annotated[datetime, Meta(description="When, UTC.")]
+    at: Annotated[Moment, Meta(description="When, UTC.")]
 
 
 class CheckDocument(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,11 +108,11 @@ class GateDocument(Struct, frozen=True, forbid_unknown_fields=True):
     on_failure: Annotated[
         OnFailure | None, Meta(description="What its failure leads to; null for what the environment says.")
     ]
-    began_at: Annotated[datetime | None, Meta(description="The first measurement; null when there was none.")]
+    began_at: Annotated[Moment | None, Meta(description="The first measurement; null when there was none.")]
     due_at: Annotated[
-        datetime | None, Meta(description="Since when it has had to be passed; null where that was not known yet.")
+        Moment | None, Meta(description="Since when it has had to be passed; null where that was not known yet.")
     ]
-    ended_at: Annotated[datetime, Meta(description="The judgement, or when it was watched last.")]
+    ended_at: Annotated[Moment, Meta(description="The judgement, or when it was watched last.")]
     checks: tuple[CheckDocument, ...]
 
 
