@@ -263,7 +263,8 @@ class Assembly:
     def _checkers(self) -> Checkers:
         from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
-        return checkers_of(self._aws, self._deployers, self._jenkins, self.clock)
+        folder = self._settings.path.parent
+        return checkers_of(self._aws, self._deployers, self._jenkins, self.clock, environ=self._environ, folder=folder)
 
     def _require_jenkins(self, plan: Plan) -> None:
         from deliverkit.domain.gate import CheckKind, checks_of  # noqa: PLC0415

@@ -8,6 +8,7 @@ from deliverkit.domain.gate import CheckKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.build_ports import BuildServer
@@ -37,7 +38,13 @@ class Checkers:
 
 
 def checkers_of(
-    aws: Aws, deployers: Callable[[str], Deployer], jenkins: Callable[[], BuildServer], clock: Clock
+    aws: Aws,
+    deployers: Callable[[str], Deployer],
+    jenkins: Callable[[], BuildServer],
+    clock: Clock,
+    *,
+    environ: Mapping[str, str],
+    folder: Path,
 ) -> Checkers:
     """The checkers of all kinds.
 
@@ -46,13 +53,16 @@ def checkers_of(
         deployers: The way to a region's deployer, which knows the targets.
         jenkins: The way to the build server, which is not gone before a gate asks for it.
         clock: Everybody's time.
+        environ: Variables of the environment.
+        folder: Where the configuration lies, which files in it are relative to.
     """
+    from deliverkit.adapters.web_checks import makers as web  # noqa: PLC0415
+
     makers = _Makers(aws, deployers, jenkins, clock)
     return Checkers(
         {
-            CheckKind.HTTP: makers.http,
+            **web(deployers, clock=clock, environ=environ, folder=folder),
             CheckKind.ALARM: makers.alarm,
-            CheckKind.COMMAND: makers.command,
             CheckKind.JENKINS: makers.jenkins,
             CheckKind.TARGETS: makers.targets,
         }
@@ -70,20 +80,10 @@ class _Makers:
         self._jenkins = jenkins
         self._clock = clock
 
-    def http(self) -> Checker:
-        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
-
-        return HttpCheck(self._deployers, clock=self._clock)
-
     def alarm(self) -> Checker:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
 
         return AlarmCheck(self._aws, self._clock)
-
-    def command(self) -> Checker:
-        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
-
-        return CommandCheck(clock=self._clock)
 
     def jenkins(self) -> Checker:
         from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415

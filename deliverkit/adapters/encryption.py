@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 _UNTRUSTED: Mapping[int, str] = {
     # The numbers are OpenSSL's (x509_vfy.h, X509_V_ERR_...).
@@ -40,6 +42,12 @@ class Proof:
 
     authorities: str = ""
     certificate: str = ""
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any], folder: Path) -> Proof:
+        """What a check's settings say; their paths are relative to the folder."""
+        files = (str(folder / spec[key]) if spec.get(key) else "" for key in ("ca", "certificate"))
+        return cls(*files)
 
     def context(self) -> ssl.SSLContext:
         """What a connection is encrypted with; certificate and host name of the other side are verified.

@@ -32,6 +32,19 @@ class Secrets:
         """
         return {name: expand(text, {**values, **self._in(text)}) for name, text in texts.items()}
 
+    def headers(self, texts: Values, values: Values) -> dict[str, str]:
+        """Headers of a request, with all placeholders filled in.
+
+        Raises:
+            ValueError: If a variable is not set, a placeholder has no value, or a value cannot stand in a header; the
+                message does not tell it.
+        """
+        filled = self.fill(texts, values)
+        for name, value in filled.items():
+            if not (value.isprintable() and value.isascii()):
+                raise ValueError(f"the header {name} cannot be sent: its value has a line break or a special letter")
+        return filled
+
     def masking(self, texts: Values, besides: Values | None = None) -> Masking:
         """What takes the secrets of these texts out of others.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.encryption import Proof
@@ -55,8 +56,8 @@ class Questions:
     proof: Proof
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Questions:
-        """The questions that a check's settings describe.
+    def of(cls, spec: Mapping[str, Any], folder: Path = Path()) -> Questions:
+        """The questions that a check's settings describe; paths in them are relative to the folder.
 
         Raises:
             ValueError: If there is no URL, or a number is none.
@@ -76,7 +77,7 @@ class Questions:
             redirects=int(spec.get("redirects") or 0),
             requests=int(spec.get("requests") or 1),
             timeout=timedelta(seconds=float(spec.get("timeout") or DEFAULT_TIMEOUT)),
-            proof=Proof(str(spec.get("ca") or ""), str(spec.get("certificate") or "")),
+            proof=Proof.of(spec, folder),
         )
 
     def filled(self, url: str, values: Values, headers: Values) -> Question:
@@ -113,10 +114,20 @@ class HttpCheck:
     without an address, an unusable URL or a group without targets makes it an error.
     """
 
-    def __init__(self, deployers: Deployers, *, clock: Clock, environ: Values | None = None) -> None:
-        """Take the way to a region's deployer, which knows the targets; time; and where `${env.NAME}` comes from."""
+    def __init__(
+        self, deployers: Deployers, *, clock: Clock, environ: Values | None = None, folder: Path = Path()
+    ) -> None:
+        """Take what it needs.
+
+        Args:
+            deployers: The way to a region's deployer, which knows the targets.
+            clock: Dates the samples.
+            environ: Where `${env.NAME}` comes from.
+            folder: That files are relative to.
+        """
         self._deployers = deployers
         self._clock = clock
+        self._folder = folder
         self._secrets = Secrets(environ or {})
         self._is_over = threading.Event()
 
@@ -124,7 +135,7 @@ class HttpCheck:
         """Take one sample of every URL; whatever cannot be asked is an `error` measurement."""
         at, query = self._clock.now(), ""
         try:
-            questions = Questions.of(check.spec)
+            questions = Questions.of(check.spec, self._folder)
             masking = self._secrets.masking(questions.headers)
             asked = list(self._asked(questions, context))
             query = masking.hide_values(_query(asked))
@@ -144,7 +155,7 @@ class HttpCheck:
         asked: set[tuple[str, tuple[str, ...]]] = set()
         for url in questions.urls:
             for values in expansions([url, *questions.expected], context, self._deployers):
-                headers = self._secrets.fill(questions.headers, values)
+                headers = self._secrets.headers(questions.headers, values)
                 question = questions.filled(url, values, headers)
                 if (key := (question.request.url, tuple(question.wanted.filled.values()))) not in asked:
                     asked.add(key)

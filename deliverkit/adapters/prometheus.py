@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,10 +39,20 @@ _WARNINGS = 5
 class PrometheusCheck:
     """The checker of kind prometheus: the result is kept here, and judged in `domain.checks.prometheus`."""
 
-    def __init__(self, deployers: Deployers, *, clock: Clock, environ: Values | None = None) -> None:
-        """Take the way to a region's deployer, which knows the targets; time; and where `${env.NAME}` comes from."""
+    def __init__(
+        self, deployers: Deployers, *, clock: Clock, environ: Values | None = None, folder: Path = Path()
+    ) -> None:
+        """Take what it needs.
+
+        Args:
+            deployers: The way to a region's deployer, which knows the targets.
+            clock: Dates the samples.
+            environ: Where `${env.NAME}` comes from.
+            folder: That files are relative to.
+        """
         self._deployers = deployers
         self._clock = clock
+        self._folder = folder
         self._secrets = Secrets(environ or {})
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
@@ -64,9 +75,9 @@ class PrometheusCheck:
         url, query = str(spec.get("url") or ""), str(spec.get("query") or "")
         if not url or not query:
             raise ValueError("the check needs both url and query")
-        proof = Proof(str(spec.get("ca") or ""), str(spec.get("certificate") or ""))
+        proof = Proof.of(spec, self._folder)
         for values in expansions((url, query), context, self._deployers):
-            headers = self._secrets.fill(spec.get("headers") or {}, values)
+            headers = self._secrets.headers(spec.get("headers") or {}, values)
             server = expand(url, values).rstrip("/")
             text = expand(query, {name: _escaped(value) for name, value in values.items()})
             path, parameters = _parameters(spec, text, now)

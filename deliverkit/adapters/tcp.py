@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.clock import Stopwatch
@@ -53,21 +54,21 @@ class TcpCheck:
     untrusted connection fails; a host without an address or a group without targets is an error.
     """
 
-    def __init__(self, deployers: Deployers, *, clock: Clock) -> None:
-        """Take the way to a region's deployer, which knows the targets, and time."""
+    def __init__(self, deployers: Deployers, *, clock: Clock, folder: Path = Path()) -> None:
+        """Take the way to a region's deployer, which knows the targets; time; and what files are relative to."""
         self._deployers = deployers
         self._clock = clock
+        self._folder = folder
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every place; whatever cannot be asked is an `error` measurement."""
         at, query, spec = self._clock.now(), "", check.spec
         try:
             timeout = timedelta(seconds=float(spec.get("timeout") or DEFAULT_TIMEOUT))
-            proof = Proof(str(spec.get("ca") or ""), str(spec.get("certificate") or ""))
-            context_of = proof.context() if spec.get("tls") else None
+            encryption = Proof.of(spec, self._folder).context() if spec.get("tls") else None
             places = list(dict.fromkeys(self._places(spec, context)))
             query = places[0].asked + (f" and {len(places) - 1} more" if len(places) > 1 else "")
-            found = _all(places, timeout, context_of)
+            found = _all(places, timeout, encryption)
         except (DeliverkitError, ValueError) as error:
             return measurement(check, at, {"error": f"cannot be asked: {error}"}, query=query)
         latencies = tuple(each["seconds"] for each in found if "seconds" in each)

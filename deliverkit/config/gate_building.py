@@ -38,15 +38,13 @@ def _check(gate_name: str, name: str, values: Values) -> Check:
     kind = next(field.key for field in KINDS if field.key in values)
     limits = {key: parse_duration(text) for key, text in LIMITS.get(kind, {}).items()}
     given = {_POLICY[key]: value for key, value in values.items() if key in _POLICY}
-    return Check(
-        gate_name, name, kind, _spec(kind, values[kind]), Policy(**{**limits, **given}, p95=values[kind].get("p95"))
-    )
+    return Check(gate_name, name, kind, _spec(kind, values[kind]), Policy(**{**limits, **given}))
 
 
 def _spec(kind: str, values: Values) -> Mapping[str, Any]:
     """The check's settings in types that JSON has; times in seconds."""
     usual = {key: parse_duration(each) if key == "timeout" else each for key, each in DEFAULTS.get(kind, {}).items()}
-    return {key: _plain(value) for key, value in {**usual, **values}.items() if key != "p95"}
+    return {key: _plain(value) for key, value in {**usual, **values}.items()}
 
 
 def _plain(value: Any) -> Any:
