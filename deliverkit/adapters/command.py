@@ -92,8 +92,9 @@ class CommandCheck:
         return measurement(check, at, self._seen(ending, timeout), query=query)
 
     def interrupt(self) -> None:
-        """End the commands that run, with everything they started; none is begun afterwards."""
-        self._running.end()
+        """End the commands that run, with everything they started."""
+        running, self._running = self._running, Running()
+        running.end()
 
     def _seen(self, ending: Ending, timeout: timedelta) -> dict[str, Any]:
         tail = last_lines(ending.output, self._masking.hide, is_cut=ending.is_cut)

@@ -6,54 +6,45 @@ import csv
 import io
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, cast
 
 from deliverkit.domain import series_cells as cells
 from deliverkit.domain.series import Moments, Series
+from deliverkit.domain.series_columns import EXPECTED, Columns, columns_of
 from deliverkit.errors import UsageError
 
 ROW_LIMIT = 10_000_000
 """Rows of a file; more belong into a table of ticks first."""
-_LINE_LIMIT = 65_536
-"""Characters of a line; a file without line ends must not be read whole to be refused."""
-_NAMES = {
-    "at": ("at", "time", "timestamp", "ts", "datetime", "date", "moment"),
-    "value": ("value", "errors", "failures", "failed", "events", "count", "latency", "duration"),
-    "n": ("n", "requests", "total", "samples", "weight"),
-}
-_EXPECTED = "at,value[,n]"
-_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BLOCK, _LINE_LIMIT = 1 << 20, 65_536
+"""Characters that are read at once, and those of a line: a file without line ends is not read whole to be refused."""
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _PACKED = {b"\x1f\x8b": "gunzip", b"PK": "unzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd"}
 
 
-class Columns(NamedTuple):
-    """Where the cells of a row are.
+class Quick(NamedTuple):
+    """How the moments of a file are read at full speed; what lies outside of the bounds is read with care.
 
     Attributes:
-        at: Number of the cell with the moment.
-        value: Number of the cell with the value.
-        weight: Number of the cell with the requests; None where there is none.
-        width: Cells of a row.
-        unit: What a value is multiplied with to be in seconds, by the unit in the header's name.
-        has_header: Whether the first row names the columns.
+        convert: Gives seconds.
+        low: The lowest that needs no care.
+        high: The same, at the other end.
     """
 
-    at: int = 0
-    value: int = 1
-    weight: int | None = None
-    width: int = 2
-    unit: float = 1.0
-    has_header: bool = False
+    convert: Callable[[str], float]
+    low: float = -1e11
+    high: float = 1e11
 
 
-def read_series(source: str, parse: Callable[[str], float]) -> Series:
+def read_series(source: str, parse: Callable[[str], float], *, limit: int = ROW_LIMIT) -> Series:
     """The rows of a file, in order of time.
 
     Args:
         source: Its path; `-` for stdin.
         parse: Reads a value that is no plain number; raises ValueError with a clause.
+        limit: Rows at most.
 
     Raises:
         UsageError: If it cannot be read, or a row is wrong; the message names file and line.
@@ -61,25 +52,23 @@ def read_series(source: str, parse: Callable[[str], float]) -> Series:
     name = "stdin" if source == "-" else source
     try:
         if source == "-":
-            return _read(name, sys.stdin.buffer, parse)
+            return _read(name, cast(io.BufferedReader, sys.stdin.buffer), parse, limit)
         with Path(source).open("rb") as file:
-            return _read(name, file, parse)
+            return _read(name, file, parse, limit)
     except OSError as error:
         raise UsageError(
             f"{name} cannot be read: {error.strerror or error}", hint="name a file that can be read, or - for stdin"
         ) from error
 
 
-def _read(name: str, file: BinaryIO, parse: Callable[[str], float]) -> Series:
-    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
-    head = buffered.peek(4)
+def _read(name: str, file: io.BufferedReader, parse: Callable[[str], float], limit: int) -> Series:
+    head = file.peek(4)
     for magic, command in _PACKED.items():
         if head.startswith(magic):
             raise UsageError(f"{name} is packed", hint=f"{command} it first")
-    encoding = next((each for mark, each in _MARKS if head.startswith(mark)), "utf-8")
-    text = io.TextIOWrapper(buffered, encoding, errors="replace", newline="")
+    text = io.TextIOWrapper(file, _MARKS.get(head[:2], "utf-8-sig"), errors="replace")
     try:
-        return _Reading(name, parse).of(text)
+        return _Reading(name, parse, limit).of(text)
     finally:
         text.detach()
 
@@ -87,118 +76,109 @@ def _read(name: str, file: BinaryIO, parse: Callable[[str], float]) -> Series:
 class _Reading:
     """The state of reading one file."""
 
-    def __init__(self, name: str, parse: Callable[[str], float]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], float], limit: int) -> None:
         self._series = Series(name)
         self._parse = parse
-        self._columns = Columns()
+        self._limit = limit
+        self._columns: Columns | None = None
+        self._delimiter = ","
         self._line = 0
+        self._quick = Quick(float)
 
     def of(self, text: io.TextIOWrapper) -> Series:
-        lines = self._lines(text)
-        first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
-        if first:
-            rows = csv.reader(lines, delimiter=_delimiter(first))
-            self._begin(next(csv.reader([first], delimiter=_delimiter(first))))
-            try:
-                self._take(rows)
-            except csv.Error as error:
-                raise self._refused(str(error)) from error
+        """The rows of a text."""
+        for lines in self._blocks(text):
+            start = 0
+            while not self._series.at and start < len(lines):  # the first row shows how the others will look
+                self._careful(lines[start])
+                start += 1
+            if self._columns is not None:
+                self._fast(lines[start:], self._columns)
+            if len(self._series) > self._limit:
+                raise self._refused(f"more than {self._limit:,} rows; add them up to one row for every 5 s or so")
         series = self._series
         if any(series.at[row] < series.at[row - 1] for row in range(1, len(series))):
             series.put_in_order()
         return series
 
-    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
-        while line := text.readline(_LINE_LIMIT):
-            self._line += 1
-            if len(line) == _LINE_LIMIT and not line.endswith(("\n", "\r")):
-                raise self._refused(f"is longer than {_LINE_LIMIT:,} characters; rows are lines with {_EXPECTED}")
-            if line.count('"') % 2:
-                raise self._refused("has a quote that is not closed")
-            yield line
+    def _blocks(self, text: io.TextIOWrapper) -> Iterator[list[str]]:
+        """Lines without their ends, some at once."""
+        rest = ""
+        while block := text.read(_BLOCK):
+            lines = (rest + block).split("\n")
+            rest = lines.pop()
+            yield lines
+            if len(rest) > _LINE_LIMIT:
+                self._line += 1
+                raise self._refused(f"is longer than {_LINE_LIMIT:,} characters; rows are lines with {EXPECTED}")
+        if rest:
+            yield [rest]
 
-    def _begin(self, row: list[str]) -> None:
-        """Learn from the first row what the columns are; it may be a row itself."""
-        cells_of_row = [cell.strip() for cell in row]
-        self._columns = self._named(cells_of_row) or self._nameless(cells_of_row)
-        if self._columns.weight is not None:
-            self._series.weights = array("d")
-        if not self._columns.has_header:
-            self._row(row)
-
-    def _named(self, row: list[str]) -> Columns | None:
-        """The columns by their names; None for a row that is none of names."""
-        plain = [_plain(cell) for cell in row]
-        found = {
-            role: [place for place, (each, _) in enumerate(plain) if each in names] for role, names in _NAMES.items()
-        }
-        if not any(found.values()):
-            return None
-        for role, places in found.items():
-            if len(places) > 1:
-                both = " and ".join(row[place] for place in places[:2])
-                raise self._refused(f"both {both} could be the column {role!r}; columns are {_EXPECTED}")
-        missing = [role for role in ("at", "value") if not found[role]]
-        if missing:
-            raise self._refused(
-                f"no column is named {' or '.join(missing)}; columns are {_EXPECTED}, found {','.join(row)}"
-            )
-        (at,), (value,) = found["at"], found["value"]
-        weight = found["n"][0] if found["n"] else None
-        return Columns(at, value, weight, len(row), plain[value][1], has_header=True)
-
-    def _nameless(self, row: list[str]) -> Columns:
-        while len(row) > 2 and not row[-1]:
-            row.pop()
-        if len(row) not in (2, 3):
-            raise self._refused(f"has {len(row)} column{'s' * (len(row) != 1)}; columns are {_EXPECTED}")
-        return Columns(weight=2 if len(row) == 3 else None, width=len(row))
-
-    def _take(self, rows: Iterator[list[str]]) -> None:
+    def _fast(self, lines: Sequence[str], columns: Columns) -> None:
         """Read rows of plain numbers at full speed, and each other one with care."""
-        series, (at_place, value_place, weight_place, width, unit, _) = self._series, self._columns
-        weights, at, values, lines = series.weights, series.at, series.values, series.lines
-        largest, earliest, latest, room = cells.LARGEST, -1e11, 1e11, ROW_LIMIT - len(series.at)
-        for row in rows:
+        series, line = self._series, self._line
+        (at_place, value_place, _, width, unit, _), (convert, low, high) = columns, self._quick
+        at, values, weights, numbers = series.at, series.values, series.weights, series.lines
+        delimiter, largest, weight_place = self._delimiter, cells.LARGEST, columns.weight or 0
+        for line, text in enumerate(lines, line + 1):  # noqa: B020  (numbered on from the last block)
+            row = text.split(delimiter)
             try:
-                moment, value = float(row[at_place]), float(row[value_place])
-                weight = 0.0 if weights is None else float(row[weight_place or 0])
-            except (ValueError, IndexError):
-                self._row(row)
+                moment, value = convert(row[at_place]), float(row[value_place]) * unit
+                weight = 0.0 if weights is None else float(row[weight_place])
+            except (ValueError, IndexError, OverflowError):
+                moment = value = weight = -1.0
+            is_plain = low < moment < high and 0 <= value <= largest and 0 <= weight <= largest and not weight % 1
+            if not is_plain or len(row) != width or "_" in text:
+                self._line = line - 1
+                self._careful(text)
                 continue
-            is_plain = earliest < moment < latest and 0 <= value <= largest and 0 <= weight <= largest
-            if not is_plain or len(row) != width or weight % 1 or "_" in "".join(row) or len(at) >= room:
-                self._row(row)
-                continue
-            value *= unit
-            if not series.fraction and value % 1:
-                series.fraction = self._line
+            if value % 1 and not series.fraction:
+                series.fraction = line
             at.append(moment)
             values.append(value)
-            lines.append(self._line)
+            numbers.append(line)
             if weights is not None:
                 weights.append(weight)
+        self._line = line
 
-    def _row(self, row: list[str]) -> None:
-        """Take one row, whatever its form, or say what is wrong with it."""
-        if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
+    def _careful(self, text: str) -> None:
+        """Take one line, whatever its form, or say what is wrong with it."""
+        self._line += 1
+        if not text.strip(" \t\r,;") or text.lstrip().startswith("#"):
             return
-        series, columns = self._series, self._columns
+        row = self._cells(text)
+        if self._columns is None:
+            self._columns = self._understood(columns_of, row)
+            self._series.weights = None if self._columns.weight is None else array("d")
+            if self._columns.has_header:
+                return
+        self._row(row, self._columns)
+
+    def _cells(self, text: str) -> list[str]:
+        if self._columns is None:
+            self._delimiter = next((each for each in ("\t", ";") if each in text), ",")
+        if text.count('"') % 2:
+            raise self._refused("has a quote that is not closed")
+        try:
+            return next(csv.reader([text], delimiter=self._delimiter))
+        except csv.Error as error:
+            raise self._refused(str(error)) from error
+
+    def _row(self, row: list[str], columns: Columns) -> None:
+        series = self._series
         while len(row) > columns.width and not row[-1].strip():
             row.pop()
         if len(row) != columns.width:
             raise self._refused(
-                f"has {len(row)} column{'s' * (len(row) != 1)}, and not {columns.width} as the first row"
+                f"has {len(row)} column{'s' * (len(row) != 1)}, the first row has {columns.width}: {','.join(row)[:60]}"
             )
         at = self._cell(row, columns.at, "at", cells.moment)
         value = self._cell(row, columns.value, "value", self._parse) * columns.unit
         if columns.weight is not None and series.weights is not None:
             series.weights.append(self._weight(row, columns.weight))
-        if len(series) >= ROW_LIMIT:
-            raise self._refused(f"more than {ROW_LIMIT:,} rows; add them up to one row for every 5 s or so")
         if not series.at:
-            series.moments = _moments(row[columns.at])
-        if not series.fraction and (value != value // 1 or "%" in row[columns.value]):
+            series.moments, self._quick = _form_of(row[columns.at])
+        if not series.fraction and (value % 1 or "%" in row[columns.value]):
             series.fraction = self._line
         series.at.append(at)
         series.values.append(value)
@@ -206,7 +186,7 @@ class _Reading:
 
     def _weight(self, row: list[str], place: int) -> float:
         weight = self._cell(row, place, "n", cells.number)
-        if weight != weight // 1:
+        if weight % 1:
             raise self._refused(f"n {cells.shown(row[place])} is no whole number of requests")
         return weight
 
@@ -216,29 +196,31 @@ class _Reading:
         except ValueError as error:
             raise self._refused(f"{role} {error}") from error
 
+    def _understood(self, parse: Callable[[list[str]], Columns], row: list[str]) -> Columns:
+        try:
+            return parse(row)
+        except ValueError as error:
+            raise self._refused(str(error)) from error
+
     def _refused(self, problem: str) -> UsageError:
         return UsageError(
-            f"{self._series.name}:{self._line}: {problem}", hint=f"mend line {self._line}: rows are {_EXPECTED}"
+            f"{self._series.name}:{self._line}: {problem}", hint=f"mend line {self._line}: rows are {EXPECTED}"
         )
 
 
-def _delimiter(line: str) -> str:
-    """What separates the cells of a file, by its first line: tabs, semicolons or commas."""
-    return next((each for each in ("\t", ";") if each in line), ",")
-
-
-def _plain(name: str) -> tuple[str, float]:
-    """A column's name without its unit, and the unit in seconds: `latency_ms`, `Duration (s)`, `value [ms]`."""
-    words = "".join(each if each.isalnum() else " " for each in name.lower()).split()
-    if len(words) > 1 and words[-1] in {*cells.SECONDS_OF, "seconds", "milliseconds"}:
-        last = words.pop()
-        return "".join(words), cells.SECONDS_OF.get(last, 1e-3 if last == "milliseconds" else 1.0)
-    return "".join(words), 1.0
-
-
-def _moments(text: str) -> Moments:
+def _form_of(text: str) -> tuple[Moments, Quick]:
+    """How a file writes moments, by the first."""
     try:
         number = float(text)
     except ValueError:
-        return Moments.CALENDAR
-    return Moments.SECONDS if cells.in_seconds(number) == number else Moments.MILLISECONDS
+        return Moments.CALENDAR, Quick(_calendar)
+    if cells.in_seconds(number) == number:
+        return Moments.SECONDS, Quick(float)
+    if cells.in_seconds(number) == number / 1e3:
+        return Moments.MILLISECONDS, Quick(lambda cell: float(cell) / 1e3, low=1e8)
+    return Moments.MILLISECONDS, Quick(cells.moment)
+
+
+def _calendar(text: str) -> float:
+    at = datetime.fromisoformat(text)
+    return at.timestamp() if at.tzinfo else at.replace(tzinfo=UTC).timestamp()

@@ -133,9 +133,10 @@ def pairing_of(baseline: Series, candidate: Series, width: float | None) -> Pair
     """
     if width is not None:
         return _counted(baseline, candidate, width, is_guessed=False)
-    exact = _counted(baseline, candidate, 0.0, is_guessed=False)
-    shorter = min(len(baseline), len(candidate))
-    if not shorter or exact.shared >= _SHARED * min(distinct(baseline), distinct(candidate)):
+    old, new = set(baseline.at), set(candidate.at)
+    shared = len(old & new)
+    exact = Pairing(0.0, shared, len(old) + len(new) - 2 * shared)
+    if shared >= _SHARED * min(len(old), len(new)):
         return exact
     guessed = max(usual_step(baseline), usual_step(candidate))
     if not guessed:

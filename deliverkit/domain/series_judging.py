@@ -11,11 +11,13 @@ from deliverkit.domain.judge.comparison import Comparison
 from deliverkit.domain.judge.finding import Finding
 from deliverkit.domain.judge.looks import Look, Tally
 from deliverkit.domain.judge.rules import Rules
-from deliverkit.domain.series import Moments, Pairing, Series, Tick, distinct, pairing_of, ticks, usual_step
+from deliverkit.domain.series import Moments, Pairing, Series, Tick, as_text, distinct, pairing_of, ticks, usual_step
 from deliverkit.domain.series_looks import Meaning, meaning_of
 
 LOOK_LIMIT = 10_000
 """Looks at two series, unless the user chose the width of a tick: more would show nothing more, and take minutes."""
+_STEPS_OF_SILENCE, _SHARE_OF_SILENCE = 3, 0.1
+"""How long before the end of one arm the other may end, in steps and as a share of the whole, and still pass."""
 _WIDTHS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86_400)
 
 
@@ -114,19 +116,31 @@ def _ended(comparison: Comparison, baseline: Series, candidate: Series, pairing:
     """The final finding; where nothing could be compared, in words about the files."""
     for arm in (baseline, candidate):
         if not len(arm):
-            return Finding(Verdict.ERROR, f"no data: {arm.name} has no rows, so there is nothing to compare")
+            return Finding(Verdict.ERROR, f"No data: {arm.name} has no rows, so there is nothing to compare.")
     if not pairing.shared:
         return Finding(
             Verdict.ERROR,
-            f"no data to compare: {baseline.name} and {candidate.name} have no moment in common "
-            f"({_reach(baseline)}; {_reach(candidate)})",
+            f"No data to compare: {baseline.name} and {candidate.name} have no moment in common "
+            f"({_reach(baseline)}; {_reach(candidate)}).",
         )
-    return comparison.at_end()
+    return _unless_vanished(comparison.at_end(), baseline, candidate)
+
+
+def _unless_vanished(end: Finding, baseline: Series, candidate: Series) -> Finding:
+    """A pass only if both arms were seen to the end: what stopped to report may have stopped to work."""
+    early, late = sorted((baseline, candidate), key=lambda arm: arm.at[-1])
+    silent = late.at[-1] - early.at[-1]
+    allowed = max(_STEPS_OF_SILENCE * usual_step(late), _SHARE_OF_SILENCE * (late.at[-1] - late.at[0]))
+    if end.verdict is not Verdict.PASSED or silent <= allowed:
+        return end
+    reason = (
+        f"{early.name} ends at {as_text(early.at[-1], early.moments)}, {late.name} goes on until "
+        f"{as_text(late.at[-1], late.moments)}: what was not seen cannot pass. Until then: {end.reason}"
+    )
+    return replace(end, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def _reach(series: Series) -> str:
-    from deliverkit.domain.series import as_text  # noqa: PLC0415
-
     first, last = as_text(series.at[0], series.moments), as_text(series.at[-1], series.moments)
     return f"{series.name} goes from {first} to {last}"
 

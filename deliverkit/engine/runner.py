@@ -72,6 +72,7 @@ class Runner:
         try:
             return self._loop(stop_when, deadline)
         finally:
+            self._executor.close()
             self._let_go()
 
     def _loop(self, stop_when: StopWhen, deadline: datetime | None) -> Rollout:
