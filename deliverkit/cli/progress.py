@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from deliverkit.cli.options import Console
 from deliverkit.cli.render import doing
+from deliverkit.domain.gate import key_of
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.rollout import Cause, Phase, Rollout
 
@@ -62,9 +63,11 @@ def _line(event: Event, rollout: Rollout) -> str:
 
 
 def _measured(event: Event, rollout: Rollout) -> str:
-    # A passing sample is no news; the first that does not pass is what people want to see at once.
-    bad = [m for m in event.payload["measurements"] if m["outcome"] != "passed"]
-    return "; ".join(f"gate {m['gate']} {m['outcome']}: {m['reason']}" for m in bad)
+    # A passing sample is no news, nor one that merely adds evidence; the first that does not pass is what people want
+    # to see at once.
+    bad = [m for m in event.payload["measurements"] if m["outcome"] != "passed" and not m.get("is_open")]
+    keys = (key_of(m["gate"], m.get("check", "")) for m in bad)
+    return "; ".join(f"gate {key} {m['outcome']}: {m['reason']}" for key, m in zip(keys, bad, strict=True))
 
 
 def _judged(event: Event, rollout: Rollout) -> str:

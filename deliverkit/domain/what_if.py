@@ -6,7 +6,7 @@ Each change is tried on the record itself, with the project's own judge; nothing
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -24,8 +24,6 @@ BOUNDS = frozenset({"above", "below", "at_least", "at_most", "objective", *TIME_
 """Settings of a kind that bound a value; the values that were observed are tried."""
 MARGINS = frozenset({"harm", "ratio", "tolerate", "alpha"})
 """Settings of a comparison; multiples of what they are are tried."""
-TRIED = 40
-"""Values of one setting that are tried, at most; each costs a judgement of the whole trial."""
 _FACTORS = (1.25, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -74,19 +72,33 @@ Setting = tuple[str, float, Iterable[float], Put]
 def _nearest(
     trial: Trial, check: Check, setting: str, was: float, candidates: Iterable[float], put: Put, verdict: Verdict | None
 ) -> Change | None:
-    for value in _tried(was, candidates):
-        gate = _with(trial.gate, put(check, value))
-        outcome = judge_anew(trial, gate)
-        if outcome.verdict is not verdict:
-            return Change(check.key, setting, was, value, outcome.verdict, outcome.at)
-    return None
+    """The change to the nearest candidate, upwards or downwards, that changes the verdict; None when none does."""
+
+    def tried(value: float) -> Change | None:
+        outcome = judge_anew(trial, _with(trial.gate, put(check, value)))
+        is_other = outcome.verdict is not verdict
+        return Change(check.key, setting, was, value, outcome.verdict, outcome.at) if is_other else None
+
+    values = sorted(set(candidates))
+    upwards = _first([value for value in values if value > was], tried)
+    downwards = _first([value for value in reversed(values) if value < was], tried)
+    found = [change for change in (upwards, downwards) if change is not None]
+    return min(found, key=lambda change: abs(change.would_be - was), default=None)
 
 
-def _tried(was: float, candidates: Iterable[float]) -> list[float]:
-    """The candidates, the nearest first; of many an even choice that has the farthest."""
-    ordered = sorted({each for each in candidates if each != was}, key=lambda each: abs(each - was))
-    step = max(1, math.ceil(len(ordered) / TRIED))
-    return list(dict.fromkeys([*ordered[::step], *ordered[-2:]]))
+def _first(values: Sequence[float], tried: Callable[[float], Change | None]) -> Change | None:
+    """The first of the values, the nearest one first, that changes the verdict; each try judges the whole trial.
+
+    By bisection: what a bound changes, a looser one changes, too.
+    """
+    found = tried(values[-1]) if values else None
+    low, high = 0, len(values) - 1
+    while found is not None and low < high:
+        middle = (low + high) // 2
+        nearer = tried(values[middle])
+        low, high = (low, middle) if nearer else (middle + 1, high)
+        found = nearer or found
+    return found
 
 
 def _with(gate: Gate, check: Check) -> Gate:
