@@ -20,9 +20,15 @@ Spec = Mapping[str, Any]
 ERROR = "error"
 """Key of `seen` for why nothing could be seen; whatever has it is an `error`, in every kind."""
 
-_ROOMS: Mapping[str, str] = {}
+_ROOMS: Mapping[str, str] = {
+    "alarm": "alarm",
+    "burn_rate": "burn_rate",
+    "compare": "compare",
+    "logs": "logs",
+    "metric": "metric",
+}
 """The module of each kind, in this package."""
-_STATEFUL: frozenset[str] = frozenset()
+_STATEFUL: frozenset[str] = frozenset({"compare"})
 """Kinds that carry a state from one measurement to the next."""
 
 
