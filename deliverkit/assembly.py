@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from deliverkit.build_ports import BuildServer, CommitStatuses
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
-    from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import Release
     from deliverkit.domain.trust import Provenance
@@ -36,8 +35,9 @@ if TYPE_CHECKING:
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
     from deliverkit.engine.runner import Pace
+    from deliverkit.gate_assembly import Checkers
     from deliverkit.packaging.package import PackingRules
-    from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
+    from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService
     from deliverkit.releasing import BuildRecipe, Packager
 
 
@@ -249,7 +249,7 @@ class Assembly:
 
         return Executor(
             carrier=self._carrier(plan),
-            gatekeeper=Gatekeeper(self._checks()),
+            gatekeeper=Gatekeeper(self._checkers, clock=self.clock),
             witness=Witness(self._deployers, UrlTextSource()),
             journal=self.journal,
             locks=self.locks,
@@ -259,10 +259,16 @@ class Assembly:
             prepare=partial(self._require_jenkins, plan),
         )
 
-    def _require_jenkins(self, plan: Plan) -> None:
-        from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+    @cached_property
+    def _checkers(self) -> Checkers:
+        from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
-        if any(gate.kind is GateKind.JENKINS for gate in plan.gates.values()):
+        return checkers_of(self._aws, self._deployers, self._jenkins, self.clock)
+
+    def _require_jenkins(self, plan: Plan) -> None:
+        from deliverkit.domain.gate import CheckKind, checks_of  # noqa: PLC0415
+
+        if any(check.kind == CheckKind.JENKINS for check in checks_of(plan.gates.values())):
             self._jenkins()
 
     def _carrier(self, plan: Plan) -> Carrier:
@@ -283,22 +289,6 @@ class Assembly:
         from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415
 
         return open_jenkins(self._settings.jenkins.url, self._settings.path, self._environ)
-
-    def _checks(self) -> Mapping[GateKind, Check]:
-        from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
-        from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
-        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
-        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
-        from deliverkit.domain.gate import GateKind  # noqa: PLC0415
-        from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
-
-        return {
-            GateKind.HTTP: HttpCheck(self._deployers, clock=self.clock),
-            GateKind.ALARM: AlarmCheck(self._aws, self.clock),
-            GateKind.COMMAND: CommandCheck(clock=self.clock),
-            GateKind.JENKINS: BuildCheck(self._jenkins, clock=self.clock),
-            GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self.clock),
-        }
 
 
 def _deployer(aws: Aws, region: str) -> Deployer:

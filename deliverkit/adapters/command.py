@@ -21,9 +21,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from deliverkit.domain.gate import Gate, Measurement, Verdict
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.placeholders import expand, needs_target
-from deliverkit.ports import CheckContext, Clock
+from deliverkit.ports import Clock
 
 DEFAULT_TIMEOUT = 60.0
 OUTPUT_LIMIT = 64 * 1024
@@ -62,22 +63,24 @@ class CommandCheck:
         self._directory = directory
         self._running = Running()
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Run the command once; whatever keeps it from running is an `error` measurement."""
         at = self._clock.now()
         try:
-            command, timeout = _settings(gate.spec)
+            command, timeout = _settings(check.spec)
             values = _values(context)
             variables = {_variable(name): value for name, value in values.items()}
             text = _referring(command, values)
             ending = run(text, variables, timeout=timeout, directory=self._directory, running=self._running)
         except (OSError, ValueError) as error:
-            return Measurement(gate.name, at, Verdict.ERROR, f"the command cannot be run: {error}")
+            return Measurement(check.gate, at, Verdict.ERROR, f"the command cannot be run: {error}", check=check.name)
         if ending.exit_code is None:
             reason = _with_output(f"no end within {timeout.total_seconds():g} s, killed", ending)
-            return Measurement(gate.name, at, Verdict.ERROR, reason)
+            return Measurement(check.gate, at, Verdict.ERROR, reason, check=check.name)
         verdict = _OUTCOMES.get(ending.exit_code, Verdict.ERROR)
-        return Measurement(gate.name, at, verdict, _with_output(_described(ending.exit_code), ending))
+        return Measurement(
+            check.gate, at, verdict, _with_output(_described(ending.exit_code), ending), check=check.name
+        )
 
     def interrupt(self) -> None:
         """End the commands that run, with everything they started; none is begun afterwards."""

@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from deliverkit.adapters.http_exchange import Answer, SilentError, UnusableError, ask, shown
+from deliverkit.check_ports import CheckContext
 from deliverkit.domain.carriage import Target
-from deliverkit.domain.gate import Gate, Measurement, Verdict, worst
+from deliverkit.domain.gate import Check, Measurement, Verdict, worst
 from deliverkit.domain.placeholders import expand, needs_target
 from deliverkit.errors import DeliverkitError, UnreachableError
-from deliverkit.ports import CheckContext, Clock, Deployer
+from deliverkit.ports import Clock, Deployer
 
 PARALLEL = 16
 ONE_BY_ONE_LIMIT = 3
@@ -76,18 +77,18 @@ class HttpCheck:
         self._deployers = deployers
         self._clock = clock
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every URL; whatever cannot be asked is an `error` measurement."""
         at = self._clock.now()
         try:
-            expectation = Expectation.of(gate.spec)
+            expectation = Expectation.of(check.spec)
             requests = list(dict.fromkeys(self._requests(expectation, context)))
             samples = _all(requests, expectation)
         except (DeliverkitError, ValueError) as error:
-            return Measurement(gate.name, at, Verdict.ERROR, f"cannot be asked: {error}")
+            return Measurement(check.gate, at, Verdict.ERROR, f"cannot be asked: {error}", check=check.name)
         latencies = tuple(sample.latency for sample in samples if sample.latency is not None)
         verdict = worst(sample.verdict for sample in samples)
-        return Measurement(gate.name, at, verdict, _summary(verdict, samples), latencies)
+        return Measurement(check.gate, at, verdict, _summary(verdict, samples), latencies, check=check.name)
 
     def _requests(self, expectation: Expectation, context: CheckContext) -> Iterator[tuple[str, str]]:
         """Each URL to ask, with the text its body must hold."""

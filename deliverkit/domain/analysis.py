@@ -117,7 +117,9 @@ def judge(analysis: Analysis, policy: Policy, *, waited: timedelta) -> Judgement
     if analysis.passes_in_a_row >= policy.passes and (not policy.count or analysis.is_complete(policy)):
         return Judgement(Verdict.PASSED, f"passed {analysis.passes_in_a_row} times in a row, {policy.passes} needed")
     if analysis.is_complete(policy):
-        seen = f"{analysis.passes_in_a_row} of {policy.passes} passes in a row at the end of {policy.count} measurements"
+        seen = (
+            f"{analysis.passes_in_a_row} of {policy.passes} passes in a row at the end of {policy.count} measurements"
+        )
         return Judgement(Verdict.INCONCLUSIVE, f"not enough evidence: {seen}")
     if waited >= policy.deadline:
         within = f"within {policy.deadline.total_seconds():g} s"

@@ -182,7 +182,8 @@ def _gates(history: History) -> Html:
 
 def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
     gate = history.rollout.plan.gates.get(run.gate)
-    bound = gate.policy.p95.total_seconds() if gate and gate.policy.p95 else None
+    bounds = [check.policy.p95.total_seconds() for check in gate.checks if check.policy.p95] if gate else []
+    bound = min(bounds, default=None)
     where = f"{run.leg}, {run.phase}" if run.phase else run.leg
     counts = ", ".join(f"{number:,} {VERDICTS[each][1]}" for each, number in run.counts.items())
     name = joined(reason(run.gate), tag("br"), faint(where))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from deliverkit.adapters.command import CommandCheck
-from deliverkit.domain.gate import Gate, GateKind, Measurement, Verdict
-from deliverkit.ports import CheckContext
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.gate import Check, CheckKind, Measurement, Verdict
 from deliverkit.testing import FakeClock
 
 
@@ -21,7 +21,7 @@ def measure(run: str, *, endpoint: str = "http://shop.example.com", **spec: obje
     where = CheckContext(
         {**values, "region": "us-east-1"}, endpoint, ("us-east-1", "eu-west-1"), "storefront", "storefront-prod"
     )
-    gate = Gate("smoke", GateKind.COMMAND, {"run": run, **spec})
+    gate = Check("smoke", "", CheckKind.COMMAND, {"run": run, **spec})
     return CommandCheck(clock=FakeClock()).measure(gate, where)
 
 
@@ -29,7 +29,7 @@ def measure(run: str, *, endpoint: str = "http://shop.example.com", **spec: obje
 def test_an_interruption_ends_what_runs_and_lets_nothing_begin(tmp_path: Path, stubborn: str) -> None:
     check = CommandCheck(clock=FakeClock(), directory=tmp_path)
     where = CheckContext({}, "http://shop.example.com", ("us-east-1",), "storefront", "storefront-prod")
-    gate = Gate("slow", GateKind.COMMAND, {"run": f"{stubborn}touch begun; sleep 50; touch done", "timeout": 60})
+    gate = Check("slow", "", CheckKind.COMMAND, {"run": f"{stubborn}touch begun; sleep 50; touch done", "timeout": 60})
     with ThreadPoolExecutor(1) as pool:
         measured = pool.submit(check.measure, gate, where)
         while not (tmp_path / "begun").exists():
@@ -150,7 +150,7 @@ def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    gate = Gate("smoke", GateKind.COMMAND, {"run": "true"})
+    gate = Check("smoke", "", CheckKind.COMMAND, {"run": "true"})
     where = CheckContext({}, "", ("us-east-1",), "storefront", "storefront-prod")
     sample = CommandCheck(clock=FakeClock(), directory=tmp_path / "gone").measure(gate, where)
     assert sample.outcome is Verdict.ERROR

@@ -55,6 +55,7 @@ ONE_CALL = {
     | {"release_diff", "release_prune", "release_replicate", "release_verify"},
     "cli.commands": {"release"},
     "config": {"build", "consistency", "declaration", "keeping_keys", "lint_keys", "loader", "problem"}
+    | {"checks_cloud", "checks_metrics", "checks_web", "common_shapes", "gate_building", "gate_declaration"}
     | {"release_declaration", "release_keys", "settings", "shapes", "texts", "trust_declaration"},
     "domain": {
         "duration",

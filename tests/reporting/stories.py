@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Strategy, StrategyKind
-from deliverkit.domain.gate import Gate, GateKind, Policy
+from deliverkit.domain.gate import CheckKind, Gate, Policy
 from deliverkit.domain.ledger import Draft, Event, seal
 from deliverkit.domain.plan import Drive, DriveKind, Leg, Plan, PlanKind
 from deliverkit.domain.release import BundleRevision, Release, SourceRevision
@@ -116,7 +116,7 @@ class Story:
 
 def plan_of(legs: int, release: Release, *, by_way_of: Sequence[str] = (), **changes: Any) -> Plan:
     """A plan to production with so many waves, the first of which may go to other environments."""
-    gate = Gate("up", GateKind.HTTP, {"url": "${endpoint}/healthz"}, Policy(p95=timedelta(milliseconds=300)))
+    gate = Gate.of("up", CheckKind.HTTP, {"url": "${endpoint}/healthz"}, Policy(p95=timedelta(milliseconds=300)))
     leg = Leg(
         environment="production",
         wave=1,

@@ -22,10 +22,20 @@ LAYERS = {
     # For an annotation: its second page.
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
+    "check_ports": {"domain", "errors"},
     "attestation_ports": {"domain", "errors"},
     "worker_ports": {"domain", "errors"},
-    "engine": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
-    "adapters": {"attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors", "_version"},
+    "engine": {"check_ports", "attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "adapters": {
+        "check_ports",
+        "attestation_ports",
+        "build_ports",
+        "worker_ports",
+        "ports",
+        "domain",
+        "errors",
+        "_version",
+    },
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
@@ -58,8 +68,11 @@ LAYERS = {
     "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
+    # The part of `assembly` about what measures the checks of gates.
+    "gate_assembly": {"engine", "adapters", "check_ports", "build_ports", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
+        "gate_assembly",
         "jenkins_assembly",
         "ledger_assembly",
         "catalogue_assembly",
@@ -143,7 +156,17 @@ LAYERS = {
         "_version",
     },
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
-    "testing": {"delivery", "engine", "adapters", "attestation_ports", "build_ports", "ports", "domain", "errors"},
+    "testing": {
+        "delivery",
+        "engine",
+        "adapters",
+        "attestation_ports",
+        "build_ports",
+        "check_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     "__main__": {"cli", "_version"},
     "__init__": {"app", "delivery", "engine", "ports", "domain", "errors", "_version"},
 }

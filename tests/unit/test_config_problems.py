@@ -49,7 +49,16 @@ def test_the_base_of_these_tests_is_valid(tmp_path: Path) -> None:
 
 
 GATES = {
-    "{}": "6:3 gates.up: expected one of http, alarm, command, targets, jenkins",
+    "{}": "6:3 gates.up: expected one of http, command, alarm, targets, jenkins, checks",
+    "{checks: {}}": "6:16 gates.up.checks: expected checks by name, found none",
+    "{checks: {a: {targets: {}}}, every: 5s}": "6:36 gates.up.every: belongs to each of the checks",
+    "{checks: {a: {targets: {}}}, http: {url: http://x}}": (
+        "6:36 gates.up.http: checks is given already, and only one can be"
+    ),
+    "{checks: {a: {targets: {}, on_failure: pause}}}": "6:34 gates.up.checks.a.on_failure: unknown key; did you mean 'failures'?",
+    "{targets: {}, observe_only: true}": (
+        "6:7 gates.up: every check is only observed, so the gate could never pass; let one of them count"
+    ),
     "": "6:3 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found nothing",
     "[a]": "6:7 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found a list",
     "{http: {}}": "6:8 gates.up.http.url: missing; expected an address such as ${endpoint}/healthz",
@@ -131,7 +140,7 @@ def test_shell_variables_of_commands_are_the_shells_own(tmp_path: Path) -> None:
     path = tmp_path / "deliverkit.yml"
     run = 'x "${HOME}" "${FILE%.txt}" ${environment} ${release.version}'
     path.write_text(f"{HEAD}gates:\n  up: {{command: {{run: '{run}'}}}}\n{DEV}")
-    assert load(path).gates["up"].spec["run"] == run
+    assert load(path).gates["up"].checks[0].spec["run"] == run
 
 
 ENVIRONMENT = {

@@ -7,10 +7,11 @@ from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.session import Aws
+from deliverkit.check_ports import CheckContext
 from deliverkit.domain.carriage import Target
-from deliverkit.domain.gate import Gate, Measurement, Verdict
+from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.errors import DeliverkitError
-from deliverkit.ports import CheckContext, Clock, Deployer
+from deliverkit.ports import Clock, Deployer
 
 BATCH = 100
 """Instances in one DescribeInstanceStatus call."""
@@ -25,17 +26,17 @@ class TargetsCheck:
         self._deployers = deployers
         self._clock = clock
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Ask for the health of every target once; a group without members is an error, never a pass."""
         try:
             sick, asked = self._ask(context)
         except DeliverkitError as error:
-            return self._sample(gate, Verdict.ERROR, error.message)
+            return self._sample(check, Verdict.ERROR, error.message)
         if not asked:
-            return self._sample(gate, Verdict.ERROR, f"{context.application}/{context.group} has no running instances")
+            return self._sample(check, Verdict.ERROR, f"{context.application}/{context.group} has no running instances")
         if sick:
-            return self._sample(gate, Verdict.FAILED, "; ".join(sick))
-        return self._sample(gate, Verdict.PASSED, f"{asked} of {asked} targets are healthy")
+            return self._sample(check, Verdict.FAILED, "; ".join(sick))
+        return self._sample(check, Verdict.PASSED, f"{asked} of {asked} targets are healthy")
 
     def _ask(self, context: CheckContext) -> tuple[list[str], int]:
         sick: list[str] = []
@@ -90,8 +91,8 @@ class TargetsCheck:
         balancer: Mapping[str, Any] = answer["deploymentGroupInfo"].get("loadBalancerInfo", {})
         return [each["name"] for each in balancer.get("targetGroupInfoList", [])]
 
-    def _sample(self, gate: Gate, outcome: Verdict, reason: str) -> Measurement:
-        return Measurement(gate.name, self._clock.now(), outcome, reason)
+    def _sample(self, check: Check, outcome: Verdict, reason: str) -> Measurement:
+        return Measurement(check.gate, self._clock.now(), outcome, reason, check=check.name)
 
 
 def _status_words(status: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""Assessing: what a check has seen becomes an outcome, with its reason. Pure, so that it can be done again at any time.
+"""Assessing: what a check has seen becomes an outcome, with its reason. Pure, so that it can be done at any time again.
 
-A check observes first: an adapter asks, and keeps what came back as `seen`, a small JSON-able mapping. The module of its
-kind in this package then assesses that, and nothing else. `seen` is recorded with each measurement, so a verdict can be
-recomputed offline, under the same rules or under others.
+A check observes first: an adapter asks, and keeps what came back as `seen`, a small JSON-able mapping. The module of
+its kind in this package then assesses that, and nothing else. `seen` is recorded with each measurement, so a verdict
+can be recomputed offline, under the same rules or under others.
 """
 
 from __future__ import annotations

@@ -1,0 +1,96 @@
+"""From settings to what measures checks: the part of `assembly` about gates. Checkers are made when first asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deliverkit.domain.gate import CheckKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from deliverkit.adapters.aws.session import Aws
+    from deliverkit.build_ports import BuildServer
+    from deliverkit.check_ports import Checker
+    from deliverkit.ports import Clock, Deployer
+
+
+class Checkers:
+    """The checker of each kind, one for each process, so that what they keep open is shared by all gates."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Checker]]) -> None:
+        """Take how the checker of each kind is made."""
+        self._makers = makers
+        self._made: dict[str, Checker] = {}
+
+    def __call__(self, kind: str) -> Checker:
+        """The checker of a kind.
+
+        Raises:
+            LookupError: If nobody knows the kind; the message lists those that are known.
+        """
+        if kind not in self._makers:
+            raise LookupError(f"nobody can measure checks of kind {kind}; known are {', '.join(sorted(self._makers))}")
+        if kind not in self._made:
+            self._made[kind] = self._makers[kind]()
+        return self._made[kind]
+
+
+def checkers_of(
+    aws: Aws, deployers: Callable[[str], Deployer], jenkins: Callable[[], BuildServer], clock: Clock
+) -> Checkers:
+    """The checkers of all kinds.
+
+    Args:
+        aws: The session.
+        deployers: The way to a region's deployer, which knows the targets.
+        jenkins: The way to the build server, which is not gone before a gate asks for it.
+        clock: Everybody's time.
+    """
+    makers = _Makers(aws, deployers, jenkins, clock)
+    return Checkers(
+        {
+            CheckKind.HTTP: makers.http,
+            CheckKind.ALARM: makers.alarm,
+            CheckKind.COMMAND: makers.command,
+            CheckKind.JENKINS: makers.jenkins,
+            CheckKind.TARGETS: makers.targets,
+        }
+    )
+
+
+class _Makers:
+    """Makes checkers; a room is imported when the first gate needs it."""
+
+    def __init__(
+        self, aws: Aws, deployers: Callable[[str], Deployer], jenkins: Callable[[], BuildServer], clock: Clock
+    ) -> None:
+        self._aws = aws
+        self._deployers = deployers
+        self._jenkins = jenkins
+        self._clock = clock
+
+    def http(self) -> Checker:
+        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
+
+        return HttpCheck(self._deployers, clock=self._clock)
+
+    def alarm(self) -> Checker:
+        from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
+
+        return AlarmCheck(self._aws, self._clock)
+
+    def command(self) -> Checker:
+        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
+
+        return CommandCheck(clock=self._clock)
+
+    def jenkins(self) -> Checker:
+        from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
+
+        return BuildCheck(self._jenkins, clock=self._clock)
+
+    def targets(self) -> Checker:
+        from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
+
+        return TargetsCheck(self._aws, self._deployers, self._clock)
