@@ -10,11 +10,11 @@ import math
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.limits import broken, in_words, limits_of, problem_with
+from deliverkit.domain.checks.limits import limits_of, told
+from deliverkit.domain.checks.without_data import ZERO, broken, outcome_without, problem_with
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.metrics import from_json
 
-_WITHOUT_DATA = {"error": Verdict.ERROR, "inconclusive": Verdict.INCONCLUSIVE, "pass": Verdict.PASSED}
 SHOWN = 160
 """Letters of a record that a reason shows."""
 
@@ -41,8 +41,8 @@ def _of_field(spec: Spec, seen: Seen, limits: dict[str, float]) -> Assessment:
         return _without(spec, f"no row has a field {field}; there are: {known}")
     for row, value in zip(rows, values, strict=True):
         if value is None or not math.isfinite(value):
-            told = row.get(field, "not there")
-            return Assessment(Verdict.ERROR, f"{field} is {told} in a row, which is no number to judge")
+            there = row.get(field, "not there")
+            return Assessment(Verdict.ERROR, f"{field} is {there} in a row, which is no number to judge")
     numbers = [value for value in values if value is not None]
     bad = [value for value in numbers if broken(limits, value)]
     worst_one = bad[0] if bad else numbers[0]
@@ -50,20 +50,19 @@ def _of_field(spec: Spec, seen: Seen, limits: dict[str, float]) -> Assessment:
     return _judged(f"{field} is {worst_one:g}{many}", worst_one, limits, "")
 
 
-def _without(spec: Spec, told: str) -> Assessment:
-    choice = str(spec.get("missing_data", "error"))
-    if choice == "zero":
-        return _judged(f"{spec['field']} is 0, for {told}", 0.0, limits_of(spec), "")
-    outcome = _WITHOUT_DATA.get(choice, Verdict.ERROR)
-    return Assessment(outcome, told + (", which passes here" if outcome is Verdict.PASSED else ""))
+def _without(spec: Spec, why: str) -> Assessment:
+    if spec.get("missing_data") == ZERO:
+        return _judged(f"{spec['field']} is 0, for {why}", 0.0, limits_of(spec), "")
+    outcome = outcome_without(spec.get("missing_data"))
+    return Assessment(outcome, why + (", which passes here" if outcome is Verdict.PASSED else ""))
 
 
-def _judged(told: str, value: float, limits: dict[str, float], example: str) -> Assessment:
+def _judged(what: str, value: float, limits: dict[str, float], example: str) -> Assessment:
     if not math.isfinite(value):
-        return Assessment(Verdict.ERROR, f"{told}: no number to judge")
+        return Assessment(Verdict.ERROR, f"{what}: no number to judge")
     if broken(limits, value):
-        return Assessment(Verdict.FAILED, f"{told}, allowed is {in_words(broken(limits, value))}{example}", value)
-    return Assessment(Verdict.PASSED, f"{told}, {in_words(limits)}", value)
+        return Assessment(Verdict.FAILED, f"{what}, allowed is {told(broken(limits, value))}{example}", value)
+    return Assessment(Verdict.PASSED, f"{what}, {told(limits)}", value)
 
 
 def _example(seen: Seen) -> str:

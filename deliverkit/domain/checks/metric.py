@@ -12,16 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.limits import broken, in_words, limits_of, problem_with
+from deliverkit.domain.checks.limits import limits_of, told
+from deliverkit.domain.checks.without_data import ZERO, broken, outcome_without, problem_with
 from deliverkit.domain.gate import Verdict, worst
 from deliverkit.domain.metrics import from_json, moment_in
-
-_WITHOUT_DATA: Mapping[str, Verdict] = {
-    "error": Verdict.ERROR,
-    "inconclusive": Verdict.INCONCLUSIVE,
-    "pass": Verdict.PASSED,
-}
-"""What `missing_data` makes of a period without data; `zero` makes it a 0, which is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +28,9 @@ class _Told:
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Judge the window: the worst of its regions."""
     name = name_of(spec)
-    told = [_of_region(spec, series, f"{name} ({series['region']})") for series in seen.get("series", ())]
-    outcome = worst(each.outcome for each in told)
-    speaking = [each for each in told if each.outcome is outcome]
+    found = [_of_region(spec, series, f"{name} ({series['region']})") for series in seen.get("series", ())]
+    outcome = worst(each.outcome for each in found)
+    speaking = [each for each in found if each.outcome is outcome]
     if not speaking:
         return Assessment(Verdict.ERROR, f"{name} was asked for in no region")
     return Assessment(outcome, "; ".join(each.reason for each in speaking), speaking[0].value)
@@ -55,7 +49,7 @@ def _of_region(spec: Spec, series: Mapping[str, Any], name: str) -> _Told:
     points = {int(at): from_json(value) for at, value in series["points"]}
     expected = _periods(spec, series)
     missing = [at for at in expected if at not in points]
-    if spec.get("missing_data") == "zero":
+    if spec.get("missing_data") == ZERO:
         points |= dict.fromkeys(missing, 0.0)
         missing = []
     judged = [(at, points[at]) for at in expected if at in points]
@@ -87,21 +81,21 @@ def _broken(name: str, limits: Mapping[str, float], judged: list[tuple[int, floa
         return None
     at, value = bad[-1]
     often = f" ({len(bad)} of {len(judged)} periods)" if len(judged) > 1 else ""
-    wanted = in_words(broken(limits, value))
+    wanted = told(broken(limits, value))
     return _Told(Verdict.FAILED, f"{name} is {value:g} at {moment_in(at)}{often}, allowed is {wanted}", value)
 
 
 def _missing(spec: Spec, name: str, series: Mapping[str, Any], missing: list[int], expected: range) -> _Told | None:
     if not missing:
         return None
-    outcome = _WITHOUT_DATA.get(str(spec.get("missing_data", "error")), Verdict.ERROR)
-    told = f"{name} has no data for {len(missing)} of {len(expected)} periods since {moment_in(expected.start)}"
+    outcome = outcome_without(spec.get("missing_data"))
+    why = f"{name} has no data for {len(missing)} of {len(expected)} periods since {moment_in(expected.start)}"
     if not series["points"]:
-        return _Told(outcome, told) if outcome is not Verdict.PASSED else _Told(outcome, f"{told}, which passes here")
+        return _Told(outcome, why if outcome is not Verdict.PASSED else f"{why}, which passes here")
     if outcome is Verdict.PASSED:
         return None
     last_at, last = series["points"][-1]
-    return _Told(outcome, f"{told}; the last is {last} at {moment_in(last_at)}")
+    return _Told(outcome, f"{why}; the last is {last} at {moment_in(last_at)}")
 
 
 def _kept(name: str, limits: Mapping[str, float], judged: list[tuple[int, float]]) -> _Told:
@@ -109,4 +103,4 @@ def _kept(name: str, limits: Mapping[str, float], judged: list[tuple[int, float]
         return _Told(Verdict.ERROR, f"{name} has no complete period to judge")
     at, value = judged[-1]
     within = f" in {len(judged)} periods" if len(judged) > 1 else ""
-    return _Told(Verdict.PASSED, f"{name} is {value:g} at {moment_in(at)}{within}, {in_words(limits)}", value)
+    return _Told(Verdict.PASSED, f"{name} is {value:g} at {moment_in(at)}{within}, {told(limits)}", value)
