@@ -55,7 +55,9 @@ GATES = {
     "{checks: {a: {targets: {}}}, http: {url: http://x}}": (
         "6:36 gates.up.http: checks is given already, and only one can be"
     ),
-    "{checks: {a: {targets: {}, on_failure: pause}}}": "6:34 gates.up.checks.a.on_failure: unknown key; did you mean 'failures'?",
+    "{checks: {a: {targets: {}, on_failure: pause}}}": (
+        "6:34 gates.up.checks.a.on_failure: unknown key; did you mean 'failures'?"
+    ),
     "{targets: {}, observe_only: true}": (
         "6:7 gates.up: every check is only observed, so the gate could never pass; let one of them count"
     ),
