@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.gate import CheckKind
@@ -48,10 +49,16 @@ def checkers_of(
         clock: Everybody's time.
     """
     makers = _Makers(aws, deployers, jenkins, clock)
+    # One for all kinds that read metrics, so that they ask together.
+    metrics = cache(makers.metrics)
     return Checkers(
         {
             CheckKind.HTTP: makers.http,
             CheckKind.ALARM: makers.alarm,
+            CheckKind.METRIC: metrics,
+            CheckKind.BURN_RATE: metrics,
+            CheckKind.COMPARE: metrics,
+            CheckKind.LOGS: makers.logs,
             CheckKind.COMMAND: makers.command,
             CheckKind.JENKINS: makers.jenkins,
             CheckKind.TARGETS: makers.targets,
@@ -79,6 +86,17 @@ class _Makers:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
 
         return AlarmCheck(self._aws, self._clock)
+
+    def metrics(self) -> Checker:
+        from deliverkit.adapters.aws.metric_data import CloudWatchMetrics  # noqa: PLC0415
+        from deliverkit.engine.metric_gates import MetricChecker  # noqa: PLC0415
+
+        return MetricChecker(CloudWatchMetrics(self._aws, self._clock), self._clock)
+
+    def logs(self) -> Checker:
+        from deliverkit.adapters.aws.logs_insights import LogsCheck  # noqa: PLC0415
+
+        return LogsCheck(self._aws, self._clock)
 
     def command(self) -> Checker:
         from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415

@@ -44,3 +44,5 @@ DEFAULTS = {
     "command": {"timeout": COMMAND_TIMEOUT},
 }
 """Settings that hold where the file does not give them, by kind; times as they are written."""
+LIMITS: dict[str, dict[str, str]] = {}
+"""Limits of the policy that hold where the file does not give them, by kind."""

@@ -42,6 +42,10 @@ class CheckKind(StrEnum):
 
     HTTP = "http"
     ALARM = "alarm"
+    METRIC = "metric"
+    BURN_RATE = "burn_rate"
+    LOGS = "logs"
+    COMPARE = "compare"
     COMMAND = "command"
     TARGETS = "targets"
     JENKINS = "jenkins"

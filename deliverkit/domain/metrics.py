@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+_NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|\b[a-z][A-Za-z0-9_]*\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,16 @@ def parse_metric(text: str, namespace: str = "") -> tuple[str, str]:
     if first and namespace:
         return namespace, first
     raise ValueError(f"{text!r} names no metric: write NAMESPACE NAME, such as AWS/ApplicationELB RequestCount")
+
+
+def names_in(expression: str) -> set[str]:
+    """What an expression names: words with a small letter first, which functions never have; not texts in quotes."""
+    return {name for name in _NAMES.findall(expression) if name[0] not in "'\""}
+
+
+def renamed(expression: str, names: Mapping[str, str]) -> str:
+    """An expression over other names; texts in quotes stay."""
+    return _NAMES.sub(lambda match: names.get(match[0], match[0]), expression)
 
 
 def last_complete(now: datetime, period: int, delay: float = 0.0) -> int:

@@ -58,11 +58,11 @@ def ask_burn_rate(check: Check, context: CheckContext, now: datetime) -> Questio
 
 def _named(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec with the metric whose namespace the other one may leave out."""
-    return {**spec, "metric": spec[_roles(spec)[0]]}
+    return {**spec, "metric": spec["requests"]}
 
 
 def _roles(spec: Mapping[str, Any]) -> tuple[str, str]:
-    return ("good", "total") if "good" in spec else ("errors", "requests")
+    return ("good" if "good" in spec else "errors", "requests")
 
 
 def _period(span: int, period: int) -> int:
@@ -83,6 +83,6 @@ def _sum(queries: list[MetricQuery], answers: Answers, span: int) -> float:
 
 
 def _counted(counts: Mapping[str, float]) -> dict[str, float | str]:
-    if "good" in counts:
-        return {"bad": as_json(counts["total"] - counts["good"]), "total": as_json(counts["total"])}
-    return {"bad": as_json(counts["errors"]), "total": as_json(counts["requests"])}
+    total = counts["requests"]
+    bad = total - counts["good"] if "good" in counts else counts["errors"]
+    return {"bad": as_json(bad), "total": as_json(total)}

@@ -56,6 +56,7 @@ ONE_CALL = {
     "cli.commands": {"release"},
     "config": {"build", "consistency", "declaration", "keeping_keys", "lint_keys", "loader", "problem"}
     | {"checks_cloud", "checks_metrics", "checks_web", "common_shapes", "gate_building", "gate_declaration"}
+    | {"metric_building", "metric_consistency", "metric_texts"}
     | {"release_declaration", "release_keys", "settings", "shapes", "texts", "trust_declaration"},
     "domain": {
         "duration",

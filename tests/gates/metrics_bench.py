@@ -1,4 +1,4 @@
-"""What tests of checks of metrics share: a sandbox with its metrics, a clock in the test's hand, and one way to measure."""
+"""What tests of checks of metrics share: a sandbox with its metrics, a clock in their hand, one way to measure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _NUMBERS = itertools.count(1)
 
 
 def aws_at(endpoint: str) -> Aws:
-    return Aws(Account(region=REGION, endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="s"))
+    return Aws(
+        Account(region=REGION, endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="s")
+    )
 
 
 @dataclass
@@ -65,7 +67,12 @@ class MetricsBench:
         by_minute = values if isinstance(values, Mapping) else dict(enumerate(values))
         listed = [{"Name": key, "Value": value} for key, value in (dimensions or {}).items()]
         data = [
-            {"MetricName": name, "Dimensions": listed, "Value": value, "Timestamp": self.hour + timedelta(minutes=minute)}
+            {
+                "MetricName": name,
+                "Dimensions": listed,
+                "Value": value,
+                "Timestamp": self.hour + timedelta(minutes=minute),
+            }
             for minute, value in by_minute.items()
         ]
         for start in range(0, len(data), 500):

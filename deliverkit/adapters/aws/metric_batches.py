@@ -6,20 +6,16 @@ Source: CloudWatch API reference, GetMetricData: 500 queries a call; an expressi
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from deliverkit.domain.metrics import MetricQuery, MetricStat, as_metric_stat
+from deliverkit.domain.metrics import MetricQuery, MetricStat, as_metric_stat, renamed
 
 LARGEST = 500
 """Queries in one call."""
 MOST_POINTS = 50_000
 """Values for which a call's range is widened: reading more takes longer than the second that another call costs."""
-
-_NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|\b[a-z][A-Za-z0-9_]*\b")
-"""What an expression may name; texts in quotes are none of it."""
 
 
 @dataclass
@@ -128,11 +124,6 @@ def request_of(batch: Batch) -> tuple[list[dict[str, Any]], dict[str, MetricQuer
             names[name] = hidden[key]
         made.append({"Id": f"q{number}", "Expression": renamed(query.expression, names), "Period": query.period})
     return made, answers
-
-
-def renamed(expression: str, names: Mapping[str, str]) -> str:
-    """An expression over other names; texts in quotes stay."""
-    return _NAMES.sub(lambda match: names.get(match[0], match[0]), expression)
 
 
 def start_of(batch: Batch) -> int:
