@@ -16,9 +16,9 @@ from typing import Any
 _NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|\b[a-z][A-Za-z0-9_]*\b")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class MetricStat:
-    """One statistic of one metric.
+    """One statistic of one metric; sorted, so that equal questions are grouped alike in every process.
 
     Attributes:
         namespace: Such as `AWS/ApplicationELB`.

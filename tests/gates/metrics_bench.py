@@ -88,13 +88,17 @@ class MetricsBench:
 
     def context(self, **more: Any) -> CheckContext:
         """A leg in one region."""
-        return CheckContext({"release.version": "1.1", "region": REGION}, "", (REGION,), "shop", "shop-prod", **more)
+        return context(**more)
 
     def measure(self, kind: str, spec: Mapping[str, Any], **more: Any) -> Measurement:
         """One sample by a new process."""
         sample = self.checker().measure(check_of(kind, spec), self.context(**more))
         assert sample is not None
         return sample
+
+
+def context(**more: Any) -> CheckContext:
+    return CheckContext({"release.version": "1.1", "region": REGION}, "", (REGION,), "shop", "shop-prod", **more)
 
 
 def check_of(kind: str, spec: Mapping[str, Any], gate: str = "health", name: str = "") -> Check:
