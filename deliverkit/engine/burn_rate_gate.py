@@ -79,7 +79,8 @@ def _scale(spec: Mapping[str, Any], context: CheckContext) -> float:
 
 
 def _sum(queries: list[MetricQuery], answers: Answers, span: int) -> float:
-    return sum(value for query in queries for at, value in answers[query].points if at >= query.end - span)
+    values = (value for query in queries for at, value in answers[query].points if at >= query.end - span)
+    return sum(values, 0.0)
 
 
 def _counted(counts: Mapping[str, float]) -> dict[str, float | str]:
