@@ -83,8 +83,9 @@ class CommandCheck:
         )
 
     def interrupt(self) -> None:
-        """End the commands that run, with everything they started; none is begun afterwards."""
-        self._running.end()
+        """End the commands that run, with everything they started."""
+        running, self._running = self._running, Running()
+        running.end()
 
 
 class Running:
