@@ -67,6 +67,12 @@ class SeriesJudgement:
     notes: tuple[str, ...]
 
     @property
+    def has_requests(self) -> bool:
+        """Whether the files say how many requests there were, so that shares are known and not only rates."""
+        tallies = (tally for each in self.looks for tally in (each.baseline, each.candidate) if tally)
+        return any(tally.requests is not None for tally in tallies)
+
+    @property
     def verdict(self) -> Verdict:
         """The final one, never open."""
         return self.end.verdict or Verdict.INCONCLUSIVE
