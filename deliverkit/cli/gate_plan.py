@@ -49,6 +49,13 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         metavar="TIME",
         help="bake time (default: that of the environments with this gate, or else 30m)",
     )
+    command.add_argument(
+        "--every",
+        type=gate_options.seconds,
+        default="5s",
+        metavar="TIME",
+        help="from look to look, which is how often the metrics have a new value (default: 5s)",
+    )
     gate_options.add_margin(command)
     command.set_defaults(run=run)
 
@@ -65,7 +72,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         raise UsageError("with a base of 100 % nothing can get worse", hint="--base 1%")
     rules = _rules(arguments, spec, bake)
     low, high = rules.candidate_share
-    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2))
+    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2), every=arguments.every)
     render.data(
         plan,
         options,
@@ -119,7 +126,7 @@ def _configured(name: str, options: Options, console: Console) -> tuple[Mapping[
 def _nearest(name: str, blueprint: Blueprint) -> str:
     import difflib  # noqa: PLC0415
 
-    return next(iter(difflib.get_close_matches(name, blueprint.gates, n=1)), "")
+    return next(iter([*difflib.get_close_matches(name, blueprint.gates, n=1), *blueprint.gates]), "")
 
 
 def _bakes(name: str, blueprint: Blueprint) -> list[timedelta]:

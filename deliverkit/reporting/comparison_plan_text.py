@@ -40,6 +40,7 @@ def document(plan: ComparisonPlan) -> dict[str, Any]:
         "base": traffic.base,
         "split": traffic.share,
         "bake": rules.bake,
+        "every": plan.every,
         "smallest_harm": plan.own.fails,
         "smallest_margin": plan.own.passes,
         "to_pass": _needs_document(plan.to_pass),
@@ -103,8 +104,9 @@ def _row(reach: Reach, *, is_own: bool) -> tuple[str, str, str, str]:
 
 def _small_print(plan: ComparisonPlan) -> str:
     return (
-        f"alpha {percent(plan.rules.alpha)}; rises and margins are shares of requests. This holds for independent "
-        "requests: bursts of errors make all of it longer, by the over-dispersion that `deliverkit gate judge` shows."
+        f"alpha {percent(plan.rules.alpha)}, a look every {plan.every:g} s; rises and margins are shares of requests. "
+        "This holds for independent requests: bursts of errors make all of it longer, by the over-dispersion that "
+        "`deliverkit gate judge` shows."
     )
 
 
