@@ -55,8 +55,6 @@ def _passed_or_open(
             f"Harm is suspected, not proved: {seen}. {_missing(rules, state, numbers)}",
             numbers,
         )
-    if doubt := _doubt(rules, state, window):
-        return Verdict.INCONCLUSIVE, f"{doubt}: {seen}.", numbers
     if whole >= needed and last >= needed:
         evidence = wording.chances(min(whole, last))
         reason = f"The candidate's share is {less}: {seen}. The evidence is {evidence}. {_blind(rules, state, window)}"
@@ -68,20 +66,6 @@ def _passed_or_open(
         f"Not enough evidence that the share is {less}: {seen}; {told}. {_missing(rules, state, numbers)}",
         numbers,
     )
-
-
-def _doubt(rules: Rules, state: State, window: Mark | None) -> str:
-    """Why silence must not be taken for health; empty when there is no such silence."""
-    x1, _, x0, _ = state.totals
-    if rules.kind is SeriesKind.COUNT and x1 + x0 == 0.0:
-        return "Neither arm counted a single event, so nothing shows that any were counted"
-    if state.at is None or state.first_at is None or state.seen_at is None:
-        return ""
-    since = state.first_at if window is None else window.at
-    silence = state.at - state.seen_at
-    if silence <= (state.at - since) / 2.0:
-        return ""
-    return f"For the last {wording.duration(silence)} not both arms had requests, so late harm could not have been seen"
 
 
 def _last_window(rules: Rules, state: State, phi: float) -> Mark | None:

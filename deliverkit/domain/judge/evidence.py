@@ -44,7 +44,6 @@ class State:
     Attributes:
         first_at: Time of the first look; None before it.
         at: Time of the last look.
-        seen_at: Time of the last look that was not skipped.
         looks: Looks taken in, with the skipped ones.
         skipped: Looks in which an arm had no requests.
         without_requests: Whether the looks are rates of unknown numbers of requests.
@@ -64,7 +63,6 @@ class State:
 
     first_at: float | None = None
     at: float | None = None
-    seen_at: float | None = None
     looks: int = 0
     skipped: int = 0
     without_requests: bool = False
@@ -108,10 +106,8 @@ def folded(rules: Rules, state: State, look: Look) -> State:
             samples = (*look.baseline.latencies, *look.candidate.latencies)
             after = replace(after, past=state.past.including(samples))
     first_at = look.at if state.first_at is None else state.first_at
-    is_skipped = after.skipped > state.skipped
-    seen_at = state.seen_at if is_skipped else look.at
-    after = replace(after, first_at=first_at, at=look.at, seen_at=seen_at, looks=state.looks + 1)
-    if after.failure is None and not is_skipped and after.evidence >= threshold(rules, after):
+    after = replace(after, first_at=first_at, at=look.at, looks=state.looks + 1)
+    if after.failure is None and after.evidence >= threshold(rules, after) and after.skipped == state.skipped:
         after = replace(after, failure=Failure(look.at, after.evidence, after.totals))
     return after
 
