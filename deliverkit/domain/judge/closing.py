@@ -55,6 +55,8 @@ def _passed_or_open(
             f"Harm is suspected, not proved: {seen}. {_missing(rules, state, numbers)}",
             numbers,
         )
+    if doubt := _doubt(rules, state, window):
+        return Verdict.INCONCLUSIVE, f"{doubt}: {seen}.", numbers
     if whole >= needed and last >= needed:
         evidence = wording.chances(min(whole, last))
         reason = f"The candidate's share is {less}: {seen}. The evidence is {evidence}. {_blind(rules, state, window)}"
@@ -66,6 +68,20 @@ def _passed_or_open(
         f"Not enough evidence that the share is {less}: {seen}; {told}. {_missing(rules, state, numbers)}",
         numbers,
     )
+
+
+def _doubt(rules: Rules, state: State, window: Mark | None) -> str:
+    """Why silence must not be taken for health; empty when there is no such silence."""
+    x1, _, x0, _ = state.totals
+    if rules.kind is SeriesKind.COUNT and x1 + x0 == 0.0:
+        return "Neither arm counted a single event, so nothing shows that any were counted"
+    if state.at is None or state.first_at is None or state.seen_at is None:
+        return ""
+    since = state.first_at if window is None else window.at
+    silence = state.at - state.seen_at
+    if silence <= (state.at - since) / 2.0:
+        return ""
+    return f"For the last {wording.duration(silence)} not both arms had requests, so late harm could not have been seen"
 
 
 def _last_window(rules: Rules, state: State, phi: float) -> Mark | None:
@@ -107,7 +123,7 @@ def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:
     done = 1.0 - max(min(numbers["pass_evidence"], numbers["pass_evidence_last"]), 0.0) / numbers["pass_threshold"]
     ways = [("a pass", _to_pass(rules, state, max(x1 / n1 - x0 / n0, 0.0)), max(done, 0.0))]
     if rise > rules.tolerate:
-        left = 1.0 - max(state.evidence, 0.0) / threshold(rules, state)
+        left = 1.0 - max(state.evidence, 0.0) / threshold(rules, without_requests=state.without_requests)
         ways.append(("a failure", requests_to_fail(rules, _traffic(state), rise), max(left, 0.0)))
     verdict, needed, left = min(ways, key=lambda way: way[1] * way[2])
     more = max(needed * phi - n1, needed * phi * left)
@@ -128,6 +144,6 @@ def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:
 def _sign_words(rules: Rules, state: State) -> str:
     signs = state.signs
     odds = wording.chances(state.evidence)
-    needed = wording.chances(threshold(rules, state))
+    needed = wording.chances(threshold(rules, without_requests=state.without_requests))
     ticks = signs.worse + signs.better
     return f"The candidate was worse in {signs.worse} of {ticks} ticks that differ: {odds}, {needed} is needed."

@@ -8,7 +8,7 @@ have to show it alone as well: as few of them as suffice for it. Harm that began
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deliverkit.domain.judge.betting import STAKES
 from deliverkit.domain.judge.logs import log_mean
@@ -57,8 +57,8 @@ class Passing:
         marks = (*self.marks, Mark(at, self.requests, self.sums))
         if len(marks) > MARKS:
             marks = marks[: MARKS // 2 : 2] + marks[MARKS // 2 :]
-        sums = tuple(a + b for a, b in zip(self.sums, bets, strict=True))
-        return replace(self, requests=self.requests + requests, sums=sums, marks=marks)
+        sums = tuple([a + b for a, b in zip(self.sums, bets, strict=True)])
+        return Passing(self.requests + requests, sums, marks)
 
     def evidence(self, phi: float, since: Mark | None = None) -> float:
         """Log of the e-value for no harm, from the start or since a mark."""
