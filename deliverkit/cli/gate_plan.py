@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.judge.rules import Rules
     from deliverkit.engine.blueprint import Blueprint
 
-_HALF_AN_HOUR = 1800.0
+_HALF_AN_HOUR, _MINUTE, _USUAL_EVERY = 1800.0, 60.0, 5.0
 
 
 def configure(verbs: Any, shared: ArgumentParser) -> None:
@@ -52,9 +52,9 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
     command.add_argument(
         "--every",
         type=gate_options.seconds,
-        default="5s",
         metavar="TIME",
-        help="from look to look, which is how often the metrics have a new value (default: 5s)",
+        help="from look to look: how often the metrics have a new value (default: the period of the gate's metrics, or "
+        "else 5s)",
     )
     gate_options.add_margin(command)
     command.set_defaults(run=run)
@@ -72,7 +72,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         raise UsageError("with a base of 100 % nothing can get worse", hint="--base 1%")
     rules = _rules(arguments, spec, bake)
     low, high = rules.candidate_share
-    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2), every=arguments.every)
+    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2), every=_every(arguments, spec))
     render.data(
         plan,
         options,
@@ -97,6 +97,12 @@ def _rules(arguments: Namespace, spec: Mapping[str, Any], bake: float | None) ->
         candidate_share=arguments.split or tuple(spec.get("candidate_share", gate_options.HALVES)),
         bake=arguments.bake or bake or _HALF_AN_HOUR,
     )
+
+
+def _every(arguments: Namespace, spec: Mapping[str, Any]) -> float:
+    """Seconds from look to look: as typed, or else as configured; CloudWatch's own period is a minute."""
+    usual = float(spec.get("period", _MINUTE)) if spec else _USUAL_EVERY
+    return float(arguments.every or usual)
 
 
 def _configured(name: str, options: Options, console: Console) -> tuple[Mapping[str, Any], float | None]:

@@ -20,6 +20,10 @@ release:
 gates:
   up: {http: {url: "${endpoint}/"}}
   late: {http: {url: "${endpoint}/late"}}
+  canary:
+    compare: {metric: AWS/ApplicationELB Errors, per: RequestCount, candidate_share: 10%, period: 10s}
+    harm: 1%
+    alpha: 2%
 environments:
   dev:
     deploy: {codedeploy: {group: shop-dev}}
@@ -78,8 +82,23 @@ def test_a_gate_of_the_configuration_has_the_bake_time_of_its_longest_environmen
     unknown = gate("plan", "pu")
     assert (unknown.code, unknown.out) == (2, "")
     assert unknown.err == (
-        "error: there is no gate pu; the configuration has up, late\n  next: deliverkit gate plan up\n"
+        "error: there is no gate pu; the configuration has up, late, canary\n  next: deliverkit gate plan up\n"
     )
+
+
+def test_a_gate_that_compares_is_planned_by_its_own_rules(nowhere: Path, own_signals: None) -> None:
+    (nowhere / "deliverkit.yml").write_text(CONFIGURATION, encoding="utf-8")
+    ran = gate("plan", "canary", "--output", "json")
+    assert {name: ran.document[name] for name in ("harm", "alpha", "split", "every", "bake")} == {
+        "harm": 0.01,
+        "alpha": 0.02,
+        "split": 0.1,
+        "every": 10.0,
+        "bake": 1800.0,
+    }
+    assert ran.err == ""
+    typed = planned("canary", "--harm", "2%", "--alpha", "5%", "--split", "50:50", "--every", "1m")
+    assert [typed[name] for name in ("harm", "alpha", "split", "every")] == [0.02, 0.05, 0.5, 60.0]
 
 
 def test_without_a_gate_no_configuration_is_needed(nowhere: Path, own_signals: None) -> None:
