@@ -6,8 +6,8 @@ drift, nor a shock to both arms counts as a burst, and harm that sets in counts 
     d = x1/n1 - x0/n0,   w = n1 n0 / (n1 + n0),   v = p (1 - p) with p pooled,   g = w_t w_(t-1) / 2
     phi = sum g (d_t - d_(t-1))^2 / sum g (v_t/w_t + v_(t-1)/w_(t-1))
 
-Where one arm is much larger, the smaller one drowns the larger one's bursts in d and is silent most of the time; then
-the arms' own shares, compared with the tick before in the same way, count as well, and the higher estimate is taken.
+Where one arm is much larger, the smaller one drowns the larger one's bursts in d and may be silent for long; then the
+larger arm's own share, compared with the tick before in the same way, counts as well: the higher estimate is taken.
 It scales the log evidence of all ticks, past and present. Whatever the
 estimate, false failures of independent requests stay below alpha: for phi >= 1 a mean of powers E_i^(1/phi) is at most
 the power of the mean (Jensen), so guarded evidence crosses a threshold above 1 only if the unguarded one does. That it
@@ -27,7 +27,7 @@ LIMIT = 30.0
 NOTEWORTHY = 1.5
 """Above this a reader is warned."""
 UNEQUAL = 2.0
-"""From this ratio of the arms' requests on the arms' own variation counts as well."""
+"""From this ratio of the arms' requests on the larger arm's own variation counts as well."""
 SHORTAGE = 4.5
 """phi is taken higher by the factor 1 + SHORTAGE / ticks, because few ticks rarely show the bursts there are."""
 TRUST = 30.0
@@ -42,7 +42,7 @@ class Dispersion:
         ticks: Ticks taken in.
         spread: Sum of the squared differences between neighbours, weighted.
         expected: What independent requests would have made of it.
-        own_spread: The same within each arm, both arms added.
+        own_spread: The same within the larger arm.
         own_expected: What independent requests would have made of that.
         is_unequal: Whether an arm was much larger in the last tick.
         last: The last tick: events and requests of the candidate and of the baseline; None before the first.
@@ -66,13 +66,14 @@ class Dispersion:
         step1, step0 = x1 / n1 - y1 / m1, x0 / n0 - y0 / m0
         weight, weight_before = n1 * n0 / (n1 + n0), m1 * m0 / (m1 + m0)
         both = 0.5 * weight * weight_before
-        own1, own0 = n1 * m1 / (n1 + m1), n0 * m0 / (n0 + m0)
+        step, n, m = (step1, n1, m1) if n1 > n0 else (step0, n0, m0)
+        own = n * m / (n + m)
         return Dispersion(
             self.ticks + 1,
             self.spread + both * (step1 - step0) ** 2,
             self.expected + both * (now / weight + before / weight_before),
-            self.own_spread + own1 * step1**2 + own0 * step0**2,
-            self.own_expected + own1 * (now / n1 + before / m1) + own0 * (now / n0 + before / m0),
+            self.own_spread + own * step**2,
+            self.own_expected + own * (now / n + before / m),
             is_unequal,
             (x1, n1, x0, n0),
         )

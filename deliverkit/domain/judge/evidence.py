@@ -141,7 +141,7 @@ def _with_counts(rules: Rules, state: State, look: Look, counts: Counts) -> dict
         "gains": tuple([a + b for a, b in zip(state.gains, gains, strict=True)]),
         "drags": tuple([a + b for a, b in zip(state.drags, drags, strict=True)]),
         "harm": harm,
-        "passing": state.passing.including(before, 2.0 * n1 * n0 / (n1 + n0), _pass_bets(rules, counts)),
+        "passing": state.passing.including(before, 2.0 * n1 * n0 / (n1 + n0), _pass_bets(rules, counts), state.totals),
         "dispersion": dispersion,
         "end_look": state.end_look.including(x1, n1, x0, n0, rho, delta),
         "signs": state.signs.including(x1 / n1, x0 / n0),
