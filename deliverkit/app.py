@@ -16,6 +16,7 @@ from deliverkit.sandboxing import find_sandbox
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
     from deliverkit.domain.trust import Finding
+    from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.working import Worker
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
@@ -187,9 +188,18 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
     Raises:
         UsageError: If one is missing, or the configuration is wrong.
     """
-    blueprint = blueprint_of(load(_config_path(config)), region="")
+    blueprint = configured(config)
     for name in names:
         blueprint.environment(name)
+
+
+def configured(config: Path | None) -> Blueprint:
+    """The environments and gates of a configuration; needs no AWS.
+
+    Raises:
+        UsageError: If there is no configuration, or it is wrong.
+    """
+    return blueprint_of(load(_config_path(config)), region="")
 
 
 def write_bundle(

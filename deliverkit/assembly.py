@@ -11,7 +11,7 @@ from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from deliverkit.adapters.aws.bucket import Bucket
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import Release
-    from deliverkit.domain.trust import Provenance
+    from deliverkit.domain.trust import Finding, Provenance
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
+    from deliverkit.engine.gate_runs import GateRuns
     from deliverkit.engine.journal import Journal
+    from deliverkit.engine.pacing import Pace
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
-    from deliverkit.engine.runner import Pace
     from deliverkit.gate_assembly import Checkers
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService
@@ -200,6 +201,23 @@ class Assembly:
         )
 
     @cached_property
+    def gate_runs(self) -> GateRuns:
+        """Everything that can be done to runs of gates outside of promotions."""
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+        from deliverkit.engine.gate_runs import GateRuns  # noqa: PLC0415
+        from deliverkit.engine.measuring import Gatekeeper  # noqa: PLC0415
+
+        return GateRuns(
+            ledger=self.ledger,
+            locks=self.locks,
+            gatekeeper=lambda: Gatekeeper(self._checkers, clock=self.clock),
+            drivers=ProcessDrivers(),
+            clock=self.clock,
+            identity=self._whoami,
+            pace=lambda: self._time[1],
+        )
+
+    @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
         from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
@@ -266,8 +284,21 @@ class Assembly:
     def _checkers(self) -> Checkers:
         from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
-        folder = self._settings.path.parent
-        return checkers_of(self._aws, self._deployers, self._jenkins, self.clock, environ=self._environ, folder=folder)
+        return checkers_of(
+            self._aws,
+            self._deployers,
+            self._jenkins,
+            self.clock,
+            environ=self._environ,
+            folder=self._settings.path.parent,
+            releases=lambda: self.releases,
+            verify=self._verify,
+        )
+
+    def _verify(self, release: Release) -> Iterator[Finding]:
+        from deliverkit.release_assembly import verified  # noqa: PLC0415
+
+        return verified(release, self._settings, self._aws, releases=self.releases, recipe=None)
 
     def _require_jenkins(self, plan: Plan) -> None:
         from deliverkit.domain.gate import CheckKind, checks_of  # noqa: PLC0415

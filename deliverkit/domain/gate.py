@@ -47,6 +47,12 @@ class CheckKind(StrEnum):
     COMMAND = "command"
     TARGETS = "targets"
     JENKINS = "jenkins"
+    LOAD_BALANCER = "load_balancer"
+    LAMBDA = "lambda"
+    DRIFT = "drift"
+    VULNERABILITIES = "vulnerabilities"
+    SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)

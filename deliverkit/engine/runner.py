@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from deliverkit.domain.conduct import intend, react
 from deliverkit.domain.effects import Fact, Intent, Measure, Measured
 from deliverkit.domain.rollout import Rollout
 from deliverkit.engine.driving import DriversSeat
 from deliverkit.engine.executor import Executor
+from deliverkit.engine.pacing import Pace
 from deliverkit.engine.promotion_log import PromotionLog
 from deliverkit.errors import UnreachableError
 from deliverkit.ports import Clock, Drivers, LockService
 
 StopWhen = Callable[[Rollout], bool]
 Tick = Callable[[Rollout, datetime], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast the loop turns.
-
-    Attributes:
-        look: Time from one look at the remote side to the next.
-        lease: How long a driver may be silent before others take over.
-        patience: How long AWS may be unreachable before the loop gives up; the promotion can be resumed later.
-        backoff_limit: Longest pause between two attempts while AWS is unreachable.
-    """
-
-    look: timedelta = timedelta(seconds=5)
-    lease: timedelta = timedelta(seconds=30)
-    patience: timedelta = timedelta(minutes=10)
-    backoff_limit: timedelta = timedelta(seconds=30)
 
 
 class Runner:

@@ -21,10 +21,18 @@ ERROR = "error"
 """Key of `seen` for why nothing could be seen; whatever has it is an `error`, in every kind."""
 
 _ROOMS: Mapping[str, str] = {
+    "certificate": "certificate",
     "command": "command",
+    "drift": "drift",
     "http": "http",
+    "jenkins": "jenkins",
+    "lambda": "lambda_",
+    "load_balancer": "load_balancer",
     "prometheus": "prometheus",
+    "signature": "signature",
+    "targets": "targets",
     "tcp": "tcp",
+    "vulnerabilities": "vulnerabilities",
 }
 """The module of each kind, in this package."""
 _STATEFUL: frozenset[str] = frozenset({"http", "tcp"})
