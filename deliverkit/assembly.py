@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from deliverkit.domain.checks import ask_also
 from deliverkit.errors import UsageError
 from deliverkit.shelving import bucket_of, bucket_rules
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from deliverkit.attestation_ports import Trust
     from deliverkit.build_ports import BuildServer, CommitStatuses
     from deliverkit.config import Settings
-    from deliverkit.domain.checks import Assessor
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import Release
@@ -52,7 +50,6 @@ class Assembly:
         self._settings = settings
         self._aws = aws
         self._environ = environ
-        ask_also(_of_plugins)
         # One deployer for each region and process: they share the session's connections.
         self._deployers: Callable[[str], Deployer] = cache(partial(_deployer, aws))
 
@@ -324,13 +321,6 @@ class Assembly:
         from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415
 
         return open_jenkins(self._settings.jenkins.url, self._settings.path, self._environ)
-
-
-def _of_plugins(kind: str) -> tuple[Assessor, bool] | None:
-    """What assesses checks of a plug-in's kind; packages are looked through when there are such checks."""
-    from deliverkit.check_plugins import assessor_of  # noqa: PLC0415
-
-    return assessor_of(kind)
 
 
 def _deployer(aws: Aws, region: str) -> Deployer:

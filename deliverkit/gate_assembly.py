@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.gate import CheckKind
@@ -95,10 +95,16 @@ def checkers_of(
     from deliverkit.adapters.web_checks import makers as web  # noqa: PLC0415
 
     makers = _Makers(aws, deployers, jenkins, clock, releases, verify)
+    # One for all kinds that read metrics, so that they ask together.
+    metrics = cache(makers.metrics)
     return Checkers(
         {
             **web(deployers, clock=clock, environ=environ, folder=folder),
             CheckKind.ALARM: makers.alarm,
+            CheckKind.METRIC: metrics,
+            CheckKind.BURN_RATE: metrics,
+            CheckKind.COMPARE: metrics,
+            CheckKind.LOGS: makers.logs,
             CheckKind.JENKINS: makers.jenkins,
             CheckKind.TARGETS: makers.targets,
             CheckKind.LOAD_BALANCER: makers.load_balancer,
@@ -135,6 +141,17 @@ class _Makers:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
 
         return AlarmCheck(self._aws, self._clock)
+
+    def metrics(self) -> Checker:
+        from deliverkit.adapters.aws.metric_data import CloudWatchMetrics  # noqa: PLC0415
+        from deliverkit.engine.metric_gates import MetricChecker  # noqa: PLC0415
+
+        return MetricChecker(CloudWatchMetrics(self._aws, self._clock), self._clock)
+
+    def logs(self) -> Checker:
+        from deliverkit.adapters.aws.logs_insights import LogsCheck  # noqa: PLC0415
+
+        return LogsCheck(self._aws, self._clock)
 
     def jenkins(self) -> Checker:
         from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415

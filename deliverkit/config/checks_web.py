@@ -11,7 +11,7 @@ from deliverkit.config import texts
 from deliverkit.config.common_shapes import SOME_TIME, TEXT, URL
 from deliverkit.config.problem import Reading
 from deliverkit.config.shapes import INVALID, Boolean, Choice, Field, Integer, ListOf, MapOf, Record, Text
-from deliverkit.config.value_shapes import LIMITS, Limited, OneOrMore, ValueOrLimits
+from deliverkit.config.value_shapes import NUMBER_LIMITS, Limited, OneOrMore, ValueOrLimits
 from deliverkit.yaml_tree import KeyPath, Node, Scalar
 
 HTTP_TIMEOUT = "5s"
@@ -179,7 +179,7 @@ PROMETHEUS = Limited(
             "What is asked, in PromQL. Values of placeholders are escaped as in its strings.",
             is_required=True,
         ),
-        *LIMITS,
+        *NUMBER_LIMITS,
         Field(
             "series",
             Choice(("every", "any")),
@@ -215,3 +215,5 @@ DEFAULTS = {
     "prometheus": {"timeout": PROMETHEUS_TIMEOUT},
 }
 """Settings that hold where the file does not give them, by kind; times as they are written."""
+LIMITS: dict[str, dict[str, str]] = {}
+"""Limits of the policy that hold where the file does not give them, by kind."""

@@ -74,7 +74,6 @@ LAYERS = {
     # The part of `assembly` about what measures the checks of gates.
     "gate_assembly": {"check_plugins", "engine", "adapters", "check_ports", "build_ports", "ports", "domain", "errors"},
     "assembly": {
-        "check_plugins",
         "shelving",
         "gate_assembly",
         "jenkins_assembly",
@@ -111,6 +110,7 @@ LAYERS = {
     # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
     "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
+        "check_plugins",
         "assembly",
         "worker_assembly",
         "pipeline_assembly",

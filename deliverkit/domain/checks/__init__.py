@@ -21,13 +21,18 @@ ERROR = "error"
 """Key of `seen` for why nothing could be seen; whatever has it is an `error`, in every kind."""
 
 _ROOMS: Mapping[str, str] = {
+    "alarm": "alarm",
+    "burn_rate": "burn_rate",
     "certificate": "certificate",
     "command": "command",
+    "compare": "compare",
     "drift": "drift",
     "http": "http",
     "jenkins": "jenkins",
     "lambda": "lambda_",
     "load_balancer": "load_balancer",
+    "logs": "logs",
+    "metric": "metric",
     "prometheus": "prometheus",
     "signature": "signature",
     "targets": "targets",
@@ -35,7 +40,7 @@ _ROOMS: Mapping[str, str] = {
     "vulnerabilities": "vulnerabilities",
 }
 """The module of each kind, in this package."""
-_STATEFUL: frozenset[str] = frozenset({"http", "tcp"})
+_STATEFUL: frozenset[str] = frozenset({"compare", "http", "tcp"})
 """Kinds that carry a state from one measurement to the next."""
 
 
@@ -72,12 +77,6 @@ class Assessor(Protocol):
         ...
 
 
-def assessor_of(kind: str) -> Assessor | None:
-    """The module that assesses a kind; None for a kind of a plug-in, which assesses itself."""
-    name = _ROOMS.get(kind)
-    return cast(Assessor, import_module(f"{__name__}.{name}")) if name else None
-
-
 Others = Callable[[str], "tuple[Assessor, bool] | None"]
 """Gives what assesses a kind that is not ours, and whether it carries a state; None for a kind that nobody knows."""
 _OTHERS: list[Others] = []
@@ -92,6 +91,15 @@ def _other(kind: str) -> tuple[Assessor, bool] | None:
     return next((found for others in _OTHERS if (found := others(kind)) is not None), None)
 
 
+def assessor_of(kind: str) -> Assessor | None:
+    """What assesses a kind, ours or a plug-in's; None for one that nobody knows."""
+    name = _ROOMS.get(kind)
+    if name:
+        return cast(Assessor, import_module(f"{__name__}.{name}"))
+    other = _other(kind)
+    return other[0] if other else None
+
+
 def assess(check: Check, seen: Seen, state: Any = None) -> Assessment:
     """Judge what was seen of a check.
 
@@ -100,7 +108,7 @@ def assess(check: Check, seen: Seen, state: Any = None) -> Assessment:
     """
     if seen.get(ERROR):
         return Assessment(Verdict.ERROR, str(seen[ERROR]), state=state)
-    assessor = assessor_of(check.kind) or (_other(check.kind) or (None,))[0]
+    assessor = assessor_of(check.kind)
     if assessor is None:
         raise LookupError(f"checks of kind {check.kind} are not assessed here")
     return assessor.assess(check.spec, seen, state)
@@ -125,6 +133,22 @@ def measurement(
     )
 
 
+def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
+    """Judge what was recorded once; what this version cannot read is an error, never an exception: ledgers are old.
+
+    Raises:
+        LookupError: If the check's kind is not one of ours.
+    """
+    assessor = assessor_of(check.kind)
+    if assessor is None and not seen.get(ERROR):
+        raise LookupError(f"checks of kind {check.kind} are not assessed here")
+    try:
+        return assess(check, seen, state)
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        unreadable = f"what was seen cannot be assessed: {type(error).__name__}: {error}"
+        return Assessment(Verdict.ERROR, unreadable, state=state)
+
+
 def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
     """The state of an analysis after one more sample; None for kinds without one."""
     if sample.seen is None or sample.seen.get(ERROR):
@@ -132,4 +156,4 @@ def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
     is_stateful = check.kind in _STATEFUL
     if check.kind not in _ROOMS and (other := _other(check.kind)):
         is_stateful = other[1]
-    return assess(check, sample.seen, state).state if is_stateful else state
+    return assess_again(check, sample.seen, state).state if is_stateful else state
