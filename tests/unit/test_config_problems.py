@@ -49,7 +49,9 @@ def test_the_base_of_these_tests_is_valid(tmp_path: Path) -> None:
 
 
 GATES = {
-    "{}": "6:3 gates.up: expected one of http, tcp, command, prometheus, alarm, targets, jenkins, checks",
+    "{}": "6:3 gates.up: expected one of http, tcp, command, prometheus, alarm, "
+    "metric, burn_rate, logs, compare, targets, jenkins, load_balancer, lambda, drift, vulnerabilities, signature, "
+    "certificate, checks",
     "{checks: {}}": "6:16 gates.up.checks: expected checks by name, found none",
     "{checks: {a: {targets: {}}}, every: 5s}": "6:36 gates.up.every: belongs to each of the checks",
     "{checks: {a: {targets: {}}}, http: {url: http://x}}": (
