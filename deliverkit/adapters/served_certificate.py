@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from deliverkit.ports import Deployer
 TIMEOUT = 10.0
 """Seconds for connecting, and again for the handshake."""
 PORT = 443
+PARALLEL = 16
 
 
 class ServedCertificates:
@@ -34,9 +36,10 @@ class ServedCertificates:
             ValueError: If an address is none, or there are no targets.
             UsageError: If the authorities' file cannot be read.
         """
-        trusted = _trusting(str(check.spec.get("authorities") or ""))
-        asked = dict.fromkeys(self._addresses(check, context))
-        return {"served": [_look(address, str(check.spec.get("host") or ""), trusted) for address in asked]}
+        trusted, host = _trusting(str(check.spec.get("ca") or "")), str(check.spec.get("host") or "")
+        asked = list(dict.fromkeys(self._addresses(check, context)))
+        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(asked))) as pool:
+            return {"served": list(pool.map(lambda address: _look(address, host, trusted), asked))}
 
     def _addresses(self, check: Check, context: CheckContext) -> Iterator[str]:
         text = str(check.spec["address"]).replace("${endpoint}", context.endpoint)

@@ -7,7 +7,7 @@ of the same stack, which is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,9 +63,10 @@ class DriftCheck:
 
     def measure(self, check: Check, context: CheckContext) -> Measurement | None:
         """Start the detections once, and look after them every time after; None while one of them runs."""
-        name, now = context.samples.get(check.key, check.key), self._clock.now()
+        name, now, query = context.samples.get(check.key, check.key), self._clock.now(), ""
         try:
             sample = self._samples.get(name) or self._begin(name, check, context, now)
+            query = _query(sample.detections)
             if sample.look_at is not None and now < sample.look_at:
                 return None
             if not self._are_over(sample, now):
@@ -75,7 +76,7 @@ class DriftCheck:
         except (DeliverkitError, ValueError) as error:
             seen = {ERROR: str(error)}
         self._samples.pop(name, None)
-        return observed(check, self._clock, lambda: seen, query=_query)
+        return observed(check, self._clock, lambda: seen, query=query)
 
     def _begin(self, name: str, check: Check, context: CheckContext, now: datetime) -> _Sample:
         stacks = [
@@ -169,7 +170,7 @@ class DriftCheck:
         return text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..."
 
 
-def _query(seen: Mapping[str, Any]) -> str:
+def _query(detections: Iterable[_Detection]) -> str:
     """The same again, in a shell."""
-    asking = "aws cloudformation detect-stack-drift --region {region} --stack-name {name}"
-    return "; ".join(asking.format(**stack) for stack in seen["stacks"])
+    asking = "aws cloudformation detect-stack-drift --region {0.region} --stack-name {0.stack}"
+    return "; ".join(asking.format(each) for each in detections)

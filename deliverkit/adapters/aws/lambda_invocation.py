@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
@@ -29,7 +28,7 @@ from deliverkit.ports import Clock
 
 TIMEOUT = 60.0
 """Seconds that an answer may take when the check says nothing else."""
-AT_ONCE = 2.0
+AT_ONCE = 1.0
 """Seconds in which a quick function answers, so that the same measurement need not be asked for again."""
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer that are recorded; a longer one is an error, for it could not be judged again."""
@@ -41,10 +40,11 @@ Seen = Mapping[str, Any]
 
 @dataclass
 class _Invocation:
-    """One that was begun; `seen` is there when it has ended."""
+    """One that was begun; `seen` is there when its thread has ended, and `query` asks again."""
 
     thread: threading.Thread
     seen: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
 
 
 class LambdaCheck:
@@ -68,32 +68,33 @@ class LambdaCheck:
         if invocation.thread.is_alive():
             return None
         del self._begun[sample]
-        return observed(check, self._clock, lambda: invocation.seen, query=partial(self._query, check, context))
+        return observed(check, self._clock, lambda: invocation.seen, query=invocation.query)
 
     def _begin(self, check: Check, context: CheckContext, sample: str) -> _Invocation:
         # A daemon: a process that is told to end does not wait for a function.
         invocation = _Invocation(threading.Thread(daemon=True))
         invocation.thread = threading.Thread(
-            target=self._fill, args=(invocation.seen, check, context, sample), daemon=True, name=f"lambda {sample}"
+            target=self._fill, args=(invocation, check, context, sample), daemon=True, name=f"lambda {sample}"
         )
         invocation.thread.start()
         return invocation
 
-    def _fill(self, seen: dict[str, Any], check: Check, context: CheckContext, sample: str) -> None:
+    def _fill(self, invocation: _Invocation, check: Check, context: CheckContext, sample: str) -> None:
         try:
-            seen.update(self._invoke(check, context, sample))
+            invocation.seen.update(self._invoke(invocation, check, context, sample))
         except (DeliverkitError, ValueError) as error:
-            seen[ERROR] = str(error)
+            invocation.seen[ERROR] = str(error)
         except Exception as error:  # noqa: BLE001  (a thread tells nobody of its end)
-            seen[ERROR] = f"{type(error).__name__}: {error}"
+            invocation.seen[ERROR] = f"{type(error).__name__}: {error}"
 
-    def _invoke(self, check: Check, context: CheckContext, sample: str) -> Seen:
+    def _invoke(self, invocation: _Invocation, check: Check, context: CheckContext, sample: str) -> Seen:
         region = regions_of(check, context)[0]
         function = filled(str(check.spec["function"]), context, region)
         timeout = float(check.spec.get("timeout") or TIMEOUT)
         custom = json.dumps({"custom": {"sample": sample, "check": check.key}})
         payload = _payload(check, context, region)
         qualifier = filled(str(check.spec.get("qualifier", "")), context, region)
+        invocation.query = self._query(region, function, qualifier, payload)
         with translated(f"invoking {function} in {region}"):
             answer = self._client(timeout, region).invoke(
                 FunctionName=function,
@@ -133,11 +134,11 @@ class LambdaCheck:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return [line if len(line) <= _LINE else f"{line[: _LINE - 3]}..." for line in lines[-LOG_LINES:]]
 
-    def _query(self, check: Check, context: CheckContext, seen: Seen) -> str:
-        qualifier = f" --qualifier {seen['qualifier']}" if seen.get("qualifier") else ""
-        payload = shlex.quote(self._hide(json.dumps(_payload(check, context, seen["region"]))))
-        asking = f"aws lambda invoke --region {seen['region']} --function-name {seen['function']}{qualifier}"
-        return f"{asking} --cli-binary-format raw-in-base64-out --payload {payload} /dev/stdout"
+    def _query(self, region: str, function: str, qualifier: str, payload: Any) -> str:
+        asking = f"aws lambda invoke --region {region} --function-name {function}"
+        version = f" --qualifier {qualifier}" if qualifier else ""
+        given = shlex.quote(self._hide(json.dumps(payload)))
+        return f"{asking}{version} --cli-binary-format raw-in-base64-out --payload {given} /dev/stdout"
 
 
 def _payload(check: Check, context: CheckContext, region: str) -> Any:
