@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
+    from deliverkit.engine.gate_runs import GateRuns
     from deliverkit.engine.journal import Journal
+    from deliverkit.engine.pacing import Pace
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
-    from deliverkit.engine.runner import Pace
     from deliverkit.gate_assembly import Checkers
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService
@@ -197,6 +198,23 @@ class Assembly:
         )
 
     @cached_property
+    def gate_runs(self) -> GateRuns:
+        """Everything that can be done to runs of gates outside of promotions."""
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+        from deliverkit.engine.gate_runs import GateRuns  # noqa: PLC0415
+        from deliverkit.engine.measuring import Gatekeeper  # noqa: PLC0415
+
+        return GateRuns(
+            ledger=self.ledger,
+            locks=self.locks,
+            gatekeeper=lambda: Gatekeeper(self._checkers, clock=self.clock),
+            drivers=ProcessDrivers(),
+            clock=self.clock,
+            identity=self._whoami,
+            pace=lambda: self._time[1],
+        )
+
+    @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
         from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
@@ -268,6 +286,8 @@ class Assembly:
             self._deployers,
             self._jenkins,
             self.clock,
+            environ=self._environ,
+            folder=self._settings.path.parent,
             releases=lambda: self.releases,
             verify=self._verify,
         )

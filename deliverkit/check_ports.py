@@ -5,13 +5,14 @@ A checker observes and lets `domain.checks` assess. What cannot be asked is an `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from deliverkit.domain.gate import Check, Measurement
+    from deliverkit.domain.metrics import MetricQuery, MetricSeries
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,21 @@ class BatchChecker(Protocol):
         ...
 
 
+class MetricSource(Protocol):
+    """Where metrics are kept."""
+
+    def read(self, queries: Collection[MetricQuery]) -> Mapping[MetricQuery, MetricSeries]:
+        """The series of every query, with the fewest calls; what cannot be read has a `problem`, and nothing is raised.
+
+        Equal queries are asked once.
+        """
+        ...
+
+
 @runtime_checkable
 class Interruptible(Protocol):
     """A checker whose measurements may take longer than a process has that is told to end."""
 
     def interrupt(self) -> None:
-        """End what is being measured, soon; nothing is measured afterwards."""
+        """End what is being measured, soon; what is measured afterwards is not touched."""
         ...

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.gate import CheckKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.build_ports import BuildServer
@@ -44,6 +46,8 @@ def checkers_of(
     jenkins: Callable[[], BuildServer],
     clock: Clock,
     *,
+    environ: Mapping[str, str],
+    folder: Path,
     releases: Callable[[], ReleaseStore],
     verify: Callable[[Release], Iterable[Finding]],
 ) -> Checkers:
@@ -54,15 +58,24 @@ def checkers_of(
         deployers: The way to a region's deployer, which knows the targets.
         jenkins: The way to the build server, which is not gone before a gate asks for it.
         clock: Everybody's time.
+        environ: Variables of the environment.
+        folder: Where the configuration lies, which files in it are relative to.
         releases: The way to the store of releases.
         verify: What `deliverkit release verify` does.
     """
+    from deliverkit.adapters.web_checks import makers as web  # noqa: PLC0415
+
     makers = _Makers(aws, deployers, jenkins, clock, releases, verify)
+    # One for all kinds that read metrics, so that they ask together.
+    metrics = cache(makers.metrics)
     return Checkers(
         {
-            CheckKind.HTTP: makers.http,
+            **web(deployers, clock=clock, environ=environ, folder=folder),
             CheckKind.ALARM: makers.alarm,
-            CheckKind.COMMAND: makers.command,
+            CheckKind.METRIC: metrics,
+            CheckKind.BURN_RATE: metrics,
+            CheckKind.COMPARE: metrics,
+            CheckKind.LOGS: makers.logs,
             CheckKind.JENKINS: makers.jenkins,
             CheckKind.TARGETS: makers.targets,
             CheckKind.LOAD_BALANCER: makers.load_balancer,
@@ -94,20 +107,21 @@ class _Makers:
         self._releases = releases
         self._verify = verify
 
-    def http(self) -> Checker:
-        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
-
-        return HttpCheck(self._deployers, clock=self._clock)
-
     def alarm(self) -> Checker:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
 
         return AlarmCheck(self._aws, self._clock)
 
-    def command(self) -> Checker:
-        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
+    def metrics(self) -> Checker:
+        from deliverkit.adapters.aws.metric_data import CloudWatchMetrics  # noqa: PLC0415
+        from deliverkit.engine.metric_gates import MetricChecker  # noqa: PLC0415
 
-        return CommandCheck(clock=self._clock)
+        return MetricChecker(CloudWatchMetrics(self._aws, self._clock), self._clock)
+
+    def logs(self) -> Checker:
+        from deliverkit.adapters.aws.logs_insights import LogsCheck  # noqa: PLC0415
+
+        return LogsCheck(self._aws, self._clock)
 
     def jenkins(self) -> Checker:
         from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415

@@ -96,6 +96,17 @@ def with_placeholders(text: str) -> str:
     return text
 
 
+def with_secrets(text: str) -> str:
+    """A text whose placeholders exist, or are `${env.NAME}`: a variable of the environment, whose value is a secret."""
+    for name in placeholders.names_in(text):
+        variable = name.removeprefix("env.")
+        if variable == name:
+            placeholders.check(f"${{{name}}}")
+        elif not re.fullmatch(VARIABLE, variable, re.ASCII):
+            raise ValueError(f"{variable!r} is not the name of an environment variable")
+    return text
+
+
 def job(text: str) -> str:
     """The full name of a job: folders and job, separated by slashes."""
     if not text.isprintable() or any(part.strip() in {"", ".", ".."} for part in text.split("/")):

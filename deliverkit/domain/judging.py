@@ -69,15 +69,12 @@ def _sentence(rollout: Rollout, gate: str, judgement: Judgement) -> list[Draft]:
         return judged
     if judgement.verdict is Verdict.INCONCLUSIVE:
         return [*judged, pause(Cause.GATE, reason, gate)]
-    return [*judged, *setback(rollout, failure(Cause.GATE, reason, gate), own)]
+    return [*judged, *setback(rollout, failure(Cause.GATE, reason, gate))]
 
 
-def setback(rollout: Rollout, failed: Draft, own: OnFailure | None = None) -> list[Draft]:
-    """What a failure leads to under the environment's policy, or the gate's own.
-
-    Nothing that was not begun can be observed, unless the gate itself says that it only observes.
-    """
-    policy = own or rollout.leg.on_failure
+def setback(rollout: Rollout, failed: Draft) -> list[Draft]:
+    """What a failure leads to; where the environment says so, nothing that was not begun can be observed."""
+    policy = rollout.on_failure(failed.payload["gate"])
     if rollout.phase is Phase.CHECKING or policy is OnFailure.ROLLBACK:
         return [failed]
     if policy is OnFailure.PAUSE:

@@ -106,7 +106,8 @@ def _turn_back(rollout: Rollout) -> Draft:
         )
     if rollout.abort is AbortMode.STOP:
         return conclusion(Outcome.UNRESOLVED, f"{_why(rollout)}; stopped without rollback, targets may differ")
-    if rollout.leg.on_failure is OnFailure.OBSERVE and rollout.abort is None:
+    failed = rollout.failure.gate if rollout.failure else ""
+    if rollout.on_failure(failed) is OnFailure.OBSERVE and rollout.abort is None:
         return conclusion(Outcome.UNRESOLVED, f"{_why(rollout)}; on_failure is observe, so nothing was rolled back")
     if any(rollout.plan.legs[index].previous is None for index in legs):
         return conclusion(Outcome.UNRESOLVED, f"{_why(rollout)}; there is no earlier good release to go back to")

@@ -10,6 +10,7 @@ from enum import StrEnum
 from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.approval import Decision, counted
 from deliverkit.domain.carriage import Carriage, Handle, TargetReport
+from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Check, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.plan import Leg, Plan
@@ -260,6 +261,11 @@ class Rollout:
         """
         plan = self.plan.digest.removeprefix("sha256:")[:12]
         return f"{self.plan.application}/{self.id}/{plan}/{self.measured_since}/{key}/{self.analysis(key).taken + 1}"
+
+    def on_failure(self, gate: str = "") -> OnFailure:
+        """What a failure in the current leg leads to: the gate's own answer, or the environment's."""
+        named = self.plan.gates.get(gate)
+        return (named.on_failure if named else None) or self.leg.on_failure
 
     def analysis(self, key: str) -> Analysis:
         """What was measured of a check so far, by its key."""

@@ -113,6 +113,10 @@ class Executor:
         is_there = self._exists(bundle)
         return None if is_there else fx.Refused(rollout.leg_index, Cause.REFUSED, f"the bundle is gone: {bundle.uri}")
 
+    def close(self) -> None:
+        """End what goes on beside the loop, soon."""
+        self._gatekeeper.close()
+
     def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
         context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release, effect.checks)
         return fx.Measured(self._gatekeeper.measure([(rollout.check(key), context) for key in effect.checks]))

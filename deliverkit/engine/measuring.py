@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
 
 from deliverkit.check_ports import Asked, BatchChecker, CheckContext, Checker, Interruptible
 from deliverkit.domain.gate import Check, Measurement, Verdict
@@ -12,66 +14,127 @@ from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Phase, Rollout
 from deliverkit.ports import Clock
 
-PARALLEL = 16
-Taken = tuple[int, Measurement | None]
-Work = Callable[[], Iterable[Taken]]
-"""Takes measurements, each with its place among those that were asked for."""
+PARALLEL = 32
+GRACE = timedelta(seconds=2)
+"""How long a turn of the loop waits for measurements; those that take longer go on, and a later turn has them."""
+
+_PATIENCE = 1.0
+
+Taken = Sequence[Measurement | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A measurement that is being taken: where it will be among those of its work."""
+
+    work: Future[Taken]
+    place: int = 0
 
 
 class Gatekeeper:
-    """Measures checks with the checker of their kind."""
+    """Measures checks with the checker of their kind; a slow one holds up neither the others nor the loop."""
 
-    def __init__(self, checkers: Callable[[str], Checker], *, clock: Clock) -> None:
-        """Take the way to the checker of a kind, which raises LookupError for an unknown one, and time."""
+    def __init__(self, checkers: Callable[[str], Checker], *, clock: Clock, grace: timedelta = GRACE) -> None:
+        """Take the way to the checker of a kind, which raises LookupError for an unknown one, time, and patience."""
         self._checker = checkers
         self._clock = clock
+        self._grace = grace
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: dict[str, _Pending] = {}
+        self._used: dict[int, Checker] = {}
 
     def measure(self, asked: Sequence[Asked]) -> tuple[Measurement, ...]:
-        """One measurement of each check that has come to one, in their order."""
-        works: list[Work] = []
-        together: dict[int, tuple[BatchChecker, list[int]]] = {}
-        used: dict[int, Checker] = {}
-        for index, (check, context) in enumerate(asked):
+        """The measurements that have been taken, in the order of their checks; the others are asked for again.
+
+        Raises:
+            UsageError: If this process has no way to measure one, and another process may have.
+        """
+        try:
+            fresh = [each for each in asked if _sample(each) not in self._pending]
+            self._begin(fresh)
+            # What was slow before is only looked at: it holds up nobody twice.
+            wait([self._pending[_sample(each)].work for each in fresh], timeout=self._grace.total_seconds())
+            taken = [self._taken(_sample(each)) for each in asked]
+        except BaseException:
+            self.close()
+            raise
+        self._forget_unasked({_sample(each) for each in asked})
+        return tuple(found for found in taken if found is not None)
+
+    def close(self) -> None:
+        """End what is being measured, soon: SIGTERM leaves little time, and the threads of the pool are waited for."""
+        if self._pool:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        # `wait` does not count what was cancelled before it began as done.
+        while works := {each.work for each in self._pending.values() if not each.work.done()}:
+            # Again and again: a thread may have been about to begin when it was told to end.
+            for checker in self._used.values():
+                if isinstance(checker, Interruptible):
+                    checker.interrupt()
+            wait(works, timeout=_PATIENCE)
+        self._pool = None
+        self._pending.clear()
+
+    def _begin(self, asked: Sequence[Asked]) -> None:
+        together: dict[int, list[Asked]] = {}
+        for each in asked:
+            check, context = each
             try:
                 checker = self._checker(check.kind)
             except LookupError as error:
-                works.append(_known(index, self._unknown(check, error)))
+                self._pending[_sample(each)] = _Pending(_done(self._unknown(check, error)))
                 continue
-            used[id(checker)] = checker
+            self._used[id(checker)] = checker
             if isinstance(checker, BatchChecker):
-                together.setdefault(id(checker), (checker, []))[1].append(index)
+                together.setdefault(id(checker), []).append(each)
             else:
-                works.append(_alone(index, checker, check, context))
-        works.extend(_batch(checker, places, asked) for checker, places in together.values())
-        return self._all(works, used.values())
+                self._pending[_sample(each)] = _Pending(self._submit(_alone(checker, check, context)))
+        for key, members in together.items():
+            work = self._submit(_together(self._used[key], members))
+            self._pending |= {_sample(each): _Pending(work, place) for place, each in enumerate(members)}
 
-    def _all(self, works: Sequence[Work], used: Iterable[Checker]) -> tuple[Measurement, ...]:
-        with ThreadPoolExecutor(max_workers=max(1, min(PARALLEL, len(works)))) as pool:
-            try:
-                taken = dict(pair for pairs in pool.map(lambda work: tuple(work()), works) for pair in pairs)
-            except BaseException:
-                # SIGTERM: the pool waits for its threads, and Jenkins waits 20 s for us.
-                for checker in used:
-                    if isinstance(checker, Interruptible):
-                        checker.interrupt()
-                raise
-        return tuple(found for _, found in sorted(taken.items()) if found is not None)
+    def _submit(self, work: Callable[[], Taken]) -> Future[Taken]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(PARALLEL, "deliverkit-check")
+        return self._pool.submit(work)
+
+    def _taken(self, sample: str) -> Measurement | None:
+        pending = self._pending[sample]
+        if not pending.work.done():
+            return None
+        del self._pending[sample]
+        return pending.work.result()[pending.place]
+
+    def _forget_unasked(self, asked: set[str]) -> None:
+        """A gate that was judged meanwhile is asked for no more."""
+        over = [sample for sample, each in self._pending.items() if each.work.done() and sample not in asked]
+        for sample in over:
+            del self._pending[sample]
 
     def _unknown(self, check: Check, error: LookupError) -> Measurement:
         """Fails closed: what nobody can measure is an error, never a pass."""
         return Measurement(check.gate, self._clock.now(), Verdict.ERROR, str(error.args[0]), check=check.name)
 
 
-def _known(index: int, found: Measurement) -> Work:
-    return lambda: ((index, found),)
+def _sample(asked: Asked) -> str:
+    """Names one measurement; the same one until it is on record."""
+    check, context = asked
+    return context.samples.get(check.key) or check.key
 
 
-def _alone(index: int, checker: Checker, check: Check, context: CheckContext) -> Work:
-    return lambda: ((index, checker.measure(check, context)),)
+def _done(measurement: Measurement) -> Future[Taken]:
+    future: Future[Taken] = Future()
+    future.set_result((measurement,))
+    return future
 
 
-def _batch(checker: BatchChecker, places: Sequence[int], asked: Sequence[Asked]) -> Work:
-    return lambda: zip(places, checker.measure_all([asked[place] for place in places]), strict=True)
+def _alone(checker: Checker, check: Check, context: CheckContext) -> Callable[[], Taken]:
+    return lambda: (checker.measure(check, context),)
+
+
+def _together(checker: Checker, asked: Sequence[Asked]) -> Callable[[], Taken]:
+    assert isinstance(checker, BatchChecker)
+    return lambda: checker.measure_all(asked)
 
 
 def context_for(rollout: Rollout, leg: Leg, release: Release, keys: Iterable[str]) -> CheckContext:
