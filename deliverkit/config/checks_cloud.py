@@ -208,7 +208,7 @@ CERTIFICATE = Record(
         ),
         Field(
             "ca",
-            Text("a path"),
+            Text("a path, relative to this file"),
             "PEM file of the authorities that alone are trusted at `address`.",
             default="those of the system",
         ),

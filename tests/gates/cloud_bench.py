@@ -98,6 +98,8 @@ class CloudBench:
             cache(partial(CodeDeploy, self.aws)),
             partial(_gone, "Jenkins"),
             self.clock,
+            environ={"SHOP_TOKEN": "hunter2-of-the-shop"},
+            folder=self.folder,
             releases=lambda: releases or _gone("the store"),
             verify=partial(_found, findings),
         )

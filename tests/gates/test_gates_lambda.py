@@ -20,6 +20,7 @@ import os, sys, time
 
 def handler(event, context):
     print("asked with", sorted(event))
+    print("hunter2-of-the-shop")
     what = event.get("do")
     if what == "raise":
         raise AssertionError("2 orders are lost")
@@ -66,6 +67,7 @@ def test_a_function_is_asked_with_the_release_and_its_verdict_holds(bench: Cloud
     assert found.seen is not None
     assert found.seen["version"] == "$LATEST"
     assert any(line.startswith("asked with ['answer']") for line in found.seen["log"])
+    assert "${SHOP_TOKEN}" in found.seen["log"], "secrets of our environment are masked"
     assert found.query.startswith(f"aws lambda invoke --region {REGION} --function-name smoke --cli-binary-format")
     assert "all of 1.0" in found.query
 
