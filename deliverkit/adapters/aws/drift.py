@@ -29,6 +29,8 @@ RESOURCES = 20
 DIFFERENCES = 10
 """How many are recorded of each stack and each resource; the others are counted."""
 _TEXT = 120
+_DETECTABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"})
+"""States of stacks whose drift can be detected (CloudFormation user guide)."""
 _TOLD = ("MODIFIED", "DELETED", "UNKNOWN")
 
 
@@ -104,16 +106,17 @@ class DriftCheck:
         client = self._aws.client("cloudformation", detection.region)
         with translated(f"reading stack {where}"):
             stack = client.describe_stacks(StackName=detection.stack)["Stacks"][0]
-        if str(stack["StackStatus"]).endswith("_IN_PROGRESS"):
+        status = str(stack["StackStatus"])
+        if status.endswith("_IN_PROGRESS"):
             if is_late:
-                raise ValueError(f"stack {where} is being changed: {stack['StackStatus']}")
+                raise ValueError(f"stack {where} is being changed: {status}")
             return
         try:
             with translated(f"detecting drift of {where}"):
                 detection.id = str(client.detect_stack_drift(StackName=detection.stack)["StackDriftDetectionId"])
         except UsageError:
-            # ValidationError is all that CloudFormation says, also when a detection of this stack runs already.
-            if is_late:
+            # ValidationError is all that CloudFormation says; in these states only when another detection runs.
+            if is_late or status not in _DETECTABLE:
                 raise
 
     def _outcome(self, detection: _Detection) -> Mapping[str, Any] | None:
@@ -132,7 +135,8 @@ class DriftCheck:
             "why": self._short(found.get("DetectionStatusReason", "")),
             "status": str(found.get("StackDriftStatus", "NOT_CHECKED")),
             "resources": resources[:RESOURCES],
-            "more": sum(1 for each in resources[RESOURCES:] if each["status"] != "UNKNOWN"),
+            "more": sum(each["status"] != "UNKNOWN" for each in resources[RESOURCES:]),
+            "more_unknown": sum(each["status"] == "UNKNOWN" for each in resources[RESOURCES:]),
         }
 
     def _resources(self, client: Any, stack: str) -> Iterator[Mapping[str, Any]]:
