@@ -77,6 +77,17 @@ def test_without_a_payload_it_is_given_every_placeholder(bench: CloudBench) -> N
     assert bench.sample(check).outcome is Verdict.PASSED
 
 
+def test_secrets_in_an_answer_are_masked_and_it_is_judged_all_the_same(bench: CloudBench) -> None:
+    answer = "{verdict: passed, token: 12345678, api_key: hunter2-of-the-shop, of: {password: opensesame}, n: 3}"
+    found = bench.sample(bench.check(f"lambda: {{function: smoke, payload: {{answer: {answer}}}}}"))
+    assert (found.outcome, found.seen is not None) == (Verdict.PASSED, True)
+    told = json.dumps(found.seen) + found.query
+    for secret in ("12345678", "hunter2-of-the-shop", "opensesame"):
+        assert secret not in told
+    assert found.seen is not None
+    assert found.seen["answer"]["n"] == 3
+
+
 def test_an_assertion_fails_and_a_broken_function_is_an_error(bench: CloudBench) -> None:
     raised = bench.measured("lambda: {function: smoke, payload: {do: raise}}")
     assert raised == (Verdict.FAILED, "smoke (us-east-1) raised AssertionError: 2 orders are lost")

@@ -23,10 +23,22 @@ LAYERS = {
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
     "check_ports": {"domain", "errors"},
+    # What takes its time, for whoever may not wait.
+    "background": set(),
     "attestation_ports": {"domain", "errors"},
     "worker_ports": {"domain", "errors"},
-    "engine": {"check_ports", "attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "engine": {
+        "background",
+        "check_ports",
+        "attestation_ports",
+        "build_ports",
+        "worker_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     "adapters": {
+        "background",
         "check_ports",
         "attestation_ports",
         "build_ports",
