@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cloud_bench import declared
 
+from deliverkit.config import load
 from deliverkit.errors import UsageError
 
 MEANT: dict[str, tuple[str, dict[str, Any]]] = {
@@ -87,3 +89,14 @@ def test_what_takes_long_is_asked_for_seldom(tmp_path: Path) -> None:
         "signature": 600,
         "certificate": 600,
     }
+
+
+def test_the_page_about_these_checks_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "gates-on-aws.md").read_text(encoding="utf-8")
+    (gates,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    head = "application: shop\nrelease: {bundle: {path: build}, store: s3://releases-of-shop/shop}\n"
+    file = tmp_path / "deliverkit.yml"
+    file.write_text(f"{head}environments: {{dev: {{deploy: {{codedeploy: {{group: shop-dev}}}}}}}}\n{gates}")
+    kinds = {check.kind for gate in load(file).gates.values() for check in gate.checks}
+    told = set(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE))
+    assert kinds == told - {"targets", "jenkins"}
