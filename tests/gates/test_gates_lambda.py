@@ -6,14 +6,18 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cloud_bench import REGION, CloudBench, cloud
 
-from deliverkit.adapters.aws.lambda_invocation import ANSWER_LIMIT
+from deliverkit.adapters.aws.lambda_invocation import ANSWER_LIMIT, LambdaCheck
 from deliverkit.domain.checks import assess
-from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.environment import Environment, Serves
+from deliverkit.domain.gate import Check, Gate, Verdict
+from deliverkit.domain.rollout import Outcome
+from deliverkit.testing.rehearsal import Rehearsal
 
 CODE = """
 import os, sys, time
@@ -122,6 +126,31 @@ def test_a_process_that_takes_over_invokes_it_again_under_the_same_name(bench: C
     quick = bench.check("lambda: {function: smoke, payload: {answer: {verdict: passed}}}")
     taken_over = bench.sample(quick)
     assert taken_over.outcome is Verdict.PASSED
+
+
+def test_a_function_turns_a_promotion_back_and_the_record_says_why(bench: CloudBench) -> None:
+    answer = "{verdict: passed, reason: 'all of ${release.version}'}"
+    check = replace(bench.check(f"lambda: {{function: smoke, payload: {{answer: {answer}}}}}"), gate="checkout")
+    gate = Gate("checkout", (check,))
+    serves = Serves("http://${target.address}/version")
+    dev = Environment("dev", ((REGION,),), "shop", "shop-dev", after=("checkout",), serves=serves)
+    world = Rehearsal((dev,), {"checkout": gate})
+    for version in ("1.0", "2.0"):
+        world.release(version)
+    world.checks["lambda"] = LambdaCheck(bench.aws, world.clock)
+    delivery = world.delivery()
+    passed = delivery.watch(delivery.promote("1.0", to="dev"))
+    assert (passed.outcome, passed.analysis("checkout").passes_in_a_row) == (Outcome.SUCCEEDED, 1)
+    raising = replace(check, spec={**check.spec, "payload": {"do": "raise"}})
+    world.gates = {"checkout": Gate("checkout", (raising,))}
+    delivery = world.delivery(driver="driver-2")
+    failed = delivery.watch(delivery.promote("2.0", to="dev"))
+    assert failed.outcome is Outcome.ROLLED_BACK
+    assert "smoke (us-east-1) raised AssertionError: 2 orders are lost" in failed.reason
+    last = failed.analysis("checkout").last
+    assert last is not None
+    assert last.seen is not None
+    assert last.seen["answer"]["errorType"] == "AssertionError"
 
 
 def judged(answer: Any, **spec: Any) -> tuple[Verdict, str]:
