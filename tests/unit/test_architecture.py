@@ -25,10 +25,22 @@ LAYERS = {
     "check_ports": {"domain", "errors"},
     # What third parties derive their checks from, and how those are found: public.
     "check_plugins": {"check_ports", "domain"},
+    # What takes its time, for whoever may not wait.
+    "background": set(),
     "attestation_ports": {"domain", "errors"},
     "worker_ports": {"domain", "errors"},
-    "engine": {"check_ports", "attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "engine": {
+        "background",
+        "check_ports",
+        "attestation_ports",
+        "build_ports",
+        "worker_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     "adapters": {
+        "background",
         "check_ports",
         "attestation_ports",
         "build_ports",
