@@ -102,6 +102,15 @@ def test_evidence_with_restarts_gains_nothing_on_average():
     assert 0.5 < total <= 1.0 + 1e-12
 
 
+def test_restarts_kept_as_one_sum_are_worth_what_they_are_one_by_one():
+    generator, harm = random.Random(5), Harm()
+    for tick in range(40):
+        x1, x0 = generator.randrange(12), generator.randrange(9)
+        harm = harm.restarted(tick // 3, 10).including(harm_bets(x1, 100.0, x0, 100.0, 1.0)[0])
+        assert harm.evidence(1.0) == pytest.approx(harm.evidence(1.0 + 1e-12), abs=1e-7)
+    assert len(harm.restarts) == 13
+
+
 def test_a_mean_over_the_copies_begun_so_far_would_gain():
     """Why the weights of restarts are fixed beforehand: stopping at the right moment makes more of it than 1."""
 
