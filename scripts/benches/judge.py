@@ -59,7 +59,7 @@ def main() -> int:
 
 def cases(runs: int) -> list[Case]:
     """All rows of the suite. Harmless ones come first: there the shares are small, and most rollouts are needed."""
-    few, half = max(runs // 3, 2), max(runs // 2, 2)
+    few = max(runs // 3, 2)
     found = []
     for family in judge_suite.suite():
         for setting, harms in family.members:
@@ -67,7 +67,7 @@ def cases(runs: int) -> list[Case]:
             found.append(Case(family.name, setting, NONE, runs, peers, family.is_counted))
             found += [Case(family.name, setting, harm, few, peers, family.is_counted) for harm in harms]
     for setting, harms in judge_suite.twice_the_margin():
-        found += [Case(judge_suite.PASSES, setting, harm, half, with_peers=False) for harm in harms]
+        found += [Case(judge_suite.PASSES, setting, harm, few, with_peers=False) for harm in harms]
     return sorted(found, key=lambda case: bool(case.harm.points))
 
 

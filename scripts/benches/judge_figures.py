@@ -20,10 +20,7 @@ def page(results: Mapping[Case, Result], slowness: Mapping[Slowness, latency.Res
     """All tables."""
     scores = scored(results)
     wished = [("goal", "wanted", "measured", "")]
-    wished += [
-        (goal.what, goal.wanted, goal.measured, "met" if goal.is_met else "missed")
-        for goal in goals(results, scores, slowness)
-    ]
+    wished += [(goal.what, goal.wanted, goal.measured, goal.verdict) for goal in goals(results, scores, slowness)]
     parts = [
         facts([*results.values(), *slowness], seed),
         "**Goals**",
