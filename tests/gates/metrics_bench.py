@@ -49,10 +49,9 @@ class MetricsBench:
 
     def __post_init__(self) -> None:
         self._hour = self.clock.now()
-        events = self.aws.client("cloudwatch").meta.events
-        events.register("before-send.cloudwatch.GetMetricData", self._count)
 
-    def _count(self, **_: Any) -> None:
+    def count(self, **_: Any) -> None:
+        """Hear of a call."""
         self.calls.append(self.clock.now())
 
     def namespace(self) -> str:
@@ -113,8 +112,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def aws(place: Sandbox) -> Aws:
+    """Clients take longer to make than most tests take."""
+    return aws_at(place.endpoint)
+
+
 @pytest.fixture
-def bench(place: Sandbox) -> MetricsBench:
+def bench(aws: Aws) -> Iterator[MetricsBench]:
     """With a clock at the beginning of an hour of which all is in the past, so that data may be put there."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=8)
-    return MetricsBench(aws_at(place.endpoint), FakeClock(hour))
+    made = MetricsBench(aws, FakeClock(hour))
+    events = aws.client("cloudwatch").meta.events
+    events.register("before-send.cloudwatch.GetMetricData", made.count)
+    yield made
+    events.unregister("before-send.cloudwatch.GetMetricData", made.count)

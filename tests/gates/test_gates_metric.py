@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from metrics_bench import REGION, MetricsBench, aws_at, bench, check_of, context, place  # noqa: F401
+from metrics_bench import REGION, MetricsBench, aws, aws_at, bench, check_of, context, place  # noqa: F401
 
 from deliverkit.adapters.aws.metric_data import CloudWatchMetrics
 from deliverkit.domain.checks import assess
@@ -201,11 +201,11 @@ QUERY = MetricQuery.of(MetricStat("Shop", "errors", "Sum"), REGION, 60, int(AT.t
 
 
 def answered(*pages: dict[str, Any], query: MetricQuery = QUERY) -> tuple[MetricSeries, FakeClock]:
-    aws, clock = aws_at(NOWHERE), FakeClock(AT)
-    with Stubber(aws.client("cloudwatch", REGION)) as stub:
+    nobody, clock = aws_at(NOWHERE), FakeClock(AT)
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
         for page in pages:
             stub.add_response("get_metric_data", page)
-        series = CloudWatchMetrics(aws, clock).read([query])[query]
+        series = CloudWatchMetrics(nobody, clock).read([query])[query]
         stub.assert_no_pending_responses()
     return series, clock
 
@@ -254,10 +254,10 @@ def test_duplicates_count_once_and_other_times_not_at_all() -> None:
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_never_passes_and_can_be_recorded(number: float) -> None:
-    aws, clock = aws_at(NOWHERE), FakeClock(AT + timedelta(minutes=3))
-    with Stubber(aws.client("cloudwatch", REGION)) as stub:
+    nobody, clock = aws_at(NOWHERE), FakeClock(AT + timedelta(minutes=3))
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
         stub.add_response("get_metric_data", {"MetricDataResults": [result([1, number])]})
-        checker = MetricChecker(CloudWatchMetrics(aws, clock), clock)
+        checker = MetricChecker(CloudWatchMetrics(nobody, clock), clock)
         spec = {"metric": "Shop errors", "window": 120, "above": -1e300}
         sample = checker.measure(check_of("metric", spec), context())
     assert sample is not None
@@ -272,11 +272,11 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_a_turn() -> None
         def back(self, duration: timedelta) -> None:
             self._now -= duration
 
-    aws, clock = aws_at(NOWHERE), Jumping(AT)
-    with Stubber(aws.client("cloudwatch", REGION)) as stub:
+    nobody, clock = aws_at(NOWHERE), Jumping(AT)
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
         for _ in range(2):
             stub.add_response("get_metric_data", {"MetricDataResults": [result([1])]})
-        metrics = CloudWatchMetrics(aws, clock)
+        metrics = CloudWatchMetrics(nobody, clock)
         metrics.read([QUERY])
         clock.back(timedelta(hours=3))
         before = clock.now()
