@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.assembly import Assembly, blueprint_of, recipe_of
-from deliverkit.config import Settings, find, load
+from deliverkit.config import Settings, find, load, load_gates
 from deliverkit.delivery import Delivery, PackagingChoices
 from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.domain.gate import Gate
     from deliverkit.domain.trust import Finding
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.working import Worker
@@ -200,6 +201,15 @@ def configured(config: Path | None) -> Blueprint:
         UsageError: If there is no configuration, or it is wrong.
     """
     return blueprint_of(load(_config_path(config)), region="")
+
+
+def read_gates(path: Path) -> Mapping[str, Gate]:
+    """The gates of a configuration, or of a file that has nothing but `gates`; needs no AWS.
+
+    Raises:
+        UsageError: If the file cannot be read or is wrong, each problem with its place.
+    """
+    return load_gates(path)
 
 
 def write_bundle(

@@ -27,7 +27,7 @@ COMMANDS = {
     "rollback": "bring an environment back to its last good release",
     "abort": "give a promotion up",
     "release": "list, compare, verify, copy, remove, quarantine and lift releases",
-    "gate": "judge two series, and plan what a comparison can see",
+    "gate": "why gates were judged as they were, the same anew, and comparisons of two series",
     "lock": "show and release the leases of environments",
     "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",

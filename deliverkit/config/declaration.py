@@ -213,6 +213,8 @@ JENKINS = Record(
     ),
 )
 
+GATES = Field("gates", MapOf(NAME, GATE, "gates by name"), "Gates by name; environments use them.")
+
 SETTINGS = Record(
     "a mapping",
     (
@@ -235,7 +237,7 @@ SETTINGS = Record(
             "The CodePipeline pipeline that carries releases.",
             default="promotions drive CodeDeploy directly",
         ),
-        Field("gates", MapOf(NAME, GATE, "gates by name"), "Gates by name; environments use them."),
+        GATES,
         Field(
             "environments",
             MapOf(NAME, ENVIRONMENT, "environments by name"),

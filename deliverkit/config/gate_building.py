@@ -45,14 +45,14 @@ def _check(gate_name: str, name: str, values: Values) -> Check:
         name,
         kind,
         {**_spec(kind, values[kind]), **judging(kind, values)},
-        Policy(**{**limits, **given}, p95=values[kind].get("p95")),
+        Policy(**{**limits, **given}),
     )
 
 
 def _spec(kind: str, values: Values) -> Mapping[str, Any]:
     """The check's settings in types that JSON has; times in seconds."""
     usual = {key: parse_duration(each) if key == "timeout" else each for key, each in DEFAULTS.get(kind, {}).items()}
-    return {key: _plain(value) for key, value in {**usual, **values}.items() if key != "p95"}
+    return {key: _plain(value) for key, value in {**usual, **values}.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ class Analysis:
         inconclusive: Inconclusive ones.
         passes_in_a_row: Passing ones since the last that did not pass.
         errors_in_a_row: Errors since the last that was not an error.
+        most_errors_in_a_row: The longest such row so far: a limit that was exceeded stays so, whatever comes after.
         last: The latest measurement.
         latencies: The latest response times in seconds, oldest first.
         state: What the check's kind carries from one measurement to the next; None for most kinds.
@@ -39,6 +40,7 @@ class Analysis:
     inconclusive: int = 0
     passes_in_a_row: int = 0
     errors_in_a_row: int = 0
+    most_errors_in_a_row: int = 0
     last: Measurement | None = None
     latencies: tuple[float, ...] = ()
     state: Any = None
@@ -51,13 +53,15 @@ class Analysis:
         policy = check.policy
         latencies = (*self.latencies, *measurement.latencies)[-LATENCY_WINDOW:]
         sample = _bounded_by_percentile(measurement, latencies, policy)
+        errors = self.errors_in_a_row + 1 if sample.outcome is Verdict.ERROR else 0
         return replace(
             self,
             taken=self.taken + 1,
             failed=self.failed + (sample.outcome is Verdict.FAILED),
             inconclusive=self.inconclusive + (sample.outcome is Verdict.INCONCLUSIVE),
             passes_in_a_row=self.passes_in_a_row + 1 if sample.outcome is Verdict.PASSED else 0,
-            errors_in_a_row=self.errors_in_a_row + 1 if sample.outcome is Verdict.ERROR else 0,
+            errors_in_a_row=errors,
+            most_errors_in_a_row=max(self.most_errors_in_a_row, errors),
             last=sample,
             latencies=latencies,
             state=state,
@@ -91,16 +95,26 @@ def condemn(analysis: Analysis, policy: Policy) -> Judgement | None:
     """The verdict that is already certain because a limit is exceeded; None while all limits hold."""
     because = f": {analysis.last.reason}" if analysis.last else ""
     if analysis.failed > policy.failure_limit:
-        return Judgement(
-            Verdict.FAILED, f"failed ({analysis.failed}) > failure_limit ({policy.failure_limit}){because}"
-        )
-    if analysis.errors_in_a_row > policy.error_limit:
-        counted = f"errors in a row ({analysis.errors_in_a_row}) > error_limit ({policy.error_limit})"
+        return Judgement(Verdict.FAILED, f"failed {tolerated(analysis.failed, policy.failure_limit)}{because}")
+    errors = analysis.most_errors_in_a_row
+    if errors > policy.error_limit:
+        counted = f"could not be measured {tolerated(errors, policy.error_limit, 'in a row')}"
         return Judgement(Verdict.ERROR, counted + because)
     if analysis.inconclusive > policy.inconclusive_limit:
-        counted = f"inconclusive ({analysis.inconclusive}) > inconclusive_limit ({policy.inconclusive_limit})"
+        counted = f"inconclusive {tolerated(analysis.inconclusive, policy.inconclusive_limit)}"
         return Judgement(Verdict.INCONCLUSIVE, counted + because)
     return None
+
+
+def tolerated(count: int, limit: int, how: str = "") -> str:
+    """A count beside its limit, for people: `3 times, 2 are tolerated`; `how` says how they are counted."""
+    allowed = {0: "none is", 1: "1 is"}.get(limit, f"{limit} are")
+    return f"{times(count)}{f' {how}' if how and count != 1 else ''}, {allowed} tolerated"
+
+
+def times(count: int) -> str:
+    """How often: `1 time`, `3 times`."""
+    return "1 time" if count == 1 else f"{count:,} times"
 
 
 def judge(analysis: Analysis, policy: Policy, *, waited: timedelta) -> Judgement | None:
@@ -115,7 +129,7 @@ def judge(analysis: Analysis, policy: Policy, *, waited: timedelta) -> Judgement
     if condemned:
         return condemned
     if analysis.passes_in_a_row >= policy.passes and (not policy.count or analysis.is_complete(policy)):
-        return Judgement(Verdict.PASSED, f"passed {analysis.passes_in_a_row} times in a row, {policy.passes} needed")
+        return Judgement(Verdict.PASSED, f"passed {times(analysis.passes_in_a_row)} in a row, {policy.passes} needed")
     if analysis.is_complete(policy):
         seen = (
             f"{analysis.passes_in_a_row} of {policy.passes} passes in a row at the end of {policy.count} measurements"

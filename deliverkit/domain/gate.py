@@ -41,6 +41,8 @@ class CheckKind(StrEnum):
     """What our own checks ask; a check's kind may also be one that a plug-in adds."""
 
     HTTP = "http"
+    TCP = "tcp"
+    PROMETHEUS = "prometheus"
     ALARM = "alarm"
     METRIC = "metric"
     BURN_RATE = "burn_rate"
@@ -49,6 +51,12 @@ class CheckKind(StrEnum):
     COMMAND = "command"
     TARGETS = "targets"
     JENKINS = "jenkins"
+    LOAD_BALANCER = "load_balancer"
+    LAMBDA = "lambda"
+    DRIFT = "drift"
+    VULNERABILITIES = "vulnerabilities"
+    SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,8 @@ class Policy:
         error_limit: Errors in a row that are still tolerated.
         inconclusive_limit: Inconclusive measurements that are still tolerated.
         deadline: Time within which the passes must come once the gate has to be passed.
-        p95: Upper bound of the 95th percentile of response times; None sets no bound.
+        p95: Upper bound of the 95th percentile of response times, in plans made before the checks that measure them
+            had it among their own settings; None sets no bound.
         initial_delay: Time before the first measurement, so that what warms up is not judged.
         count: How many measurements are taken at most; 0 takes them until the gate has to be passed and has been.
         observe_only: True for a check that is measured, judged and told of, and never counts.

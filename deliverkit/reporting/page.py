@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from deliverkit.domain.plan import Leg
 from deliverkit.domain.release import Release
+from deliverkit.domain.wording import in_plain_words
 from deliverkit.reporting import charts
 from deliverkit.reporting.colours import BAD, GOOD, INK, PAPER, VERDICTS, outcome
 from deliverkit.reporting.event_list import event_list
+from deliverkit.reporting.gate_details import gate_details
 from deliverkit.reporting.history import Asked, Decided, Deployed, GateRun, History
 from deliverkit.reporting.markup import Html, clipped, joined, link, tag
 from deliverkit.reporting.people import name_of
@@ -177,7 +179,7 @@ def _gates(history: History) -> Html:
     # Many gates share the page: its size is bounded, whatever was measured.
     points = max(12, min(60, 1_200 // max(1, len(history.gates))))
     rows = [_gate(history, each, points) for each in history.gates]
-    return newest("Gates in the order in which they were asked", heads, rows)
+    return joined(newest("Gates in the order in which they were asked", heads, rows), gate_details(history))
 
 
 def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
@@ -189,7 +191,7 @@ def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
     name = joined(reason(run.gate), tag("br"), faint(where))
     judged = verdict(run.verdict, is_excused=run.is_excused)
     measured = f"{counts} in {duration(run.took)}" if run.taken else "none"
-    return [name, judged, reason(run.reason), measured, charts.sparkline(run, bound, points)]
+    return [name, judged, reason(in_plain_words(run.reason)), measured, charts.sparkline(run, bound, points)]
 
 
 # --- targets and deployments -----------------------------------------------------------------------

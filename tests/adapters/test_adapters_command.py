@@ -22,23 +22,23 @@ def measure(run: str, *, endpoint: str = "http://shop.example.com", **spec: obje
     where = CheckContext(
         {**values, "region": "us-east-1"}, endpoint, ("us-east-1", "eu-west-1"), "storefront", "storefront-prod"
     )
-    gate = Check("smoke", "", CheckKind.COMMAND, {"run": run, **spec})
-    return CommandCheck(clock=FakeClock()).measure(gate, where)
+    check = Check("smoke", "", CheckKind.COMMAND, {"run": run, **spec})
+    return CommandCheck(clock=FakeClock()).measure(check, where)
 
 
 @pytest.mark.parametrize("stubborn", ["", "trap '' TERM; "])
 def test_an_interruption_ends_what_runs_and_nothing_else(tmp_path: Path, stubborn: str) -> None:
-    check = CommandCheck(clock=FakeClock(), directory=tmp_path)
+    checker = CommandCheck(clock=FakeClock(), directory=tmp_path)
     where = CheckContext({}, "http://shop.example.com", ("us-east-1",), "storefront", "storefront-prod")
-    gate = Check("slow", "", CheckKind.COMMAND, {"run": f"{stubborn}touch begun; sleep 50; touch done", "timeout": 60})
+    check = Check("slow", "", CheckKind.COMMAND, {"run": f"{stubborn}touch begun; sleep 50; touch done", "timeout": 60})
     with ThreadPoolExecutor(1) as pool:
-        measured = pool.submit(check.measure, gate, where)
+        measured = pool.submit(checker.measure, check, where)
         while not (tmp_path / "begun").exists():
             assert not measured.done()
         began = time.monotonic()
-        check.interrupt()
+        checker.interrupt()
         assert measured.result(timeout=10).outcome is Verdict.ERROR
-        assert check.measure(replace(gate, spec={"run": "true"}), where).outcome is Verdict.PASSED
+        assert checker.measure(replace(check, spec={"run": "true"}), where).outcome is Verdict.PASSED
     assert time.monotonic() - began < 10
     assert not (tmp_path / "done").exists()
 
@@ -151,9 +151,9 @@ def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    gate = Check("smoke", "", CheckKind.COMMAND, {"run": "true"})
+    check = Check("smoke", "", CheckKind.COMMAND, {"run": "true"})
     where = CheckContext({}, "", ("us-east-1",), "storefront", "storefront-prod")
-    sample = CommandCheck(clock=FakeClock(), directory=tmp_path / "gone").measure(gate, where)
+    sample = CommandCheck(clock=FakeClock(), directory=tmp_path / "gone").measure(check, where)
     assert sample.outcome is Verdict.ERROR
     assert "cannot be run" in sample.reason
 

@@ -170,7 +170,7 @@ def rolled_back() -> Story:
     story.observed(number=1).then("leg.deployed", {"leg": 0}).then("leg.verified", {"leg": 0, "targets": []})
     for _ in range(3):
         story.measured("up", "failed", 0.9, reason="503 Service Unavailable")
-    story.judged("up", "failed", "during", "failed (3) > failure_limit (2): 503 Service Unavailable")
+    story.judged("up", "failed", "during", "failed 3 times, 2 are tolerated: 503 Service Unavailable")
     story.then("rollout.failed", {"cause": "gate", "reason": "gate up failed: 503", "gate": "up"})
     story.then("rollback.requested", {"legs": [0], "reason": "gate up failed"}, after=5)
     story.then("rollback.begun", {"leg": 0, "handle": {"us-east-1": "d-2"}, "version": "1.3.9"})

@@ -49,7 +49,7 @@ def test_a_failed_gate_rolls_back_and_is_verified_at_the_targets() -> None:
     assert rollout.outcome is Outcome.ROLLED_BACK
     assert rollout.outcome.exit_code == 3
     assert world.fleet.serving(REGION, "shop-dev") == {"1.0"}
-    assert "failed (2) > failure_limit (1)" in rollout.reason
+    assert "failed 2 times, 1 is tolerated" in rollout.reason
     serving = delivery.serving("dev")
     assert serving is not None
     assert serving.release.version == "1.0"
@@ -179,7 +179,7 @@ def test_a_gate_that_cannot_be_measured_fails_closed() -> None:
     rollout = carry(delivery, "2.0", "dev")
     # The rollback is confirmed by what the instances serve; the broken gate is not asked again.
     assert rollout.outcome is Outcome.ROLLED_BACK
-    assert "errors in a row (5) > error_limit (4)" in rollout.reason
+    assert "could not be measured 5 times in a row, 4 are tolerated" in rollout.reason
 
 
 def test_an_inconclusive_gate_waits_for_a_human_who_may_override_it() -> None:

@@ -49,9 +49,7 @@ def test_the_base_of_these_tests_is_valid(tmp_path: Path) -> None:
 
 
 GATES = {
-    "{}": (
-        "6:3 gates.up: expected one of http, command, alarm, metric, burn_rate, logs, compare, targets, jenkins, checks"
-    ),
+    "{}": "6:3 gates.up: expected one of http, tcp, command, prometheus, alarm, targets, jenkins, checks",
     "{checks: {}}": "6:16 gates.up.checks: expected checks by name, found none",
     "{checks: {a: {targets: {}}}, every: 5s}": "6:36 gates.up.every: belongs to each of the checks",
     "{checks: {a: {targets: {}}}, http: {url: http://x}}": (
@@ -65,7 +63,7 @@ GATES = {
     ),
     "": "6:3 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found nothing",
     "[a]": "6:7 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found a list",
-    "{http: {}}": "6:8 gates.up.http.url: missing; expected an address such as ${endpoint}/healthz",
+    "{http: {}}": "6:8 gates.up.http: expected one of url, urls",
     "{http: {url: ftp://x}}": (
         "6:20 gates.up.http.url: 'ftp://x' is not an address: write http://..., https://... or ${endpoint}/..."
     ),
@@ -77,10 +75,10 @@ GATES = {
     ),
     '{http: {url: "http://${target.id"}}': "6:20 gates.up.http.url: '${target.id' lacks its closing brace",
     "{http: {url: http://x, status: 99}}": (
-        "6:38 gates.up.http.status: expected a whole number from 100 to 599, found '99'"
+        "6:38 gates.up.http.status: expected a status such as 200, 2xx or 200-299, found '99'"
     ),
     '{http: {url: http://x, status: "200"}}': (
-        "6:38 gates.up.http.status: expected a whole number from 100 to 599, found '200'"
+        "6:38 gates.up.http.status: expected a status such as 200, 2xx or 200-299, found '200'"
     ),
     "{http: {url: http://x, method: get}}": (
         "6:38 gates.up.http.method: expected GET | HEAD | POST, found 'get'; did you mean 'GET'?"

@@ -95,8 +95,8 @@ def test_the_example_says_what_it_seems_to_say(tmp_path: Path) -> None:
     assert read.gates["up"] == Gate.of(
         "up",
         CheckKind.HTTP,
-        {"url": "${endpoint}/healthz", "status": 200, "method": "GET", "timeout": 5.0},
-        Policy(passes=5, failure_limit=2, p95=timedelta(milliseconds=300)),
+        {"url": "${endpoint}/healthz", "status": 200, "method": "GET", "timeout": 5.0, "p95": 0.3},
+        Policy(passes=5, failure_limit=2),
     )
     assert read.gates["errors"].checks[0].spec == {"names": ["storefront-5xx"]}
     assert read.gates["machines"] == Gate.of("machines", CheckKind.TARGETS, {})

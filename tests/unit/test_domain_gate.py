@@ -57,7 +57,7 @@ def test_limits_are_strictly_exceeded_and_the_reason_says_by_what() -> None:
     assert condemn(analysis([Verdict.FAILED] * 2, policy), policy) is None
     condemned = condemn(analysis([Verdict.FAILED] * 3, policy), policy)
     assert condemned is not None
-    assert condemned.reason == "failed (3) > failure_limit (2): because"
+    assert condemned.reason == "failed 3 times, 2 are tolerated: because"
 
 
 def test_nothing_measured_by_the_deadline_is_an_error_and_too_little_is_inconclusive() -> None:

@@ -23,12 +23,24 @@ ERROR = "error"
 _ROOMS: Mapping[str, str] = {
     "alarm": "alarm",
     "burn_rate": "burn_rate",
+    "certificate": "certificate",
+    "command": "command",
     "compare": "compare",
+    "drift": "drift",
+    "http": "http",
+    "jenkins": "jenkins",
+    "lambda": "lambda_",
+    "load_balancer": "load_balancer",
     "logs": "logs",
     "metric": "metric",
+    "prometheus": "prometheus",
+    "signature": "signature",
+    "targets": "targets",
+    "tcp": "tcp",
+    "vulnerabilities": "vulnerabilities",
 }
 """The module of each kind, in this package."""
-_STATEFUL: frozenset[str] = frozenset({"compare"})
+_STATEFUL: frozenset[str] = frozenset({"compare", "http", "tcp"})
 """Kinds that carry a state from one measurement to the next."""
 
 
@@ -104,8 +116,24 @@ def measurement(
     )
 
 
+def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
+    """Judge what was recorded once; what this version cannot read is an error, never an exception: ledgers are old.
+
+    Raises:
+        LookupError: If the check's kind is not one of ours.
+    """
+    assessor = assessor_of(check.kind)
+    if assessor is None and not seen.get(ERROR):
+        raise LookupError(f"checks of kind {check.kind} are not assessed here")
+    try:
+        return assess(check, seen, state)
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        unreadable = f"what was seen cannot be assessed: {type(error).__name__}: {error}"
+        return Assessment(Verdict.ERROR, unreadable, state=state)
+
+
 def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
     """The state of an analysis after one more sample; None for kinds without one."""
     if check.kind not in _STATEFUL or sample.seen is None:
         return state
-    return assess(check, sample.seen, state).state
+    return assess_again(check, sample.seen, state).state

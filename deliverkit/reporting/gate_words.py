@@ -1,0 +1,141 @@
+"""Gates in words for those who decide: what a check asks for, which of its samples matter, what would have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from deliverkit.domain.analysis import Analysis
+from deliverkit.domain.duration import format_duration
+from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
+from deliverkit.domain.recording import CONFIRMING, Sample, Trial
+from deliverkit.domain.what_if import TIME_BOUNDS, Change
+from deliverkit.domain.wording import in_plain_words
+from deliverkit.reporting.times import duration
+
+PHASES: Mapping[str, str] = {
+    "before": "before the deployment",
+    "during": "while it was deployed",
+    "after": "after the deployment",
+    CONFIRMING: "to confirm the rollback",
+    "": "",
+}
+_VERDICTS: Mapping[Verdict | None, str] = {
+    Verdict.PASSED: "PASSED",
+    Verdict.FAILED: "FAILED",
+    Verdict.ERROR: "COULD NOT BE MEASURED",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
+    None: "NOT JUDGED",
+}
+_WOULD_HAVE: Mapping[Verdict, str] = {
+    Verdict.PASSED: "would have passed",
+    Verdict.FAILED: "would have failed",
+    Verdict.ERROR: "would have been an error",
+    Verdict.INCONCLUSIVE: "would have been inconclusive",
+}
+_PASSES_SHOWN = 2
+
+
+def headline(trial: Trial) -> str:
+    """The gate, where it was asked, and its verdict."""
+    where = " ".join(filter(None, (trial.leg, PHASES[trial.phase])))
+    excused = ", and a named person let it pass" if trial.is_excused else ""
+    return f"gate {trial.gate.name}{f', {where}' if where else ''}: {_VERDICTS[trial.verdict]}{excused}"
+
+
+def because(trial: Trial) -> str:
+    """Why, in one sentence."""
+    if trial.verdict is not None:
+        return in_plain_words(trial.reason)
+    if trial.phase == CONFIRMING:
+        return "it stood in for asking the instances what they serve after the rollback"
+    return "no limit was exceeded until the watching ended" if trial.samples else "nothing was measured"
+
+
+def rule(policy: Policy) -> str:
+    """When a check's measurements become a verdict, with its numbers."""
+    return "; ".join(_rules(policy))
+
+
+def _rules(policy: Policy) -> Iterator[str]:
+    if policy.observe_only:
+        yield "only observed, it counts for nothing"
+    delay = f", first after {format_duration(policy.initial_delay)}" if policy.initial_delay else ""
+    count = f", {policy.count} times in all" if policy.count else ""
+    yield f"every {format_duration(policy.every)}{delay}{count}"
+    bound = f" and 95 % of the answers within {format_duration(policy.p95)}" if policy.p95 is not None else ""
+    yield f"to pass {policy.passes} good in a row{bound}, at most {format_duration(policy.deadline)} after it is due"
+    limits = (
+        f"{policy.failure_limit} failed",
+        f"{policy.error_limit} unmeasurable in a row",
+        f"{policy.inconclusive_limit} inconclusive",
+    )
+    yield f"tolerated {', '.join(limits)}"
+
+
+def counts(samples: Sequence[Sample]) -> str:
+    """How many measurements came to what, within which time."""
+    if not samples:
+        return "never measured"
+    numbers = {each: sum(s.measurement.outcome is each for s in samples) for each in Verdict}
+    told = ", ".join(f"{number:,} {each.value}" for each, number in numbers.items() if number)
+    return f"{told} in {duration(samples[-1].measurement.at - samples[0].measurement.at)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Samples that are shown, in their order, and what is between them.
+
+    Attributes:
+        samples: The ones that matter most.
+        left_out: How many are not shown, before each of the shown; the last number is of those after them all.
+    """
+
+    samples: tuple[Sample, ...]
+    left_out: tuple[int, ...]
+
+
+def important(samples: Sequence[Sample], limit: int) -> Shown:
+    """The samples that explain a verdict: the last ones, those that did not pass, the first; in their order."""
+    bad = sum(each.measurement.outcome is not Verdict.PASSED for each in samples)
+    ranked = sorted(range(len(samples)), key=lambda place: _rank(samples, place))
+    limit = min(limit, bad + 1 + _PASSES_SHOWN)  # one good sample is like another
+    places = sorted(ranked[:limit])
+    gaps = [place - before - 1 for before, place in zip([-1, *places], [*places, len(samples)], strict=True)]
+    return Shown(tuple(samples[place] for place in places), tuple(gaps))
+
+
+def _rank(samples: Sequence[Sample], place: int) -> tuple[int, int]:
+    is_bad = samples[place].measurement.outcome is not Verdict.PASSED
+    if place == len(samples) - 1:
+        return 0, 0
+    if is_bad:
+        return 1, -place
+    return (2, 0) if place == 0 else (3, -place)
+
+
+def sample(measurement: Measurement) -> str:
+    """One measurement in a line, without its time."""
+    outcome = "adds evidence" if measurement.is_open else measurement.outcome.value
+    return f"{outcome}  {measurement.reason}"
+
+
+def change(told: Change, check: Check) -> str:
+    """What a setting would have changed, for people."""
+    then = f"{check.name}: " if check.name else ""
+    setting = f"{then}{told.setting}: {_number(told, told.would_be)} instead of {_number(told, told.was)}"
+    if told.verdict is None:
+        return f"{setting} - still open where the record ends, {told.at:%H:%M:%S}"
+    return f"{setting} - {_WOULD_HAVE[told.verdict]} at {told.at:%H:%M:%S}"
+
+
+def _number(told: Change, value: float) -> str:
+    return f"{value * 1000:g}ms" if told.setting.rpartition(".")[2] in TIME_BOUNDS else f"{value:g}"
+
+
+def margin(check: Check, analysis: Analysis) -> str:
+    """How near a check that passed came to failing; empty for one that was never near."""
+    if not analysis.failed:
+        return ""
+    left = check.policy.failure_limit - analysis.failed + 1
+    return f"{left} more failed {'measurement' if left == 1 else 'measurements'} would have failed it"
