@@ -30,11 +30,11 @@ def test_a_metric_within_its_limits_passes_and_says_how_to_ask_again(bench: Metr
     metric = f"{bench.namespace()} errors"
     bench.put(metric, [1, 2, 3, 2, 1])
     bench.at(6.5)
-    sample = bench.measure("metric", {"metric": metric, "statistic": "Sum", "window": 300, "below": 5})
+    sample = bench.measure("metric", {"metric": metric, "window": 300, "below": 5})
     assert (sample.outcome, sample.value) == (Verdict.PASSED, 1.0)
     assert sample.seen is not None
     assert [value for _, value in sample.seen["series"][0]["points"]] == [1, 2, 3, 2, 1]
-    assert "is 1 at" in sample.reason
+    assert sample.reason.startswith(f"Sum of {metric} (us-east-1) is 1 at ")
     assert "below 5" in sample.reason
     assert sample.query.startswith(f"aws cloudwatch get-metric-data --region {REGION} --start-time ")
 
@@ -172,6 +172,22 @@ def test_two_hundred_gates_with_twenty_checks_take_eight_calls_a_second_apart(be
     assert len(bench.calls) == 8
     gaps = [later - earlier for earlier, later in zip(bench.calls, bench.calls[1:], strict=False)]
     assert min(gaps) >= timedelta(seconds=1)
+
+
+def test_one_that_is_told_to_end_calls_no_more(bench: MetricsBench) -> None:  # noqa: F811
+    checks = [check_of("metric", {"metric": f"Fleet m{number}", "below": 5}, f"g{number}") for number in range(1200)]
+    checker = bench.checker()
+    events = bench.aws.client("cloudwatch").meta.events
+
+    def end(**_: Any) -> None:
+        checker.interrupt()
+
+    events.register("before-send.cloudwatch.GetMetricData", end)
+    samples = checker.measure_all([(check, bench.context()) for check in checks])
+    events.unregister("before-send.cloudwatch.GetMetricData", end)
+    assert len(bench.calls) == 1
+    assert {sample.outcome for sample in samples if sample} == {Verdict.ERROR}
+    assert sum("told to end" in sample.reason for sample in samples if sample) == 700
 
 
 def test_equal_queries_are_asked_once_and_windows_share_a_call(bench: MetricsBench) -> None:  # noqa: F811
