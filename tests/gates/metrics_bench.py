@@ -22,9 +22,10 @@ REGION = "us-east-1"
 _NUMBERS = itertools.count(1)
 
 
-def aws_at(endpoint: str) -> Aws:
+def aws_at(endpoint: str, **more: Any) -> Aws:
     return Aws(
-        Account(region=REGION, endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="s")
+        Account(region=REGION, endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="s"),
+        **more,
     )
 
 
