@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
     from deliverkit.domain.gate import Gate
     from deliverkit.domain.trust import Finding
+    from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.working import Worker
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
@@ -188,7 +189,7 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
     Raises:
         UsageError: If one is missing, or the configuration is wrong.
     """
-    blueprint = blueprint_of(load(_config_path(config)), region="")
+    blueprint = configured(config)
     for name in names:
         blueprint.environment(name)
 
@@ -200,6 +201,15 @@ def read_gates(path: Path) -> Mapping[str, Gate]:
         UsageError: If the file cannot be read or is wrong, each problem with its place.
     """
     return load_gates(path)
+
+
+def configured(config: Path | None) -> Blueprint:
+    """The environments and gates of a configuration; needs no AWS.
+
+    Raises:
+        UsageError: If there is no configuration, or it is wrong.
+    """
+    return blueprint_of(load(_config_path(config)), region="")
 
 
 def write_bundle(

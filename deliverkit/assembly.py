@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
+    from deliverkit.engine.gate_runs import GateRuns
     from deliverkit.engine.journal import Journal
+    from deliverkit.engine.pacing import Pace
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
-    from deliverkit.engine.runner import Pace
     from deliverkit.gate_assembly import Checkers
     from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService
@@ -190,6 +191,23 @@ class Assembly:
             journal=self.journal,
             preflight=self._preflight,
             executor_for=self._executor,
+            drivers=ProcessDrivers(),
+            clock=self.clock,
+            identity=self._whoami,
+            pace=lambda: self._time[1],
+        )
+
+    @cached_property
+    def gate_runs(self) -> GateRuns:
+        """Everything that can be done to runs of gates outside of promotions."""
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+        from deliverkit.engine.gate_runs import GateRuns  # noqa: PLC0415
+        from deliverkit.engine.measuring import Gatekeeper  # noqa: PLC0415
+
+        return GateRuns(
+            ledger=self.ledger,
+            locks=self.locks,
+            gatekeeper=lambda: Gatekeeper(self._checkers, clock=self.clock),
             drivers=ProcessDrivers(),
             clock=self.clock,
             identity=self._whoami,

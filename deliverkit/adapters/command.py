@@ -49,6 +49,12 @@ class Ending:
     is_cut: bool
     seconds: float
 
+    @property
+    def last_line(self) -> str:
+        """The last line of the output that is not blank."""
+        lines = last_lines(self.output, str, is_cut=self.is_cut)
+        return lines[-1] if lines else ""
+
 
 class CommandCheck:
     """The checker of kind command: `run` goes to `sh -c`, with `DELIVERKIT_*` variables beside the inherited ones.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,7 +128,7 @@ class HttpCheck:
         self._clock = clock
         self._folder = folder
         self._secrets = Secrets(environ or {})
-        self._is_over = threading.Event()
+        self._interruptions = 0
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every URL; whatever cannot be asked is an `error` measurement."""
@@ -147,8 +146,8 @@ class HttpCheck:
         return measurement(check, at, {"answers": answers}, query=query, state=state, latencies=latencies)
 
     def interrupt(self) -> None:
-        """Send no more requests; what is under way ends with its timeout."""
-        self._is_over.set()
+        """Measurements under way send no more requests; what has been sent ends with its timeout."""
+        self._interruptions += 1
 
     def _asked(self, questions: Questions, context: CheckContext) -> Iterator[Question]:
         """Each address to ask, once."""
@@ -172,8 +171,9 @@ class HttpCheck:
 
     def _samples(self, question: Question, questions: Questions, masking: Masking) -> Iterator[dict[str, Any]]:
         """The answers to one question; where there is none, it is not asked again."""
+        before = self._interruptions
         for _ in range(questions.requests):
-            if self._is_over.is_set():
+            if self._interruptions != before:
                 yield {"asked": question.asked, "unusable": "interrupted"}
                 return
             answer = _answer(question, questions, masking)

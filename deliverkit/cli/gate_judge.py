@@ -55,6 +55,13 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="latency: compare the shares of requests slower than this, such as 300ms, instead of whole distributions",
     )
     command.add_argument(
+        "--slowdown",
+        type=gate_options.factor,
+        default=1.0,
+        metavar="FACTOR",
+        help="latency, whole distributions: a factor on response times that never fails (default: 1)",
+    )
+    command.add_argument(
         "--every",
         type=gate_options.seconds,
         metavar="TIME",
@@ -103,19 +110,36 @@ def _rules(arguments: Namespace) -> Rules:
     from deliverkit.domain.judge.rules import Rules, SeriesKind  # noqa: PLC0415
 
     kind = SeriesKind(arguments.kind)
-    if arguments.slower_than is not None and kind is not SeriesKind.LATENCY:
-        raise UsageError(f"--slower-than is for latency, not for {kind.value}", hint="--kind latency")
-    harm = gate_options.share(gate_options.DEFAULT_HARM) if arguments.harm is None else arguments.harm
-    alpha = gate_options.share(gate_options.DEFAULT_ALPHA) if arguments.alpha is None else arguments.alpha
+    for option in ("slower_than", "slowdown"):
+        if getattr(arguments, option) not in (None, 1.0) and kind is not SeriesKind.LATENCY:
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name} is for latency, not for {kind.value}", hint="--kind latency")
+    harm, ratio = _margin(arguments)
     return Rules(
         kind=kind,
         harm=harm,
-        ratio=arguments.ratio,
+        ratio=ratio,
         tolerate=arguments.tolerate,
-        alpha=alpha,
+        alpha=arguments.alpha or gate_options.DEFAULT_ALPHA,
         slower_than=arguments.slower_than,
-        candidate_share=arguments.split,
+        slowdown=arguments.slowdown,
+        candidate_share=arguments.split or gate_options.HALVES,
     )
+
+
+def _margin(arguments: Namespace) -> tuple[float, float]:
+    """The rise and the factor that must not pass; of events without requests a percentage is one of the baseline's.
+
+    Raises:
+        UsageError: If the rise is more than all requests.
+    """
+    is_count = arguments.kind == "count"
+    asked = arguments.harm or (gate_options.DEFAULT_HARM_OF_COUNTS if is_count else gate_options.DEFAULT_HARM)
+    if is_count and asked.is_percent:
+        return 0.0, arguments.ratio * (1 + asked.value)
+    if not is_count and asked.value > 1:
+        raise UsageError(f"--harm {asked.value:g} is more than all requests", hint="--harm 0.5%, or 0.005")
+    return asked.value, arguments.ratio
 
 
 def _write_document(judged: SeriesJudgement, console: Console) -> None:

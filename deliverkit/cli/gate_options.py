@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deliverkit.domain.duration import parse_duration
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 KINDS = ("errors", "count", "latency")
-DEFAULT_HARM, DEFAULT_ALPHA = "0.5%", "1%"
+HALVES = (0.5, 0.5)
+"""The candidate's share of the traffic, lowest and highest, where nobody says otherwise."""
 _SPLIT = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", re.ASCII)
+_RATE = re.compile(r"([\d.,e]+)\s*(?:/|per|p)?\s*(s|sec|m|min|h|hour|)", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:\.\d*)?(?:e-?\d+)?|\.\d+", re.ASCII | re.IGNORECASE)
 
 
@@ -22,10 +24,10 @@ def add_margin(command: ArgumentParser) -> None:
     """The arguments about harm and certainty, which judging and planning share."""
     command.add_argument(
         "--harm",
-        type=share,
+        type=margin,
         metavar="SHARE",
-        help="the smallest rise that must not pass, such as 0.5%% or 0.005 of all requests (default: 0.5%%); 0 forbids "
-        "a pass",
+        help="the smallest rise that must not pass, such as 0.5%% or 0.005 of all requests (default: 0.5%%), or for "
+        "--kind count 20%% of the baseline (default) or a number of events in each tick; 0 forbids a pass",
     )
     command.add_argument(
         "--alpha",
@@ -36,10 +38,36 @@ def add_margin(command: ArgumentParser) -> None:
     command.add_argument(
         "--split",
         type=split,
-        default="50:50",
         metavar="CANDIDATE:BASELINE",
         help="how the traffic is divided (default: 50:50); a band such as 8:92-12:88 where that is not exactly known",
     )
+
+
+class Margin(NamedTuple):
+    """A rise, as it was typed.
+
+    Attributes:
+        value: As a share or number.
+        is_percent: Whether it was written with a percent sign.
+    """
+
+    value: float
+    is_percent: bool
+
+
+DEFAULT_HARM, DEFAULT_HARM_OF_COUNTS, DEFAULT_ALPHA = Margin(0.005, is_percent=True), Margin(0.2, is_percent=True), 0.01
+
+
+def margin(text: str) -> Margin:
+    """A rise: `0.5%`, `0.005`, or for events without requests `150%` or `3`.
+
+    Raises:
+        ArgumentTypeError: If it is none.
+    """
+    digits = text.strip().removesuffix("%").strip()
+    if not _NUMBER.fullmatch(digits) or float(digits) > 1e9:
+        raise ArgumentTypeError(f"{text!r} is no rise: write 0.5% or 0.005")
+    return Margin(float(digits) / (100 if "%" in text else 1), "%" in text)
 
 
 def share(text: str) -> float:
@@ -78,6 +106,20 @@ def factor(text: str) -> float:
     if not 1 <= value <= 1000:
         raise ArgumentTypeError(f"{text!r} is no factor from 1 to 1000: write 1.2 for 20 % more")
     return value
+
+
+def rate(text: str) -> float:
+    """Requests per second: `100/s`, `6000/min`, `1e6/h`, `100`.
+
+    Raises:
+        ArgumentTypeError: If it is none.
+    """
+    found = _RATE.fullmatch(text.strip())
+    number = found[1].replace(",", "") if found else ""
+    value = float(number) if _NUMBER.fullmatch(number) else math.nan
+    if not found or not 0 < value <= 1e12:
+        raise ArgumentTypeError(f"{text!r} is no traffic: write 100/s, 6000/min or 1000000/h")
+    return value / {"": 1, "s": 1, "m": 60, "h": 3600}[found[2][:1].lower()]
 
 
 def split(text: str) -> tuple[float, float]:

@@ -40,10 +40,10 @@ def observation(carriage: Carriage) -> Draft:
 def measurements(facts: Sequence[Fact]) -> list[Draft]:
     """The events for all measurements among the facts."""
     taken = [fact.measurements for fact in facts if isinstance(fact, Measured) and fact.measurements]
-    return [Draft("gate.measured", {"measurements": [_recorded(each) for each in batch]}) for batch in taken]
+    return [Draft("gate.measured", {"measurements": [recorded(each) for each in batch]}) for batch in taken]
 
 
-def _recorded(measurement: Measurement) -> dict[str, Any]:
+def recorded(measurement: Measurement) -> dict[str, Any]:
     """A measurement as it is recorded: what is as usual is left out, for there are many."""
     built: dict[str, Any] = msgspec.to_builtins(measurement)
     return {name: value for name, value in built.items() if name not in _USUAL or value != _USUAL[name]}

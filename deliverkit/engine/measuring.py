@@ -15,7 +15,7 @@ from deliverkit.domain.rollout import Phase, Rollout
 from deliverkit.ports import Clock
 
 PARALLEL = 32
-GRACE = timedelta(seconds=5)
+GRACE = timedelta(seconds=2)
 """How long a turn of the loop waits for measurements; those that take longer go on, and a later turn has them."""
 
 _PATIENCE = 1.0

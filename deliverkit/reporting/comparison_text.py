@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import timedelta
 
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.finding import Finding
@@ -12,6 +13,7 @@ from deliverkit.domain.series import as_text
 from deliverkit.domain.series_judging import SeriesJudgement
 from deliverkit.reporting.comparison_chart import Canvas, odds, picture, share
 from deliverkit.reporting.terminal_charts import Glyphs
+from deliverkit.reporting.times import duration
 
 _COLUMN = 12
 
@@ -45,7 +47,7 @@ def changes(rules: Rules, end: Finding) -> Iterator[str]:
             yield "with --harm 0 nothing passes: name the smallest rise that matters, such as --harm 0.5%"
         missing, seconds = numbers.get("requests_missing"), numbers.get("seconds_missing")
         if missing:
-            after = f", about {_time(seconds)} more at this traffic" if seconds else ""
+            after = f", about {duration(timedelta(seconds=seconds))} more at this traffic" if seconds else ""
             yield f"some {missing:,.0f} more requests in each arm would tell{after}"
 
 
@@ -82,13 +84,6 @@ def _rule(rules: Rules) -> str:
     margin = f"{rules.ratio:g} times the baseline and {share(rules.harm)}" if rules.ratio != 1 else share(rules.harm)
     fails = f"a rise of more than {share(rules.tolerate)}" if rules.tolerate else "any rise"
     return f"passes when a rise by {margin} is ruled out, fails when {fails} is proved; alpha {share(rules.alpha)}"
-
-
-def _time(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _row(name: str, value: str, width: int) -> str:

@@ -33,6 +33,7 @@ from deliverkit.sandbox.kernel.engine import Engine
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.kernel.wsgi import CredentialScope, Environ
 from deliverkit.sandbox.launch_errors import PortError
+from deliverkit.sandbox.logs import install as install_logs
 from deliverkit.sandbox.moto_base import MotoBase
 from deliverkit.sandbox.moto_stacks import serve_stacks
 from deliverkit.sandbox.moto_time import follow_clock
@@ -82,6 +83,7 @@ class Sandbox:
             self._schedules,
         ]
         install_repositories(self.world)
+        install_logs(self.world)
         install_trail(self.world)
         serve_stacks(self.world)
         self.control = install_control(self.world)

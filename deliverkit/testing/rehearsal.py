@@ -24,13 +24,14 @@ from deliverkit.engine.blueprint import Blueprint
 from deliverkit.engine.catalogue import Catalogue
 from deliverkit.engine.direct import DirectCarrier
 from deliverkit.engine.executor import Executor
+from deliverkit.engine.gate_runs import GateRuns
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.engine.pacing import Pace
 from deliverkit.engine.planner import Planner
 from deliverkit.engine.preflight import Preflight
 from deliverkit.engine.promotions import Promotions
 from deliverkit.engine.pruning import Pruner, revisions_of
-from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UsageError
@@ -78,6 +79,7 @@ class _Parts:
     journal: Journal
     planner: Planner
     promotions: Promotions
+    gate_runs: GateRuns
     catalogue: Catalogue
     identity: Identity
     clock: Clock
@@ -187,11 +189,23 @@ class Rehearsal:
                 journal=journal,
                 planner=planner,
                 promotions=promotions,
+                gate_runs=self._gate_runs(ledger, locks, identity, driver),
                 catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
                 commit_statuses=self.commit_statuses,
             )
+        )
+
+    def _gate_runs(self, ledger: Ledger, locks: LockService, identity: Identity, driver: str) -> GateRuns:
+        return GateRuns(
+            ledger=ledger,
+            locks=locks,
+            gatekeeper=lambda: Gatekeeper(self._checker, clock=self.clock),
+            drivers=ScriptedDrivers(driver, self.dead),
+            clock=self.clock,
+            identity=FixedIdentity(identity),
+            pace=Pace,
         )
 
     def _catalogue(self, journal: Journal, pruner: Callable[[], Pruner]) -> Catalogue:

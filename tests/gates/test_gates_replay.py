@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_worlds import Ran, answered, http_check, promoted, serves_the_second, world, written
+from gate_worlds import Ran, SeeingCheck, answered, http_check, promoted, serves_the_second, world, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -191,6 +191,21 @@ def _document(trials: Any) -> Any:
     import msgspec  # noqa: PLC0415
 
     return msgspec.to_builtins(document(Subject("dev-2"), trials))
+
+
+def test_a_run_of_gates_by_themselves_is_explained_and_replayed_as_a_promotions_are(tmp_path: Path) -> None:
+    made = world(UP, HEALTH)
+    made.checks["http"] = SeeingCheck(made.clock, lambda check, *_: answered(503 if check.gate == "up" else 200))
+    delivery = made.delivery()
+    run_id = delivery.run_gates(to="dev")
+    delivery.gate_runs.watch(run_id)
+    file = written(tmp_path / "run.jsonl", tuple(delivery.ledger.read(f"gates/{run_id}")))
+    explained = Ran("gate", "explain", file)
+    assert explained.code == 0
+    assert f"{run_id}: 1.0 to dev" in explained.out
+    assert "gate up: FAILED at " in explained.out
+    assert "gate health: PASSED at " in explained.out
+    assert Ran("gate", "replay", file).code == 0
 
 
 # --- other rules -----------------------------------------------------------------------------------

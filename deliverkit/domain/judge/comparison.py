@@ -4,42 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from deliverkit.domain.gate import Verdict
-from deliverkit.domain.judge.betting import RATIOS, wins
+from deliverkit.domain.judge import closing, wording
+from deliverkit.domain.judge.evidence import State, folded, threshold
 from deliverkit.domain.judge.finding import Finding
-from deliverkit.domain.judge.logs import log_mean
 from deliverkit.domain.judge.looks import Look
 from deliverkit.domain.judge.rules import Rules
 
-NO_GAINS = (0.0,) * len(RATIOS)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is remembered of the looks; its size does not grow with their number.
-
-    Attributes:
-        at: Time of the last look; None before the first.
-        looks: Looks taken in, with the skipped ones.
-        skipped: Looks in which an arm had no requests.
-        totals: Events and requests of the candidate, then of the baseline.
-        gains: Log of each bet at margin 0.
-        drags: What each unit of margin takes off.
-        peak: Highest log evidence so far.
-        failed_at: Time of the look whose evidence sufficed; None while none did.
-    """
-
-    at: float | None = None
-    looks: int = 0
-    skipped: int = 0
-    totals: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    gains: tuple[float, ...] = NO_GAINS
-    drags: tuple[float, ...] = NO_GAINS
-    peak: float = 0.0
-    failed_at: float | None = None
+_LARGEST = 690.0
+"""exp of more is no number any longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,86 +30,97 @@ class Comparison:
     """
 
     rules: Rules
-    state: State = State()
+    state: State = field(default_factory=State)
 
     def including(self, look: Look) -> Comparison:
         """This comparison with one more look.
 
         Raises:
-            ValueError: The look is not later than the last one; the message names it.
+            ValueError: The look is not later than the last one, or its kind of counts differs; the message names it.
         """
-        state = self.state
-        if state.at is not None and look.at <= state.at:
-            raise ValueError(f"look at {look.at:g}: a look at {state.at:g} is already in, looks come in order and once")
-        one, zero = look.candidate, look.baseline
-        n1, n0 = one.requests or 0.0, zero.requests or 0.0
-        if not n1 or not n0:
-            return replace(self, state=replace(state, at=look.at, looks=state.looks + 1, skipped=state.skipped + 1))
-        gains, drags = wins(one.events, n1, zero.events, n0, self.rules.tolerated_ratio)
-        seen = (one.events, n1, zero.events, n0)
-        after = replace(
-            state,
-            at=look.at,
-            looks=state.looks + 1,
-            totals=tuple(a + b for a, b in zip(state.totals, seen, strict=True)),
-            gains=tuple(a + b for a, b in zip(state.gains, gains, strict=True)),
-            drags=tuple(a + b for a, b in zip(state.drags, drags, strict=True)),
-        )
-        evidence = self._evidence(after)
-        is_first = after.failed_at is None and evidence >= self._threshold
-        failed_at = look.at if is_first else after.failed_at
-        return replace(self, state=replace(after, peak=max(after.peak, evidence), failed_at=failed_at))
+        return Comparison(self.rules, folded(self.rules, self.state, look))
 
     def at_look(self) -> Finding:
         """The verdict so far: failed, or None while more looks may come."""
-        if self.state.failed_at is not None:
-            return Finding(Verdict.FAILED, "The candidate is worse than the baseline.", self._numbers())
-        return Finding(None, "No proof of harm so far.", self._numbers())
+        numbers, warnings = self._numbers(), self._warnings()
+        if self.state.failure is None:
+            return Finding(None, f"No proof of harm so far: {self._seen()}.", numbers, warnings)
+        return Finding(Verdict.FAILED, self._failure(), numbers, warnings)
 
     def at_end(self) -> Finding:
         """The verdict when the bake time is over; never None."""
-        if self.state.failed_at is not None:
+        state = self.state
+        if state.failure is not None:
             return self.at_look()
-        if self.state.looks == self.state.skipped:
-            return Finding(Verdict.ERROR, "No data: there was no tick in which both arms had requests.")
-        return Finding(Verdict.INCONCLUSIVE, "Not enough evidence.", self._numbers())
+        if state.looks == state.skipped:
+            reason = "No data: there was no tick in which both arms had requests."
+            return Finding(Verdict.ERROR, reason, self._numbers(), self._warnings())
+        verdict, reason, numbers = closing.close(self.rules, state, self._seen())
+        return Finding(verdict, reason, {**self._numbers(), **numbers}, self._warnings())
 
     def to_json(self) -> dict[str, Any]:
-        """A small record from which `from_json` goes on, bit for bit."""
-        return {name: getattr(self.state, name) for name in State.__slots__}
+        """A small JSON-able record from which `from_json` goes on, bit for bit."""
+        record: dict[str, Any] = msgspec.to_builtins(self.state)
+        return record
 
     @classmethod
     def from_json(cls, rules: Rules, record: Mapping[str, Any]) -> Comparison:
         """The comparison that `to_json` recorded, under the same rules.
 
         Raises:
-            ValueError: The record is none of this module.
+            ValueError: The record is none of this class.
         """
         try:
-            lists = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
-            return cls(rules, State(**lists))
-        except TypeError as error:
+            return cls(rules, msgspec.convert(record, State))
+        except msgspec.ValidationError as error:
             raise ValueError(f"no record of a comparison: {error}") from None
 
-    @property
-    def _threshold(self) -> float:
-        return math.log(2.0 * self.rules.metrics / self.rules.alpha)
+    def _seen(self) -> str:
+        state = self.state
+        if state.looks == state.skipped:
+            return "no tick in which both arms had requests"
+        return wording.both_arms(self.rules, state.totals, without_requests=state.without_requests)
 
-    def _evidence(self, state: State) -> float:
-        delta = self.rules.tolerate
-        return log_mean([gain - delta * drag for gain, drag in zip(state.gains, state.drags, strict=True)])
+    def _failure(self) -> str:
+        failure = self.state.failure
+        assert failure is not None
+        seen = wording.both_arms(self.rules, failure.totals, without_requests=self.state.without_requests)
+        needed = wording.chances(threshold(self.rules, self.state))
+        return (
+            f"The candidate is worse than {wording.allowed(self.rules)}: {seen}. "
+            f"The evidence against chance is {wording.chances(failure.evidence)}; {needed} suffices."
+        )
+
+    def _warnings(self) -> tuple[str, ...]:
+        state = self.state
+        warnings = wording.bursts(state.dispersion.estimate(self.rules.dispersion))
+        if state.without_requests:
+            warnings += (wording.GIVE_COUNTS,)
+        if state.skipped:
+            warnings += (f"{state.skipped} of {state.looks} ticks were skipped: not both arms had requests.",)
+        return warnings
 
     def _numbers(self) -> dict[str, Any]:
-        x1, n1, x0, n0 = self.state.totals
-        evidence = self._evidence(self.state)
-        return {
-            "evidence": evidence,
-            "threshold": self._threshold,
-            "odds": math.exp(min(evidence, 690.0)),
-            "peak": self.state.peak,
+        state = self.state
+        x1, n1, x0, n0 = state.totals
+        numbers: dict[str, Any] = {
+            "evidence": state.evidence,
+            "raw_evidence": state.raw_evidence,
+            "sign_evidence": state.signs.evidence(),
+            "threshold": threshold(self.rules, state),
+            "odds": math.exp(min(state.evidence, _LARGEST)),
             "candidate_events": x1,
             "candidate_requests": n1,
             "baseline_events": x0,
             "baseline_requests": n0,
-            "dispersion": 1.0,
+            "looks": state.looks,
+            "skipped": state.skipped,
         }
+        if n1 and n0:
+            numbers |= {"candidate_share": x1 / n1, "baseline_share": x0 / n0}
+        phi = state.dispersion.estimate(self.rules.dispersion)
+        if phi is not None:
+            numbers["dispersion"] = phi
+        if state.failure is not None:
+            numbers |= {"failed_at": state.failure.at, "failed_evidence": state.failure.evidence}
+        return numbers

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ApiError(Exception):
     """A modelled error of an AWS operation.
@@ -10,13 +13,15 @@ class ApiError(Exception):
         code: Shape name in botocore's model, such as `PipelineNotFoundException`.
         message: The text the caller sees.
         status: HTTP status.
+        members: Further members of the error, as the model has them.
     """
 
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, *, status: int = 400, members: Mapping[str, Any] | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.members: Mapping[str, Any] = members or {}
 
 
 class ModelViolationError(Exception):

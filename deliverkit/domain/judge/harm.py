@@ -1,0 +1,96 @@
+"""Evidence of harm: a mixture of bets, begun at the start and again from time to time, so that late harm is found.
+
+    E = 1/2 E(from the start) + sum over restarts j of w_j E(from j) + what no restart has claimed yet
+
+The weights are fixed beforehand and sum to 1/2, so E is a convex mixture of e-processes. (A mean over the copies begun
+so far is none: its weights change with time.) All are kept as running sums S: what began at j is worth exp(S - S_j).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from deliverkit.domain.judge.logs import log_mean
+
+COPIES = 60
+"""Restarts remembered at once; the stake of the oldest is given up, which costs evidence and never validity."""
+_LARGEST = 600.0
+"""Log evidence beyond which the restarts are not asked; exp of it is still a number."""
+_NEGLIGIBLE = 20.0
+"""Copies all of whose bets lost more nats than this are taken to be worth nothing (that only lowers E)."""
+_PLANNED = 0.9
+"""Share of the restarts' stake for the planned time; the rest is for what runs longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A copy of the bets that began later.
+
+    Attributes:
+        stake: Its weight w_j.
+        sums: The running sums when it began.
+    """
+
+    stake: float
+    sums: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """Running sums of the bets on harm.
+
+    Attributes:
+        sums: Log of each bet, from the start.
+        restarts: Copies that began later, oldest first.
+        begun: How many restarts there were.
+        claimed: The stake that restarts have claimed, with those given up.
+    """
+
+    sums: tuple[float, ...] = ()
+    restarts: tuple[Restart, ...] = ()
+    begun: int = 0
+    claimed: float = 0.0
+
+    def restarted(self, until: int, planned: int) -> Harm:
+        """With copies begun for every restart that is due.
+
+        Args:
+            until: Restarts that are due by now.
+            planned: Restarts in the planned time.
+        """
+        if until <= self.begun or not self.sums:
+            return self if until <= self.begun else replace(self, begun=until)
+        stake = math.fsum(_stake(number, planned) for number in range(self.begun + 1, until + 1))
+        restarts = (*self.restarts, Restart(stake, self.sums))[-COPIES:]
+        return replace(self, restarts=restarts, begun=until, claimed=self.claimed + stake)
+
+    def including(self, bets: Sequence[float]) -> Harm:
+        """With the log gains of one more tick."""
+        sums = tuple(a + b for a, b in zip(self.sums, bets, strict=True)) if self.sums else tuple(bets)
+        return replace(self, sums=sums)
+
+    def evidence(self, phi: float = 1.0) -> float:
+        """Log of the e-value, every part of it taken to the power 1 / phi."""
+        if not self.sums:
+            return 0.0
+        power = 1.0 / phi
+        from_start = log_mean([each * power for each in self.sums])
+        if from_start > _LARGEST:
+            return from_start
+        exp, sums, total = math.exp, self.sums, 0.0
+        for restart in self.restarts:
+            gains = [(a - b) * power for a, b in zip(sums, restart.sums)]  # noqa: B905 this is the innermost loop
+            top = max(gains)
+            # What is less than e^-20 of the cash in hand moves no verdict.
+            if top > -_NEGLIGIBLE:
+                total += restart.stake * sum([exp(min(_LARGEST, each)) for each in gains])
+        return math.log(0.5 * exp(from_start) + total / len(sums) + max(0.5 - self.claimed, 0.0))
+
+
+def _stake(number: int, planned: int) -> float:
+    """The weight of a restart, numbered from 1: equal ones in the planned time, then falling ones; they sum to 1/2."""
+    if number <= planned:
+        return 0.5 * _PLANNED / planned
+    return 0.5 * (1.0 - _PLANNED if planned else 1.0) / ((number - planned) * (number - planned + 1.0))
