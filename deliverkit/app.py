@@ -194,15 +194,6 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
         blueprint.environment(name)
 
 
-def read_gates(path: Path) -> Mapping[str, Gate]:
-    """The gates of a configuration, or of a file that has nothing but `gates`; needs no AWS.
-
-    Raises:
-        UsageError: If the file cannot be read or is wrong, each problem with its place.
-    """
-    return load_gates(path)
-
-
 def configured(config: Path | None) -> Blueprint:
     """The environments and gates of a configuration; needs no AWS.
 
@@ -210,6 +201,15 @@ def configured(config: Path | None) -> Blueprint:
         UsageError: If there is no configuration, or it is wrong.
     """
     return blueprint_of(load(_config_path(config)), region="")
+
+
+def read_gates(path: Path) -> Mapping[str, Gate]:
+    """The gates of a configuration, or of a file that has nothing but `gates`; needs no AWS.
+
+    Raises:
+        UsageError: If the file cannot be read or is wrong, each problem with its place.
+    """
+    return load_gates(path)
 
 
 def write_bundle(

@@ -10,7 +10,7 @@ from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from deliverkit.adapters.aws.bucket import Bucket
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.environment import Environment
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import Release
-    from deliverkit.domain.trust import Provenance
+    from deliverkit.domain.trust import Finding, Provenance
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
@@ -281,8 +281,21 @@ class Assembly:
     def _checkers(self) -> Checkers:
         from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
-        folder = self._settings.path.parent
-        return checkers_of(self._aws, self._deployers, self._jenkins, self.clock, environ=self._environ, folder=folder)
+        return checkers_of(
+            self._aws,
+            self._deployers,
+            self._jenkins,
+            self.clock,
+            environ=self._environ,
+            folder=self._settings.path.parent,
+            releases=lambda: self.releases,
+            verify=self._verify,
+        )
+
+    def _verify(self, release: Release) -> Iterator[Finding]:
+        from deliverkit.release_assembly import verified  # noqa: PLC0415
+
+        return verified(release, self._settings, self._aws, releases=self.releases, recipe=None)
 
     def _require_jenkins(self, plan: Plan) -> None:
         from deliverkit.domain.gate import CheckKind, checks_of  # noqa: PLC0415

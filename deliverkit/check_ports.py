@@ -5,13 +5,14 @@ A checker observes and lets `domain.checks` assess. What cannot be asked is an `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from deliverkit.domain.gate import Check, Measurement
+    from deliverkit.domain.metrics import MetricQuery, MetricSeries
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,17 @@ class BatchChecker(Protocol):
 
     def measure_all(self, asked: Sequence[Asked]) -> Sequence[Measurement | None]:
         """One sample of each, in their order, as `Checker.measure` takes it alone."""
+        ...
+
+
+class MetricSource(Protocol):
+    """Where metrics are kept."""
+
+    def read(self, queries: Collection[MetricQuery]) -> Mapping[MetricQuery, MetricSeries]:
+        """The series of every query, with the fewest calls; what cannot be read has a `problem`, and nothing is raised.
+
+        Equal queries are asked once.
+        """
         ...
 
 

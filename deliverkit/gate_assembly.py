@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.gate import CheckKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.build_ports import BuildServer
     from deliverkit.check_ports import Checker
-    from deliverkit.ports import Clock, Deployer
+    from deliverkit.domain.release import Release
+    from deliverkit.domain.trust import Finding
+    from deliverkit.ports import Clock, Deployer, ReleaseStore
 
 
 class Checkers:
@@ -45,6 +48,8 @@ def checkers_of(
     *,
     environ: Mapping[str, str],
     folder: Path,
+    releases: Callable[[], ReleaseStore],
+    verify: Callable[[Release], Iterable[Finding]],
 ) -> Checkers:
     """The checkers of all kinds.
 
@@ -55,16 +60,30 @@ def checkers_of(
         clock: Everybody's time.
         environ: Variables of the environment.
         folder: Where the configuration lies, which files in it are relative to.
+        releases: The way to the store of releases.
+        verify: What `deliverkit release verify` does.
     """
     from deliverkit.adapters.web_checks import makers as web  # noqa: PLC0415
 
-    makers = _Makers(aws, deployers, jenkins, clock)
+    makers = _Makers(aws, deployers, jenkins, clock, releases, verify)
+    # One for all kinds that read metrics, so that they ask together.
+    metrics = cache(makers.metrics)
     return Checkers(
         {
             **web(deployers, clock=clock, environ=environ, folder=folder),
             CheckKind.ALARM: makers.alarm,
+            CheckKind.METRIC: metrics,
+            CheckKind.BURN_RATE: metrics,
+            CheckKind.COMPARE: metrics,
+            CheckKind.LOGS: makers.logs,
             CheckKind.JENKINS: makers.jenkins,
             CheckKind.TARGETS: makers.targets,
+            CheckKind.LOAD_BALANCER: makers.load_balancer,
+            CheckKind.LAMBDA: makers.function,
+            CheckKind.DRIFT: makers.drift,
+            CheckKind.VULNERABILITIES: makers.vulnerabilities,
+            CheckKind.SIGNATURE: makers.signature,
+            CheckKind.CERTIFICATE: makers.certificate,
         }
     )
 
@@ -73,17 +92,36 @@ class _Makers:
     """Makes checkers; a room is imported when the first gate needs it."""
 
     def __init__(
-        self, aws: Aws, deployers: Callable[[str], Deployer], jenkins: Callable[[], BuildServer], clock: Clock
+        self,
+        aws: Aws,
+        deployers: Callable[[str], Deployer],
+        jenkins: Callable[[], BuildServer],
+        clock: Clock,
+        releases: Callable[[], ReleaseStore],
+        verify: Callable[[Release], Iterable[Finding]],
     ) -> None:
         self._aws = aws
         self._deployers = deployers
         self._jenkins = jenkins
         self._clock = clock
+        self._releases = releases
+        self._verify = verify
 
     def alarm(self) -> Checker:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
 
         return AlarmCheck(self._aws, self._clock)
+
+    def metrics(self) -> Checker:
+        from deliverkit.adapters.aws.metric_data import CloudWatchMetrics  # noqa: PLC0415
+        from deliverkit.engine.metric_gates import MetricChecker  # noqa: PLC0415
+
+        return MetricChecker(CloudWatchMetrics(self._aws, self._clock), self._clock)
+
+    def logs(self) -> Checker:
+        from deliverkit.adapters.aws.logs_insights import LogsCheck  # noqa: PLC0415
+
+        return LogsCheck(self._aws, self._clock)
 
     def jenkins(self) -> Checker:
         from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
@@ -94,3 +132,34 @@ class _Makers:
         from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
 
         return TargetsCheck(self._aws, self._deployers, self._clock)
+
+    def load_balancer(self) -> Checker:
+        from deliverkit.adapters.aws.load_balancing import LoadBalancerCheck  # noqa: PLC0415
+
+        return LoadBalancerCheck(self._aws, self._clock)
+
+    def function(self) -> Checker:
+        from deliverkit.adapters.aws.lambda_invocation import LambdaCheck  # noqa: PLC0415
+
+        return LambdaCheck(self._aws, self._clock)
+
+    def drift(self) -> Checker:
+        from deliverkit.adapters.aws.drift import DriftCheck  # noqa: PLC0415
+
+        return DriftCheck(self._aws, self._clock)
+
+    def vulnerabilities(self) -> Checker:
+        from deliverkit.adapters.aws.vulnerabilities import VulnerabilityCheck  # noqa: PLC0415
+
+        return VulnerabilityCheck(self._aws, self._deployers, self._clock)
+
+    def signature(self) -> Checker:
+        from deliverkit.engine.signature_gate import SignatureCheck  # noqa: PLC0415
+
+        return SignatureCheck(self._releases, self._verify, clock=self._clock)
+
+    def certificate(self) -> Checker:
+        from deliverkit.adapters.aws.certificates import CertificateCheck  # noqa: PLC0415
+        from deliverkit.adapters.served_certificate import ServedCertificates  # noqa: PLC0415
+
+        return CertificateCheck(self._aws, self._clock, served=ServedCertificates(self._deployers).look)

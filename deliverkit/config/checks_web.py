@@ -215,3 +215,5 @@ DEFAULTS = {
     "prometheus": {"timeout": PROMETHEUS_TIMEOUT},
 }
 """Settings that hold where the file does not give them, by kind; times as they are written."""
+LIMITS: dict[str, dict[str, str]] = {}
+"""Limits of the policy that hold where the file does not give them, by kind."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deliverkit.config.gate_declaration import POLICY
+from deliverkit.config.metric_consistency import check_metrics
 from deliverkit.config.problem import Reading, did_you_mean
 from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
@@ -89,12 +90,21 @@ def _asked_once(check: Any) -> tuple[Any, ...]:
 
 def _check_members(gates: Mapping[str, Any], reading: Reading) -> None:
     for name, gate in gates.items():
+        _check_each(("gates", name), gate, reading)
         path, checks = ("gates", name), _mapping(_mapping(gate).get("checks"))
         for key in _mapping(gate) if checks else ():
             if key in _OF_CHECKS:
                 reading.report((*path, key), "belongs to each of the checks", reading.keys[*path, key])
         if all(_mapping(check).get("observe_only") is True for check in _checks(gate)) and gate is not INVALID:
             reading.report(path, "every check is only observed, so the gate could never pass; let one of them count")
+
+
+def _check_each(path: KeyPath, gate: Any, reading: Reading) -> None:
+    checks = _mapping(_mapping(gate).get("checks"))
+    for name, check in checks.items():
+        check_metrics(_mapping(check), (*path, "checks", name), reading)
+    if not checks:
+        check_metrics(_mapping(gate), path, reading)
 
 
 def _check_waves(environment: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from deliverkit.config.gate_declaration import DEFAULTS, KINDS, LIMITS
+from deliverkit.config.metric_building import judging, share_alpha
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Check, Gate, Policy
@@ -30,6 +31,7 @@ def gate(name: str, values: Values) -> Gate:
     """The gate that valid values mean."""
     checks = values.get("checks")
     listed = [_check(name, own, each) for own, each in checks.items()] if checks else [_check(name, "", values)]
+    listed = share_alpha(listed)
     on_failure = OnFailure(values["on_failure"]) if "on_failure" in values else None
     return Gate(name, tuple(listed), on_failure)
 
@@ -38,7 +40,13 @@ def _check(gate_name: str, name: str, values: Values) -> Check:
     kind = next(field.key for field in KINDS if field.key in values)
     limits = {key: parse_duration(text) for key, text in LIMITS.get(kind, {}).items()}
     given = {_POLICY[key]: value for key, value in values.items() if key in _POLICY}
-    return Check(gate_name, name, kind, _spec(kind, values[kind]), Policy(**{**limits, **given}))
+    return Check(
+        gate_name,
+        name,
+        kind,
+        {**_spec(kind, values[kind]), **judging(kind, values)},
+        Policy(**{**limits, **given}),
+    )
 
 
 def _spec(kind: str, values: Values) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deliverkit.config import checks_cloud, checks_metrics, checks_web
 from deliverkit.config.common_shapes import NAME, SOME_TIME, TIME
-from deliverkit.config.shapes import Boolean, Choice, Field, Integer, MapOf, Record, Unavailable
+from deliverkit.config.shapes import Boolean, Choice, Field, Integer, MapOf, Record
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Policy
@@ -18,7 +18,7 @@ KINDS = tuple(field for room in _ROOMS for field in room.FIELDS)
 """Each kind of check, as the key that its settings stand under."""
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {kind: each for room in _ROOMS for kind, each in room.DEFAULTS.items()}
 """Settings that hold where the file does not give them, by kind; times as they are written."""
-LIMITS: Mapping[str, Mapping[str, str]] = checks_cloud.LIMITS
+LIMITS: Mapping[str, Mapping[str, str]] = {kind: each for room in _ROOMS for kind, each in room.LIMITS.items()}
 """Limits of the policy that hold where the file does not give them, by kind."""
 
 POLICY = (
@@ -72,8 +72,7 @@ POLICY = (
         default="false",
         mistaken_for=("dry_run",),
     ),
-    Field("harm", Unavailable("gates that compare metrics"), "For `compare`."),
-    Field("alpha", Unavailable("gates that compare metrics"), "For `compare`."),
+    *checks_metrics.JUDGING,
 )
 """When a check's measurements become a verdict."""
 

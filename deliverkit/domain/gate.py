@@ -44,9 +44,19 @@ class CheckKind(StrEnum):
     TCP = "tcp"
     PROMETHEUS = "prometheus"
     ALARM = "alarm"
+    METRIC = "metric"
+    BURN_RATE = "burn_rate"
+    LOGS = "logs"
+    COMPARE = "compare"
     COMMAND = "command"
     TARGETS = "targets"
     JENKINS = "jenkins"
+    LOAD_BALANCER = "load_balancer"
+    LAMBDA = "lambda"
+    DRIFT = "drift"
+    VULNERABILITIES = "vulnerabilities"
+    SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)

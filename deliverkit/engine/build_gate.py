@@ -1,12 +1,4 @@
-"""Gates that run a job of the build server, and what its build's result means.
-
-| result | outcome |
-|---|---|
-| SUCCESS | passed |
-| UNSTABLE, FAILURE | failed |
-| ABORTED, or the request was taken out of the queue | inconclusive: somebody stopped it, and a human must decide |
-| NOT_BUILT, or the server cannot be asked | error: it could not be measured |
-"""
+"""Checks that run a job of the build server; what its build's result means stands in `domain.checks.jenkins`."""
 
 from __future__ import annotations
 
@@ -16,25 +8,17 @@ from typing import Any
 
 from deliverkit.build_ports import BuildServer
 from deliverkit.check_ports import CheckContext
-from deliverkit.domain.build import BuildPhase, BuildRequest, BuildResult, BuildView
-from deliverkit.domain.gate import Check, Measurement, Verdict
+from deliverkit.domain.build import BuildPhase, BuildRequest, BuildView
+from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.placeholders import expand, needs_target
 from deliverkit.engine.building import Building, BuildPace
 from deliverkit.errors import DeliverkitError, DeniedError, UnreachableError
 from deliverkit.ports import Clock
 
-_OUTCOMES: Mapping[BuildResult | None, Verdict] = {
-    BuildResult.SUCCESS: Verdict.PASSED,
-    BuildResult.UNSTABLE: Verdict.FAILED,
-    BuildResult.FAILURE: Verdict.FAILED,
-    BuildResult.ABORTED: Verdict.INCONCLUSIVE,
-    BuildResult.NOT_BUILT: Verdict.ERROR,
-    None: Verdict.INCONCLUSIVE,
-}
-
 
 class BuildCheck:
-    """The check of gates that run a job: each sample is one build.
+    """Measures checks of kind `jenkins`: each sample is one build.
 
     The sample's name is the request's id. A process that takes over finds the build of the one that died by it, and
     asks for no second one. A server that restarts while the build runs is waited for.
@@ -77,18 +61,18 @@ class BuildCheck:
         return isinstance(error, DeniedError) or now - since >= self._pace.patience
 
     def _judged(self, sample: str, check: Check, view: BuildView) -> Measurement:
-        where = f": {view.build.url}" if view.build else ""
-        return self._measurement(
-            sample, check, _OUTCOMES[view.build.result if view.build else None], f"{view.told}{where}"
-        )
+        result, url = (view.build.result, view.build.url) if view.build else (None, "")
+        seen = {"job": str(check.spec["job"]), "result": result.value if result else None, "told": view.told}
+        return self._measurement(sample, check, {**seen, "url": url})
 
     def _ended(self, sample: str, check: Check, error: Exception) -> Measurement:
-        return self._measurement(sample, check, Verdict.ERROR, f"job {check.spec['job']} cannot be asked: {error}")
+        return self._measurement(sample, check, {ERROR: f"job {check.spec['job']} cannot be asked: {error}"})
 
-    def _measurement(self, sample: str, check: Check, outcome: Verdict, reason: str) -> Measurement:
+    def _measurement(self, sample: str, check: Check, seen: Mapping[str, Any]) -> Measurement:
         self._open.pop(sample, None)
         self._unreachable_since.pop(sample, None)
-        return Measurement(check.gate, self._clock.now(), outcome, reason, check=check.name)
+        query = str(seen.get("url") or f"deliverkit jenkins trigger {check.spec['job']} --request {sample}")
+        return measurement(check, self._clock.now(), seen, query=query)
 
 
 def _parameters(spec: Mapping[str, Any], context: CheckContext) -> dict[str, str]:

@@ -119,7 +119,50 @@ GATES = {
         "6:35 gates.up.command.timeout: expected a time such as 500ms, 90s or 1h30m, found a mapping"
     ),
     "{compare: {metric: x}}": (
-        "6:8 gates.up.compare: gates that compare metrics: not available in this release; leave the key out"
+        "6:26 gates.up.compare.metric: 'x' names no metric: write NAMESPACE NAME, such as AWS/ApplicationELB "
+        "RequestCount"
+    ),
+    "{compare: {metric: N x, baseline: {A: b}}}": (
+        "6:17 gates.up.compare: give both `baseline` and `candidate`, or none of them to compare with the time before"
+    ),
+    "{compare: {metric: N x, kind: errors}}": (
+        "6:37 gates.up.compare.kind: errors need `per`, which counts the requests"
+    ),
+    "{compare: {metric: N x, kind: latency}}": (
+        "6:37 gates.up.compare.kind: `slower_than` and `kind: latency` need each other"
+    ),
+    "{compare: {metric: N x}, alpha: 100%}": (
+        "6:39 gates.up.alpha: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
+    ),
+    "{http: {url: http://x/}, harm: 1%}": "6:32 gates.up.harm: belongs to `compare`, and this is another check",
+    "{metric: {metric: N x}}": "6:16 gates.up.metric: no limit is set: give one of above, below, at_least, at_most",
+    "{metric: {metric: N x, below: nan}}": (
+        "6:37 gates.up.metric.below: 'nan' is not a number: write one such as 5, 0.25 or -1"
+    ),
+    "{metric: {metric: N x, above: 5, below: 4}}": "6:37 gates.up.metric.above: no number is above 5 and below 4",
+    "{metric: {metric: N x, below: 1, window: 90s}}": (
+        "6:48 gates.up.metric.window: is no whole number of periods; a window is made of complete periods"
+    ),
+    "{metric: {metric: N x, below: 1, period: 45s}}": (
+        "6:48 gates.up.metric.period: '45s' is no period of CloudWatch: write 1s, 5s, 10s, 20s, 30s or whole "
+        "minutes up to 1d"
+    ),
+    "{metric: {math: a / b, below: 1, metrics: {a: {metric: N a}}}}": (
+        "6:23 gates.up.metric.math: there is no metric 'b' under `metrics`; known are a"
+    ),
+    '{metric: {math: "SUM(METRICS())", below: 1, metrics: {a: {metric: N a}}}}': (
+        "6:23 gates.up.metric.math: METRICS may give several series, and one is judged: name the metrics "
+        "under `metrics`"
+    ),
+    "{metric: {metric: N x, below: 1, statistic: Summ}}": (
+        "6:51 gates.up.metric.statistic: 'Summ' is no statistic: write Sum, Average, Minimum, Maximum, SampleCount, a "
+        "percentile such as p99, or a range such as TM(10%:90%)"
+    ),
+    "{burn_rate: {objective: 100%, errors: e, requests: N r}}": (
+        "6:31 gates.up.burn_rate.objective: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
+    ),
+    "{logs: {groups: [/a], query: fields x, below: 1, missing_data: zero}}": (
+        "6:70 gates.up.logs.missing_data: belongs to `field`: records that match can always be counted"
     ),
     "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
     "{jenkins: {job: /shop//x}}": (

@@ -1,4 +1,4 @@
-"""`deliverkit gate`: measure gates, tell why they were judged so, replay them, and compare two series."""
+"""`deliverkit gate`: measure gates, tell why they were judged so, judge incidents and series anew."""
 
 from __future__ import annotations
 

@@ -21,13 +21,26 @@ ERROR = "error"
 """Key of `seen` for why nothing could be seen; whatever has it is an `error`, in every kind."""
 
 _ROOMS: Mapping[str, str] = {
+    "alarm": "alarm",
+    "burn_rate": "burn_rate",
+    "certificate": "certificate",
     "command": "command",
+    "compare": "compare",
+    "drift": "drift",
     "http": "http",
+    "jenkins": "jenkins",
+    "lambda": "lambda_",
+    "load_balancer": "load_balancer",
+    "logs": "logs",
+    "metric": "metric",
     "prometheus": "prometheus",
+    "signature": "signature",
+    "targets": "targets",
     "tcp": "tcp",
+    "vulnerabilities": "vulnerabilities",
 }
 """The module of each kind, in this package."""
-_STATEFUL: frozenset[str] = frozenset({"http", "tcp"})
+_STATEFUL: frozenset[str] = frozenset({"compare", "http", "tcp"})
 """Kinds that carry a state from one measurement to the next."""
 
 

@@ -1,6 +1,6 @@
 """The burst guard: how much more the arms' difference varies from tick to tick than independent requests would.
 
-The estimate compares each tick's difference of shares with the one before, so that neither a constant harm, nor a slow
+The estimate compares the difference of shares with that of the tick before, so that neither a constant harm, nor a slow
 drift, nor a shock to both arms counts as a burst, and harm that sets in counts once. With w = n1 n0/(n1 + n0) of a tick:
 
     phi = sum g (d_t - d_(t-1))^2 / sum g (v_t/w_t + v_(t-1)/w_(t-1)),   d = x1/n1 - x0/n0,   v = p (1 - p), p pooled

@@ -1,0 +1,53 @@
+"""What checks that ask AWS have in common: where they ask, the texts they ask with, and what becomes of an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.gate import Check, Measurement
+from deliverkit.domain.placeholders import expand, needs_target
+from deliverkit.errors import DeliverkitError
+from deliverkit.ports import Clock
+
+
+def observed(
+    check: Check,
+    clock: Clock,
+    look: Callable[[], Mapping[str, Any]],
+    *,
+    query: str | Callable[[Mapping[str, Any]], str],
+) -> Measurement:
+    """The measurement of what is seen; that nothing can be seen is an `error`, with the reason.
+
+    Args:
+        check: What is measured.
+        clock: Dates the measurement.
+        look: Gives what is seen, JSON-able.
+        query: What people can type to ask again, or what makes it out of what was seen.
+    """
+    try:
+        seen = look()
+    except (DeliverkitError, ValueError) as error:
+        seen = {ERROR: str(error)}
+        return measurement(check, clock.now(), seen, query=query if isinstance(query, str) else "")
+    return measurement(check, clock.now(), seen, query=query if isinstance(query, str) else query(seen))
+
+
+def regions_of(check: Check, context: CheckContext) -> tuple[str, ...]:
+    """Where a check asks: in the region that it names, or in those of the leg."""
+    return (str(check.spec["region"]),) if check.spec.get("region") else context.regions
+
+
+def filled(text: str, context: CheckContext, region: str) -> str:
+    """A text of a check's settings with the values of a region.
+
+    Raises:
+        ValueError: If it holds a placeholder that has no value here.
+    """
+    values = {**context.values, "region": region}
+    if not needs_target(context.endpoint):
+        values["endpoint"] = expand(context.endpoint, values)
+    return expand(text, values)
