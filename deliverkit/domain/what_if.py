@@ -179,6 +179,13 @@ def _bounds(trial: Trial, check: Check) -> Iterator[Setting]:
             )
 
 
+def _multiples(was: float, margin: str) -> list[float]:
+    """Multiples and parts of a margin, as far as they mean anything."""
+    tried = [was * factor for factor in _FACTORS] + [was / factor for factor in _FACTORS]
+    low, high = (1.0, 100.0) if margin == "ratio" else (0.0, 0.5)
+    return [_rounded(value, round) for value in tried if low < value <= high]
+
+
 def _rounded(value: float, way: Callable[[float], int]) -> float:
     """To three digits, away from the value in one direction, so that people can read it."""
     if not value or not math.isfinite(value):

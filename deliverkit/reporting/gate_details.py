@@ -74,12 +74,15 @@ def measurements(series: Series, trial: Trial) -> Html:
     return tag(
         "svg",
         tag("title", f"Measurements of {trial.gate.name}: {verdict} at {trial.ended_at:%H:%M:%S}"),
-        tag("desc", f"{len(series.points)} samples; {_limit_told(series)}; the words above have the same numbers."),
+        tag(
+            "desc",
+            f"{series.what}; {len(series.points)} samples; {_limit_told(series)}; the words above have the same numbers.",
+        ),
         tag("rect", x=_LEFT, y=_TOP, width=_WIDTH - _LEFT - _RIGHT, height=_BOTTOM - _TOP, fill=SHADE),
         *_axes(series, scale),
         _limit(series, scale),
         tag("polyline", points=line, fill="none", stroke=CALM, stroke_width=1.5) if len(shown) > 1 else None,
-        *(_dot(point, scale) for point in points if point.outcome is not Verdict.PASSED or len(points) == 1),
+        *(_dot(point, scale) for point in points if point.outcome not in {Verdict.PASSED, None} or len(points) == 1),
         *_moment_of_verdict(trial, scale),
         width="100%",
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
