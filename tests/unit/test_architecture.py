@@ -68,11 +68,14 @@ LAYERS = {
     "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
+    # The part of `assembly` about packing a build.
+    "recipe_assembly": {"releasing", "adapters", "packaging", "config", "errors"},
     # The part of `assembly` about what measures the checks of gates.
     "gate_assembly": {"engine", "adapters", "check_ports", "build_ports", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
         "gate_assembly",
+        "recipe_assembly",
         "jenkins_assembly",
         "ledger_assembly",
         "catalogue_assembly",
@@ -108,6 +111,7 @@ LAYERS = {
     "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
         "assembly",
+        "recipe_assembly",
         "worker_assembly",
         "pipeline_assembly",
         "engine",
