@@ -32,7 +32,7 @@ def explained(subject: Subject, trials: Sequence[Trial], *, width: int, glyphs: 
     """
     what = f"{subject.version} to {subject.environment}" if subject.version else subject.environment
     head = f"{subject.id}: {what}" if what else subject.id
-    blocks = [head, *("\n".join(_trial(trial, width, glyphs)) for trial in trials)]
+    blocks = [head, *("\n".join(_trial(trial, width, glyphs)) for trial in gate_words.gravest_first(trials))]
     if not trials:
         blocks.append("no gate was measured or judged")
     return "\n\n".join(blocks)
@@ -57,7 +57,7 @@ def _check(trial: Trial, check: Check, analysis: Analysis, width: int, glyphs: G
         verdict, reason = stand(trial, check, analysis)
         yield ""
         yield f"  check {check.name}, {verdict.value if verdict else 'open'}: {clipped(reason, _REASON_LIMIT)}"
-    yield f"  rule      {check.kind}: {gate_words.rule(check.policy)}"
+    yield f"  rule      {gate_words.rule(check)}"
     query = next((each.measurement.query for each in reversed(samples) if each.measurement.query), "")
     if query:
         yield f"  asked     {clipped(query, _REASON_LIMIT)}"

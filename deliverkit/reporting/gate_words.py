@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.duration import format_duration
@@ -12,6 +13,7 @@ from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
 from deliverkit.domain.recording import CONFIRMING, Sample, Trial
 from deliverkit.domain.what_if import TIME_BOUNDS, Change
 from deliverkit.domain.wording import in_plain_words
+from deliverkit.reporting.markup import clipped
 from deliverkit.reporting.times import duration
 
 PHASES: Mapping[str, str] = {
@@ -35,6 +37,15 @@ _WOULD_HAVE: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "would have been inconclusive",
 }
 _PASSES_SHOWN = 2
+_SETTINGS_LIMIT = 240
+
+
+_GRAVITY = (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE, None, Verdict.PASSED)
+
+
+def gravest_first(trials: Iterable[Trial]) -> list[Trial]:
+    """Trials as people want to read them."""
+    return sorted(trials, key=lambda trial: _GRAVITY.index(trial.verdict))
 
 
 def headline(trial: Trial) -> str:
@@ -55,9 +66,19 @@ def because(trial: Trial) -> str:
     return "no limit was exceeded until the watching ended" if trial.samples else "nothing was measured"
 
 
-def rule(policy: Policy) -> str:
-    """When a check's measurements become a verdict, with its numbers."""
-    return "; ".join(_rules(policy))
+def rule(check: Check) -> str:
+    """What a check asks for and when its measurements become a verdict, with its numbers."""
+    settings = ", ".join(_settings(check.spec))
+    asked = f"{check.kind} {clipped(settings, _SETTINGS_LIMIT)}".rstrip()
+    return "; ".join([asked, *_rules(check.policy)])
+
+
+def _settings(spec: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for name, value in spec.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{path}{name}.")
+        elif value not in (None, "", (), []):
+            yield f"{path}{name} {value}"
 
 
 def _rules(policy: Policy) -> Iterator[str]:

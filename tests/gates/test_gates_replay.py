@@ -217,9 +217,13 @@ def test_an_incident_is_judged_under_rules_that_are_not_trusted_yet(file: Path, 
     strict = Ran("gate", "replay", file, "--with", rules)
     assert strict.code == 0
     assert "5.0 s sooner" in strict.out
+    told = json.loads(Ran("gate", "replay", file, "--with", rules, "--output", "json").out)[0]["first_not_passed"]
+    assert (told["before"]["gate"], told["after"]["gate"]) == ("up", "up")
+    assert told["after"]["at"] < told["before"]["at"]
     rules.write_text('gates: {up: {http: {url: "${endpoint}/healthz"}, every: 5s, passes: 2, failures: 5}}\n')
     lax = Ran("gate", "replay", file, "--with", rules)
     assert "still open where the record ends" in lax.out
+    assert "now: none" in lax.out
     found = json.loads(Ran("gate", "replay", file, "--with", rules, "--gate", "up", "--output", "json").out)
     (rejudged,) = [each for each in found[0]["rejudged"] if each["before"]["verdict"]]
     assert (rejudged["before"]["verdict"], rejudged["after"]["verdict"]) == ("failed", None)
