@@ -1,8 +1,8 @@
 """ACM's certificates: how long they are good for, what uses them, and what is known before they are issued.
 
 Source: ACM user guide, "AWS Certificate Manager concepts" and "Managed certificate renewal"; API reference,
-CertificateDetail. Certificates are not renewed here: one that AWS would renew comes near its end on the sandbox's clock,
-and passes it.
+CertificateDetail. Certificates are not renewed here: one that AWS would renew comes near its end on the sandbox's
+clock, and passes it.
 """
 
 from __future__ import annotations

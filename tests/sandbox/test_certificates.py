@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox_processes import client_at
 
+from deliverkit.sandbox.keeping.pickling import dump, load
 from deliverkit.sandbox.server import Sandbox
 
 
@@ -60,6 +62,15 @@ def test_a_certificate_is_validated_issued_and_expires(sandbox: Sandbox, acm: An
     advance(sandbox, timedelta(days=200))
     advance(sandbox, timedelta(days=196))
     assert described(acm, arn)["Status"] == "EXPIRED"
+
+
+def test_certificates_outlive_the_process(sandbox: Sandbox, acm: Any) -> None:
+    arn = acm.request_certificate(DomainName="kept.example.com", ValidationMethod="DNS")["CertificateArn"]
+    backend = sandbox.world.moto.backend("acm", "123456789012", "us-east-1")
+    written = io.BytesIO()
+    dump(backend, written)
+    kept = load(sandbox.world, io.BytesIO(written.getvalue())).get_certificate(arn)
+    assert kept.describe() == backend.get_certificate(arn).describe()
 
 
 def test_an_imported_certificate_has_its_own_dates(sandbox: Sandbox, acm: Any) -> None:
