@@ -279,15 +279,9 @@ class Assembly:
     def _checkers(self) -> Checkers:
         from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
+        parts, folder = (self._aws, self._deployers, self._jenkins, self.clock), self._settings.path.parent
         return checkers_of(
-            self._aws,
-            self._deployers,
-            self._jenkins,
-            self.clock,
-            environ=self._environ,
-            folder=self._settings.path.parent,
-            releases=lambda: self.releases,
-            verify=self._verify,
+            *parts, environ=self._environ, folder=folder, releases=lambda: self.releases, verify=self._verify
         )
 
     def _verify(self, release: Release) -> Iterator[Finding]:
