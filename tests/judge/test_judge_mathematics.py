@@ -75,6 +75,13 @@ def test_likelihood_bets_gain_more_than_affine_ones_where_shares_are_high():
     assert growth(likelihood_bets(550, 1000, 500, 1000, 0.5, 1.0, 0.0)) > 1.8 * growth(affine)
 
 
+@pytest.mark.parametrize("guess", [0.0, 1e-12, 1.0 - 1e-16, 1.0])
+@pytest.mark.parametrize(("rho", "delta"), MARGINS)
+def test_likelihood_bets_are_numbers_also_at_the_ends_of_the_scale(guess, rho, delta):
+    for x1, x0 in itertools.product((0.0, 1e12), repeat=2):
+        assert all(map(math.isfinite, likelihood_bets(x1, 1e12, x0, 1e12, guess, rho, delta)))
+
+
 def test_signs_gain_nothing_on_average_if_arms_are_alike():
     for ticks in range(1, 9):
         values = [
@@ -92,6 +99,21 @@ def test_evidence_with_restarts_gains_nothing_on_average():
             harm = harm.restarted(tick // 2, 2).including(harm_bets(x1, 1.0, x0, 1.0, 1.0)[0])
         total += math.exp(harm.evidence()) / 4**6
     assert 0.5 < total <= 1.0 + 1e-12
+
+
+def test_a_mean_over_the_copies_begun_so_far_would_gain():
+    """Why the weights of restarts are fixed beforehand: stopping at the right moment makes more of it than 1."""
+
+    def best(copies: tuple[float, ...], ticks: int) -> float:
+        now = math.fsum(copies) / len(copies) if copies else 1.0
+        if not ticks:
+            return now
+        begun = (*copies, 1.0)
+        go_on = math.fsum(0.5 * best(tuple(each * gain for each in begun), ticks - 1) for gain in (1.9, 0.1))
+        return max(now, go_on)
+
+    assert best((), 1) == pytest.approx(1.0)
+    assert best((), 8) > 1.5
 
 
 def test_dividing_by_a_dispersion_never_lifts_evidence_above_a_threshold():
