@@ -60,7 +60,7 @@ def desk(tmp_path: Path, own_signals: None) -> Desk:
         (f"{BREAKS}5,{'1' * 200_000},10\n9,0,1", "3: field larger than field limit"),
         (
             f"{BREAKS}5,{'1' * 70_000},10\n9,0,1",
-            "3: value '1111111111111111111111111111111111111111111111111111111111...' is infinite",
+            "3: value '111111111111111111111111111111111111111111111111111111111...' is infinite",
         ),
         (f"{BREAKS}0001-01-01T00:00:00+14:00,2,1", "3: 2 of 1 requests failed"),
         ("at,n\n5,10", "1: no column is named value; columns are at,value[,n]"),
