@@ -79,10 +79,9 @@ class OpenRecord(Record, frozen=True):
         """As a record's; but a key with a hyphen may be a plug-in's."""
         shape = Record.schema(self)
         shape["patternProperties"] = {KIND: {"type": ["object", "null"]}}
-        ours = {"anyOf": [{"required": [key]} for key in self.choices]}
         # That not every name is something else: at least one is a plug-in's.
         has_another = {"not": {"propertyNames": {"not": {"pattern": KIND}}}}
-        shape["oneOf"] = [*shape["oneOf"], {"allOf": [{"not": ours}, has_another]}]
+        shape["oneOf"] = [*shape["oneOf"], has_another]
         return shape
 
 
