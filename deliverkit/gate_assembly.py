@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.build_ports import BuildServer
     from deliverkit.check_ports import Checker
+    from deliverkit.domain.masking import Masking
     from deliverkit.domain.release import Release
     from deliverkit.domain.trust import Finding
     from deliverkit.ports import Clock, Deployer, ReleaseStore
@@ -94,7 +95,7 @@ def checkers_of(
     """
     from deliverkit.adapters.web_checks import makers as web  # noqa: PLC0415
 
-    makers = _Makers(aws, deployers, jenkins, clock, releases, verify)
+    makers = _Makers(aws, deployers, jenkins, clock, environ, folder, releases, verify)
     # One for all kinds that read metrics, so that they ask together.
     metrics = cache(makers.metrics)
     return Checkers(
@@ -127,6 +128,8 @@ class _Makers:
         deployers: Callable[[str], Deployer],
         jenkins: Callable[[], BuildServer],
         clock: Clock,
+        environ: Mapping[str, str],
+        folder: Path,
         releases: Callable[[], ReleaseStore],
         verify: Callable[[Release], Iterable[Finding]],
     ) -> None:
@@ -134,8 +137,16 @@ class _Makers:
         self._deployers = deployers
         self._jenkins = jenkins
         self._clock = clock
+        self._environ = environ
+        self._folder = folder
         self._releases = releases
         self._verify = verify
+
+    @property
+    def _masking(self) -> Masking:
+        from deliverkit.domain.masking import Masking, credentials_among  # noqa: PLC0415
+
+        return Masking(credentials_among(self._environ))
 
     def alarm(self) -> Checker:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
@@ -171,12 +182,12 @@ class _Makers:
     def function(self) -> Checker:
         from deliverkit.adapters.aws.lambda_invocation import LambdaCheck  # noqa: PLC0415
 
-        return LambdaCheck(self._aws, self._clock)
+        return LambdaCheck(self._aws, self._clock, hide=self._masking.hide)
 
     def drift(self) -> Checker:
         from deliverkit.adapters.aws.drift import DriftCheck  # noqa: PLC0415
 
-        return DriftCheck(self._aws, self._clock)
+        return DriftCheck(self._aws, self._clock, hide=self._masking.hide)
 
     def vulnerabilities(self) -> Checker:
         from deliverkit.adapters.aws.vulnerabilities import VulnerabilityCheck  # noqa: PLC0415
@@ -192,4 +203,5 @@ class _Makers:
         from deliverkit.adapters.aws.certificates import CertificateCheck  # noqa: PLC0415
         from deliverkit.adapters.served_certificate import ServedCertificates  # noqa: PLC0415
 
-        return CertificateCheck(self._aws, self._clock, served=ServedCertificates(self._deployers).look)
+        served = ServedCertificates(self._deployers, folder=self._folder)
+        return CertificateCheck(self._aws, self._clock, served=served.look)

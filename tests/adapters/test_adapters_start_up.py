@@ -73,7 +73,8 @@ ONE_CALL = {
         "window",
     },
 }
-ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "shelving", "yaml_tree"}
+ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "recipe_assembly", "sandboxing", "shelving"}
+ALONE |= {"yaml_tree"}
 
 
 @pytest.fixture

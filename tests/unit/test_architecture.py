@@ -25,10 +25,22 @@ LAYERS = {
     "check_ports": {"domain", "errors"},
     # What third parties derive their checks from, and how those are found: public.
     "check_plugins": {"check_ports", "domain"},
+    # What takes its time, for whoever may not wait.
+    "background": set(),
     "attestation_ports": {"domain", "errors"},
     "worker_ports": {"domain", "errors"},
-    "engine": {"check_ports", "attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "engine": {
+        "background",
+        "check_ports",
+        "attestation_ports",
+        "build_ports",
+        "worker_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     "adapters": {
+        "background",
         "check_ports",
         "attestation_ports",
         "build_ports",
@@ -71,11 +83,14 @@ LAYERS = {
     "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
+    # The part of `assembly` about packing a build.
+    "recipe_assembly": {"releasing", "adapters", "packaging", "config", "errors"},
     # The part of `assembly` about what measures the checks of gates.
     "gate_assembly": {"check_plugins", "engine", "adapters", "check_ports", "build_ports", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
         "gate_assembly",
+        "recipe_assembly",
         "jenkins_assembly",
         "ledger_assembly",
         "catalogue_assembly",
@@ -112,6 +127,7 @@ LAYERS = {
     "app": {
         "check_plugins",
         "assembly",
+        "recipe_assembly",
         "worker_assembly",
         "pipeline_assembly",
         "engine",
