@@ -73,7 +73,10 @@ class OpenRecord(Record, frozen=True):
         kinds = tuple(kind for kind in installed_kinds() if kind not in known)
         added = tuple(Field(kind, PluginSettings(kind), "A plug-in's.") for kind in kinds)
         # Before the keys that all checks share: known kinds are told in this order.
-        return Record(self.expected, (*added, *self.fields), (*self.choices, *kinds)).read(node, path, reading)
+        whole = Record(
+            self.expected, (*added, *self.fields), (*self.choices, *kinds), self.exclusive, self.may_be_empty
+        )
+        return whole.read(node, path, reading)
 
     def schema(self) -> dict[str, Any]:
         """As a record's; but a key with a hyphen may be a plug-in's."""
