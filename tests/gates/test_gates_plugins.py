@@ -147,6 +147,13 @@ def test_what_is_wrong_is_told_with_its_place(packages: Path, tmp_path: Path, ga
     assert said in refusal.value.message
 
 
+def test_an_endpoint_that_differs_from_instance_to_instance_is_refused(packages: Path, tmp_path: Path) -> None:
+    file = tmp_path / "deliverkit.yml"
+    file.write_text(HEAD + "    acme-budget: {url: 'http://b', token: '${endpoint}'}\n")
+    with pytest.raises(UsageError, match=r"gate 'g' names \$\{endpoint\}, which stands for each instance here"):
+        load(file)
+
+
 def test_settings_arrive_as_yaml_means_them(packages: Path, tmp_path: Path) -> None:
     file = tmp_path / "deliverkit.yml"
     settings = "{a: 1, b: 1.5, c: true, d: null, e: 'yes', f: [1, {g: no}], h: .nan, i: 2026-01-01, j: 0x10, k: '1'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 
 from deliverkit.config import load
 from deliverkit.config.reference import json_schema
+from deliverkit.config.scaffold import EXAMPLE
 from deliverkit.domain.checks.prometheus import DEFAULT_REDUCER, MISSING, REDUCERS
 from deliverkit.errors import UsageError
 
@@ -127,3 +129,20 @@ def test_the_words_of_the_configuration_are_those_that_are_judged_by() -> None:
     assert json.dumps(list(MISSING)) in found
     assert json.dumps(list(REDUCERS)) in found
     assert f"Default: {DEFAULT_REDUCER}." in found
+
+
+def test_what_the_example_shows_in_comments_is_a_configuration(tmp_path: Path) -> None:
+    lines = EXAMPLE.splitlines()
+    shown = takewhile(
+        lambda line: line.startswith("  # "), lines[next(n for n, each in enumerate(lines) if "# api:" in each) :]
+    )
+    file = tmp_path / "deliverkit.yml"
+    gates_of = HEAD.replace("[g]", "[api]").removesuffix("  g:\n")
+    file.write_text(gates_of + "\n".join(line.replace("  # ", "  ", 1) for line in shown) + "\n")
+    gates = load(file).gates
+    assert {name: gate.checks[0].kind for name, gate in gates.items()} == {
+        "api": "http",
+        "database": "tcp",
+        "rate": "prometheus",
+    }
+    assert gates["rate"].checks[0].spec["below"] == 0.005
