@@ -28,6 +28,7 @@ from deliverkit.testing.contracts import PluginContract
 from deliverkit.testing.contracts.checks import Case
 
 ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "how-to" / "write-a-check.md").read_text(encoding="utf-8")
 TOKEN = "acme-token-0815"
 HEAD = """application: shop
 release: {bundle: {path: build/}, store: s3://releases/shop}
@@ -295,3 +296,38 @@ def test_a_wrong_kind_ends_the_command_line_with_exit_code_2(packages: Path, tmp
     ran = subprocess.run(words, capture_output=True, text=True, check=False, env=environ, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "gates.g.acme-budgte: unknown key; did you mean 'acme-budget'?" in ran.stderr
+
+
+class TestTheGuide(PluginContract):
+    """What `docs/how-to/write-a-check.md` shows is a plug-in, and its YAML is a gate."""
+
+    kind = "acme-budget"
+
+    @pytest.fixture
+    def plugin(self) -> CheckPlugin:
+        code = next(block for block in GUIDE.split("```python\n")[1:] if "class ErrorBudget" in block)
+        names: dict[str, Any] = {}
+        exec(code.partition("```")[0], names)
+        found = names["ErrorBudget"]()
+        assert isinstance(found, CheckPlugin)
+        return found
+
+    @pytest.fixture
+    def passing(self, site: Site) -> Case:
+        return Case({"url": f"{site.url}/good", "at_least": 10}, context())
+
+    @pytest.fixture
+    def failing(self, site: Site) -> Case:
+        return Case({"url": f"{site.url}/bad", "at_least": 10}, context())
+
+    @pytest.fixture
+    def unaskable(self, site: Site) -> Case:
+        return Case({"url": f"{site.url}/nowhere", "at_least": 10}, context())
+
+
+def test_the_gate_of_the_guide_loads(packages: Path, tmp_path: Path) -> None:
+    gates = GUIDE.partition("```yaml\n")[2].partition("```")[0]
+    file = tmp_path / "deliverkit.yml"
+    file.write_text(HEAD.partition("gates:\n")[0].replace("[g]", "[budget]") + gates)
+    (check,) = load(file).gates["budget"].checks
+    assert (check.kind, check.spec["at_least"]) == ("acme-budget", 20)
