@@ -1,4 +1,4 @@
-"""Gates with every kind that asks over the network or runs a command, as people type them: real processes, real servers."""
+"""Gates with every kind that asks over the network or runs a command, as people type them, killed and resumed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ ledger: sqlite:///ledger.db
 gates:
   good:
     checks:
-      page: {http: {url: "SITE/page", p99: 20s, json: {status: ok}, headers: {X-Key: "${env.ACME_TOKEN}"}}, passes: 2, every: 500ms}
+      page:
+        http: {url: "SITE/page", p99: 20s, json: {status: ok}, headers: {X-Key: "${env.ACME_TOKEN}"}}
+        passes: 2
+        every: 500ms
       port: {tcp: {address: "HOST"}, passes: 2, every: 500ms}
       rate: {prometheus: {url: "SITE", query: up, below: 1}, passes: 2, every: 500ms}
       script: {command: {run: "echo the token is $ACME_TOKEN"}, passes: 2, every: 500ms}
