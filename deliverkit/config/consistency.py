@@ -7,6 +7,7 @@ from typing import Any
 
 from deliverkit.config.gate_declaration import POLICY
 from deliverkit.config.metric_consistency import check_metrics
+from deliverkit.config.plugin_shapes import PluginSpec
 from deliverkit.config.problem import Reading, did_you_mean
 from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
@@ -85,7 +86,19 @@ def _checks(gate: Any) -> tuple[Any, ...]:
 
 def _asked_once(check: Any) -> tuple[Any, ...]:
     command, job = _mapping(_mapping(check).get("command")), _mapping(_mapping(check).get("jenkins"))
-    return (command.get("run"), *_mapping(job.get("parameters")).values())
+    plugged = (
+        each for value in _mapping(check).values() if isinstance(value, PluginSpec) for each in _texts(value.values)
+    )
+    return (command.get("run"), *_mapping(job.get("parameters")).values(), *plugged)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a plug-in's settings."""
+    if isinstance(value, str):
+        yield value
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for part in parts:
+        yield from _texts(part)
 
 
 def _check_members(gates: Mapping[str, Any], reading: Reading) -> None:
