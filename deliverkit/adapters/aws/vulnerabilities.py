@@ -99,10 +99,14 @@ def _equal(values: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _query(check: Check, context: CheckContext) -> str:
+    """The same again, in a shell; nothing when a text of the check has no value here, which is told anyway."""
     region = regions_of(check, context)[0]
-    if "image" in check.spec:
-        image = check.spec["image"]
-        named = f"imageDigest={image['digest']}" if image.get("digest") else f"imageTag={image.get('tag')}"
-        where = f"--region {region} --repository-name {image['repository']} --image-id {named}"
-        return f"aws ecr describe-image-scan-findings {where}"
-    return f"aws inspector2 list-findings --region {region}"
+    try:
+        image = {key: filled(text, context, region) for key, text in check.spec.get("image", {}).items()}
+    except ValueError:
+        return ""
+    if not image:
+        return f"aws inspector2 list-findings --region {region}"
+    named = f"imageDigest={image['digest']}" if image.get("digest") else f"imageTag={image['tag']}"
+    where = f"--region {region} --repository-name {image['repository']} --image-id {named}"
+    return f"aws ecr describe-image-scan-findings {where}"
