@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.gate import CheckKind
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 class Checkers:
     """The checker of each kind, one for each process, so that what they keep open is shared by all gates."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], Checker]]) -> None:
-        """Take how the checker of each kind is made."""
+    def __init__(
+        self, makers: Mapping[str, Callable[[], Checker]], plugged: Callable[[str], Checker | None] = lambda _: None
+    ) -> None:
+        """Take how the checker of each kind is made, and what makes one for the kind of a plug-in."""
         self._makers = makers
+        self._plugged = plugged
         self._made: dict[str, Checker] = {}
 
     def __call__(self, kind: str) -> Checker:
@@ -34,11 +37,37 @@ class Checkers:
         Raises:
             LookupError: If nobody knows the kind; the message lists those that are known.
         """
-        if kind not in self._makers:
-            raise LookupError(f"nobody can measure checks of kind {kind}; known are {', '.join(sorted(self._makers))}")
         if kind not in self._made:
-            self._made[kind] = self._makers[kind]()
+            made = self._makers[kind]() if kind in self._makers else self._plugged(kind)
+            if made is None:
+                raise LookupError(self._unknown(kind))
+            self._made[kind] = made
         return self._made[kind]
+
+    def _unknown(self, kind: str) -> str:
+        from deliverkit.check_plugins import installed_kinds  # noqa: PLC0415
+
+        known = sorted({*self._makers, *installed_kinds()})
+        return f"nobody can measure checks of kind {kind}; known are {', '.join(known)}"
+
+
+def plugged(kind: str, *, clock: Clock, environ: Mapping[str, str]) -> Checker | None:
+    """The checker of a kind that an installed plug-in adds; None when there is none.
+
+    Raises:
+        LookupError: If the plug-in cannot be used.
+    """
+    from deliverkit.adapters.plugins import PluginCheck  # noqa: PLC0415
+    from deliverkit.check_plugins import PluginError, find  # noqa: PLC0415
+
+    try:
+        plugin = find(kind)
+    except PluginError as error:
+        raise LookupError(str(error)) from error
+    if plugin is None:
+        return None
+    own = plugin.implementation
+    return PluginCheck(own.observe, label=plugin.label, timeout=own.timeout, clock=clock, environ=environ)
 
 
 def checkers_of(
@@ -85,7 +114,8 @@ def checkers_of(
             CheckKind.VULNERABILITIES: makers.vulnerabilities,
             CheckKind.SIGNATURE: makers.signature,
             CheckKind.CERTIFICATE: makers.certificate,
-        }
+        },
+        partial(plugged, clock=clock, environ=environ),
     )
 
 
