@@ -69,9 +69,10 @@ def test_a_function_is_asked_with_the_release_and_its_verdict_holds(bench: Cloud
     assert (found.outcome, found.value) == (Verdict.PASSED, 3.0)
     assert found.reason == "smoke (us-east-1) answered Succeeded: all of 1.0"
     assert found.seen is not None
-    assert found.seen["version"] == "$LATEST"
-    assert any(line.startswith("asked with ['answer']") for line in found.seen["log"])
-    assert "${SHOP_TOKEN}" in found.seen["log"], "secrets of our environment are masked"
+    [seen] = found.seen["answers"]
+    assert seen["version"] == "$LATEST"
+    assert any(line.startswith("asked with ['answer']") for line in seen["log"])
+    assert "${SHOP_TOKEN}" in seen["log"], "secrets of our environment are masked"
     assert found.query.startswith(f"aws lambda invoke --region {REGION} --function-name smoke --cli-binary-format")
     assert "all of 1.0" in found.query
 
@@ -89,7 +90,7 @@ def test_secrets_in_an_answer_are_masked_and_it_is_judged_all_the_same(bench: Cl
     for secret in ("12345678", "hunter2-of-the-shop", "opensesame"):
         assert secret not in told
     assert found.seen is not None
-    assert found.seen["answer"]["n"] == 3
+    assert found.seen["answers"][0]["answer"]["n"] == 3
 
 
 def test_an_assertion_fails_and_a_broken_function_is_an_error(bench: CloudBench) -> None:
@@ -108,6 +109,17 @@ def test_what_cannot_be_asked_is_an_error(bench: CloudBench) -> None:
     bench.sandbox.control.answer("POST", "faults", {"faults": [fault]})
     verdict, reason = bench.measured("lambda: {function: smoke}")
     assert (verdict, "TooManyRequestsException" in reason or "Throttl" in reason) == (Verdict.ERROR, True), reason
+
+
+def test_it_is_invoked_in_each_region_and_the_worst_answer_counts(bench: CloudBench) -> None:
+    text = "lambda: {function: smoke, payload: {answer: {verdict: passed, reason: 'in ${region}'}}}"
+    elsewhere = bench.sample(bench.check(text), regions=(REGION, "eu-west-1"))
+    assert (elsewhere.outcome, "invoking smoke in eu-west-1" in elsewhere.reason) == (Verdict.ERROR, True)
+    assert elsewhere.seen is not None
+    assert elsewhere.seen["answers"][0]["answer"]["reason"] == f"in {REGION}"
+    arn = bench.client("lambda").get_function(FunctionName="smoke")["Configuration"]["FunctionArn"]
+    known = bench.measured(text.replace("smoke", f"'{arn}'"), regions=("eu-west-1",))
+    assert (known[0], f"in {REGION}" in known[1]) == (Verdict.PASSED, True), "an ARN names its own region"
 
 
 def test_a_function_that_takes_too_long_holds_up_nobody(bench: CloudBench) -> None:
@@ -149,12 +161,12 @@ def test_a_function_turns_a_promotion_back_and_the_record_says_why(bench: CloudB
     assert "smoke (us-east-1) raised AssertionError: 2 orders are lost" in failed.reason
     events = delivery.ledger.read(f"promotions/{failed.id}")
     [taken] = [each for event in events if event.kind == "gate.measured" for each in event.payload["measurements"]]
-    assert taken["seen"]["answer"]["errorType"] == "AssertionError"
+    assert taken["seen"]["answers"][0]["answer"]["errorType"] == "AssertionError"
 
 
 def judged(answer: Any, **spec: Any) -> tuple[Verdict, str]:
     seen = {"function": "smoke", "region": REGION, "function_error": "", "answer": answer, "log": []}
-    found = assess(Check("smoke", "", "lambda", {"function": "smoke", **spec}), seen)
+    found = assess(Check("smoke", "", "lambda", {"function": "smoke", **spec}), {"answers": [seen]})
     return found.outcome, found.reason
 
 

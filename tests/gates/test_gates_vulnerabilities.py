@@ -80,7 +80,7 @@ def test_an_image_is_judged_by_its_scan_and_awaited_while_it_runs(bench: CloudBe
     begun = bench.measure(check)
     assert begun is not None
     assert (begun.outcome, begun.is_open) == (Verdict.INCONCLUSIVE, True)
-    assert "the scan is not over: image shop:1.0: IN_PROGRESS" in begun.reason
+    assert "the scan is not over: shop:1.0 (us-east-1): IN_PROGRESS" in begun.reason
     bench.clock.pass_time(timedelta(minutes=1))
     clean = bench.sample(check)
     assert (clean.outcome, clean.value) == (Verdict.PASSED, 0.0)
@@ -90,7 +90,7 @@ def test_an_image_is_judged_by_its_scan_and_awaited_while_it_runs(bench: CloudBe
     scans.found("CVE-2026-0001", "CRITICAL", image="shop:1.0")
     bad = bench.sample(check)
     assert (bad.outcome, bad.value) == (Verdict.FAILED, 1.0)
-    assert "image shop:1.0 (us-east-1): 1 critical > 0 tolerated: CVE-2026-0001 (critical, openssl 1.0.0)" in bad.reason
+    assert "image shop:1.0: 1 critical > 0 tolerated: CVE-2026-0001 (critical, openssl 1.0.0)" in bad.reason
     again = bench.sample(check)
     assert (again.outcome, again.seen) == (bad.outcome, bad.seen), "a process that takes over reads it again"
     until = (bench.clock.now() + timedelta(days=1)).date()
@@ -109,7 +109,7 @@ def test_what_cannot_be_scanned_or_is_not_there_is_an_error(bench: CloudBench, s
     scans.scan("odd")
     bench.clock.pass_time(timedelta(minutes=1))
     verdict, reason = bench.measured("vulnerabilities: {image: {repository: odd, tag: '1.0'}}")
-    assert (verdict, "not scanned: image odd:1.0: UNSUPPORTED_IMAGE" in reason) == (Verdict.ERROR, True)
+    assert (verdict, "not scanned: odd:1.0 (us-east-1): UNSUPPORTED_IMAGE" in reason) == (Verdict.ERROR, True)
     verdict, reason = bench.measured("vulnerabilities: {image: {repository: odd, tag: '9.9'}}")
     assert (verdict, "ImageNotFoundException" in reason) == (Verdict.ERROR, True)
     verdict, reason = bench.measured("vulnerabilities: {image: {repository: nowhere, tag: '9.9'}}")
