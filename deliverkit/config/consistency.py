@@ -15,6 +15,8 @@ from deliverkit.yaml_tree import KeyPath
 TAGS_LIMIT = 10
 """Amazon S3 user guide, "Categorizing your storage using tags"."""
 PHASES = ("before", "during", "after")
+_ASKED_ONCE = ("command", "jenkins", "lambda", "drift", "vulnerabilities", "load_balancer")
+"""Kinds of checks whose texts are not about one instance."""
 _OF_CHECKS = frozenset(field.key for field in POLICY)
 
 
@@ -73,9 +75,7 @@ def _uses(environment: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
 
 
 def _names_endpoint(gate: Any) -> bool:
-    return any(
-        isinstance(text, str) and "${endpoint}" in text for check in _checks(gate) for text in _asked_once(check)
-    )
+    return any("${endpoint}" in text for check in _checks(gate) for text in _asked_once(check))
 
 
 def _checks(gate: Any) -> tuple[Any, ...]:
@@ -83,9 +83,18 @@ def _checks(gate: Any) -> tuple[Any, ...]:
     return tuple(_mapping(_mapping(gate).get("checks")).values()) or (gate,)
 
 
-def _asked_once(check: Any) -> tuple[Any, ...]:
-    command, job = _mapping(_mapping(check).get("command")), _mapping(_mapping(check).get("jenkins"))
-    return (command.get("run"), *_mapping(job.get("parameters")).values())
+def _asked_once(check: Any) -> Iterator[str]:
+    for kind in _ASKED_ONCE:
+        yield from _texts(_mapping(check).get(kind))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in the settings of a check."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def _check_members(gates: Mapping[str, Any], reading: Reading) -> None:
