@@ -19,6 +19,7 @@ from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
 from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
+from deliverkit.sandbox.control.calls import Calls
 from deliverkit.sandbox.drift import install as install_drift
 from deliverkit.sandbox.events import install as install_events
 from deliverkit.sandbox.events.schedules import Scheduler
@@ -151,7 +152,9 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Intake(Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
+        calls = Calls(self.world, Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
+        self.control.add(calls.endpoints())
+        front = Intake(calls)
         # Bound here, because werkzeug answers a taken port by ending the process.
         with _bound(port) as bound:
             return make_server(LOOPBACK, port, front, threaded=True, request_handler=QuietHandler, fd=bound.fileno())

@@ -1,7 +1,7 @@
 """Filters and orders of Inspector's lists.
 
-Source: Inspector API reference, FilterCriteria and CoverageFilterCriteria, and user guide, "Filtering findings": values of
-one criterion are alternatives, but those that must not be; criteria must all hold. What is not known here is refused.
+Source: Inspector API reference, FilterCriteria and CoverageFilterCriteria, and user guide, "Filtering findings": values
+of one criterion are alternatives, but those that must not be; criteria must all hold. What is not known is refused.
 """
 
 from __future__ import annotations

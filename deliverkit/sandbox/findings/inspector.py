@@ -1,7 +1,7 @@
 """Inspector's operations on accounts, findings and coverage.
 
-Source: Inspector API reference, Enable, Disable, BatchGetAccountStatus, ListFindings, ListCoverage. Of a resource type that
-is not enabled nothing is found and nothing covered; suppression rules are not heeded.
+Source: Inspector API reference, Enable, Disable, BatchGetAccountStatus, ListFindings, ListCoverage. Of a resource type
+that is not enabled nothing is found and nothing covered; suppression rules are not heeded.
 """
 
 from __future__ import annotations
