@@ -1,4 +1,4 @@
-"""The recorded incident of the how-to: `python tests/gates/incident_file.py` makes it anew, with the project's engine."""
+"""An incident on file: a promotion that was turned back, as `ledger export` writes it, with what a page says of it."""
 
 from __future__ import annotations
 
