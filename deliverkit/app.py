@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.adapters.aws.session import Account, Aws
-from deliverkit.assembly import Assembly, blueprint_of, recipe_of
-from deliverkit.config import Settings, find, load
+from deliverkit.assembly import Assembly, blueprint_of
+from deliverkit.config import Settings, find, load, load_gates
 from deliverkit.delivery import Delivery, PackagingChoices
+from deliverkit.domain.checks import ask_also
 from deliverkit.errors import UnreachableError, UsageError
+from deliverkit.recipe_assembly import recipe_of
 from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.domain.checks import Assessor
+    from deliverkit.domain.gate import Gate
     from deliverkit.domain.trust import Finding
+    from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.working import Worker
     from deliverkit.packaging.package import Bundle
     from deliverkit.packaging.report import Report
@@ -187,9 +192,27 @@ def check_environments(config: Path | None, names: Iterable[str]) -> None:
     Raises:
         UsageError: If one is missing, or the configuration is wrong.
     """
-    blueprint = blueprint_of(load(_config_path(config)), region="")
+    blueprint = configured(config)
     for name in names:
         blueprint.environment(name)
+
+
+def configured(config: Path | None) -> Blueprint:
+    """The environments and gates of a configuration; needs no AWS.
+
+    Raises:
+        UsageError: If there is no configuration, or it is wrong.
+    """
+    return blueprint_of(load(_config_path(config)), region="")
+
+
+def read_gates(path: Path) -> Mapping[str, Gate]:
+    """The gates of a configuration, or of a file that has nothing but `gates`; needs no AWS.
+
+    Raises:
+        UsageError: If the file cannot be read or is wrong, each problem with its place.
+    """
+    return load_gates(path)
 
 
 def write_bundle(
@@ -341,3 +364,14 @@ def _account(
         secret_access_key=key,
         credentials_file=credentials_file(sandbox_state_dir),
     )
+
+
+def _of_plugins(kind: str) -> tuple[Assessor, bool] | None:
+    """What assesses checks of a plug-in's kind; packages are looked through only when there are such checks."""
+    from deliverkit.check_plugins import assessor_of  # noqa: PLC0415
+
+    return assessor_of(kind)
+
+
+# Measurements are judged wherever ledgers are read, and nobody who judges knows plug-ins: they are pointed out here.
+ask_also(_of_plugins)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from deliverkit.errors import UsageError
 from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
@@ -22,23 +20,23 @@ if TYPE_CHECKING:
     from deliverkit.build_ports import BuildServer, CommitStatuses
     from deliverkit.config import Settings
     from deliverkit.domain.environment import Environment
-    from deliverkit.domain.gate import GateKind
     from deliverkit.domain.plan import Plan
     from deliverkit.domain.release import Release
-    from deliverkit.domain.trust import Provenance
+    from deliverkit.domain.trust import Finding, Provenance
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.carrier import Carrier
     from deliverkit.engine.catalogue import Catalogue
     from deliverkit.engine.executor import Executor
+    from deliverkit.engine.gate_runs import GateRuns
     from deliverkit.engine.journal import Journal
+    from deliverkit.engine.pacing import Pace
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.preflight import Preflight
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
-    from deliverkit.engine.runner import Pace
-    from deliverkit.packaging.package import PackingRules
-    from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService
-    from deliverkit.releasing import BuildRecipe, Packager
+    from deliverkit.gate_assembly import Checkers
+    from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService
+    from deliverkit.releasing import Packager
 
 
 class Assembly:
@@ -197,8 +195,26 @@ class Assembly:
         )
 
     @cached_property
+    def gate_runs(self) -> GateRuns:
+        """Everything that can be done to runs of gates outside of promotions."""
+        from deliverkit.adapters.drivers import ProcessDrivers  # noqa: PLC0415
+        from deliverkit.engine.gate_runs import GateRuns  # noqa: PLC0415
+        from deliverkit.engine.measuring import Gatekeeper  # noqa: PLC0415
+
+        return GateRuns(
+            ledger=self.ledger,
+            locks=self.locks,
+            gatekeeper=lambda: Gatekeeper(self._checkers, clock=self.clock),
+            drivers=ProcessDrivers(),
+            clock=self.clock,
+            identity=self._whoami,
+            pace=lambda: self._time[1],
+        )
+
+    @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
+        from deliverkit.recipe_assembly import recipe_of  # noqa: PLC0415
         from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
         from deliverkit.releasing import Packager  # noqa: PLC0415
 
@@ -249,7 +265,7 @@ class Assembly:
 
         return Executor(
             carrier=self._carrier(plan),
-            gatekeeper=Gatekeeper(self._checks()),
+            gatekeeper=Gatekeeper(self._checkers, clock=self.clock),
             witness=Witness(self._deployers, UrlTextSource()),
             journal=self.journal,
             locks=self.locks,
@@ -259,10 +275,24 @@ class Assembly:
             prepare=partial(self._require_jenkins, plan),
         )
 
-    def _require_jenkins(self, plan: Plan) -> None:
-        from deliverkit.domain.gate import GateKind  # noqa: PLC0415
+    @cached_property
+    def _checkers(self) -> Checkers:
+        from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
-        if any(gate.kind is GateKind.JENKINS for gate in plan.gates.values()):
+        parts, folder = (self._aws, self._deployers, self._jenkins, self.clock), self._settings.path.parent
+        return checkers_of(
+            *parts, environ=self._environ, folder=folder, releases=lambda: self.releases, verify=self._verify
+        )
+
+    def _verify(self, release: Release) -> Iterator[Finding]:
+        from deliverkit.release_assembly import verified  # noqa: PLC0415
+
+        return verified(release, self._settings, self._aws, releases=self.releases, recipe=None)
+
+    def _require_jenkins(self, plan: Plan) -> None:
+        from deliverkit.domain.gate import CheckKind, checks_of  # noqa: PLC0415
+
+        if any(check.kind == CheckKind.JENKINS for check in checks_of(plan.gates.values())):
             self._jenkins()
 
     def _carrier(self, plan: Plan) -> Carrier:
@@ -283,22 +313,6 @@ class Assembly:
         from deliverkit.jenkins_assembly import open_jenkins  # noqa: PLC0415
 
         return open_jenkins(self._settings.jenkins.url, self._settings.path, self._environ)
-
-    def _checks(self) -> Mapping[GateKind, Check]:
-        from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
-        from deliverkit.adapters.aws.targets import TargetsCheck  # noqa: PLC0415
-        from deliverkit.adapters.command import CommandCheck  # noqa: PLC0415
-        from deliverkit.adapters.http import HttpCheck  # noqa: PLC0415
-        from deliverkit.domain.gate import GateKind  # noqa: PLC0415
-        from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
-
-        return {
-            GateKind.HTTP: HttpCheck(self._deployers, clock=self.clock),
-            GateKind.ALARM: AlarmCheck(self._aws, self.clock),
-            GateKind.COMMAND: CommandCheck(clock=self.clock),
-            GateKind.JENKINS: BuildCheck(self._jenkins, clock=self.clock),
-            GateKind.TARGETS: TargetsCheck(self._aws, self._deployers, self.clock),
-        }
 
 
 def _deployer(aws: Aws, region: str) -> Deployer:
@@ -325,59 +339,3 @@ def _in_region(environment: Environment, region: str) -> Environment:
     from dataclasses import replace  # noqa: PLC0415
 
     return replace(environment, waves=((region,),))
-
-
-def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
-    """How the configured build becomes a bundle."""
-    from deliverkit.adapters import git  # noqa: PLC0415
-    from deliverkit.releasing import BuildRecipe  # noqa: PLC0415
-
-    return BuildRecipe(
-        path=settings.release.bundle.path,
-        rules=partial(_packing_rules, settings),
-        version=partial(_version, settings, environ),
-        source=git.source_revision,
-        has_format=settings.release.bundle.has_format,
-        memory=settings.path.parent / ".deliverkit" / "packed",
-    )
-
-
-def _packing_rules(settings: Settings) -> PackingRules:
-    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
-
-    bundle = settings.release.bundle
-    return PackingRules(
-        format=bundle.format,
-        compression=bundle.compression,
-        appspec=bundle.appspec,
-        allow=bundle.allow,
-        allow_places=bundle.allow_places,
-        keeps_links=bundle.keeps_links,
-        policy=settings.release.lint,
-    )
-
-
-def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    source = settings.release.version
-    match source.kind:
-        case "git":
-            return git.describe(tree)
-        case "file":
-            return _first_line(settings.path.parent / source.value)
-        case "env":
-            if not environ.get(source.value):
-                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
-            return environ[source.value].strip()
-        case _:
-            return source.value
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        message = f"release.version names the file {path}, which cannot be read: {why}"
-        raise UsageError(message, hint="write the version into it, or correct release.version") from error

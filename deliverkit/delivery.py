@@ -9,6 +9,7 @@ from deliverkit.errors import ConflictError, NotFoundError
 
 # Everything else is named in annotations alone: `release list` has no use for what drives a promotion.
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.rollout import AbortMode, Offer, Rollout
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
+    from deliverkit.engine.gate_runs import GateRuns
     from deliverkit.engine.journal import Estate, Served
     from deliverkit.engine.promotion_log import Listener
     from deliverkit.engine.runner import Tick
@@ -101,6 +103,41 @@ class Delivery:
     def catalogue(self) -> Catalogue:
         """Releases with where they stand; compares, copies and removes them."""
         return self._parts.catalogue
+
+    @property
+    def gate_runs(self) -> GateRuns:
+        """Runs of gates outside of promotions: watched from anywhere, given up."""
+        return self._parts.gate_runs
+
+    def run_gates(
+        self, names: Sequence[str] = (), *, to: str, version: str | None = None, bake_time: timedelta | None = None
+    ) -> str:
+        """Open a run of gates and give its id; `gate_runs.watch` drives it.
+
+        Args:
+            names: Of the gates; all that the environment uses by default.
+            to: The environment that they ask.
+            version: The release that should be healthy; by default the one that serves there.
+            bake_time: How long to watch before they have to be passed; the environment's own by default.
+
+        Raises:
+            UsageError: If there is no such gate or environment.
+            NotFoundError: If there is no such release.
+        """
+        from deliverkit.engine.gate_planning import plan_gates  # noqa: PLC0415
+
+        environment = self.blueprint.environment(to)
+        serving = None if version else self.serving(to)
+        release = self.releases.get(version) if version else serving.release if serving else None
+        plan = plan_gates(
+            self.blueprint,
+            environment,
+            names,
+            release=release,
+            bake_time=bake_time,
+            requested_by=self.identity.arn,
+        )
+        return self.gate_runs.open(plan)
 
     @property
     def commit_statuses(self) -> CommitStatuses | None:

@@ -9,7 +9,7 @@ from deliverkit.shelving import bucket_rules
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.config import Settings
-    from deliverkit.engine.runner import Pace
+    from deliverkit.engine.pacing import Pace
     from deliverkit.ports import Clock, Ledger, LockService
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -51,7 +51,7 @@ def time_at(endpoint: str) -> tuple[Clock, Pace]:
     from datetime import timedelta  # noqa: PLC0415
 
     from deliverkit.adapters.clock import FollowingClock, SystemClock  # noqa: PLC0415
-    from deliverkit.engine.runner import Pace  # noqa: PLC0415
+    from deliverkit.engine.pacing import Pace  # noqa: PLC0415
     from deliverkit.sandboxing import clock_at  # noqa: PLC0415
 
     if not is_loopback(endpoint):

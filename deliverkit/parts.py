@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from deliverkit.delivery import PackagedRelease, PackagingChoices
     from deliverkit.engine.blueprint import Blueprint
     from deliverkit.engine.catalogue import Catalogue
+    from deliverkit.engine.gate_runs import GateRuns
     from deliverkit.engine.journal import Journal
     from deliverkit.engine.planner import Planner
     from deliverkit.engine.promotions import Promotions
@@ -66,6 +67,11 @@ class Parts(Protocol):
     @property
     def promotions(self) -> Promotions:
         """Everything that can be done to promotions."""
+        ...
+
+    @property
+    def gate_runs(self) -> GateRuns:
+        """Everything that can be done to runs of gates outside of promotions."""
         ...
 
     @property

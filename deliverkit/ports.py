@@ -7,8 +7,8 @@ adapter translates its vendor's errors by code: `UnreachableError` for what may 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # every adapter imports this module, and needs few of these
     from deliverkit.attestation_ports import Measurements
     from deliverkit.domain.carriage import DeploymentReport, GroupFacts, Target
     from deliverkit.domain.environment import Strategy
-    from deliverkit.domain.gate import Gate, Measurement
     from deliverkit.domain.ledger import Draft, Event
     from deliverkit.domain.pipeline import ActionReport, ExecutionReport, StageDeclaration, WaitingExecution
     from deliverkit.domain.release import BundleFormat, BundleRevision, KeptParts, Release
@@ -341,37 +340,6 @@ class PipelineService(Protocol):
 
         Raises:
             ConflictError: If CodePipeline cannot roll the stage back to that execution.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class CheckContext:
-    """What a check may ask about.
-
-    Attributes:
-        values: Values of the placeholders that hold for the whole environment (release, region, promotion...).
-        endpoint: The environment's base URL, still with `${target...}` placeholders.
-        regions: Regions of the leg.
-        application: CodeDeploy application, and `group` its deployment group.
-        samples: Names of the measurements that are to be taken, by gate: the same ones until they are on record.
-    """
-
-    values: Mapping[str, str]
-    endpoint: str
-    regions: tuple[str, ...]
-    application: str
-    group: str
-    samples: Mapping[str, str] = field(default_factory=dict)
-
-
-class Check(Protocol):
-    """One kind of gate."""
-
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement | None:
-        """Take one sample; None while it takes its time, and the same one is asked for again.
-
-        What cannot be asked is an `error` measurement, never an exception.
         """
         ...
 

@@ -1,12 +1,4 @@
-"""Gates that run a command, and what its exit code means.
-
-| exit code | outcome |
-|---|---|
-| 0 | passed |
-| 1 | failed |
-| 75 (`EX_TEMPFAIL` of sysexits.h) | inconclusive: a human must decide |
-| any other, a signal, a timeout, a command that is not there | error: it could not be measured |
-"""
+"""Checks that run a command; what its exit code means is judged in `domain.checks.command`."""
 
 from __future__ import annotations
 
@@ -15,23 +7,30 @@ import os
 import signal
 import subprocess
 import threading
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from deliverkit.domain.gate import Gate, Measurement, Verdict
+from deliverkit.adapters.clock import Stopwatch
+from deliverkit.adapters.output_tail import last_lines
+from deliverkit.adapters.process_tree import signal_started_with
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.checks import measurement
+from deliverkit.domain.gate import Check, Measurement
+from deliverkit.domain.masking import Masking, credentials_among
 from deliverkit.domain.placeholders import expand, needs_target
-from deliverkit.ports import CheckContext, Clock
+from deliverkit.ports import Clock
 
 DEFAULT_TIMEOUT = 60.0
 OUTPUT_LIMIT = 64 * 1024
 """Bytes of output that are kept, the last ones."""
 GRACE = 2.0
 """Seconds between asking a command that is late to end and killing it with everything it started."""
-_LINE = 200
-_OUTCOMES: Mapping[int, Verdict] = {0: Verdict.PASSED, 1: Verdict.FAILED, 75: Verdict.INCONCLUSIVE}
+SAMPLE = "DELIVERKIT_SAMPLE"
+"""The variable that names the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,48 +39,73 @@ class Ending:
 
     Attributes:
         exit_code: As the shell gives it; negative for the signal that ended it; None when it was late.
-        last_line: The last line of its output that is not blank.
+        output: The end of what it wrote.
+        is_cut: True when it wrote more than that.
+        seconds: From its start to its end.
     """
 
     exit_code: int | None
-    last_line: str
+    output: str
+    is_cut: bool
+    seconds: float
+
+    @property
+    def last_line(self) -> str:
+        """The last line of the output that is not blank."""
+        lines = last_lines(self.output, str, is_cut=self.is_cut)
+        return lines[-1] if lines else ""
 
 
 class CommandCheck:
-    """The check of command gates: `run` goes to `sh -c`, with `DELIVERKIT_*` variables beside the inherited ones.
+    """The checker of kind command: `run` goes to `sh -c`, with `DELIVERKIT_*` variables beside the inherited ones.
 
     `DELIVERKIT_RELEASE_VERSION`, `_RELEASE_DIGEST`, `_ENVIRONMENT`, `_REGION`, `_REGIONS` (separated by commas),
     `_ENDPOINT` (unless it differs from target to target), `_APPLICATION`, `_GROUP`, one for each placeholder more.
     A placeholder in the command's text, `${release.version}`, becomes a reference to its variable, so that no value is
     ever read as shell syntax; everything else with a dollar is the shell's own.
+
+    `DELIVERKIT_SAMPLE` names the measurement. By it everything is found and ended that the command started, also in
+    process groups of its own, and what a process that died left running: a measurement that is taken over runs once.
     """
 
-    def __init__(self, *, clock: Clock, directory: Path | None = None) -> None:
-        """Take time, and the directory to run in; by default the current one."""
+    def __init__(
+        self, *, clock: Clock, directory: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """Take time; the directory to run in, by default the current one; and the variables that commands inherit.
+
+        Variables whose names are those of credentials are masked in what commands write.
+        """
         self._clock = clock
         self._directory = directory
+        self._masking = Masking(credentials_among(environ or {}))
         self._running = Running()
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Run the command once; whatever keeps it from running is an `error` measurement."""
-        at = self._clock.now()
+        at, query = self._clock.now(), ""
         try:
-            command, timeout = _settings(gate.spec)
+            command, timeout = _settings(check.spec)
+            query = self._masking.hide(command)
             values = _values(context)
             variables = {_variable(name): value for name, value in values.items()}
+            sample = context.samples.get(check.key) or f"{check.key}/{uuid.uuid4()}"
+            signal_started_with(SAMPLE, sample, signal.SIGKILL)
+            variables[SAMPLE] = sample
             text = _referring(command, values)
             ending = run(text, variables, timeout=timeout, directory=self._directory, running=self._running)
         except (OSError, ValueError) as error:
-            return Measurement(gate.name, at, Verdict.ERROR, f"the command cannot be run: {error}")
-        if ending.exit_code is None:
-            reason = _with_output(f"no end within {timeout.total_seconds():g} s, killed", ending)
-            return Measurement(gate.name, at, Verdict.ERROR, reason)
-        verdict = _OUTCOMES.get(ending.exit_code, Verdict.ERROR)
-        return Measurement(gate.name, at, verdict, _with_output(_described(ending.exit_code), ending))
+            return measurement(check, at, {"error": f"the command cannot be run: {error}"}, query=query)
+        return measurement(check, at, self._seen(ending, timeout), query=query)
 
     def interrupt(self) -> None:
-        """End the commands that run, with everything they started; none is begun afterwards."""
-        self._running.end()
+        """End the commands that run, with everything they started."""
+        running, self._running = self._running, Running()
+        running.end()
+
+    def _seen(self, ending: Ending, timeout: timedelta) -> dict[str, Any]:
+        tail = last_lines(ending.output, self._masking.hide, is_cut=ending.is_cut)
+        seconds, limit = round(ending.seconds, 3), timeout.total_seconds()
+        return {"exit_code": ending.exit_code, "seconds": seconds, "limit": limit, "tail": tail}
 
 
 class Running:
@@ -131,6 +155,8 @@ def run(
 ) -> Ending:
     """Run a shell command and wait for its end; nothing that it started in its process group outlives this call.
 
+    With `DELIVERKIT_SAMPLE` among the variables, nothing outlives it that inherited the variable, whatever its group.
+
     Raises:
         OSError: If no shell can be started, or the directory does not exist.
         ValueError: If command or variables hold a zero byte.
@@ -146,15 +172,18 @@ def run(
         process_group=0,
     )
     assert process.stdout is not None
-    output = _Tail(process.stdout)
+    output, watch = _Tail(process.stdout), Stopwatch()
     try:
         with (running or Running()).watched(process):
             exit_code = _await(process, timeout.total_seconds())
+            seconds = watch.seconds()
     finally:
         _signal(process, signal.SIGKILL)
+        if SAMPLE in variables:
+            signal_started_with(SAMPLE, variables[SAMPLE], signal.SIGKILL)
         process.wait()
-        last_line = output.last_line()
-    return Ending(exit_code, last_line)
+        text, is_cut = output.end()
+    return Ending(exit_code, text, is_cut, seconds)
 
 
 class _Tail:
@@ -163,20 +192,20 @@ class _Tail:
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
         self._kept = b""
+        self._is_cut = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def last_line(self) -> str:
+    def end(self) -> tuple[str, bool]:
+        """What came last, and whether more came before."""
         # Whoever left the process group may hold the pipe open for ever; what came until now is enough.
         self._thread.join(GRACE)
-        text = self._kept.decode("utf-8", errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        shown = "".join(character if character.isprintable() else " " for character in lines[-1]) if lines else ""
-        return shown if len(shown) <= _LINE else shown[: _LINE - 3] + "..."
+        return self._kept.decode("utf-8", errors="replace"), self._is_cut
 
     def _read(self) -> None:
         with self._pipe:
             while chunk := os.read(self._pipe.fileno(), 65536):
+                self._is_cut = self._is_cut or len(self._kept) + len(chunk) > OUTPUT_LIMIT
                 self._kept = (self._kept + chunk)[-OUTPUT_LIMIT:]
 
 
@@ -202,7 +231,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 def _settings(spec: Mapping[str, Any]) -> tuple[str, timedelta]:
     command = str(spec.get("run") or "")
     if not command.strip():
-        raise ValueError("the gate has no `run`")
+        raise ValueError("the check has no `run`")
     return command, timedelta(seconds=float(spec.get("timeout") or DEFAULT_TIMEOUT))
 
 
@@ -223,15 +252,3 @@ def _referring(command: str, names: Iterable[str]) -> str:
     for name in names:
         command = command.replace(f"${{{name}}}", f"${{{_variable(name)}}}")
     return command
-
-
-def _described(exit_code: int) -> str:
-    if exit_code < 0:
-        return f"ended by {signal.Signals(-exit_code).name}"
-    if exit_code in {126, 127}:
-        return f"exit code {exit_code}: the shell found nothing to run"
-    return f"exit code {exit_code}"
-
-
-def _with_output(said: str, ending: Ending) -> str:
-    return f"{said}: {ending.last_line}" if ending.last_line else said

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from deliverkit.adapters.output_tail import LIMIT, last_lines
 from deliverkit.domain.worker_job import WorkerJob
 from deliverkit.errors import UsageError
 
@@ -14,7 +15,6 @@ VARIABLES = "variables"
 """Name of the file in a job's room that takes output variables."""
 _VARIABLES_LIMIT = 122880
 """Bytes of an action's output variables (CodePipeline user guide, quotas)."""
-_TAIL_LINES, _TAIL_LIMIT = 20, 2000
 
 
 def environment(job: WorkerJob, room: Path) -> Mapping[str, str]:
@@ -88,12 +88,9 @@ def tail(log: Path, *, hide: Callable[[str], str]) -> str:
     """
     try:
         with log.open("rb") as file:
-            begin = file.seek(max(0, file.seek(0, os.SEEK_END) - 8 * _TAIL_LIMIT))
+            begin = file.seek(max(0, file.seek(0, os.SEEK_END) - 8 * LIMIT))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""
-    if begin:
-        text = text.partition("\n")[2] or text  # half a line may hold half of what is to be hidden
-    lines = [line.rstrip() for line in hide(text).splitlines() if line.strip()][-_TAIL_LINES:]
-    shown = "\n".join("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
-    return f": {shown[-_TAIL_LIMIT:]}" if shown else ""
+    shown = "\n".join(last_lines(text, hide, is_cut=begin > 0))
+    return f": {shown}" if shown else ""

@@ -1,114 +1,190 @@
-"""Gates that ask an URL, and asking an URL for a short text."""
+"""Checks that ask an URL, and asking an URL for a short text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from deliverkit.adapters.http_exchange import Answer, SilentError, UnusableError, ask, shown
-from deliverkit.domain.carriage import Target
-from deliverkit.domain.gate import Gate, Measurement, Verdict, worst
-from deliverkit.domain.placeholders import expand, needs_target
+from deliverkit.adapters.clock import Stopwatch
+from deliverkit.adapters.encryption import Proof
+from deliverkit.adapters.expansion import Deployers, Secrets, Values, expansions
+from deliverkit.adapters.http_answers import Wanted, kept
+from deliverkit.adapters.http_exchange import Request, SilentError, UnusableError, ask, shown
+from deliverkit.adapters.redirects import follow
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.checks import measurement
+from deliverkit.domain.gate import Check, Measurement
+from deliverkit.domain.masking import Masking
+from deliverkit.domain.placeholders import expand
 from deliverkit.errors import DeliverkitError, UnreachableError
-from deliverkit.ports import CheckContext, Clock, Deployer
+from deliverkit.ports import Clock
 
 PARALLEL = 16
 ONE_BY_ONE_LIMIT = 3
-"""Up to so many requests follow each other; more go side by side."""
+"""Up to so many addresses follow each other; more are asked side by side."""
 DEFAULT_TIMEOUT = 5.0
-_QUOTED = 60
+SAMPLING_LIMIT = 30.0
+"""Seconds after which a sample asks an address no more, however many requests it was to have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """What an HTTP gate asks for, from its `spec`.
+class Questions:
+    """What an HTTP check asks, from its settings; placeholders not yet filled in.
 
     Attributes:
-        url: With placeholders.
+        urls: At least one.
         method: HTTP method.
-        status: The one status code that passes.
-        contains: Text that the body's first 64 KiB must hold; empty demands nothing; with placeholders.
-        timeout: For one whole request.
+        headers: Sent with the request; their `${env.NAME}` are secrets.
+        expected: Every text that an answer is compared with and that may hold placeholders.
+        wanted: What to look for in the answer.
+        redirects: How many are followed.
+        requests: How many times each address is asked.
+        timeout: For one whole request, its redirects included.
+        proof: Whom to trust, and who we are.
     """
 
-    url: str
+    urls: tuple[str, ...]
     method: str
-    status: int
-    contains: str
+    headers: Values
+    expected: tuple[str, ...]
+    wanted: Wanted
+    redirects: int
+    requests: int
     timeout: timedelta
+    proof: Proof
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Expectation:
-        """The expectation that a gate's settings describe.
+    def of(cls, spec: Mapping[str, Any], folder: Path = Path()) -> Questions:
+        """The questions that a check's settings describe; paths in them are relative to the folder.
 
         Raises:
             ValueError: If there is no URL, or a number is none.
         """
-        if not spec.get("url"):
-            raise ValueError("the gate has no url")
-        timeout = timedelta(seconds=float(spec.get("timeout") or DEFAULT_TIMEOUT))
-        method, contains = str(spec.get("method") or "GET").upper(), str(spec.get("contains") or "")
-        return cls(str(spec["url"]), method, int(spec.get("status") or 200), contains, timeout)
+        urls = tuple(map(str, spec.get("urls") or [spec.get("url") or ""]))
+        if not all(urls):
+            raise ValueError("the check has no url")
+        json, headers = spec.get("json") or {}, spec.get("expect_headers") or {}
+        contains = [str(spec["contains"])] if spec.get("contains") else []
+        texts = (*contains, *headers.values(), *(each for each in json.values() if isinstance(each, str)))
+        return cls(
+            urls=urls,
+            method=str(spec.get("method") or "GET").upper(),
+            headers=spec.get("headers") or {},
+            expected=texts,
+            wanted=Wanted(tuple(headers), tuple(contains), tuple(json)),
+            redirects=int(spec.get("redirects") or 0),
+            requests=int(spec.get("requests") or 1),
+            timeout=timedelta(seconds=float(spec.get("timeout") or DEFAULT_TIMEOUT)),
+            proof=Proof.of(spec, folder),
+        )
+
+    def filled(self, url: str, values: Values, headers: Values) -> Question:
+        """One of the questions with its placeholders filled in.
+
+        Raises:
+            ValueError: If a placeholder has no value.
+        """
+        filled = {text: expand(text, values) for text in self.expected if "${" in text}
+        texts = tuple(filled.get(text, text) for text in self.wanted.texts)
+        wanted = Wanted(self.wanted.headers, texts, self.wanted.paths, filled)
+        request = Request(expand(url, values), self.method, headers, limit=wanted.limit, proof=self.proof)
+        return Question(request, wanted)
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One request's outcome."""
+class Question:
+    """One address to ask, ready to be sent."""
 
-    verdict: Verdict
-    reason: str
-    latency: float | None = None
+    request: Request
+    wanted: Wanted
+
+    @property
+    def asked(self) -> str:
+        """For people."""
+        return f"{self.request.method} {shown(self.request.url)}"
 
 
 class HttpCheck:
-    """The check of HTTP gates.
+    """The checker of kind http: what comes back is kept here, and judged in `domain.checks.http`.
 
-    The gate's URL is asked once; once for each region when it, or the environment's endpoint in it, names `${region}`;
-    once for each running target when it names `${target...}`. A wrong, late or missing answer fails the measurement;
-    a host without an address, an unusable URL or a group without targets makes it an error. Redirects are answers.
+    Each URL is asked once; once for each region when it, or the environment's endpoint in it, names `${region}`; once
+    for each running target when it names `${target...}`. A wrong, late or missing answer fails the measurement; a host
+    without an address, an unusable URL or a group without targets makes it an error.
     """
 
-    def __init__(self, deployers: Callable[[str], Deployer], *, clock: Clock) -> None:
-        """Take the way to a region's deployer, which knows the targets, and time."""
+    def __init__(
+        self, deployers: Deployers, *, clock: Clock, environ: Values | None = None, folder: Path = Path()
+    ) -> None:
+        """Take what it needs.
+
+        Args:
+            deployers: The way to a region's deployer, which knows the targets.
+            clock: Dates the samples.
+            environ: Where `${env.NAME}` comes from.
+            folder: That files are relative to.
+        """
         self._deployers = deployers
         self._clock = clock
+        self._folder = folder
+        self._secrets = Secrets(environ or {})
+        self._interruptions = 0
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every URL; whatever cannot be asked is an `error` measurement."""
-        at = self._clock.now()
+        at, query = self._clock.now(), ""
         try:
-            expectation = Expectation.of(gate.spec)
-            requests = list(dict.fromkeys(self._requests(expectation, context)))
-            samples = _all(requests, expectation)
+            questions = Questions.of(check.spec, self._folder)
+            masking = self._secrets.masking(questions.headers)
+            asked = list(self._asked(questions, context))
+            query = masking.hide_values(_query(asked))
+            answers = self._all(asked, questions, masking)
         except (DeliverkitError, ValueError) as error:
-            return Measurement(gate.name, at, Verdict.ERROR, f"cannot be asked: {error}")
-        latencies = tuple(sample.latency for sample in samples if sample.latency is not None)
-        verdict = worst(sample.verdict for sample in samples)
-        return Measurement(gate.name, at, verdict, _summary(verdict, samples), latencies)
+            return measurement(check, at, {"error": f"cannot be asked: {error}"}, query=query)
+        latencies = tuple(seconds for each in answers for seconds in each.get("seconds", ()))
+        state = context.states.get(check.key)
+        return measurement(check, at, {"answers": answers}, query=query, state=state, latencies=latencies)
 
-    def _requests(self, expectation: Expectation, context: CheckContext) -> Iterator[tuple[str, str]]:
-        """Each URL to ask, with the text its body must hold."""
-        # The endpoint may hold placeholders itself, so it goes in first.
-        url, contains = (
-            text.replace("${endpoint}", context.endpoint) for text in (expectation.url, expectation.contains)
-        )
-        for region in context.regions:
-            values = {**context.values, "region": region}
-            if not (needs_target(url) or needs_target(contains)):
-                yield expand(url, values), expand(contains, values)
-                continue
-            for target in self._targets(region, context):
-                own = {**values, "target.id": target.target_id, "target.address": target.address}
-                yield expand(url, own), expand(contains, own)
+    def interrupt(self) -> None:
+        """Measurements under way send no more requests; what has been sent ends with its timeout."""
+        self._interruptions += 1
 
-    def _targets(self, region: str, context: CheckContext) -> Sequence[Target]:
-        targets = self._deployers(region).targets(context.application, context.group)
-        if not targets:
-            raise ValueError(f"{context.group} has no running targets in {region}")
-        return targets
+    def _asked(self, questions: Questions, context: CheckContext) -> Iterator[Question]:
+        """Each address to ask, once."""
+        asked: set[tuple[str, tuple[str, ...]]] = set()
+        for url in questions.urls:
+            for values in expansions([url, *questions.expected], context, self._deployers):
+                headers = self._secrets.headers(questions.headers, values)
+                question = questions.filled(url, values, headers)
+                if (key := (question.request.url, tuple(question.wanted.filled.values()))) not in asked:
+                    asked.add(key)
+                    yield question
+
+    def _all(self, asked: Sequence[Question], questions: Questions, masking: Masking) -> list[dict[str, Any]]:
+        def sampled(question: Question) -> list[dict[str, Any]]:
+            return _grouped(self._samples(question, questions, masking))
+
+        if len(asked) <= ONE_BY_ONE_LIMIT:
+            return [each for question in asked for each in sampled(question)]
+        with ThreadPoolExecutor(min(PARALLEL, len(asked))) as pool:
+            return [each for answers in pool.map(sampled, asked) for each in answers]
+
+    def _samples(self, question: Question, questions: Questions, masking: Masking) -> Iterator[dict[str, Any]]:
+        """The answers to one question; where there is none, or they take too long together, it is not asked again."""
+        before, watch = self._interruptions, Stopwatch()
+        for number in range(questions.requests):
+            if number and watch.seconds() > SAMPLING_LIMIT:
+                return
+            if self._interruptions != before:
+                yield {"asked": question.asked, "unusable": "interrupted"}
+                return
+            answer = _answer(question, questions, masking)
+            yield answer
+            if "status" not in answer:
+                return
 
 
 class UrlTextSource:
@@ -129,45 +205,29 @@ class UrlTextSource:
         return answer.body
 
 
-def _all(requests: Sequence[tuple[str, str]], expectation: Expectation) -> tuple[Sample, ...]:
-    if len(requests) <= ONE_BY_ONE_LIMIT:
-        return tuple(_sample(url, text, expectation) for url, text in requests)
-    with ThreadPoolExecutor(min(PARALLEL, len(requests))) as pool:
-        return tuple(pool.map(lambda request: _sample(request[0], request[1], expectation), requests))
-
-
-def _sample(url: str, text: str, expectation: Expectation) -> Sample:
-    asked = f"{expectation.method} {shown(url)}"
+def _answer(question: Question, questions: Questions, masking: Masking) -> dict[str, Any]:
+    asked = masking.hide_values(question.asked)
     try:
-        answer = ask(url, method=expectation.method, timeout=expectation.timeout)
+        course = follow(question.request, limit=questions.redirects, timeout=questions.timeout)
     except UnusableError as error:
-        return Sample(Verdict.ERROR, f"{asked}: {error}")
+        return {"asked": asked, "unusable": masking.hide(str(error))}
     except SilentError as error:
-        return Sample(Verdict.FAILED, f"{asked}: {error}")
-    taken = f"{asked} answered {answer.status} in {answer.seconds * 1000:.0f} ms"
-    wrong = _wrong(answer, text, expectation)
-    if wrong:
-        return Sample(Verdict.FAILED, f"{taken}{wrong}", answer.seconds)
-    return Sample(Verdict.PASSED, taken, answer.seconds)
+        return {"asked": asked, "silent": masking.hide(str(error))}
+    return {"asked": asked, "seconds": [round(course.reply.seconds, 6)], **kept(course, question.wanted, masking)}
 
 
-def _wrong(answer: Answer, text: str, expectation: Expectation) -> str:
-    if answer.status != expectation.status:
-        towards = f" (redirects to {answer.location}, not followed)" if answer.location else ""
-        return f", expected {expectation.status}{towards}"
-    if text and text not in answer.body:
-        return f", but without {text!r}: {_quoted(answer.body)}"
-    return ""
+def _grouped(answers: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Equal answers as one, with the times of all."""
+    groups: list[dict[str, Any]] = []
+    for answer in answers:
+        same = next((each for each in groups if each | {"seconds": 0} == answer | {"seconds": 0}), None)
+        if same and "seconds" in same:
+            same["seconds"] += answer["seconds"]
+        else:
+            groups.append(answer)
+    return groups
 
 
-def _quoted(body: str) -> str:
-    line = " ".join(body.split())
-    return repr(line if len(line) <= _QUOTED else line[: _QUOTED - 3] + "...") if line else "the body is empty"
-
-
-def _summary(verdict: Verdict, samples: Sequence[Sample]) -> str:
-    """One line: the first sample that decided, and how many there are like it."""
-    like = [sample for sample in samples if sample.verdict is verdict]
-    if len(samples) == 1:
-        return samples[0].reason
-    return f"{len(like)} of {len(samples)} {verdict.value}: {like[0].reason}"
+def _query(asked: Sequence[Question]) -> str:
+    more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
+    return f"{asked[0].asked}{more}" if asked else ""

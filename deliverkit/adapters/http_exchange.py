@@ -7,19 +7,17 @@ import ipaddress
 import re
 import socket
 import ssl
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from deliverkit._version import __version__
 from deliverkit.adapters.clock import Stopwatch
-
-_Address: TypeAlias = tuple[int, int, int, str, Any]
-"""As `socket.getaddrinfo` gives it: family, kind, protocol, canonical name, and the place itself."""
+from deliverkit.adapters.deadline import Deadline
+from deliverkit.adapters.encryption import NO_PROOF, Proof, told
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read; the rest is dropped with the connection."""
@@ -62,6 +60,7 @@ class Request:
         body: Nothing by default.
         limit: Bytes of the answer's body that are read.
         sink: Takes the body of a success (2xx) piece by piece; the reply then holds the first 64 KiB of it.
+        proof: Whom to trust, and who we are, on an encrypted connection.
     """
 
     url: str
@@ -70,6 +69,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     limit: int = BODY_LIMIT
     sink: BinaryIO | None = field(default=None, repr=False, compare=False)
+    proof: Proof = NO_PROOF
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +142,11 @@ def exchange(request: Request, *, timeout: timedelta) -> Reply:
     parts = _checked(request.url)
     seconds = timeout.total_seconds()
     proxy = _proxy_for(parts.scheme, parts.hostname or "")
-    connection, target = _connection(parts, proxy)
+    connection, target = _connection(parts, proxy, request.proof)
     watch = Stopwatch()
     with _through(proxy), _told_in_our_words(connection, watch, seconds):
         found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
-        with _Deadline(seconds) as deadline:
+        with Deadline(seconds) as deadline:
             # The library's own place for what opens the socket: it goes on with a proxy's CONNECT and the encryption
             # at once, and both have to end in time, too.
             connection._create_connection = lambda *_: deadline.connected(found)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -159,7 +159,7 @@ def shown(url: str) -> str:
     return re.sub(r"//[^/?#]*@", "//***@", url)
 
 
-def _exchange(connection: http.client.HTTPConnection, request: Request, target: str, deadline: _Deadline) -> Reply:
+def _exchange(connection: http.client.HTTPConnection, request: Request, target: str, deadline: Deadline) -> Reply:
     headers = {"User-Agent": f"deliverkit/{__version__}", "Accept": "*/*", "Connection": "close", **request.headers}
     connection.request(request.method, target, request.body, headers)
     response = connection.getresponse()
@@ -198,74 +198,6 @@ def _received(response: http.client.HTTPResponse, request: Request) -> tuple[byt
     return begin, True
 
 
-class _Deadline:
-    """Shuts the connection down when its time is over: socket timeouts alone never end a peer that drips bytes."""
-
-    def __init__(self, seconds: float) -> None:
-        """Take the time that there is from now on."""
-        self.watch = Stopwatch()
-        self.was_cut = False
-        self._seconds = seconds
-        self._sock: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._timer.cancel()
-        # A cut that has begun must not meet the socket's number when it is somebody else's.
-        self._timer.join()
-        if self._sock:
-            self._sock.close()
-        if self.was_cut and isinstance(error, (OSError, http.client.HTTPException, ValueError)):
-            raise TimeoutError from error
-
-    def connected(self, found: Sequence[_Address]) -> socket.socket:
-        """A connection to the first address that takes one; each has its share of the time that is left.
-
-        Raises:
-            TimeoutError: If none did in time.
-            OSError: As the last address answered.
-        """
-        last = OSError("no address")
-        for position, address in enumerate(found):
-            try:
-                return self._connected(address, share=1 / (len(found) - position))
-            except OSError as error:
-                last = error
-        raise last
-
-    def _connected(self, address: _Address, *, share: float) -> socket.socket:
-        family, kind, protocol, _, place = address
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(self._left() * share)
-            sock.connect(place)
-            # A second handle on the connection: encryption takes the first one away.
-            self._sock = sock.dup()
-            # Asked after that: a cut that came before found nothing to shut down.
-            sock.settimeout(self._left())
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
-    def _left(self) -> float:
-        left = self._seconds - self.watch.seconds()
-        if self.was_cut or left <= 0:
-            raise TimeoutError
-        return left
-
-    def _cut(self) -> None:
-        self.was_cut = True
-        if self._sock:
-            with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
-
-
 @contextmanager
 def _through(proxy: SplitResult | None) -> Iterator[None]:
     """Name the proxy in whatever went wrong: it may be the one that did not answer."""
@@ -290,7 +222,9 @@ def _told_in_our_words(connection: http.client.HTTPConnection, watch: Stopwatch,
     except ConnectionRefusedError as error:
         raise SilentError("connection refused") from error
     except ssl.SSLCertVerificationError as error:
-        raise UntrustedError(f"its certificate is not trusted: {error.verify_message}") from error
+        raise UntrustedError(f"its certificate is not trusted: {told(error)}") from error
+    except ssl.SSLError as error:
+        raise SilentError(told(error)) from error
     except http.client.HTTPException as error:
         raise SilentError(f"not an HTTP answer ({type(error).__name__}: {error})") from error
     except OSError as error:
@@ -315,12 +249,15 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _connection(parts: SplitResult, proxy: SplitResult | None) -> tuple[http.client.HTTPConnection, str]:
+def _connection(parts: SplitResult, proxy: SplitResult | None, proof: Proof) -> tuple[http.client.HTTPConnection, str]:
     """The connection to use, and how to name the resource on it."""
     host, port = parts.hostname or "", parts.port
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if parts.scheme == "https":
-        context = ssl.create_default_context()
+        try:
+            context = proof.context()
+        except ValueError as error:
+            raise UnusableError(str(error)) from error
         if proxy is None:
             return http.client.HTTPSConnection(host, port, context=context), path
         through = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, context=context)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
 from deliverkit._version import __version__
 from deliverkit.cli.boundary import guarded
-from deliverkit.cli.streams import Console, open_standard_streams
+from deliverkit.cli.streams import Console, columns, open_standard_streams
 from deliverkit.errors import ExitCode, UsageError
 
 TYPE_CHECKING = False  # as type checkers read it: `typing` is not needed to run
@@ -29,6 +27,7 @@ COMMANDS = {
     "rollback": "bring an environment back to its last good release",
     "abort": "give a promotion up",
     "release": "list, compare, verify, copy, remove, quarantine and lift releases",
+    "gate": "measure gates, tell why they were judged so, replay them, and compare two series",
     "lock": "show and release the leases of environments",
     "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",
@@ -39,13 +38,14 @@ COMMANDS = {
 }
 _TYPED = "typed"
 """Where parsed arguments keep the command with its verb, as it was typed."""
-_USUAL_COLUMNS = 80
 _STATE_IS_SAVED = "the state is saved; `deliverkit status` names what is under way and how to go on"
 _AFTER_INTERRUPTION = {
     "pipeline": "type the command again: it does what is left to do",
     "package": "nothing was recorded, and nothing half-made is left: package again",
     "jenkins": "what is under way goes on; type the command again to take it up",
     "jenkins trigger": "this command has ended; a build that was asked for goes on",
+    "gate judge": "nothing was changed; type the command again",
+    "gate plan": "nothing was changed; type the command again",
     "release": "type the command again: it ends what it began",
     "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
     "rehearse": "the rehearsal's own sandbox is gone, and nothing outside it was touched",
@@ -56,18 +56,7 @@ class _Formatter(argparse.HelpFormatter):
     """As wide as argparse would be, which imports `shutil` and with it every compressor only to find out."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
-
-
-def _columns() -> int:
-    """Columns of the terminal, by the rules of `shutil.get_terminal_size`."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
-    try:
-        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or _USUAL_COLUMNS
-    except (OSError, ValueError):
-        return _USUAL_COLUMNS
+        super().__init__(prog, width=columns() - 2)
 
 
 class Parser(argparse.ArgumentParser):

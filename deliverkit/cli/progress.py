@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 
 from deliverkit.cli.options import Console
 from deliverkit.cli.render import doing
+from deliverkit.domain.gate import key_of
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.rollout import Cause, Phase, Rollout
 
 HEARTBEAT = timedelta(minutes=1)
 
 
-class Progress:
-    """Tells what happens to one promotion while it is watched."""
+State = TypeVar("State")
 
-    def __init__(self, console: Console) -> None:
-        """Take the console."""
+
+@dataclass(frozen=True, slots=True)
+class Story(Generic[State]):
+    """How progress is told.
+
+    Attributes:
+        line: What an event says to people; empty for nothing new.
+        doing: What goes on.
+        since: Since when.
+    """
+
+    line: Callable[[Event, State], str]
+    doing: Callable[[State], str]
+    since: Callable[[State], datetime]
+
+
+class Progress(Generic[State]):
+    """Tells what happens to one promotion, or to one run of gates, while it is watched."""
+
+    def __init__(self, console: Console, story: Story[State]) -> None:
+        """Take the console, and how it is told."""
         self._console = console
+        self._story = story
         self._told_at: datetime | None = None
         self._is_drawn = False
 
-    def event(self, event: Event, rollout: Rollout) -> None:
+    def event(self, event: Event, state: State) -> None:
         """Tell an event, if it says something new to people."""
-        line = _line(event, rollout)
+        line = self._story.line(event, state)
         if line:
             self._erase()
             self._console.tell(f"{event.at:%H:%M:%S}  {line}")
             self._told_at = event.at
 
-    def tick(self, rollout: Rollout, now: datetime) -> None:
+    def tick(self, state: State, now: datetime) -> None:
         """Redraw the live line, or give a sign of life each minute."""
         if self._console.is_live:
-            waited = int((now - rollout.since).total_seconds())
-            self._console.redraw(f"          {doing(rollout)} ({waited} s)"[:_WIDTH])
+            waited = int((now - self._story.since(state)).total_seconds())
+            self._console.redraw(f"          {self._story.doing(state)} ({waited} s)"[:_WIDTH])
             self._is_drawn = True
         elif self._told_at is None:
             self._told_at = now
         elif now - self._told_at >= HEARTBEAT:
-            self._console.tell(f"{now:%H:%M:%S}  still {doing(rollout)}")
+            self._console.tell(f"{now:%H:%M:%S}  still {self._story.doing(state)}")
             self._told_at = now
 
     def close(self) -> None:
@@ -61,10 +83,15 @@ def _line(event: Event, rollout: Rollout) -> str:
     return words(event, rollout) if words else ""
 
 
-def _measured(event: Event, rollout: Rollout) -> str:
+def measured(event: Event, _state: object) -> str:
+    """The samples that did not pass, in one line."""
     # A passing sample is no news; the first that does not pass is what people want to see at once.
-    bad = [m for m in event.payload["measurements"] if m["outcome"] != "passed"]
-    return "; ".join(f"gate {m['gate']} {m['outcome']}: {m['reason']}" for m in bad)
+    bad = [m for m in event.payload["measurements"] if m["outcome"] != "passed" and not m.get("is_open")]
+    return "; ".join(f"gate {_name(m)} {m['outcome']}: {m['reason']}" for m in bad)
+
+
+def _name(measurement: Mapping[str, Any]) -> str:
+    return key_of(measurement["gate"], measurement.get("check", ""))
 
 
 def _judged(event: Event, rollout: Rollout) -> str:
@@ -102,7 +129,7 @@ def _count(approvals: int) -> str:
 
 _WORDS: Mapping[str, Words] = {
     "environment.claimed": lambda event, _: f"{event.payload['environment']}: lease taken",
-    "gate.measured": _measured,
+    "gate.measured": measured,
     "gate.judged": _judged,
     "approval.requested": lambda event, _: f"{event.payload['gate']}: waits for {_count(event.payload['needed'])}",
     "approval.decided": _decided,
@@ -128,3 +155,5 @@ _WORDS: Mapping[str, Words] = {
     # The command's own last words say the rest.
     "promotion.concluded": lambda _, rollout: rollout.outcome.value.replace("_", " ") if rollout.outcome else "",
 }
+PROMOTION: Story[Rollout] = Story(_line, doing, lambda rollout: rollout.since)
+"""How a promotion's progress is told."""

@@ -16,6 +16,8 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 """What a terminal obeys instead of showing it: control characters, what turns the direction of writing (UAX #9), what
 ends a line, and halves of characters, which cannot be written at all."""
 
+_USUAL_COLUMNS = 80
+
 
 def harmless(text: str) -> str:
     r"""A text as it can be shown, whoever wrote it: newlines and tabs stay, other control characters become `\u001b`.
@@ -86,6 +88,17 @@ class Console:
     def is_live(self) -> bool:
         """True when a person watches: stderr is a terminal that can be redrawn."""
         return self.err.isatty() and self.environ.get("TERM", "dumb") != "dumb"
+
+
+def columns() -> int:
+    """Columns of the terminal, by the rules of `shutil.get_terminal_size`."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or _USUAL_COLUMNS
+    except (OSError, ValueError):
+        return _USUAL_COLUMNS
 
 
 def open_standard_streams() -> bool:

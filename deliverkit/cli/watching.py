@@ -77,9 +77,9 @@ def watch(
     stage: str | None = None,
 ) -> tuple[Rollout, int]:
     """Watch until it ends, pauses for a human, or time is up; render, and give the exit code."""
-    from deliverkit.cli.progress import Progress  # noqa: PLC0415  (not needed to describe the arguments)
+    from deliverkit.cli.progress import PROMOTION, Progress  # noqa: PLC0415  (not needed to describe the arguments)
 
-    progress = Progress(console)
+    progress = Progress(console, PROMOTION)
     junit = _junit(arguments.junit, delivery, promotion_id, console)
     news = _news(delivery, console)
 

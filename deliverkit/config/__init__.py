@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deliverkit.config.loader import find, load, load_mapping, misplaced
+from deliverkit.config.loader import find, load, load_gates, load_mapping, misplaced
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
@@ -29,6 +29,7 @@ __all__ = [
     "VersionSource",
     "find",
     "load",
+    "load_gates",
     "load_mapping",
     "misplaced",
 ]

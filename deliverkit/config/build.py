@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from deliverkit.config.declaration import COMMAND_TIMEOUT, HTTP_TIMEOUT, JOB_DEADLINE, JOB_EVERY
+from deliverkit.config.gate_building import gate
 from deliverkit.config.settings import (
     BundleSettings,
     EncryptionSettings,
@@ -23,9 +22,7 @@ from deliverkit.config.settings import (
     VersionSource,
 )
 from deliverkit.config.texts import s3_location
-from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
-from deliverkit.domain.gate import Gate, GateKind, Policy
 from deliverkit.domain.linting import AllowedRule, Hosts, LintPolicy
 from deliverkit.domain.release import BundleFormat, Compression
 from deliverkit.domain.release_rules import KeepRules, ReplicaPlace, TicketRules
@@ -36,15 +33,6 @@ Values = Mapping[str, Any]
 
 _DEFAULT_STRATEGY = StrategyKind.ONE_AT_A_TIME.value
 _HOSTS = {"load_balancer": "has_load_balancer"}
-_JOB_LIMITS = {"every": parse_duration(JOB_EVERY), "deadline": parse_duration(JOB_DEADLINE)}
-_LIMITS = {
-    "every": "every",
-    "passes": "passes",
-    "failures": "failure_limit",
-    "errors": "error_limit",
-    "inconclusive": "inconclusive_limit",
-    "deadline": "deadline",
-}
 
 
 def build(path: Path, values: Values) -> Settings:
@@ -62,7 +50,7 @@ def build(path: Path, values: Values) -> Settings:
         application=application,
         release=release,
         pipeline=_pipeline(file.parent, values.get("pipeline")),
-        gates={name: _gate(name, gate) for name, gate in values.get("gates", {}).items()},
+        gates={name: gate(name, each) for name, each in values.get("gates", {}).items()},
         environments=tuple(_environment(name, each, application) for name, each in values["environments"].items()),
         ledger=_ledger(file.parent, values.get("ledger"), release.store),
         jenkins=JenkinsSettings(**values.get("jenkins", {})),
@@ -154,29 +142,6 @@ def _ledger(folder: Path, text: str | None, store: S3Location) -> LedgerLocation
         place = s3_location(text)
         return LedgerLocation("s3", place.bucket, place.prefix)
     return LedgerLocation("sqlite", path=folder / text.removeprefix("sqlite:///"))
-
-
-# --- gates -----------------------------------------------------------------------------------------
-
-
-def _gate(name: str, values: Values) -> Gate:
-    kind = next(kind for kind in GateKind if kind.value in values)
-    check = values[kind.value]
-    limits = {_LIMITS[key]: value for key, value in values.items() if key in _LIMITS}
-    usual = _JOB_LIMITS if kind is GateKind.JENKINS else {}
-    return Gate(name, kind, _spec(kind, check), Policy(**{**usual, **limits}, p95=check.get("p95")))
-
-
-def _spec(kind: GateKind, check: Values) -> Mapping[str, Any]:
-    """The check's settings in types that JSON has; times in seconds."""
-    spec = {key: list(value) if isinstance(value, tuple) else value for key, value in check.items() if key != "p95"}
-    defaults = {GateKind.HTTP: HTTP_TIMEOUT, GateKind.COMMAND: COMMAND_TIMEOUT}
-    if kind in defaults:
-        timeout: timedelta = check.get("timeout") or parse_duration(defaults[kind])
-        spec["timeout"] = timeout.total_seconds()
-    if kind is GateKind.HTTP:
-        spec = {"method": "GET", "status": 200, **spec}
-    return spec
 
 
 # --- environments ----------------------------------------------------------------------------------

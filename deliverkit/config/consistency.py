@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deliverkit.config.gate_declaration import POLICY
+from deliverkit.config.metric_consistency import check_metrics
+from deliverkit.config.plugin_shapes import PluginSpec
 from deliverkit.config.problem import Reading, did_you_mean
 from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
@@ -13,6 +16,9 @@ from deliverkit.yaml_tree import KeyPath
 TAGS_LIMIT = 10
 """Amazon S3 user guide, "Categorizing your storage using tags"."""
 PHASES = ("before", "during", "after")
+_ASKED_ONCE = ("command", "jenkins", "lambda", "drift", "vulnerabilities", "load_balancer")
+"""Kinds of checks whose texts are not about one instance."""
+_OF_CHECKS = frozenset(field.key for field in POLICY)
 
 
 def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
@@ -20,6 +26,7 @@ def check_consistency(values: Mapping[str, Any], reading: Reading) -> None:
     _check_tags(_mapping(_mapping(values.get("release")).get("tags")), reading)
     gates = _mapping(values.get("gates"))
     _check_replicas(_mapping(values.get("release")), reading)
+    _check_members(gates, reading)
     environments = _mapping(values.get("environments"))
     for name, environment in environments.items():
         path: KeyPath = ("environments", name)
@@ -69,9 +76,48 @@ def _uses(environment: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
 
 
 def _names_endpoint(gate: Any) -> bool:
-    command, job = _mapping(_mapping(gate).get("command")), _mapping(_mapping(gate).get("jenkins"))
-    texts = (command.get("run"), *_mapping(job.get("parameters")).values())
-    return any(isinstance(text, str) and "${endpoint}" in text for text in texts)
+    return any("${endpoint}" in text for check in _checks(gate) for text in _asked_once(check))
+
+
+def _checks(gate: Any) -> tuple[Any, ...]:
+    """The gate's checks; itself when it is no more than one."""
+    return tuple(_mapping(_mapping(gate).get("checks")).values()) or (gate,)
+
+
+def _asked_once(check: Any) -> Iterator[str]:
+    for kind, settings in _mapping(check).items():
+        if isinstance(settings, PluginSpec):
+            yield from _texts(settings.values)
+        elif kind in _ASKED_ONCE:
+            yield from _texts(settings)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in the settings of a check."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
+
+
+def _check_members(gates: Mapping[str, Any], reading: Reading) -> None:
+    for name, gate in gates.items():
+        _check_each(("gates", name), gate, reading)
+        path, checks = ("gates", name), _mapping(_mapping(gate).get("checks"))
+        for key in _mapping(gate) if checks else ():
+            if key in _OF_CHECKS:
+                reading.report((*path, key), "belongs to each of the checks", reading.keys[*path, key])
+        if all(_mapping(check).get("observe_only") is True for check in _checks(gate)) and gate is not INVALID:
+            reading.report(path, "every check is only observed, so the gate could never pass; let one of them count")
+
+
+def _check_each(path: KeyPath, gate: Any, reading: Reading) -> None:
+    checks = _mapping(_mapping(gate).get("checks"))
+    for name, check in checks.items():
+        check_metrics(_mapping(check), (*path, "checks", name), reading)
+    if not checks:
+        check_metrics(_mapping(gate), path, reading)
 
 
 def _check_waves(environment: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from deliverkit.config import texts
+from deliverkit.config.common_shapes import NAME, REGION, SOME_TIME, TEXT, TIME, URL
+from deliverkit.config.gate_declaration import GATE
 from deliverkit.config.release_declaration import PATH, RELEASE
 from deliverkit.config.shapes import (
     Boolean,
@@ -16,31 +18,12 @@ from deliverkit.config.shapes import (
     Unavailable,
     WordOr,
 )
-from deliverkit.domain.duration import format_duration, parse_duration
+from deliverkit.domain.duration import format_duration
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, StrategyKind
-from deliverkit.domain.gate import Policy
 
-HTTP_TIMEOUT = "5s"
-JOB_EVERY = "10m"
-JOB_DEADLINE = "30m"
-COMMAND_TIMEOUT = "60s"
-
-_POLICY = Policy()
 _APPROVALS = ApprovalPolicy()
 
-_TIME = Text("a time such as 500ms, 90s or 1h30m", parse_duration, texts.DURATION)
-_SOME_TIME = Text(_TIME.expected, texts.positive_duration, texts.DURATION)
-_TEXT = Text("a text", texts.with_placeholders)
-_URL = Text("an address such as ${endpoint}/healthz", texts.url)
-_NAME = Text(
-    "a name",
-    texts.matching(texts.NAME, "a name: letters, digits, '.', '_' and '-', 63 at most, a letter or digit first"),
-    texts.NAME,
-)
-_REGION = Text(
-    "an AWS region such as us-east-1", texts.matching(texts.REGION, "an AWS region such as us-east-1"), texts.REGION
-)
-_REGIONS = ListOf(_REGION, "a list of AWS regions such as [us-east-1]")
+_REGIONS = ListOf(REGION, "a list of AWS regions such as [us-east-1]")
 _GATES = ListOf(Text("the name of a gate"), "a list of names from `gates`")
 
 PIPELINE = Record(
@@ -63,118 +46,6 @@ PIPELINE = Record(
             "Keys of custom actions' configuration that CodePipeline shows to nobody, once their type is registered.",
         ),
     ),
-)
-
-HTTP = Record(
-    "an HTTP check: {url: ...}",
-    (
-        Field("url", _URL, "What is asked: once, or once for each instance when it names a target.", is_required=True),
-        Field("method", Choice(("GET", "HEAD", "POST")), "How it is asked.", default="GET"),
-        Field("status", Integer(100, 599), "The one status code that passes.", default="200"),
-        Field("contains", _TEXT, "A text that the answer must hold.", mistaken_for=("body",)),
-        Field("p95", _SOME_TIME, "Bound of the 95th percentile of the response times; no bound without it."),
-        Field("timeout", _SOME_TIME, "For one whole request.", default=HTTP_TIMEOUT),
-    ),
-)
-
-ALARM = Record(
-    "an alarm check: {names: [...]}",
-    (
-        Field(
-            "names",
-            ListOf(Text("the name of an alarm"), "a list of CloudWatch alarms"),
-            "CloudWatch alarms, metric or composite; OK passes, ALARM fails.",
-            is_required=True,
-        ),
-        Field("region", _REGION, "Where they are.", default="the regions deployed to"),
-    ),
-)
-
-COMMAND = Record(
-    "a command: {run: ...}",
-    (
-        Field(
-            "run",
-            Text("a shell command", texts.command),
-            "Run by /bin/sh: 0 passes, 1 fails, 75 is inconclusive, all others are errors.",
-            is_required=True,
-        ),
-        Field("timeout", _SOME_TIME, "Killed after it, which is an error.", default=COMMAND_TIMEOUT),
-    ),
-)
-
-TARGETS = Record("the health of the targets: {}", (), may_be_empty=True)
-
-JENKINS_JOB = Record(
-    "a Jenkins job: {job: ...}",
-    (
-        Field(
-            "job",
-            Text("the full name of a job, with its folders: shop/smoke", texts.job),
-            "SUCCESS passes, UNSTABLE and FAILURE fail, ABORTED is inconclusive, NOT_BUILT is an error. The job must "
-            "have the parameter DELIVERKIT_REQUEST, a text, by which its build is found again.",
-            is_required=True,
-        ),
-        Field(
-            "parameters",
-            MapOf(
-                Text("the name of a parameter", texts.matching(texts.VARIABLE, "a parameter's name"), texts.VARIABLE),
-                Text("a value", texts.for_a_whole_leg),
-                "parameters by name",
-            ),
-            "What the build is given; placeholders may be part of it.",
-        ),
-    ),
-)
-
-GATE = Record(
-    "a gate such as {http: {url: ...}, every: 5s}",
-    (
-        Field("http", HTTP, "Asks an address."),
-        Field("alarm", ALARM, "Asks CloudWatch alarms."),
-        Field("command", COMMAND, "Runs a command."),
-        Field("targets", TARGETS, "Asks EC2 and CodeDeploy for the health of the targets."),
-        Field("compare", Unavailable("gates that compare metrics"), "Compares the release with its predecessor."),
-        Field(
-            "jenkins",
-            JENKINS_JOB,
-            "Runs a Jenkins job; a build is one measurement. "
-            f"By default `every` is {JOB_EVERY} and `deadline` {JOB_DEADLINE}.",
-        ),
-        Field("every", _SOME_TIME, "From one measurement to the next.", default=format_duration(_POLICY.every)),
-        Field("passes", Integer(1, 1000), "Passes in a row that it needs.", default=str(_POLICY.passes)),
-        Field(
-            "failures",
-            Integer(0, 1000),
-            "Failed measurements that it tolerates.",
-            default=str(_POLICY.failure_limit),
-            mistaken_for=("failure_limit",),
-        ),
-        Field(
-            "errors",
-            Integer(0, 1000),
-            "Measurements in a row that could not be taken and that it tolerates.",
-            default=str(_POLICY.error_limit),
-            mistaken_for=("error_limit",),
-        ),
-        Field(
-            "inconclusive",
-            Integer(0, 1000),
-            "Inconclusive measurements that it tolerates.",
-            default=str(_POLICY.inconclusive_limit),
-            mistaken_for=("inconclusive_limit",),
-        ),
-        Field(
-            "deadline",
-            _SOME_TIME,
-            "Time for the passes to come once the gate has to be passed.",
-            default=format_duration(_POLICY.deadline),
-            mistaken_for=("timeout",),
-        ),
-        Field("harm", Unavailable("gates that compare metrics"), "For `compare`."),
-        Field("alpha", Unavailable("gates that compare metrics"), "For `compare`."),
-    ),
-    choices=("http", "alarm", "command", "targets", "compare", "jenkins"),
 )
 
 STRATEGY = WordOr(
@@ -257,7 +128,7 @@ APPROVALS = Record(
             default="nobody",
         ),
         Field("not_requester", Boolean(), "Whoever asked for the promotion may not approve it.", default="true"),
-        Field("expires", _SOME_TIME, "How long the request stays open.", default=format_duration(_APPROVALS.expires)),
+        Field("expires", SOME_TIME, "How long the request stays open.", default=format_duration(_APPROVALS.expires)),
     ),
 )
 
@@ -286,10 +157,10 @@ ENVIRONMENT = Record(
             Record(
                 "how an instance is asked what it serves: {url: ...}",
                 (
-                    Field("url", _URL, "Asked once for each instance.", is_required=True),
+                    Field("url", URL, "Asked once for each instance.", is_required=True),
                     Field(
                         "expect",
-                        _TEXT,
+                        TEXT,
                         "What the answer must hold, as a word of its own.",
                         default="${release.version}",
                     ),
@@ -309,7 +180,7 @@ ENVIRONMENT = Record(
             ),
             "Gates, by name.",
         ),
-        Field("bake_time", _TIME, "Watching health after the targets moved.", default="0s"),
+        Field("bake_time", TIME, "Watching health after the targets moved.", default="0s"),
         Field(
             "on_failure",
             Choice(tuple(each.value for each in OnFailure)),
@@ -342,6 +213,8 @@ JENKINS = Record(
     ),
 )
 
+GATES = Field("gates", MapOf(NAME, GATE, "gates by name"), "Gates by name; environments use them.")
+
 SETTINGS = Record(
     "a mapping",
     (
@@ -364,10 +237,10 @@ SETTINGS = Record(
             "The CodePipeline pipeline that carries releases.",
             default="promotions drive CodeDeploy directly",
         ),
-        Field("gates", MapOf(_NAME, GATE, "gates by name"), "Gates by name; environments use them."),
+        GATES,
         Field(
             "environments",
-            MapOf(_NAME, ENVIRONMENT, "environments by name"),
+            MapOf(NAME, ENVIRONMENT, "environments by name"),
             "The places where releases go, by name.",
             is_required=True,
         ),

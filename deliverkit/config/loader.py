@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deliverkit.config.problem import Problem, Reading, refusal
 from deliverkit.config.settings import Settings
@@ -12,6 +12,9 @@ from deliverkit.config.shapes import Shape
 from deliverkit.errors import UsageError
 from deliverkit.yaml_tree import Breach, KeyPath, Node, Place, Sequence, place_of, read_tree
 from deliverkit.yaml_tree import Mapping as TreeMapping
+
+if TYPE_CHECKING:
+    from deliverkit.domain.gate import Gate
 
 NAME = "deliverkit.yml"
 LARGEST = 1024 * 1024
@@ -53,6 +56,23 @@ def load(path: Path) -> Settings:
             path, reading.problems, hint="`deliverkit init` in an empty folder writes an example with every key"
         )
     return build(path, values)
+
+
+def load_gates(path: Path) -> Mapping[str, Gate]:
+    """The gates of a configuration, or of a file that has nothing but `gates`.
+
+    Raises:
+        UsageError: If it cannot be read or is wrong: the message tells all its problems, as `load` does.
+    """
+    from deliverkit.config.declaration import GATES  # noqa: PLC0415
+    from deliverkit.config.gate_building import gate  # noqa: PLC0415
+    from deliverkit.config.shapes import Record  # noqa: PLC0415
+
+    root = _tree(_text(path), Reading())
+    if not isinstance(root, TreeMapping) or [key.text for key, _ in root.entries] != [GATES.key]:
+        return load(path).gates
+    values = load_shaped(path, Record("gates by name", (GATES,)))
+    return {name: gate(name, each) for name, each in values[GATES.key].items()}
 
 
 def load_shaped(path: Path, shape: Shape) -> Any:

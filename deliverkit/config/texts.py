@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 from deliverkit.config.settings import EncryptionSettings, RepositoryLocation, S3Location
@@ -32,6 +32,7 @@ ACCOUNT = r"^[0-9]{12}$"
 STATUSES = r"^(github://[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}|codecommit://[A-Za-z0-9._-]{1,100})$"
 TAG_KEY = r"^(?![aA][wW][sS]:)[A-Za-z0-9 _.:/=+@-]{1,128}$"
 """Amazon S3 user guide, "Categorizing your storage using tags": characters that are safe in every service."""
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 _KMS_KEY = re.compile(
@@ -92,6 +93,25 @@ def window(text: str) -> str:
 def with_placeholders(text: str) -> str:
     """A text whose placeholders all exist."""
     placeholders.check(text)
+    return text
+
+
+def with_secrets(text: str) -> str:
+    """A text whose placeholders exist, or are `${env.NAME}`: a variable of the environment, whose value is a secret."""
+    for name in placeholders.names_in(text):
+        variable = name.removeprefix("env.")
+        if variable == name:
+            placeholders.check(f"${{{name}}}")
+        elif not re.fullmatch(VARIABLE, variable, re.ASCII):
+            raise ValueError(f"{variable!r} is not the name of an environment variable")
+    return text
+
+
+def with_secrets_for_a_whole_leg(text: str) -> str:
+    """The same, and none of its placeholders differs from instance to instance."""
+    with_secrets(text)
+    if placeholders.needs_target(text):
+        raise ValueError("it is used once, not for each instance: ${target.address} and ${target.id} have no value")
     return text
 
 
@@ -227,6 +247,37 @@ def min_healthy(text: str) -> str:
         raise ValueError(f"{text!r} is not a minimum: write a share such as 75% or a number of hosts such as 2")
     if text.endswith("%") and int(text[:-1]) > 99:
         raise ValueError(f"{text!r} leaves no host to deploy to: 99% is the most")
+    return text
+
+
+def enough(text: str) -> str:
+    """A share of what there is, or a number of it; more than none."""
+    if not re.fullmatch(MIN_HEALTHY, text, re.ASCII) or len(text) > 6 or not int(text.rstrip("%")):
+        raise ValueError(f"{text!r} is not a minimum: write a share such as 75% or a number such as 2")
+    if text.endswith("%") and int(text[:-1]) > 100:
+        raise ValueError(f"{text!r} is more than there can be: 100% is the most")
+    return text
+
+
+def day(text: str) -> str:
+    """A day, as ISO 8601 writes it."""
+    try:
+        is_day = bool(re.fullmatch(DATE, text, re.ASCII)) and bool(date.fromisoformat(text))
+    except ValueError:
+        is_day = False
+    if not is_day:
+        raise ValueError(f"{text!r} is not a date: write it such as 2026-12-31")
+    return text
+
+
+def jmespath_expression(text: str) -> str:
+    """An expression in JMESPath's grammar."""
+    import jmespath  # noqa: PLC0415  (only files with one pay for it)
+
+    try:
+        jmespath.compile(text)
+    except jmespath.exceptions.JMESPathError as error:
+        raise ValueError(f"{text!r} is not a JMESPath expression: {' '.join(str(error).split())}") from error
     return text
 
 

@@ -6,7 +6,7 @@ that takes over after a crash goes on exactly where the other one ended. The way
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -325,8 +325,24 @@ def _is_settled(rollout: Rollout, gate: str) -> bool:
     return is_before and verdict_of(rollout, gate, timedelta(0)) is Verdict.PASSED
 
 
+def _due_times(rollout: Rollout, gates: tuple[str, ...]) -> Iterator[tuple[str, datetime]]:
+    """When each check of the gates falls due next, those that never do left out."""
+    for gate in gates:
+        since = _watched_since(rollout, gate)
+        for check in rollout.plan.gates[gate].checks:
+            due = rollout.analysis(check.key).next_due(check.policy, since)
+            if due is not None:
+                yield check.key, due
+
+
+def _watched_since(rollout: Rollout, gate: str) -> datetime:
+    if rollout.phase is Phase.BAKING and gate not in rollout.leg.during:
+        return rollout.since
+    return rollout.measured_from or rollout.opened_at
+
+
 def _due(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> tuple[Effect, ...]:
-    due = tuple(gate for gate in gates if rollout.analysis(gate).is_due(now, rollout.plan.gates[gate].policy))
+    due = tuple(key for key, at in _due_times(rollout, gates) if at <= now)
     if not due:
         return ()
     is_back = rollout.phase is Phase.CONFIRMING and rollout.leg.previous is not None
@@ -335,9 +351,9 @@ def _due(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> tuple[Effec
 
 
 def _wake_times(rollout: Rollout, gates: tuple[str, ...], now: datetime) -> Iterable[datetime]:
-    for gate in gates:
-        due = rollout.analysis(gate).next_due(rollout.plan.gates[gate].policy)
-        if due:
+    for _, due in _due_times(rollout, gates):
+        # What is due already is measured now, and then falls due again.
+        if due > now:
             yield due
     if rollout.phase is Phase.BAKING and rollout.bake_until and rollout.bake_until > now:
         yield rollout.bake_until

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from deliverkit.domain.carriage import Carriage, TargetReport
 from deliverkit.domain.effects import Fact, Measured
+from deliverkit.domain.gate import Measurement
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import Cause, Outcome
+
+_USUAL: Mapping[str, Any] = {"latencies": (), "check": "", "value": None, "query": "", "seen": None, "is_open": False}
 
 
 def failure(cause: Cause, reason: str, gate: str = "") -> Draft:
@@ -36,7 +40,13 @@ def observation(carriage: Carriage) -> Draft:
 def measurements(facts: Sequence[Fact]) -> list[Draft]:
     """The events for all measurements among the facts."""
     taken = [fact.measurements for fact in facts if isinstance(fact, Measured) and fact.measurements]
-    return [Draft("gate.measured", {"measurements": msgspec.to_builtins(batch)}) for batch in taken]
+    return [Draft("gate.measured", {"measurements": [recorded(each) for each in batch]}) for batch in taken]
+
+
+def recorded(measurement: Measurement) -> dict[str, Any]:
+    """A measurement as it is recorded: what is as usual is left out, for there are many."""
+    built: dict[str, Any] = msgspec.to_builtins(measurement)
+    return {name: value for name, value in built.items() if name not in _USUAL or value != _USUAL[name]}
 
 
 def are_right(reports: Sequence[TargetReport]) -> bool:

@@ -20,16 +20,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Take one measurement of each gate, all at once.
+    """Take one measurement of each check, all at once.
 
     Attributes:
         leg: Index of the leg.
-        gates: Their names.
+        checks: Their keys.
         release: The release that should be healthy.
     """
 
     leg: int
-    gates: tuple[str, ...]
+    checks: tuple[str, ...]
     release: Release
 
 

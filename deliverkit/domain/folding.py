@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.approval import Decision
 from deliverkit.domain.carriage import Carriage, TargetReport
 from deliverkit.domain.gate import Measurement, Verdict
@@ -70,8 +71,9 @@ def _measured(rollout: Rollout, event: Event) -> Rollout:
     analyses = dict(rollout.analyses)
     for document in event.payload["measurements"]:
         sample = msgspec.convert(document, Measurement)
-        gate = rollout.plan.gates[sample.gate]
-        analyses[gate.name] = rollout.analysis(gate.name).including(sample, gate.policy)
+        # The same check may have been measured twice in one batch: what was added a line before counts.
+        known = analyses.get(sample.key) or Analysis(sample.key)
+        analyses[sample.key] = known.including(sample, rollout.check(sample.key))
     return replace(rollout, analyses=analyses)
 
 
@@ -108,6 +110,7 @@ def _admitted(rollout: Rollout, event: Event) -> Rollout:
         admitted_by=tuple(event.payload.get("by", ())),
         analyses={},
         measured_since=event.sequence,
+        measured_from=event.at,
         overridden=frozenset(),
         decisions=(),
         carriage=None,
@@ -156,6 +159,7 @@ def _completed(rollout: Rollout, event: Event) -> Rollout:
     fresh: dict[str, Any] = {
         "analyses": {},
         "measured_since": event.sequence,
+        "measured_from": event.at,
         "overridden": frozenset(),
         "decisions": (),
         "bake_until": None,
@@ -189,6 +193,7 @@ def _rollback_requested(rollout: Rollout, event: Event) -> Rollout:
         "carriage": None,
         "analyses": {},
         "measured_since": event.sequence,
+        "measured_from": event.at,
         "overridden": frozenset(),
         "reports": (),
     }

@@ -1,22 +1,18 @@
-"""Gates: what is measured, how measurements add up, and the verdict with its reason.
+"""Gates: what is measured by which rules, one sample, and the words for what it comes to.
 
 Failed means measured and bad; error means it could not be measured; inconclusive means a human must decide. Nothing
-measured is never a pass.
+measured is never a pass. How samples add up to a verdict is in `analysis`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-LATENCY_WINDOW = 40
-"""How many of the latest latencies a percentile is taken over."""
-LATENCY_MINIMUM = 5
-"""Below this many samples a 95th percentile would merely be the slowest request."""
+from deliverkit.domain.environment import OnFailure
 
 
 class Verdict(StrEnum):
@@ -41,19 +37,31 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_SEVERITY.__getitem__, default=Verdict.ERROR)
 
 
-class GateKind(StrEnum):
-    """What a gate asks."""
+class CheckKind(StrEnum):
+    """What our own checks ask; a check's kind may also be one that a plug-in adds."""
 
     HTTP = "http"
+    TCP = "tcp"
+    PROMETHEUS = "prometheus"
     ALARM = "alarm"
+    METRIC = "metric"
+    BURN_RATE = "burn_rate"
+    LOGS = "logs"
+    COMPARE = "compare"
     COMMAND = "command"
     TARGETS = "targets"
     JENKINS = "jenkins"
+    LOAD_BALANCER = "load_balancer"
+    LAMBDA = "lambda"
+    DRIFT = "drift"
+    VULNERABILITIES = "vulnerabilities"
+    SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When measurements become a verdict. All limits are strictly exceeded: `failed > failure_limit`.
+    """When a check's measurements become a verdict. All limits are strictly exceeded: `failed > failure_limit`.
 
     Attributes:
         every: Time from one measurement to the next.
@@ -62,7 +70,11 @@ class Policy:
         error_limit: Errors in a row that are still tolerated.
         inconclusive_limit: Inconclusive measurements that are still tolerated.
         deadline: Time within which the passes must come once the gate has to be passed.
-        p95: Upper bound of the 95th percentile of response times; None sets no bound.
+        p95: Upper bound of the 95th percentile of response times, in plans made before the checks that measure them
+            had it among their own settings; None sets no bound.
+        initial_delay: Time before the first measurement, so that what warms up is not judged.
+        count: How many measurements are taken at most; 0 takes them until the gate has to be passed and has been.
+        observe_only: True for a check that is measured, judged and told of, and never counts.
     """
 
     every: timedelta = timedelta(seconds=5)
@@ -72,28 +84,85 @@ class Policy:
     inconclusive_limit: int = 0
     deadline: timedelta = timedelta(minutes=5)
     p95: timedelta | None = None
+    initial_delay: timedelta = timedelta(0)
+    count: int = 0
+    observe_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that a gate measures.
+
+    Attributes:
+        gate: Name of the gate that holds it.
+        name: Its own name; empty when it is the gate's only check and the configuration gave it none.
+        kind: A `CheckKind`, or the kind of a plug-in.
+        spec: The kind's own settings, JSON-able, times in seconds, placeholders not yet filled in.
+        policy: When measurements become a verdict.
+    """
+
+    gate: str
+    name: str
+    kind: str
+    spec: Mapping[str, Any]
+    policy: Policy = field(default_factory=Policy)
+
+    @property
+    def key(self) -> str:
+        """What its measurements are filed under: `gate/check`, or the gate's name for a check without one."""
+        return key_of(self.gate, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A named point that must be passed.
+    """A named point that must be passed: its checks, and what a failure leads to.
 
     Attributes:
         name: As the configuration names it.
-        kind: Which check measures it.
-        spec: The check's own settings, JSON-able, placeholders not yet filled in.
-        policy: When measurements become a verdict.
+        checks: At least one.
+        on_failure: What its failure leads to; None for what the environment says.
     """
 
     name: str
-    kind: GateKind
-    spec: Mapping[str, Any]
-    policy: Policy = field(default_factory=Policy)
+    checks: tuple[Check, ...]
+    on_failure: OnFailure | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        kind: str,
+        spec: Mapping[str, Any],
+        policy: Policy | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> Gate:
+        """A gate with one check, which needs no name of its own."""
+        return cls(name, (Check(name, "", kind, spec, policy or Policy()),), on_failure)
+
+    @property
+    def counting(self) -> tuple[Check, ...]:
+        """The checks that are not merely observed."""
+        return tuple(check for check in self.checks if not check.policy.observe_only)
+
+    @property
+    def is_plain(self) -> bool:
+        """True for a gate that is no more than one check without a name."""
+        return len(self.checks) == 1 and not self.checks[0].name and self.on_failure is None
+
+
+def key_of(gate: str, check: str) -> str:
+    """What the measurements of a check are filed under."""
+    return f"{gate}/{check}" if check else gate
+
+
+def checks_of(gates: Iterable[Gate]) -> Iterator[Check]:
+    """All checks of several gates, in order."""
+    return (check for gate in gates for check in gate.checks)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One sample of one gate.
+    """One sample of one check.
 
     Attributes:
         gate: Name of the gate.
@@ -101,6 +170,11 @@ class Measurement:
         outcome: What the sample alone says.
         reason: One line: what was asked, what came back, why that is good or bad.
         latencies: Response times in seconds, one for each request; empty when nothing was timed.
+        check: Name of the check; empty for a gate's only one.
+        value: The number that was judged, in the unit of its kind; None when there is none.
+        query: What was asked, so that people can ask it again; secrets masked.
+        seen: What came back, JSON-able: all that the judgement rests on; None when that was not kept.
+        is_open: True for a sample that only adds evidence, and alone speaks neither for nor against.
     """
 
     gate: str
@@ -108,118 +182,13 @@ class Measurement:
     outcome: Verdict
     reason: str
     latencies: tuple[float, ...] = ()
+    check: str = ""
+    value: float | None = None
+    query: str = ""
+    seen: Mapping[str, Any] | None = None
+    is_open: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """All measurements of one gate so far, added up.
-
-    Attributes:
-        gate: The gate's name.
-        taken: Measurements in all.
-        failed: Failed ones.
-        inconclusive: Inconclusive ones.
-        passes_in_a_row: Passing ones since the last that did not pass.
-        errors_in_a_row: Errors since the last that was not an error.
-        last: The latest measurement.
-        latencies: The latest response times in seconds, oldest first.
-    """
-
-    gate: str
-    taken: int = 0
-    failed: int = 0
-    inconclusive: int = 0
-    passes_in_a_row: int = 0
-    errors_in_a_row: int = 0
-    last: Measurement | None = None
-    latencies: tuple[float, ...] = ()
-
-    def including(self, measurement: Measurement, policy: Policy) -> Analysis:
-        """The analysis with one more measurement; a percentile out of bounds turns a pass into a failure."""
-        latencies = (*self.latencies, *measurement.latencies)[-LATENCY_WINDOW:]
-        sample = _bounded_by_percentile(measurement, latencies, policy)
-        return replace(
-            self,
-            taken=self.taken + 1,
-            failed=self.failed + (sample.outcome is Verdict.FAILED),
-            inconclusive=self.inconclusive + (sample.outcome is Verdict.INCONCLUSIVE),
-            passes_in_a_row=self.passes_in_a_row + 1 if sample.outcome is Verdict.PASSED else 0,
-            errors_in_a_row=self.errors_in_a_row + 1 if sample.outcome is Verdict.ERROR else 0,
-            last=sample,
-            latencies=latencies,
-        )
-
-    def is_due(self, now: datetime, policy: Policy) -> bool:
-        """True when the next measurement should be taken."""
-        return self.last is None or now >= self.last.at + policy.every
-
-    def next_due(self, policy: Policy) -> datetime | None:
-        """When the next measurement falls due; None for at once."""
-        return self.last.at + policy.every if self.last else None
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A verdict and the sentence that explains it."""
-
-    verdict: Verdict
-    reason: str
-
-
-def condemn(analysis: Analysis, policy: Policy) -> Judgement | None:
-    """The verdict that is already certain because a limit is exceeded; None while all limits hold."""
-    because = f": {analysis.last.reason}" if analysis.last else ""
-    if analysis.failed > policy.failure_limit:
-        return Judgement(
-            Verdict.FAILED, f"failed ({analysis.failed}) > failure_limit ({policy.failure_limit}){because}"
-        )
-    if analysis.errors_in_a_row > policy.error_limit:
-        counted = f"errors in a row ({analysis.errors_in_a_row}) > error_limit ({policy.error_limit})"
-        return Judgement(Verdict.ERROR, counted + because)
-    if analysis.inconclusive > policy.inconclusive_limit:
-        counted = f"inconclusive ({analysis.inconclusive}) > inconclusive_limit ({policy.inconclusive_limit})"
-        return Judgement(Verdict.INCONCLUSIVE, counted + because)
-    return None
-
-
-def judge(analysis: Analysis, policy: Policy, *, waited: timedelta) -> Judgement | None:
-    """The verdict on a gate that has to be passed now; None while it is still open.
-
-    Args:
-        analysis: What was measured so far.
-        policy: The gate's rules.
-        waited: Time since the gate has had to be passed.
-    """
-    condemned = condemn(analysis, policy)
-    if condemned:
-        return condemned
-    if analysis.passes_in_a_row >= policy.passes:
-        return Judgement(Verdict.PASSED, f"passed {analysis.passes_in_a_row} times in a row, {policy.passes} needed")
-    if waited >= policy.deadline:
-        within = f"within {policy.deadline.total_seconds():g} s"
-        seen = f"{analysis.passes_in_a_row} of {policy.passes} passes in a row {within}"
-        return Judgement(Verdict.INCONCLUSIVE if analysis.taken else Verdict.ERROR, f"not enough evidence: {seen}")
-    return None
-
-
-def percentile(values: Iterable[float], share: float) -> float:
-    """The nearest-rank percentile: the smallest value that at least `share` of all values do not exceed.
-
-    Raises:
-        ValueError: If there are no values, or the share is not above 0 and at most 1.
-    """
-    ordered = sorted(values)
-    if not ordered or not 0 < share <= 1:
-        raise ValueError(f"no {share:.0%} percentile of {len(ordered)} values")
-    return ordered[math.ceil(share * len(ordered)) - 1]
-
-
-def _bounded_by_percentile(measurement: Measurement, latencies: tuple[float, ...], policy: Policy) -> Measurement:
-    is_bounded = policy.p95 is not None and len(latencies) >= LATENCY_MINIMUM and measurement.outcome is Verdict.PASSED
-    if not is_bounded or policy.p95 is None:
-        return measurement
-    observed, bound = percentile(latencies, 0.95), policy.p95.total_seconds()
-    if observed <= bound:
-        return measurement
-    slow = f"p95 of the last {len(latencies)} requests is {observed * 1000:.0f} ms, allowed are {bound * 1000:.0f} ms"
-    return replace(measurement, outcome=Verdict.FAILED, reason=slow)
+    @property
+    def key(self) -> str:
+        """What it is filed under, as `Check.key`."""
+        return key_of(self.gate, self.check)

@@ -8,24 +8,25 @@ from typing import Any
 
 import msgspec
 
+from deliverkit.domain.analysis import Judgement, condemn_gate, judge_gate
 from deliverkit.domain.carriage import Carriage, CarriageStatus
 from deliverkit.domain.drafts import failure, pause
 from deliverkit.domain.environment import OnFailure
-from deliverkit.domain.gate import Judgement, Verdict, condemn, judge
+from deliverkit.domain.gate import Verdict
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import Cause, Phase, Rollout
 
 
 def verdict_of(rollout: Rollout, gate: str, waited: timedelta) -> Verdict | None:
     """The gate's verdict so far, on no other ground than its measurements; None while it is open."""
-    judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
+    judgement = judge_gate(rollout.plan.gates[gate], rollout.analysis, waited=waited)
     return judgement.verdict if judgement else None
 
 
 def condemned(rollout: Rollout, gates: Iterable[str]) -> list[Draft]:
     """Events for the first gate whose limit is exceeded; empty while all hold."""
     for gate in gates:
-        judgement = condemn(rollout.analysis(gate), rollout.plan.gates[gate].policy)
+        judgement = condemn_gate(rollout.plan.gates[gate], rollout.analysis)
         sentence = _sentence(rollout, gate, judgement) if judgement and gate not in rollout.overridden else []
         if sentence:
             return sentence
@@ -38,7 +39,7 @@ def judge_all(rollout: Rollout, gates: Iterable[str], waited: timedelta) -> tupl
     for gate in gates:
         if gate in rollout.overridden:
             continue
-        judgement = judge(rollout.analysis(gate), rollout.plan.gates[gate].policy, waited=waited)
+        judgement = judge_gate(rollout.plan.gates[gate], rollout.analysis, waited=waited)
         if judgement is None:
             is_open = True
         elif sentence := _sentence(rollout, gate, judgement):
@@ -63,14 +64,17 @@ def _sentence(rollout: Rollout, gate: str, judgement: Judgement) -> list[Draft]:
     if judgement.verdict is Verdict.PASSED:
         return judged
     reason = f"gate {gate} {judgement.verdict}: {judgement.reason}"
+    own = rollout.plan.gates[gate].on_failure
+    if own is OnFailure.OBSERVE:
+        return judged
     if judgement.verdict is Verdict.INCONCLUSIVE:
         return [*judged, pause(Cause.GATE, reason, gate)]
     return [*judged, *setback(rollout, failure(Cause.GATE, reason, gate))]
 
 
 def setback(rollout: Rollout, failed: Draft) -> list[Draft]:
-    """What a failure leads to under the environment's policy; nothing that was not begun can be observed."""
-    policy = rollout.leg.on_failure
+    """What a failure leads to; where the environment says so, nothing that was not begun can be observed."""
+    policy = rollout.on_failure(failed.payload["gate"])
     if rollout.phase is Phase.CHECKING or policy is OnFailure.ROLLBACK:
         return [failed]
     if policy is OnFailure.PAUSE:

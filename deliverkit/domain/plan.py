@@ -13,6 +13,7 @@ import msgspec
 from deliverkit.domain.approval import Requester
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Serves, Strategy
 from deliverkit.domain.gate import Gate
+from deliverkit.domain.gate_documents import gate_document, read_gate
 from deliverkit.domain.ledger import digest_of
 from deliverkit.domain.release import BundleRevision, Release
 from deliverkit.domain.trust import Evidence
@@ -187,6 +188,7 @@ class Plan:
             if not built[name]:
                 # Plans that were recorded before they had that member keep their digest, and what is bound to it.
                 del built[name]
+        built["gates"] = {name: gate_document(gate) for name, gate in self.gates.items()}
         for leg in built["legs"]:
             if leg["approvals"] and not leg["approvals"]["bridges"]:
                 del leg["approvals"]["bridges"]
@@ -200,8 +202,9 @@ class Plan:
             IntegrityError: If the document is not a plan.
         """
         try:
-            return msgspec.convert(document, cls)
-        except msgspec.ValidationError as error:
+            gates = {name: read_gate(gate) for name, gate in document["gates"].items()}
+            return msgspec.convert({**document, "gates": gates}, cls)
+        except (KeyError, AttributeError, msgspec.ValidationError) as error:
             hint = "it was recorded by another version of deliverkit; use that version to finish the promotion"
             raise IntegrityError(f"the recorded plan cannot be read: {error}", hint=hint) from error
 

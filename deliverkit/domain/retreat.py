@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 
+from deliverkit.domain.analysis import judge_gate
 from deliverkit.domain.carriage import TargetReport
 from deliverkit.domain.drafts import are_right, conclusion, describe_wrong, measurements, observation
 from deliverkit.domain.effects import (
@@ -30,7 +32,7 @@ from deliverkit.domain.effects import (
     Verify,
 )
 from deliverkit.domain.environment import OnFailure
-from deliverkit.domain.gate import GateKind, Verdict, judge
+from deliverkit.domain.gate import Check, CheckKind, Gate, Verdict
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import AbortMode, Cause, Outcome, Phase, Rollout
 
@@ -38,7 +40,7 @@ CONFIRM_PATIENCE = timedelta(minutes=2)
 """How long the targets may take to serve the last good release after its deployment succeeded."""
 REVERT_ATTEMPTS = 2
 """Once through the pipeline if there is one, once directly."""
-_ASKS_INSTANCES = frozenset({GateKind.HTTP, GateKind.COMMAND})
+_ASKS_INSTANCES = frozenset({CheckKind.HTTP.value, CheckKind.COMMAND.value})
 _OUTCOMES = {
     Cause.REJECTED: Outcome.REJECTED,
     Cause.LOCKED: Outcome.LOCKED,
@@ -52,7 +54,12 @@ def gates_that_confirm(rollout: Rollout) -> tuple[str, ...]:
     if rollout.leg.serves is not None:
         return ()
     watched = dict.fromkeys((*rollout.leg.after, *rollout.leg.during))
-    return tuple(gate for gate in watched if rollout.plan.gates[gate].kind in _ASKS_INSTANCES)
+    return tuple(gate for gate in watched if _asking(rollout.plan.gates[gate]))
+
+
+def _asking(gate: Gate) -> tuple[Check, ...]:
+    """The checks that ask instances themselves: others judge a release that has just gone."""
+    return tuple(check for check in gate.counting if check.kind in _ASKS_INSTANCES)
 
 
 # --- stopping --------------------------------------------------------------------------------------
@@ -99,7 +106,8 @@ def _turn_back(rollout: Rollout) -> Draft:
         )
     if rollout.abort is AbortMode.STOP:
         return conclusion(Outcome.UNRESOLVED, f"{_why(rollout)}; stopped without rollback, targets may differ")
-    if rollout.leg.on_failure is OnFailure.OBSERVE and rollout.abort is None:
+    failed = rollout.failure.gate if rollout.failure else ""
+    if rollout.on_failure(failed) is OnFailure.OBSERVE and rollout.abort is None:
         return conclusion(Outcome.UNRESOLVED, f"{_why(rollout)}; on_failure is observe, so nothing was rolled back")
     if any(rollout.plan.legs[index].previous is None for index in legs):
         return conclusion(Outcome.UNRESOLVED, f"{_why(rollout)}; there is no earlier good release to go back to")
@@ -194,8 +202,9 @@ def _reports_of_all_legs(rollout: Rollout, facts: Facts) -> tuple[TargetReport, 
 def _is_confirmed(rollout: Rollout, reports: Sequence[TargetReport]) -> bool:
     if all(report.was_asked for report in reports):
         return True
-    gates = gates_that_confirm(rollout)
-    judged = [judge(rollout.analysis(g), rollout.plan.gates[g].policy, waited=timedelta(0)) for g in gates]
+    gates = [rollout.plan.gates[name] for name in gates_that_confirm(rollout)]
+    asking = [replace(gate, checks=_asking(gate)) for gate in gates]
+    judged = [judge_gate(gate, rollout.analysis, waited=timedelta(0)) for gate in asking]
     return bool(gates) and all(found is not None and found.verdict is Verdict.PASSED for found in judged)
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.approval import Decision, counted
 from deliverkit.domain.carriage import Carriage, Handle, TargetReport
-from deliverkit.domain.gate import Analysis, Verdict
+from deliverkit.domain.environment import OnFailure
+from deliverkit.domain.gate import Check, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.plan import Leg, Plan
 from deliverkit.errors import ExitCode, UsageError
@@ -159,8 +161,8 @@ class Rollout:
         phase: What it is doing.
         since: When the phase began.
         leg_index: Index of the current leg.
-        analyses: Measurements of the current leg's gates, added up.
-        measured_since: Number of the event from which on measurements add up.
+        analyses: Measurements of the current leg's checks, added up, by the check's key.
+        measured_since: Number of the event from which on measurements add up, and `measured_from` its time.
         is_admitted: True once the current leg may be begun, whether or not anybody did.
         admitted_by: The people who let the current leg in; empty when nobody had to.
         overridden: Gates of the current leg that a named person passed in spite of their verdict.
@@ -197,6 +199,7 @@ class Rollout:
     leg_index: int = 0
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
     measured_since: int = 1
+    measured_from: datetime | None = None
     is_admitted: bool = False
     admitted_by: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()
@@ -251,17 +254,34 @@ class Rollout:
         """True when the gate passed, or a named person overrode it."""
         return passage.verdict is Verdict.PASSED or f"{passage.leg}/{passage.gate}" in self.excused
 
-    def sample(self, gate: str) -> str:
-        """A name for the next measurement of a gate, the same one until it is on record, in whatever process.
+    def sample(self, key: str) -> str:
+        """A name for the next measurement of a check, the same one until it is on record, in whatever process.
 
         Promotions of two applications, or ledgers, may have the same id; their plans differ.
         """
         plan = self.plan.digest.removeprefix("sha256:")[:12]
-        return f"{self.plan.application}/{self.id}/{plan}/{self.measured_since}/{gate}/{self.analysis(gate).taken + 1}"
+        return f"{self.plan.application}/{self.id}/{plan}/{self.measured_since}/{key}/{self.analysis(key).taken + 1}"
 
-    def analysis(self, gate: str) -> Analysis:
-        """What was measured of a gate so far."""
-        return self.analyses.get(gate) or Analysis(gate)
+    def on_failure(self, gate: str = "") -> OnFailure:
+        """What a failure in the current leg leads to: the gate's own answer, or the environment's."""
+        named = self.plan.gates.get(gate)
+        return (named.on_failure if named else None) or self.leg.on_failure
+
+    def analysis(self, key: str) -> Analysis:
+        """What was measured of a check so far, by its key."""
+        return self.analyses.get(key) or Analysis(key)
+
+    def check(self, key: str) -> Check:
+        """The check that has the key.
+
+        Raises:
+            KeyError: If the plan has no such check.
+        """
+        gate = self.plan.gates[key.partition("/")[0]]
+        found = next((check for check in gate.checks if check.key == key), None)
+        if found is None:
+            raise KeyError(key)
+        return found
 
 
 def open_question(rollout: Rollout) -> str:

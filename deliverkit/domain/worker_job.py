@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from deliverkit.domain.masking import Masking
+
 SUMMARY_LIMIT = 2048
 """Characters of a success's summary (CodePipeline API reference, ExecutionDetails)."""
 MESSAGE_LIMIT = 5000
 """Characters of a failure's message (CodePipeline API reference, FailureDetails)."""
-MASKED_LENGTH = 4
-"""Characters from which on a configuration value is masked; shorter ones are no secrets, and stand in every text."""
 PROJECT = "ProjectName"
 """The configuration property that names the Jenkins job, as in the form of AWS's own plugin."""
 _MARK = "deliverkit"
@@ -112,14 +111,8 @@ class WorkerJob:
         A worker is not told which properties are secret (CodePipeline API reference, JobData), so all but the public
         ones count. A value that was encoded in another way is not found.
         """
-        keys: dict[str, str] = {}
-        for key, value in self.configuration.items():
-            parts = [] if key in self.public else [value, *value.splitlines()]
-            keys |= {part.strip(): key for part in parts if len(part.strip()) >= MASKED_LENGTH}
-        if not keys:
-            return text
-        longest_first = sorted(keys, key=len, reverse=True)
-        return re.sub("|".join(map(re.escape, longest_first)), lambda found: f"${{{keys[found[0]]}}}", text)
+        secret = {key: value for key, value in self.configuration.items() if key not in self.public}
+        return Masking(secret).hide_values(text)
 
 
 class FailureType(StrEnum):

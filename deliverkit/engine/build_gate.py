@@ -1,12 +1,4 @@
-"""Gates that run a job of the build server, and what its build's result means.
-
-| result | outcome |
-|---|---|
-| SUCCESS | passed |
-| UNSTABLE, FAILURE | failed |
-| ABORTED, or the request was taken out of the queue | inconclusive: somebody stopped it, and a human must decide |
-| NOT_BUILT, or the server cannot be asked | error: it could not be measured |
-"""
+"""Checks that run a job of the build server; what its build's result means stands in `domain.checks.jenkins`."""
 
 from __future__ import annotations
 
@@ -15,25 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from deliverkit.build_ports import BuildServer
-from deliverkit.domain.build import BuildPhase, BuildRequest, BuildResult, BuildView
-from deliverkit.domain.gate import Gate, Measurement, Verdict
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.build import BuildPhase, BuildRequest, BuildView
+from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.placeholders import expand, needs_target
 from deliverkit.engine.building import Building, BuildPace
 from deliverkit.errors import DeliverkitError, DeniedError, UnreachableError
-from deliverkit.ports import CheckContext, Clock
-
-_OUTCOMES: Mapping[BuildResult | None, Verdict] = {
-    BuildResult.SUCCESS: Verdict.PASSED,
-    BuildResult.UNSTABLE: Verdict.FAILED,
-    BuildResult.FAILURE: Verdict.FAILED,
-    BuildResult.ABORTED: Verdict.INCONCLUSIVE,
-    BuildResult.NOT_BUILT: Verdict.ERROR,
-    None: Verdict.INCONCLUSIVE,
-}
+from deliverkit.ports import Clock
 
 
 class BuildCheck:
-    """The check of gates that run a job: each sample is one build.
+    """Measures checks of kind `jenkins`: each sample is one build.
 
     The sample's name is the request's id. A process that takes over finds the build of the one that died by it, and
     asks for no second one. A server that restarts while the build runs is waited for.
@@ -47,26 +32,26 @@ class BuildCheck:
         self._open: dict[str, Building] = {}
         self._unreachable_since: dict[str, datetime] = {}
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement | None:
+    def measure(self, check: Check, context: CheckContext) -> Measurement | None:
         """Ask for the sample's build once, and for its result every time after; None while it runs.
 
         Raises:
             UsageError: If this process has no way to the server: that says nothing about the release, and another
                 process may have one.
         """
-        sample, server = context.samples[gate.name], self._server()
+        sample, server = context.samples[check.key], self._server()
         try:
-            view = self._building(sample, gate, context, server).look()
+            view = self._building(sample, check, context, server).look()
         except UnreachableError as error:
-            return self._ended(sample, gate, error) if self._is_hopeless(sample, error) else None
+            return self._ended(sample, check, error) if self._is_hopeless(sample, error) else None
         except (DeliverkitError, ValueError) as error:
-            return self._ended(sample, gate, error)
+            return self._ended(sample, check, error)
         self._unreachable_since.pop(sample, None)
-        return self._judged(sample, gate, view) if view.phase is BuildPhase.ENDED else None
+        return self._judged(sample, check, view) if view.phase is BuildPhase.ENDED else None
 
-    def _building(self, sample: str, gate: Gate, context: CheckContext, server: BuildServer) -> Building:
+    def _building(self, sample: str, check: Check, context: CheckContext, server: BuildServer) -> Building:
         if sample not in self._open:
-            request = BuildRequest(str(gate.spec["job"]), _parameters(gate.spec, context), sample)
+            request = BuildRequest(str(check.spec["job"]), _parameters(check.spec, context), sample)
             self._open[sample] = Building(server, request, clock=self._clock, pace=self._pace)
         return self._open[sample]
 
@@ -75,19 +60,19 @@ class BuildCheck:
         since = self._unreachable_since.setdefault(sample, now)
         return isinstance(error, DeniedError) or now - since >= self._pace.patience
 
-    def _judged(self, sample: str, gate: Gate, view: BuildView) -> Measurement:
-        where = f": {view.build.url}" if view.build else ""
-        return self._measurement(
-            sample, gate, _OUTCOMES[view.build.result if view.build else None], f"{view.told}{where}"
-        )
+    def _judged(self, sample: str, check: Check, view: BuildView) -> Measurement:
+        result, url = (view.build.result, view.build.url) if view.build else (None, "")
+        seen = {"job": str(check.spec["job"]), "result": result.value if result else None, "told": view.told}
+        return self._measurement(sample, check, {**seen, "url": url})
 
-    def _ended(self, sample: str, gate: Gate, error: Exception) -> Measurement:
-        return self._measurement(sample, gate, Verdict.ERROR, f"job {gate.spec['job']} cannot be asked: {error}")
+    def _ended(self, sample: str, check: Check, error: Exception) -> Measurement:
+        return self._measurement(sample, check, {ERROR: f"job {check.spec['job']} cannot be asked: {error}"})
 
-    def _measurement(self, sample: str, gate: Gate, outcome: Verdict, reason: str) -> Measurement:
+    def _measurement(self, sample: str, check: Check, seen: Mapping[str, Any]) -> Measurement:
         self._open.pop(sample, None)
         self._unreachable_since.pop(sample, None)
-        return Measurement(gate.name, self._clock.now(), outcome, reason)
+        query = str(seen.get("url") or f"deliverkit jenkins trigger {check.spec['job']} --request {sample}")
+        return measurement(check, self._clock.now(), seen, query=query)
 
 
 def _parameters(spec: Mapping[str, Any], context: CheckContext) -> dict[str, str]:

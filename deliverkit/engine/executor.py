@@ -113,10 +113,13 @@ class Executor:
         is_there = self._exists(bundle)
         return None if is_there else fx.Refused(rollout.leg_index, Cause.REFUSED, f"the bundle is gone: {bundle.uri}")
 
+    def close(self) -> None:
+        """End what goes on beside the loop, soon."""
+        self._gatekeeper.close()
+
     def _measure(self, effect: fx.Measure, rollout: Rollout) -> fx.Fact:
-        gates = [rollout.plan.gates[name] for name in effect.gates]
-        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release, effect.gates)
-        return fx.Measured(self._gatekeeper.measure(gates, context))
+        context = context_for(rollout, rollout.plan.legs[effect.leg], effect.release, effect.checks)
+        return fx.Measured(self._gatekeeper.measure([(rollout.check(key), context) for key in effect.checks]))
 
     def _begin(self, effect: fx.Begin, rollout: Rollout) -> fx.Fact:
         refusal = self._fence(rollout) or self._distrust(rollout, effect.leg)

@@ -1,59 +1,156 @@
-"""Taking measurements: all gates that fall due at once, side by side."""
+"""Taking measurements: all checks that fall due at once, side by side; those that can ask together, in one question."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
 
-from deliverkit.domain.gate import Gate, GateKind, Measurement
+from deliverkit.check_ports import Asked, BatchChecker, CheckContext, Checker, Interruptible
+from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.plan import Leg, Plan
 from deliverkit.domain.release import Release
-from deliverkit.domain.rollout import Rollout
-from deliverkit.ports import Check, CheckContext
+from deliverkit.domain.rollout import Phase, Rollout
+from deliverkit.ports import Clock
 
-PARALLEL = 16
+PARALLEL = 32
+GRACE = timedelta(seconds=2)
+"""How long a turn of the loop waits for measurements; those that take longer go on, and a later turn has them."""
+
+_PATIENCE = 1.0
+
+Taken = Sequence[Measurement | None]
 
 
-@runtime_checkable
-class Interruptible(Protocol):
-    """A check whose measurements may take longer than a process has that is told to end."""
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A measurement that is being taken: where it will be among those of its work."""
 
-    def interrupt(self) -> None:
-        """End what is being measured, soon; nothing is measured afterwards."""
-        ...
+    work: Future[Taken]
+    place: int = 0
 
 
 class Gatekeeper:
-    """Measures gates with the check of their kind."""
+    """Measures checks with the checker of their kind; a slow one holds up neither the others nor the loop."""
 
-    def __init__(self, checks: Mapping[GateKind, Check]) -> None:
-        """Take a check for each kind of gate."""
-        self._checks = checks
+    def __init__(self, checkers: Callable[[str], Checker], *, clock: Clock, grace: timedelta = GRACE) -> None:
+        """Take the way to the checker of a kind, which raises LookupError for an unknown one, time, and patience."""
+        self._checker = checkers
+        self._clock = clock
+        self._grace = grace
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: dict[str, _Pending] = {}
+        self._used: dict[int, Checker] = {}
 
-    def measure(self, gates: Sequence[Gate], context: CheckContext) -> tuple[Measurement, ...]:
-        """One measurement of each gate that has come to one, in their order."""
-        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(gates))) as pool:
+    def measure(self, asked: Sequence[Asked]) -> tuple[Measurement, ...]:
+        """The measurements that have been taken, in the order of their checks; the others are asked for again.
+
+        Raises:
+            UsageError: If this process has no way to measure one, and another process may have.
+        """
+        try:
+            fresh = [each for each in asked if _sample(each) not in self._pending]
+            self._begin(fresh)
+            # What was slow before is only looked at: it holds up nobody twice.
+            wait([self._pending[_sample(each)].work for each in fresh], timeout=self._grace.total_seconds())
+            taken = [self._taken(_sample(each)) for each in asked]
+        except BaseException:
+            self.close()
+            raise
+        self._forget_unasked({_sample(each) for each in asked})
+        return tuple(found for found in taken if found is not None)
+
+    def close(self) -> None:
+        """End what is being measured, soon: SIGTERM leaves little time, and the threads of the pool are waited for."""
+        if self._pool:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        # `wait` does not count what was cancelled before it began as done.
+        while works := {each.work for each in self._pending.values() if not each.work.done()}:
+            # Again and again: a thread may have been about to begin when it was told to end.
+            for checker in self._used.values():
+                if isinstance(checker, Interruptible):
+                    checker.interrupt()
+            wait(works, timeout=_PATIENCE)
+        self._pool = None
+        self._pending.clear()
+
+    def _begin(self, asked: Sequence[Asked]) -> None:
+        together: dict[int, list[Asked]] = {}
+        for each in asked:
+            check, context = each
             try:
-                taken = pool.map(lambda gate: self._checks[gate.kind].measure(gate, context), gates)
-                return tuple(measurement for measurement in taken if measurement is not None)
-            except BaseException:
-                # SIGTERM: the pool waits for its threads, and Jenkins waits 20 s for us.
-                for check in self._checks.values():
-                    if isinstance(check, Interruptible):
-                        check.interrupt()
-                raise
+                checker = self._checker(check.kind)
+            except LookupError as error:
+                self._pending[_sample(each)] = _Pending(_done(self._unknown(check, error)))
+                continue
+            self._used[id(checker)] = checker
+            if isinstance(checker, BatchChecker):
+                together.setdefault(id(checker), []).append(each)
+            else:
+                self._pending[_sample(each)] = _Pending(self._submit(_alone(checker, check, context)))
+        for key, members in together.items():
+            work = self._submit(_together(self._used[key], members))
+            self._pending |= {_sample(each): _Pending(work, place) for place, each in enumerate(members)}
+
+    def _submit(self, work: Callable[[], Taken]) -> Future[Taken]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(PARALLEL, "deliverkit-check")
+        return self._pool.submit(work)
+
+    def _taken(self, sample: str) -> Measurement | None:
+        pending = self._pending[sample]
+        if not pending.work.done():
+            return None
+        del self._pending[sample]
+        return pending.work.result()[pending.place]
+
+    def _forget_unasked(self, asked: set[str]) -> None:
+        """A gate that was judged meanwhile is asked for no more."""
+        over = [sample for sample, each in self._pending.items() if each.work.done() and sample not in asked]
+        for sample in over:
+            del self._pending[sample]
+
+    def _unknown(self, check: Check, error: LookupError) -> Measurement:
+        """Fails closed: what nobody can measure is an error, never a pass."""
+        return Measurement(check.gate, self._clock.now(), Verdict.ERROR, str(error.args[0]), check=check.name)
 
 
-def context_for(rollout: Rollout, leg: Leg, release: Release, gates: Iterable[str]) -> CheckContext:
-    """What gates of a leg may ask about, with the release that should be healthy."""
+def _sample(asked: Asked) -> str:
+    """Names one measurement; the same one until it is on record."""
+    check, context = asked
+    return context.samples.get(check.key) or check.key
+
+
+def _done(measurement: Measurement) -> Future[Taken]:
+    future: Future[Taken] = Future()
+    future.set_result((measurement,))
+    return future
+
+
+def _alone(checker: Checker, check: Check, context: CheckContext) -> Callable[[], Taken]:
+    return lambda: (checker.measure(check, context),)
+
+
+def _together(checker: Checker, asked: Sequence[Asked]) -> Callable[[], Taken]:
+    assert isinstance(checker, BatchChecker)
+    return lambda: checker.measure_all(asked)
+
+
+def context_for(rollout: Rollout, leg: Leg, release: Release, keys: Iterable[str]) -> CheckContext:
+    """What checks of a leg may ask about, with the release that should be healthy."""
+    wanted = tuple(keys)
+    states = {key: rollout.analysis(key).state for key in wanted}
     return CheckContext(
         values={**values_for(rollout.plan, leg, release), "promotion.id": rollout.id},
         endpoint=leg.endpoint,
         regions=leg.regions,
         application=leg.application,
         group=leg.group,
-        samples={gate: rollout.sample(gate) for gate in gates},
+        samples={key: rollout.sample(key) for key in wanted},
+        since=rollout.since if rollout.phase is Phase.BAKING else rollout.measured_from or rollout.opened_at,
+        until=rollout.bake_until if rollout.phase is Phase.BAKING else None,
+        states={key: state for key, state in states.items() if state is not None},
     )
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from deliverkit.domain.plan import Plan
     from deliverkit.engine.executor import Executor
     from deliverkit.engine.journal import Journal
+    from deliverkit.engine.pacing import Pace
     from deliverkit.engine.preflight import Preflight
-    from deliverkit.engine.runner import Pace, StopWhen, Tick
+    from deliverkit.engine.runner import StopWhen, Tick
     from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
 
     ExecutorFor = Callable[[Plan], Executor]

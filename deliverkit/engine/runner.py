@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from deliverkit.domain.conduct import intend, react
 from deliverkit.domain.effects import Fact, Intent, Measure, Measured
-from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import Rollout
+from deliverkit.engine.driving import DriversSeat
 from deliverkit.engine.executor import Executor
+from deliverkit.engine.pacing import Pace
 from deliverkit.engine.promotion_log import PromotionLog
-from deliverkit.errors import ConflictError, FencedError, LockedError, UnreachableError
-from deliverkit.ports import Clock, Drivers, Lease, LockService
+from deliverkit.errors import UnreachableError
+from deliverkit.ports import Clock, Drivers, LockService
 
 StopWhen = Callable[[Rollout], bool]
 Tick = Callable[[Rollout, datetime], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast the loop turns.
-
-    Attributes:
-        look: Time from one look at the remote side to the next.
-        lease: How long a driver may be silent before others take over.
-        patience: How long AWS may be unreachable before the loop gives up; the promotion can be resumed later.
-        backoff_limit: Longest pause between two attempts while AWS is unreachable.
-    """
-
-    look: timedelta = timedelta(seconds=5)
-    lease: timedelta = timedelta(seconds=30)
-    patience: timedelta = timedelta(minutes=10)
-    backoff_limit: timedelta = timedelta(seconds=30)
 
 
 class Runner:
@@ -53,12 +36,12 @@ class Runner:
         """Take the promotion's log, the executor and time."""
         self._log = log
         self._executor = executor
-        self._locks = locks
-        self._drivers = drivers
+        self._seat = DriversSeat(
+            f"promotions/{log.rollout.id}", "drives the promotion", log, locks=locks, drivers=drivers, ttl=pace.lease
+        )
         self._clock = clock
         self._pace = pace
         self._on_tick = on_tick
-        self._lease: Lease | None = None
         self._looked_at: datetime | None = None
         self._unreachable_since: datetime | None = None
 
@@ -72,16 +55,17 @@ class Runner:
         try:
             return self._loop(stop_when, deadline)
         finally:
-            self._let_go()
+            self._executor.close()
+            self._seat.let_go()
 
     def _loop(self, stop_when: StopWhen, deadline: datetime | None) -> Rollout:
         facts: tuple[Fact, ...] = ()
         while True:
             now = self._clock.now()
             rollout = self._log.sync()
-            is_driving = not rollout.is_closed and self._hold_lease(now)
+            is_driving = not rollout.is_closed and self._seat.hold(now)
             batch, rest = _next_batch(facts)
-            if is_driving and (self._record(react(rollout, batch, now)) or rest):
+            if is_driving and (self._log.record_all(react(rollout, batch, now)) or rest):
                 facts = rest
                 continue
             # Whoever attaches sees the remote side once before being told that a human is needed.
@@ -141,48 +125,6 @@ class Runner:
             )
             raise UnreachableError(message, hint=f"deliverkit resume {promotion}") from error
         self._clock.sleep_until(now + min(max(self._pace.look, waited), self._pace.backoff_limit))
-
-    def _record(self, drafts: tuple[Draft, ...]) -> bool:
-        """Record the events; False when there was nothing to record."""
-        try:
-            for draft in drafts:
-                self._log.record(draft)
-        except ConflictError:
-            # Somebody else wrote meanwhile: an approver, an abort, or a process that took over. Read on, decide again.
-            self._log.sync()
-        return bool(drafts)
-
-    # --- the driver's lease ------------------------------------------------------------------------
-
-    def _hold_lease(self, now: datetime) -> bool:
-        """True when this process is the one that may act."""
-        try:
-            if self._lease is None:
-                self._lease = self._take_lease(now)
-            elif self._is_running_out(self._lease, now):
-                self._lease = self._locks.renew(self._lease, ttl=self._pace.lease, now=now)
-        except (LockedError, FencedError):
-            self._lease = None
-        return self._lease is not None
-
-    def _is_running_out(self, lease: Lease, now: datetime) -> bool:
-        return lease.expires_at is not None and lease.expires_at - now < self._pace.lease * (2 / 3)
-
-    def _take_lease(self, now: datetime) -> Lease:
-        name = f"promotions/{self._log.rollout.id}"
-        held = self._locks.show(name)
-        if held is not None and self._drivers.is_known_dead(held.holder):
-            self._locks.release(held)
-        me = self._drivers.me()
-        lease = self._locks.acquire(name, holder=me, ttl=self._pace.lease, now=now, reason="drives the promotion")
-        # The event fences: a driver that slept through the takeover loses the race for the next place in the stream.
-        self._log.insist(lambda _: Draft("driver.attached", {"driver": me, "token": lease.token}))
-        return lease
-
-    def _let_go(self) -> None:
-        if self._lease is not None:
-            self._locks.release(self._lease)
-            self._lease = None
 
 
 def _says_nothing(facts: tuple[Fact, ...]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby, pairwise
 
-from deliverkit.domain.gate import percentile
+from deliverkit.domain.analysis import percentile
 from deliverkit.domain.rollout import Phase
 from deliverkit.reporting.colours import BAD, CALM, FAINT, INK, LINE, PAPER, PHASES, SHADE, outcome
 from deliverkit.reporting.history import GateRun, History, Span

@@ -13,6 +13,7 @@ from deliverkit.domain.carriage import Carriage, DeploymentReport, TargetReport
 from deliverkit.domain.folding import apply, fold
 from deliverkit.domain.gate import Measurement, Verdict
 from deliverkit.domain.ledger import Event
+from deliverkit.domain.recording import Recorder, Trial
 from deliverkit.domain.rollout import Phase, Rollout
 
 _RESTING = frozenset({Phase.CONCLUDED, Phase.CLOSED})
@@ -139,6 +140,7 @@ class History:
         decisions: Human decisions in order.
         deployments: Deployments in the order in which they were first seen.
         targets: What each target said last, in the order in which they were first asked.
+        trials: What was measured and judged of each gate, with every sample.
     """
 
     rollout: Rollout
@@ -148,6 +150,7 @@ class History:
     decisions: tuple[Decided, ...]
     deployments: tuple[Deployed, ...]
     targets: tuple[Asked, ...]
+    trials: tuple[Trial, ...] = ()
 
     @property
     def opened_at(self) -> datetime:
@@ -158,6 +161,15 @@ class History:
     def last_at(self) -> datetime:
         """The last event's moment."""
         return self.events[-1].at
+
+
+def trial_of(history: History, run: GateRun) -> Trial | None:
+    """All that a gate's judgement rests on, or what was measured of one that nobody has judged; None for nothing."""
+    alike = [
+        each for each in history.trials if (each.leg, each.gate.name, each.verdict) == (run.leg, run.gate, run.verdict)
+    ]
+    same = [each for each in alike if each.ended_at == run.ended_at or run.verdict is None]
+    return same[-1] if same else None
 
 
 def history_of(events: Sequence[Event]) -> History:
@@ -179,6 +191,7 @@ def history_of(events: Sequence[Event]) -> History:
         tuple(teller.decisions),
         tuple(teller.deployments.values()),
         tuple(teller.targets.values()),
+        teller.recorder.trials(rollout),
     )
 
 
@@ -198,9 +211,11 @@ class _Teller:
         self.decisions: list[Decided] = []
         self.deployments: dict[tuple[str, str, str, bool], Deployed] = {}
         self.targets: dict[tuple[str, str], Asked] = {}
+        self.recorder = Recorder()
 
     def take(self, event: Event, before: Rollout, after: Rollout) -> None:
         """Take one more event, with the state on either side of it."""
+        self.recorder.take(event, before, after)
         if (before.phase, before.leg_index) != (after.phase, after.leg_index):
             if self._open.phase not in _RESTING:
                 self._ended.append(replace(self._open, ended_at=event.at))

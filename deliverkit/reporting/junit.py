@@ -8,14 +8,20 @@ without exponent.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
-from deliverkit.domain.gate import Verdict
-from deliverkit.reporting.history import GateRun, History
+from deliverkit.domain.analysis import Analysis
+from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.recording import Sample
+from deliverkit.domain.replaying import judge_anew
+from deliverkit.reporting.gate_words import counts, rule
+from deliverkit.reporting.gates_document import stand
+from deliverkit.reporting.history import GateRun, History, trial_of
 
 MESSAGE_LIMIT = 500
 """Characters of the `message` attribute, which Jenkins shows in one line; the whole reason is in the element."""
@@ -84,7 +90,8 @@ def _leg(history: History, leg: str, runs: Sequence[GateRun]) -> ET.Element:
         name = f"{run.gate} ({run.phase})" if run.phase else run.gate
         # Jenkins tells cases by their name: of two with the same, it would show one.
         times[name] = times.get(name, 0) + 1
-        cases.append(_gate(run, classname, name if times[name] == 1 else f"{name}, attempt {times[name]}"))
+        attempt = "" if times[name] == 1 else f", attempt {times[name]}"
+        cases += _checks(history, run, classname, attempt) or [_gate(run, classname, f"{name}{attempt}")]
     return _suite(f"{history.rollout.id} {leg}", cases, at=at, took=took, properties=_properties(history))
 
 
@@ -97,6 +104,51 @@ def _gate(run: GateRun, classname: str, name: str) -> ET.Element:
     elif run.verdict in _TAGS:
         _explain(case, _TAGS[run.verdict], run.reason)
     return case
+
+
+def _checks(history: History, run: GateRun, classname: str, attempt: str) -> list[ET.Element]:
+    """A case for each check of a gate that has several; none where those would not say what became of the gate."""
+    trial = trial_of(history, run)
+    if trial is None or len(trial.gate.checks) < 2:
+        return []
+    analyses = judge_anew(trial, trial.gate).analyses
+    cases = []
+    for check in trial.gate.checks:
+        phase = f" ({run.phase})" if run.phase else ""
+        samples = trial.of(check.name)
+        took = samples[-1].measurement.at - samples[0].measurement.at if samples else timedelta()
+        case = _case(classname, f"{run.gate}/{check.name}{phase}{attempt}", took)
+        verdict, reason = stand(trial, check, analyses.get(check.key) or Analysis(check.key))
+        _explain_check(case, run, check, verdict, reason)
+        ET.SubElement(case, "system-out").text = _legal("\n".join(_numbers(check, samples)))
+        cases.append(case)
+    wanted = None if run.is_excused or run.verdict is None else _TAGS.get(run.verdict)
+    return cases if wanted is None or any(case.find(wanted) is not None for case in cases) else []
+
+
+def _explain_check(case: ET.Element, run: GateRun, check: Check, verdict: Verdict | None, reason: str) -> None:
+    if verdict is None:
+        _explain(case, "skipped", f"still open when the watching of its gate ended: {reason}")
+    elif verdict is Verdict.PASSED:
+        return
+    elif check.policy.observe_only:
+        _explain(case, "skipped", f"{verdict.value}, and only observed: {reason}")
+    elif run.is_excused:
+        _explain(case, "skipped", f"{verdict.value}, and a named person let the gate pass: {reason}")
+    else:
+        _explain(case, _TAGS[verdict], reason)
+
+
+def _numbers(check: Check, samples: Sequence[Sample]) -> Iterable[str]:
+    """What was asked, the last value, and the limits; in the case itself a schema of Jenkins' allows no properties."""
+    last = samples[-1].measurement if samples else None
+    if last is not None and last.query:
+        yield f"query: {last.query}"
+    if last is not None and last.value is not None:
+        yield f"value: {last.value:g}"
+    yield f"limits: {rule(check)}"
+    yield f"settings: {json.dumps(check.spec, ensure_ascii=False, sort_keys=True)}"
+    yield f"measured: {counts(samples)}"
 
 
 def _whole(history: History, ending: Ending | None) -> ET.Element:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from deliverkit.domain.checks.percentiles import p95_of
 from deliverkit.domain.plan import Leg
 from deliverkit.domain.release import Release
+from deliverkit.domain.wording import in_plain_words
 from deliverkit.reporting import charts
 from deliverkit.reporting.colours import BAD, GOOD, INK, PAPER, VERDICTS, outcome
 from deliverkit.reporting.event_list import event_list
+from deliverkit.reporting.gate_details import gate_details
 from deliverkit.reporting.history import Asked, Decided, Deployed, GateRun, History
 from deliverkit.reporting.markup import Html, clipped, joined, link, tag
 from deliverkit.reporting.people import name_of
@@ -177,18 +180,19 @@ def _gates(history: History) -> Html:
     # Many gates share the page: its size is bounded, whatever was measured.
     points = max(12, min(60, 1_200 // max(1, len(history.gates))))
     rows = [_gate(history, each, points) for each in history.gates]
-    return newest("Gates in the order in which they were asked", heads, rows)
+    return joined(newest("Gates in the order in which they were asked", heads, rows), gate_details(history))
 
 
 def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
     gate = history.rollout.plan.gates.get(run.gate)
-    bound = gate.policy.p95.total_seconds() if gate and gate.policy.p95 else None
+    bounds = [each for check in gate.checks if (each := p95_of(check))] if gate else []
+    bound = min(bounds, default=None)
     where = f"{run.leg}, {run.phase}" if run.phase else run.leg
     counts = ", ".join(f"{number:,} {VERDICTS[each][1]}" for each, number in run.counts.items())
     name = joined(reason(run.gate), tag("br"), faint(where))
     judged = verdict(run.verdict, is_excused=run.is_excused)
     measured = f"{counts} in {duration(run.took)}" if run.taken else "none"
-    return [name, judged, reason(run.reason), measured, charts.sparkline(run, bound, points)]
+    return [name, judged, reason(in_plain_words(run.reason)), measured, charts.sparkline(run, bound, points)]
 
 
 # --- targets and deployments -----------------------------------------------------------------------

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from deliverkit.domain.gate import Gate, Measurement, Verdict
-from deliverkit.ports import CheckContext, Clock
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.gate import Check, Measurement, Verdict
+from deliverkit.ports import Clock
 
-Answer = Callable[[Gate, CheckContext, datetime], Verdict]
+Answer = Callable[[Check, CheckContext, datetime], Verdict]
 
 
 class ScriptedCheck:
-    """Implements `ports.Check`; everything passes until the test says otherwise.
+    """Implements `check_ports.Checker`; everything passes until the test says otherwise.
 
     Attributes:
         answer: Gives the verdict of one sample.
-        asked: Names of the gates that were measured, in order.
+        asked: Keys of the checks that were measured, in order.
     """
 
     def __init__(self, clock: Clock, answer: Answer = lambda *_: Verdict.PASSED) -> None:
@@ -25,9 +26,9 @@ class ScriptedCheck:
         self.answer = answer
         self.asked: list[str] = []
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """One sample."""
         now = self._clock.now()
-        self.asked.append(gate.name)
-        outcome = self.answer(gate, context, now)
-        return Measurement(gate.name, now, outcome, f"the test says {outcome.value}")
+        self.asked.append(check.key)
+        outcome = self.answer(check, context, now)
+        return Measurement(check.gate, now, outcome, f"the test says {outcome.value}", check=check.name)

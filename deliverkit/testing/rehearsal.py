@@ -9,10 +9,11 @@ from typing import Any
 
 from deliverkit.attestation_ports import Trust
 from deliverkit.build_ports import CommitStatuses
+from deliverkit.check_ports import Checker
 from deliverkit.delivery import Delivery, PackagedRelease, PackagingChoices
 from deliverkit.domain.changes import CommitRange
 from deliverkit.domain.environment import Environment
-from deliverkit.domain.gate import Gate, GateKind
+from deliverkit.domain.gate import CheckKind, Gate
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import DriveKind, Plan
 from deliverkit.domain.release import Release
@@ -23,17 +24,18 @@ from deliverkit.engine.blueprint import Blueprint
 from deliverkit.engine.catalogue import Catalogue
 from deliverkit.engine.direct import DirectCarrier
 from deliverkit.engine.executor import Executor
+from deliverkit.engine.gate_runs import GateRuns
 from deliverkit.engine.journal import Journal
 from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.engine.pacing import Pace
 from deliverkit.engine.planner import Planner
 from deliverkit.engine.preflight import Preflight
 from deliverkit.engine.promotions import Promotions
 from deliverkit.engine.pruning import Pruner, revisions_of
-from deliverkit.engine.runner import Pace
 from deliverkit.engine.through_pipeline import PipelineCarrier
 from deliverkit.engine.verifying import Witness
 from deliverkit.errors import UsageError
-from deliverkit.ports import Check, Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
+from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService, ReleaseStore
 from deliverkit.testing.checks import ScriptedCheck
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.fleet import Fleet
@@ -77,6 +79,7 @@ class _Parts:
     journal: Journal
     planner: Planner
     promotions: Promotions
+    gate_runs: GateRuns
     catalogue: Catalogue
     identity: Identity
     clock: Clock
@@ -95,7 +98,7 @@ class Rehearsal:
         fleet: CodeDeploy and its instances.
         pipelines: CodePipeline.
         check: Answers every gate.
-        checks: What answers gates of each kind; `check` unless a test puts something else there.
+        checks: What answers checks of each kind; `check` unless a test puts something else there.
         ledger: What was recorded.
         locks: Leases.
         releases: The store.
@@ -125,7 +128,7 @@ class Rehearsal:
         """Make the fleet, with a group for each environment and region, and the pipeline over it."""
         self.fleet = Fleet(self.clock)
         self.check = ScriptedCheck(self.clock)
-        self.checks: dict[GateKind, Check] = dict.fromkeys(GateKind, self.check)
+        self.checks: dict[str, Checker] = dict.fromkeys(CheckKind, self.check)
         for environment in self.environments:
             for region in (region for wave in environment.waves for region in wave):
                 self.fleet.add_group(region, environment.group)
@@ -186,11 +189,23 @@ class Rehearsal:
                 journal=journal,
                 planner=planner,
                 promotions=promotions,
+                gate_runs=self._gate_runs(ledger, locks, identity, driver),
                 catalogue=self._catalogue(journal, lambda: self._pruner(journal, promotions, locks, identity, driver)),
                 identity=identity,
                 clock=self.clock,
                 commit_statuses=self.commit_statuses,
             )
+        )
+
+    def _gate_runs(self, ledger: Ledger, locks: LockService, identity: Identity, driver: str) -> GateRuns:
+        return GateRuns(
+            ledger=ledger,
+            locks=locks,
+            gatekeeper=lambda: Gatekeeper(self._checker, clock=self.clock),
+            drivers=ScriptedDrivers(driver, self.dead),
+            clock=self.clock,
+            identity=FixedIdentity(identity),
+            pace=Pace,
         )
 
     def _catalogue(self, journal: Journal, pruner: Callable[[], Pruner]) -> Catalogue:
@@ -230,7 +245,7 @@ class Rehearsal:
         carrier = DirectCarrier(self._deployer) if is_direct else PipelineCarrier(pipelines, self._deployer, plan.drive)
         return Executor(
             carrier=carrier,
-            gatekeeper=Gatekeeper(self.checks),
+            gatekeeper=Gatekeeper(self._checker, clock=self.clock),
             witness=Witness(self._deployer, self.fleet),
             journal=journal,
             locks=locks,
@@ -238,6 +253,9 @@ class Rehearsal:
             exists=self.releases.exists,
             trust=self.trust,
         )
+
+    def _checker(self, kind: str) -> Checker:
+        return self.checks[kind]
 
     def _deployer(self, region: str) -> Deployer:
         deployer: Deployer = self._wrapped(self.fleet.deployer(region))

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from deliverkit.adapters.http import HttpCheck, UrlTextSource
+from deliverkit.check_ports import CheckContext
 from deliverkit.domain.carriage import Target
-from deliverkit.domain.gate import Gate, GateKind, Measurement, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Measurement, Verdict
 from deliverkit.errors import UnreachableError
-from deliverkit.ports import CheckContext
 from deliverkit.testing import FakeClock
 
 
@@ -124,8 +124,8 @@ def context(endpoint: str = "", regions: tuple[str, ...] = ("us-east-1",)) -> Ch
 def measure(
     spec: dict[str, object], where: CheckContext | None = None, targets: dict[str, list[str]] | None = None
 ) -> Measurement:
-    gate = Gate("up", GateKind.HTTP, spec)
-    return HttpCheck(Fleet(targets or {}), clock=FakeClock()).measure(gate, where or context())
+    check = Check("up", "", CheckKind.HTTP, spec)
+    return HttpCheck(Fleet(targets or {}), clock=FakeClock()).measure(check, where or context())
 
 
 @contextmanager
@@ -458,8 +458,8 @@ def test_an_unreachable_aws_is_an_error_and_no_exception() -> None:
     def no_aws(region: str) -> Fleet:
         raise UnreachableError(f"asking CodeDeploy in {region}: AWS does not answer")
 
-    gate = Gate("up", GateKind.HTTP, {"url": "http://${target.address}/"})
-    sample = HttpCheck(no_aws, clock=FakeClock()).measure(gate, context())
+    check = Check("up", "", CheckKind.HTTP, {"url": "http://${target.address}/"})
+    sample = HttpCheck(no_aws, clock=FakeClock()).measure(check, context())
     assert sample.outcome is Verdict.ERROR
     assert "AWS does not answer" in sample.reason
 

@@ -55,8 +55,12 @@ ONE_CALL = {
     | {"release_diff", "release_prune", "release_replicate", "release_verify"},
     "cli.commands": {"release"},
     "config": {"build", "consistency", "declaration", "keeping_keys", "lint_keys", "loader", "problem"}
+    | {"checks_cloud", "checks_metrics", "checks_web", "common_shapes", "gate_building", "gate_declaration"}
+    | {"metric_building", "metric_consistency", "metric_texts", "plugin_shapes", "value_shapes"}
     | {"release_declaration", "release_keys", "settings", "shapes", "texts", "trust_declaration"},
+    "domain.checks": {"limits"},
     "domain": {
+        "checks",
         "duration",
         "environment",
         "gate",
@@ -69,7 +73,8 @@ ONE_CALL = {
         "window",
     },
 }
-ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "shelving", "yaml_tree"}
+ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "recipe_assembly", "sandboxing", "shelving"}
+ALONE |= {"yaml_tree"}
 
 
 @pytest.fixture

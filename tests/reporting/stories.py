@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deliverkit.domain.environment import ApprovalPolicy, OnFailure, Strategy, StrategyKind
-from deliverkit.domain.gate import Gate, GateKind, Policy
+from deliverkit.domain.gate import CheckKind, Gate, Policy
 from deliverkit.domain.ledger import Draft, Event, seal
 from deliverkit.domain.plan import Drive, DriveKind, Leg, Plan, PlanKind
 from deliverkit.domain.release import BundleRevision, Release, SourceRevision
@@ -116,7 +116,7 @@ class Story:
 
 def plan_of(legs: int, release: Release, *, by_way_of: Sequence[str] = (), **changes: Any) -> Plan:
     """A plan to production with so many waves, the first of which may go to other environments."""
-    gate = Gate("up", GateKind.HTTP, {"url": "${endpoint}/healthz"}, Policy(p95=timedelta(milliseconds=300)))
+    gate = Gate.of("up", CheckKind.HTTP, {"url": "${endpoint}/healthz"}, Policy(p95=timedelta(milliseconds=300)))
     leg = Leg(
         environment="production",
         wave=1,
@@ -170,7 +170,7 @@ def rolled_back() -> Story:
     story.observed(number=1).then("leg.deployed", {"leg": 0}).then("leg.verified", {"leg": 0, "targets": []})
     for _ in range(3):
         story.measured("up", "failed", 0.9, reason="503 Service Unavailable")
-    story.judged("up", "failed", "during", "failed (3) > failure_limit (2): 503 Service Unavailable")
+    story.judged("up", "failed", "during", "failed 3 times, 2 are tolerated: 503 Service Unavailable")
     story.then("rollout.failed", {"cause": "gate", "reason": "gate up failed: 503", "gate": "up"})
     story.then("rollback.requested", {"legs": [0], "reason": "gate up failed"}, after=5)
     story.then("rollback.begun", {"leg": 0, "handle": {"us-east-1": "d-2"}, "version": "1.3.9"})

@@ -73,7 +73,7 @@ def test_a_failed_gate_and_what_came_of_it() -> None:
     found = cases(root)
     failure = found["up (during)"].find("failure")
     assert failure is not None
-    assert failure.get("message") == "failed (3) > failure_limit (2): 503 Service Unavailable"
+    assert failure.get("message") == "failed 3 times, 2 are tolerated: 503 Service Unavailable"
     assert failure.get("type") == "failure"
     whole = found["promotion of 1.4.0 to production"].find("failure")
     assert whole is not None

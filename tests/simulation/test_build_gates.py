@@ -12,18 +12,19 @@ from worlds import MANAGER, UP, approved, carry, direct, environment
 
 from deliverkit.adapters.jenkins import JenkinsServer
 from deliverkit.adapters.jenkins_connection import Connection, Credentials
-from deliverkit.domain.gate import Gate, GateKind, Measurement, Policy, Verdict
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.checks import assess
+from deliverkit.domain.gate import CheckKind, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.rollout import Offer, Outcome, Phase
 from deliverkit.engine.bridging import pass_on
 from deliverkit.engine.build_gate import BuildCheck
-from deliverkit.ports import CheckContext
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.rehearsal import Rehearsal
 
 JOB = "shop/smoke"
-SMOKE = Gate(
+SMOKE = Gate.of(
     "smoke",
-    GateKind.JENKINS,
+    CheckKind.JENKINS,
     {"job": JOB, "parameters": {"VERSION": "${release.version} at ${endpoint}"}},
     Policy(every=timedelta(minutes=10), deadline=timedelta(minutes=30)),
 )
@@ -56,14 +57,15 @@ def check_of(controller: Controller, clock: FakeClock | None = None) -> BuildChe
 
 def measured(check: BuildCheck, context: CheckContext = WHERE) -> Measurement:
     """Look until there is a measurement."""
-    return next(each for each in (check.measure(SMOKE, context) for _ in range(20)) if each is not None)
+    return next(each for each in (check.measure(SMOKE.checks[0], context) for _ in range(20)) if each is not None)
 
 
 def world_of(controller: Controller, gate: Gate = SMOKE) -> Rehearsal:
     """A shop with the job as the gate in front of its one environment."""
-    gate = replace(gate, spec={"job": JOB, "parameters": {"VERSION": "${release.version}"}})
+    spec = {"job": JOB, "parameters": {"VERSION": "${release.version}"}}
+    gate = Gate.of(gate.name, CheckKind.JENKINS, spec, gate.checks[0].policy)
     world = direct(environment("dev", before=("smoke",)), gates=(UP, gate))
-    world.checks[GateKind.JENKINS] = BuildCheck(lambda: server_of(controller), clock=world.clock)
+    world.checks[CheckKind.JENKINS] = BuildCheck(lambda: server_of(controller), clock=world.clock)
     world.release("1.0")
     return world
 
@@ -89,10 +91,10 @@ def test_a_build_is_one_measurement(controller: Controller, result: str, verdict
 
 def test_a_process_that_takes_over_asks_for_no_second_build(controller: Controller) -> None:
     controller.add_job(JOB, looks_queued=None, looks_running=None)
-    assert check_of(controller).measure(SMOKE, WHERE) is None
-    assert check_of(controller).measure(SMOKE, WHERE) is None, "it waits in the queue"
+    assert check_of(controller).measure(SMOKE.checks[0], WHERE) is None
+    assert check_of(controller).measure(SMOKE.checks[0], WHERE) is None, "it waits in the queue"
     controller.settle_queue()
-    assert check_of(controller).measure(SMOKE, WHERE) is None, "it runs"
+    assert check_of(controller).measure(SMOKE.checks[0], WHERE) is None, "it runs"
     controller.finish(JOB, 1)
     assert measured(check_of(controller)).outcome is Verdict.PASSED
     assert len(controller.builds(JOB)) == 1
@@ -101,10 +103,10 @@ def test_a_process_that_takes_over_asks_for_no_second_build(controller: Controll
 def test_a_build_that_somebody_else_started_under_the_request_s_name_says_nothing(controller: Controller) -> None:
     controller.add_job(JOB)
     controller.enqueue(JOB, {"DELIVERKIT_REQUEST": "shop/dev-1/1", "VERSION": "0.9 at https://elsewhere.example"})
-    waiting = check_of(controller).measure(SMOKE, WHERE)
+    waiting = check_of(controller).measure(SMOKE.checks[0], WHERE)
     controller.settle_queue()
     controller.finish(JOB, 1, "SUCCESS")
-    built = check_of(controller).measure(SMOKE, WHERE)
+    built = check_of(controller).measure(SMOKE.checks[0], WHERE)
     for found in (waiting, built):
         assert found is not None
         assert (found.outcome, "another VERSION: somebody else asked for it" in found.reason) == (Verdict.ERROR, True)
@@ -125,7 +127,7 @@ def test_the_next_sample_is_another_build(controller: Controller) -> None:
 def test_a_restart_while_the_build_runs_costs_neither_the_sample_nor_a_second_build(controller: Controller) -> None:
     controller.add_job(JOB, looks_running=3)
     check = check_of(controller)
-    assert check.measure(SMOKE, WHERE) is None
+    assert check.measure(SMOKE.checks[0], WHERE) is None
     controller.restart(resets=2, starting=3)
     assert measured(check).outcome is Verdict.PASSED
     assert len(controller.builds(JOB)) == 1
@@ -136,19 +138,19 @@ def test_a_server_that_stays_away_is_an_error_in_the_end(controller: Controller)
     controller.restart(resets=0, starting=100)
     clock = FakeClock()
     check = check_of(controller, clock)
-    assert check.measure(SMOKE, WHERE) is None
+    assert check.measure(SMOKE.checks[0], WHERE) is None
     clock.advance(timedelta(minutes=11))
-    found = check.measure(SMOKE, WHERE)
+    found = check.measure(SMOKE.checks[0], WHERE)
     assert found is not None
     assert (found.outcome, "starting" in found.reason) == (Verdict.ERROR, True)
 
 
 def test_what_waiting_does_not_help_is_an_error_at_once(controller: Controller) -> None:
-    found = check_of(controller).measure(SMOKE, WHERE)
+    found = check_of(controller).measure(SMOKE.checks[0], WHERE)
     assert found is not None
     assert (found.outcome, "no job shop/smoke" in found.reason) == (Verdict.ERROR, True)
     controller.interfere(Interference(401))
-    denied = check_of(controller).measure(SMOKE, WHERE)
+    denied = check_of(controller).measure(SMOKE.checks[0], WHERE)
     assert denied is not None
     assert (denied.outcome, "does not accept user alice" in denied.reason) == (Verdict.ERROR, True)
     assert TOKEN not in denied.reason
@@ -157,7 +159,7 @@ def test_what_waiting_does_not_help_is_an_error_at_once(controller: Controller) 
 def test_a_request_that_somebody_took_out_of_the_queue_is_for_a_human(controller: Controller) -> None:
     controller.add_job(JOB, looks_queued=None)
     check = check_of(controller)
-    assert check.measure(SMOKE, WHERE) is None
+    assert check.measure(SMOKE.checks[0], WHERE) is None
     controller.waiting(JOB)[0].is_cancelled = True
     assert measured(check).outcome is Verdict.INCONCLUSIVE
 
@@ -188,7 +190,10 @@ def test_a_build_that_is_no_success_keeps_the_release_out(controller: Controller
 
 def test_a_build_that_never_ends_is_not_enough_evidence(controller: Controller) -> None:
     controller.add_job(JOB, looks_running=None)
-    world = world_of(controller, replace(SMOKE, policy=replace(SMOKE.policy, deadline=timedelta(minutes=2))))
+    world = world_of(
+        controller,
+        Gate.of("smoke", CheckKind.JENKINS, {}, replace(SMOKE.checks[0].policy, deadline=timedelta(minutes=2))),
+    )
     rollout = carry(world.delivery(), "1.0", "dev")
     assert rollout.outcome is Outcome.FAILED
     assert "not enough evidence" in rollout.reason
@@ -251,3 +256,23 @@ def test_a_server_that_is_away_does_not_undo_the_decision(controller: Controller
     [line] = pass_on(rollout, server_of(controller))
     assert line.startswith("warning: shop/delivery #1 still asks")
     assert world.delivery().watch(promotion).outcome is Outcome.SUCCEEDED
+
+
+def test_a_jenkins_that_answers_with_a_web_page_is_told_so_and_is_no_verdict(controller: Controller) -> None:
+    controller.add_job(JOB)
+    login = "<!doctype html><html><head><title>Sign in to Acme</title></head><body>x</body></html>"
+    controller.interfere(Interference(200, login, {"Content-Type": "text/html;charset=utf-8"}))
+    found = measured(check_of(controller))
+    assert found.outcome is Verdict.ERROR
+    assert "Sign in to Acme" in found.reason
+    assert "<" not in found.reason
+
+
+def test_a_build_is_judged_again_from_what_was_kept(controller: Controller) -> None:
+    controller.add_job(JOB, outcome="UNSTABLE")
+    found = measured(check_of(controller))
+    assert found.seen is not None
+    assert (found.seen["job"], found.seen["result"], found.query) == (JOB, "UNSTABLE", found.seen["url"])
+    again = assess(SMOKE.checks[0], found.seen)
+    assert (again.outcome, again.reason) == (found.outcome, found.reason)
+    assert assess(SMOKE.checks[0], {**found.seen, "result": "SPLENDID"}).outcome is Verdict.ERROR

@@ -11,7 +11,7 @@ from worlds import MANAGER, REGION, UP, approved, bad_release, carry, direct, en
 from deliverkit.delivery import Delivery
 from deliverkit.domain.environment import OnFailure, Strategy
 from deliverkit.domain.folding import fold
-from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
+from deliverkit.domain.gate import CheckKind, Gate, Policy, Verdict
 from deliverkit.domain.ledger import Draft, Event
 from deliverkit.domain.pipeline import ActionDeclaration, StageDeclaration
 from deliverkit.domain.plan import Plan
@@ -83,7 +83,7 @@ def test_on_failure_pause_leaves_a_failed_deployment_to_a_human() -> None:
 
 
 def test_a_gate_before_must_pass_often_enough_and_is_then_left_alone() -> None:
-    smoke = Gate("smoke", GateKind.COMMAND, {}, Policy(every=timedelta(seconds=1), passes=3))
+    smoke = Gate.of("smoke", CheckKind.COMMAND, {}, Policy(every=timedelta(seconds=1), passes=3))
     world = direct(environment("dev", before=("smoke",)), gates=(UP, smoke))
     world.release("1.0")
     assert carry(world.delivery(), "1.0", "dev").outcome is Outcome.SUCCEEDED

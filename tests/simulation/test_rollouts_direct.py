@@ -21,7 +21,7 @@ from worlds import (
 )
 
 from deliverkit.domain.environment import OnFailure
-from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
+from deliverkit.domain.gate import CheckKind, Gate, Policy, Verdict
 from deliverkit.domain.rollout import AbortMode, Cause, Outcome, Phase
 from deliverkit.errors import ConflictError, IntegrityError, LockedError, NotEntitledError, NotFoundError, UsageError
 from deliverkit.ports import Identity
@@ -49,7 +49,7 @@ def test_a_failed_gate_rolls_back_and_is_verified_at_the_targets() -> None:
     assert rollout.outcome is Outcome.ROLLED_BACK
     assert rollout.outcome.exit_code == 3
     assert world.fleet.serving(REGION, "shop-dev") == {"1.0"}
-    assert "failed (2) > failure_limit (1)" in rollout.reason
+    assert "failed 2 times, 1 is tolerated" in rollout.reason
     serving = delivery.serving("dev")
     assert serving is not None
     assert serving.release.version == "1.0"
@@ -147,7 +147,7 @@ def test_a_rollback_that_fails_is_tried_once_more_and_then_needs_a_human() -> No
 
 
 def test_without_serves_and_without_a_gate_that_asks_nothing_is_called_verified() -> None:
-    alarm = Gate("alarm", GateKind.ALARM, {}, UP.policy)
+    alarm = Gate.of("alarm", CheckKind.ALARM, {}, UP.checks[0].policy)
     world = direct(environment("dev", serves=None, after=("alarm",)), gates=(alarm,))
     delivery = serving_the_first(world)
     world.check.answer = bad_release("2.0", world)
@@ -179,7 +179,7 @@ def test_a_gate_that_cannot_be_measured_fails_closed() -> None:
     rollout = carry(delivery, "2.0", "dev")
     # The rollback is confirmed by what the instances serve; the broken gate is not asked again.
     assert rollout.outcome is Outcome.ROLLED_BACK
-    assert "errors in a row (5) > error_limit (4)" in rollout.reason
+    assert "could not be measured 5 times in a row, 4 are tolerated" in rollout.reason
 
 
 def test_an_inconclusive_gate_waits_for_a_human_who_may_override_it() -> None:
@@ -242,7 +242,7 @@ def test_bake_time_is_waited_for_and_watched() -> None:
 
 
 def test_a_gate_during_the_deployment_stops_it() -> None:
-    gate = Gate("errors", GateKind.ALARM, {}, Policy(every=timedelta(seconds=1)))
+    gate = Gate.of("errors", CheckKind.ALARM, {}, Policy(every=timedelta(seconds=1)))
     world = direct(environment("dev", during=("errors",), after=()), gates=(gate,))
     world.fleet.takes = timedelta(minutes=5)
     delivery = serving_the_first(world)
@@ -254,10 +254,10 @@ def test_a_gate_during_the_deployment_stops_it() -> None:
 
 
 def test_a_gate_before_the_deployment_keeps_everything_as_it_is() -> None:
-    smoke = Gate("smoke", GateKind.COMMAND, {}, Policy())
+    smoke = Gate.of("smoke", CheckKind.COMMAND, {}, Policy())
     world = direct(environment("dev", before=("smoke",)), gates=(UP, smoke))
     world.release("1.0")
-    world.check.answer = lambda gate, *_: Verdict.FAILED if gate.name == "smoke" else Verdict.PASSED
+    world.check.answer = lambda check, *_: Verdict.FAILED if check.gate == "smoke" else Verdict.PASSED
     rollout = carry(world.delivery(), "1.0", "dev")
     assert rollout.outcome is Outcome.FAILED
     assert rollout.outcome.exit_code == 1

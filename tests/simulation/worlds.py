@@ -9,14 +9,14 @@ from typing import Any
 
 from deliverkit.delivery import Delivery
 from deliverkit.domain.environment import ApprovalPolicy, Environment, Serves
-from deliverkit.domain.gate import Gate, GateKind, Policy, Verdict
+from deliverkit.domain.gate import CheckKind, Gate, Policy, Verdict
 from deliverkit.domain.rollout import Rollout
 from deliverkit.ports import Identity
 from deliverkit.testing.rehearsal import Rehearsal
 
 REGION = "us-east-1"
 MANAGER = Identity("arn:aws:iam::123456789012:user/manager", "123456789012", ("release-managers",))
-UP = Gate("up", GateKind.HTTP, {}, Policy(every=timedelta(seconds=5), passes=2, failure_limit=1))
+UP = Gate.of("up", CheckKind.HTTP, {}, Policy(every=timedelta(seconds=5), passes=2, failure_limit=1))
 SERVES = Serves("http://${target.address}/version")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deliverkit.config import find, load, load_mapping
+from deliverkit.config import find, gate_declaration, load, load_mapping
 from deliverkit.config.problem import SHOWN
 from deliverkit.config.scaffold import EXAMPLE
 from deliverkit.errors import ExitCode, UsageError
@@ -48,11 +48,23 @@ def test_the_base_of_these_tests_is_valid(tmp_path: Path) -> None:
     assert load(path).application == "shop"
 
 
+KINDS = [field.key for field in gate_declaration.KINDS]
 GATES = {
-    "{}": "6:3 gates.up: expected one of http, alarm, command, targets, jenkins",
+    "{}": f"6:3 gates.up: expected one of {', '.join(KINDS)}, checks",
+    "{checks: {}}": "6:16 gates.up.checks: expected checks by name, found none",
+    "{checks: {a: {targets: {}}}, every: 5s}": "6:36 gates.up.every: belongs to each of the checks",
+    "{checks: {a: {targets: {}}}, http: {url: http://x}}": (
+        "6:36 gates.up.http: checks is given already, and only one can be"
+    ),
+    "{checks: {a: {targets: {}, on_failure: pause}}}": (
+        "6:34 gates.up.checks.a.on_failure: unknown key; did you mean 'failures'?"
+    ),
+    "{targets: {}, observe_only: true}": (
+        "6:7 gates.up: every check is only observed, so the gate could never pass; let one of them count"
+    ),
     "": "6:3 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found nothing",
     "[a]": "6:7 gates.up: expected a gate such as {http: {url: ...}, every: 5s}, found a list",
-    "{http: {}}": "6:8 gates.up.http.url: missing; expected an address such as ${endpoint}/healthz",
+    "{http: {}}": "6:8 gates.up.http: expected one of url, urls",
     "{http: {url: ftp://x}}": (
         "6:20 gates.up.http.url: 'ftp://x' is not an address: write http://..., https://... or ${endpoint}/..."
     ),
@@ -64,10 +76,10 @@ GATES = {
     ),
     '{http: {url: "http://${target.id"}}': "6:20 gates.up.http.url: '${target.id' lacks its closing brace",
     "{http: {url: http://x, status: 99}}": (
-        "6:38 gates.up.http.status: expected a whole number from 100 to 599, found '99'"
+        "6:38 gates.up.http.status: expected a status such as 200, 2xx or 200-299, found '99'"
     ),
     '{http: {url: http://x, status: "200"}}': (
-        "6:38 gates.up.http.status: expected a whole number from 100 to 599, found '200'"
+        "6:38 gates.up.http.status: expected a status such as 200, 2xx or 200-299, found '200'"
     ),
     "{http: {url: http://x, method: get}}": (
         "6:38 gates.up.http.method: expected GET | HEAD | POST, found 'get'; did you mean 'GET'?"
@@ -108,7 +120,50 @@ GATES = {
         "6:35 gates.up.command.timeout: expected a time such as 500ms, 90s or 1h30m, found a mapping"
     ),
     "{compare: {metric: x}}": (
-        "6:8 gates.up.compare: gates that compare metrics: not available in this release; leave the key out"
+        "6:26 gates.up.compare.metric: 'x' names no metric: write NAMESPACE NAME, such as AWS/ApplicationELB "
+        "RequestCount"
+    ),
+    "{compare: {metric: N x, baseline: {A: b}}}": (
+        "6:17 gates.up.compare: give both `baseline` and `candidate`, or none of them to compare with the time before"
+    ),
+    "{compare: {metric: N x, kind: errors}}": (
+        "6:37 gates.up.compare.kind: errors need `per`, which counts the requests"
+    ),
+    "{compare: {metric: N x, kind: latency}}": (
+        "6:37 gates.up.compare.kind: `slower_than` and `kind: latency` need each other"
+    ),
+    "{compare: {metric: N x}, alpha: 100%}": (
+        "6:39 gates.up.alpha: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
+    ),
+    "{http: {url: http://x/}, harm: 1%}": "6:32 gates.up.harm: belongs to `compare`, and this is another check",
+    "{metric: {metric: N x}}": "6:8 gates.up.metric: expected a limit: above, below, at_least, at_most",
+    "{metric: {metric: N x, below: nan}}": (
+        "6:37 gates.up.metric.below: expected a number such as 5, 0.25 or 1.5%, found 'nan'"
+    ),
+    "{metric: {metric: N x, above: 5, below: 4}}": "6:8 gates.up.metric: no number is within these limits: from 5 to 4",
+    "{metric: {metric: N x, below: 1, window: 90s}}": (
+        "6:48 gates.up.metric.window: is no whole number of periods; a window is made of complete periods"
+    ),
+    "{metric: {metric: N x, below: 1, period: 45s}}": (
+        "6:48 gates.up.metric.period: '45s' is no period of CloudWatch: write 1s, 5s, 10s, 20s, 30s or whole "
+        "minutes up to 1d"
+    ),
+    "{metric: {math: a / b, below: 1, metrics: {a: {metric: N a}}}}": (
+        "6:23 gates.up.metric.math: there is no metric 'b' under `metrics`; known are a"
+    ),
+    '{metric: {math: "SUM(METRICS())", below: 1, metrics: {a: {metric: N a}}}}': (
+        "6:23 gates.up.metric.math: METRICS may give several series, and one is judged: name the metrics "
+        "under `metrics`"
+    ),
+    "{metric: {metric: N x, below: 1, statistic: Summ}}": (
+        "6:51 gates.up.metric.statistic: 'Summ' is no statistic: write Sum, Average, Minimum, Maximum, SampleCount, a "
+        "percentile such as p99, or a range such as TM(10%:90%)"
+    ),
+    "{burn_rate: {objective: 100%, errors: e, requests: N r}}": (
+        "6:31 gates.up.burn_rate.objective: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
+    ),
+    "{logs: {groups: [/a], query: fields x, below: 1, missing_data: zero}}": (
+        "6:70 gates.up.logs.missing_data: belongs to `field`: records that match can always be counted"
     ),
     "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
     "{jenkins: {job: /shop//x}}": (
@@ -131,7 +186,7 @@ def test_shell_variables_of_commands_are_the_shells_own(tmp_path: Path) -> None:
     path = tmp_path / "deliverkit.yml"
     run = 'x "${HOME}" "${FILE%.txt}" ${environment} ${release.version}'
     path.write_text(f"{HEAD}gates:\n  up: {{command: {{run: '{run}'}}}}\n{DEV}")
-    assert load(path).gates["up"].spec["run"] == run
+    assert load(path).gates["up"].checks[0].spec["run"] == run
 
 
 ENVIRONMENT = {
@@ -350,7 +405,7 @@ def test_large_files(tmp_path: Path) -> None:
     assert problems_of(tmp_path, text) == ["1:1: larger than 1024 KiB, which no configuration is"]
 
 
-TOO_MANY = "1:1: more than 20000 values, those that anchors repeat included"
+TOO_MANY = "1:1: more than 100000 values, those that anchors repeat included"
 
 
 def test_huge_lists_are_given_up_early(tmp_path: Path) -> None:

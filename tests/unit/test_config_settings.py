@@ -32,7 +32,7 @@ from deliverkit.config.problem import SHOWN
 from deliverkit.config.scaffold import EXAMPLE
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.environment import ApprovalPolicy, Environment, OnFailure, Serves, Strategy, StrategyKind
-from deliverkit.domain.gate import Gate, GateKind, Policy
+from deliverkit.domain.gate import Check, CheckKind, Gate, Policy, checks_of
 from deliverkit.domain.release import BundleFormat
 from deliverkit.errors import UsageError
 
@@ -92,14 +92,14 @@ def test_the_example_says_what_it_seems_to_say(tmp_path: Path) -> None:
         endpoint="http://${target.address}:8080",
         serves=Serves("${endpoint}/version", "${release.version}"),
     )
-    assert read.gates["up"] == Gate(
+    assert read.gates["up"] == Gate.of(
         "up",
-        GateKind.HTTP,
-        {"url": "${endpoint}/healthz", "status": 200, "method": "GET", "timeout": 5.0},
-        Policy(passes=5, failure_limit=2, p95=timedelta(milliseconds=300)),
+        CheckKind.HTTP,
+        {"url": "${endpoint}/healthz", "status": 200, "method": "GET", "timeout": 5.0, "p95": 0.3},
+        Policy(passes=5, failure_limit=2),
     )
-    assert read.gates["errors"].spec == {"names": ["storefront-5xx"]}
-    assert read.gates["machines"] == Gate("machines", GateKind.TARGETS, {})
+    assert read.gates["errors"].checks[0].spec == {"names": ["storefront-5xx"]}
+    assert read.gates["machines"] == Gate.of("machines", CheckKind.TARGETS, {})
     assert read.ledger == LedgerLocation("s3", "storefront-releases", "storefront/ledger")
 
 
@@ -156,7 +156,7 @@ def test_anchors_and_merged_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["targets: {}", "targets:", "{targets: null}"])
 def test_target_gates_have_no_settings(value: str, tmp_path: Path) -> None:
     gate = f"  up: {value}\n" if value.startswith("{") else f"  up:\n    {value}\n"
-    assert loaded(tmp_path, MINIMAL + "gates:\n" + gate).gates["up"] == Gate("up", GateKind.TARGETS, {})
+    assert loaded(tmp_path, MINIMAL + "gates:\n" + gate).gates["up"] == Gate.of("up", CheckKind.TARGETS, {})
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,12 @@ POLICIES = st.builds(
     error_limit=st.integers(0, 1000),
     inconclusive_limit=st.integers(0, 1000),
     deadline=TIMES,
+    initial_delay=TIMES,
+    count=st.integers(0, 1000),
+    observe_only=st.booleans(),
 )
-SPECS: dict[GateKind, st.SearchStrategy[dict[str, Any]]] = {
-    GateKind.HTTP: st.fixed_dictionaries(
+SPECS: dict[CheckKind, st.SearchStrategy[dict[str, Any]]] = {
+    CheckKind.HTTP: st.fixed_dictionaries(
         {
             "url": st.sampled_from(["${endpoint}/x", "http://${target.id}/", "https://shop.example"]),
             "method": st.sampled_from(["GET", "HEAD", "POST"]),
@@ -215,19 +218,34 @@ SPECS: dict[GateKind, st.SearchStrategy[dict[str, Any]]] = {
         },
         optional={"contains": TEXTS},
     ),
-    GateKind.ALARM: st.fixed_dictionaries(
+    CheckKind.ALARM: st.fixed_dictionaries(
         {"names": st.lists(TEXTS, min_size=1, unique=True)}, optional={"region": REGIONS}
     ),
-    GateKind.COMMAND: st.fixed_dictionaries({"run": TEXTS, "timeout": TIMES.map(timedelta.total_seconds)}),
-    GateKind.TARGETS: st.just({}),
-    GateKind.JENKINS: st.fixed_dictionaries(
+    CheckKind.COMMAND: st.fixed_dictionaries({"run": TEXTS, "timeout": TIMES.map(timedelta.total_seconds)}),
+    CheckKind.TARGETS: st.just({}),
+    CheckKind.JENKINS: st.fixed_dictionaries(
         {"job": TEXTS.filter(lambda text: not {"", ".", ".."} & set(text.split("/")))},
         optional={"parameters": st.dictionaries(st.from_regex(r"[A-Z_]{1,9}", fullmatch=True), TEXTS, min_size=1)},
     ),
 }
-GATES = st.sampled_from(list(GateKind)).flatmap(
-    lambda kind: st.builds(Gate, name=NAMES, kind=st.just(kind), spec=SPECS[kind], policy=POLICIES)
-)
+
+
+def checks(gate: str, name: str) -> st.SearchStrategy[Check]:
+    return st.sampled_from(list(SPECS)).flatmap(
+        lambda kind: st.builds(Check, st.just(gate), st.just(name), st.just(kind), SPECS[kind], POLICIES)
+    )
+
+
+def gates_named(name: str) -> st.SearchStrategy[Gate]:
+    several = st.lists(NAMES, min_size=1, max_size=3, unique=True).flatmap(
+        lambda names: st.tuples(*(checks(name, each) for each in names))
+    )
+    one = checks(name, "").map(lambda check: (check,))
+    gates = st.builds(Gate, st.just(name), one | several, st.none() | st.sampled_from(OnFailure))
+    return gates.filter(lambda gate: bool(gate.counting))
+
+
+GATES = NAMES.flatmap(gates_named)
 STRATEGIES = st.one_of(
     st.sampled_from([StrategyKind.ALL_AT_ONCE, StrategyKind.HALF_AT_A_TIME, StrategyKind.ONE_AT_A_TIME]).map(Strategy),
     st.integers(0, 99).map(lambda share: Strategy(StrategyKind.ROLLING, min_healthy=f"{share}%")),
@@ -302,18 +320,27 @@ def place_text(place: S3Location | LedgerLocation) -> str:
 
 
 def gate_document(gate: Gate) -> dict[str, Any]:
-    check = dict(gate.spec)
-    if "timeout" in check:
-        check["timeout"] = format_duration(timedelta(seconds=check["timeout"]))
-    policy = gate.policy
+    document = {"on_failure": gate.on_failure.value} if gate.on_failure else {}
+    if not gate.checks[0].name:
+        return {**check_document(gate.checks[0]), **document}
+    return {"checks": {check.name: check_document(check) for check in gate.checks}, **document}
+
+
+def check_document(check: Check) -> dict[str, Any]:
+    spec, policy = dict(check.spec), check.policy
+    if "timeout" in spec:
+        spec["timeout"] = format_duration(timedelta(seconds=spec["timeout"]))
     return {
-        gate.kind.value: check,
+        check.kind: spec,
         "every": format_duration(policy.every),
         "passes": policy.passes,
         "failures": policy.failure_limit,
         "errors": policy.error_limit,
         "inconclusive": policy.inconclusive_limit,
         "deadline": format_duration(policy.deadline),
+        "initial_delay": format_duration(policy.initial_delay),
+        "observe_only": policy.observe_only,
+        **({"count": policy.count} if policy.count else {}),
     }
 
 
@@ -406,7 +433,7 @@ def test_every_valid_file_says_what_was_meant(read: Settings, tmp_path: Path) ->
     expected, written = replace(read, path=tmp_path / "deliverkit.yml"), document(read)
     assert loaded(tmp_path, as_yaml(written)) == expected
     assert loaded(tmp_path, json.dumps(written, ensure_ascii=False)) == expected
-    json.dumps([gate.spec for gate in expected.gates.values()])
+    json.dumps([check.spec for check in checks_of(expected.gates.values())])
 
 
 # --- every file whatever ---------------------------------------------------------------------------

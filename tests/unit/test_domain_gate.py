@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverkit.domain.gate import (
-    LATENCY_MINIMUM,
-    Analysis,
-    Measurement,
-    Policy,
-    Verdict,
-    condemn,
-    judge,
-    percentile,
-    worst,
-)
+from deliverkit.domain.analysis import LATENCY_MINIMUM, Analysis, Judgement, condemn, judge, percentile
+from deliverkit.domain.gate import Check, Measurement, Policy, Verdict, worst
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 OUTCOMES = st.lists(st.sampled_from(Verdict), max_size=12)
@@ -29,7 +20,7 @@ def analysis(outcomes: list[Verdict], policy: Policy, latency: float | None = No
     for number, outcome in enumerate(outcomes):
         at = AT + timedelta(seconds=number)
         sample = Measurement("g", at, outcome, "because", () if latency is None else (latency,))
-        found = found.including(sample, policy)
+        found = found.including(sample, Check("g", "", "http", {}, policy))
     return found
 
 
@@ -66,7 +57,7 @@ def test_limits_are_strictly_exceeded_and_the_reason_says_by_what() -> None:
     assert condemn(analysis([Verdict.FAILED] * 2, policy), policy) is None
     condemned = condemn(analysis([Verdict.FAILED] * 3, policy), policy)
     assert condemned is not None
-    assert condemned.reason == "failed (3) > failure_limit (2): because"
+    assert condemned.reason == "failed 3 times, 2 are tolerated: because"
 
 
 def test_nothing_measured_by_the_deadline_is_an_error_and_too_little_is_inconclusive() -> None:
@@ -107,8 +98,18 @@ def test_there_is_no_percentile_of_nothing(values: list[float], share: float) ->
 
 def test_a_gate_is_due_at_once_and_then_at_its_pace() -> None:
     policy = Policy(every=timedelta(seconds=5))
-    assert Analysis("g").is_due(AT, policy)
-    assert Analysis("g").next_due(policy) is None
-    once = analysis([Verdict.PASSED], policy)
-    assert not once.is_due(AT + timedelta(seconds=4), policy)
-    assert once.is_due(AT + timedelta(seconds=5), policy)
+    assert Analysis("g").next_due(policy, AT) == AT
+    assert analysis([Verdict.PASSED], policy).next_due(policy, AT) == AT + timedelta(seconds=5)
+
+
+def test_what_warms_up_is_not_measured_and_what_is_counted_ends() -> None:
+    policy = Policy(every=timedelta(seconds=5), initial_delay=timedelta(seconds=30), count=2)
+    assert Analysis("g").next_due(policy, AT) == AT + timedelta(seconds=30)
+    once, twice = analysis([Verdict.PASSED], policy), analysis([Verdict.PASSED] * 2, policy)
+    assert judge(once, policy, waited=timedelta(0)) is None
+    assert twice.next_due(policy, AT) is None
+    assert judge(twice, policy, waited=timedelta(0)) == Judgement(Verdict.PASSED, "passed 2 times in a row, 1 needed")
+    late = analysis([Verdict.PASSED, Verdict.FAILED], Policy(count=2, failure_limit=1))
+    found = judge(late, Policy(count=2, failure_limit=1), waited=timedelta(0))
+    assert found is not None
+    assert found.verdict is Verdict.INCONCLUSIVE

@@ -28,7 +28,7 @@ HEAVY = {
 """Modules of Python itself that take milliseconds."""
 COMMANDS = (
     *("init", "package", "plan", "promote", "status", "wait", "resume", "approve", "reject", "rollback", "abort"),
-    *("release", "lock", "report", "ledger", "pipeline", "jenkins", "sandbox", "rehearse"),
+    *("release", "lock", "report", "ledger", "pipeline", "jenkins", "sandbox", "rehearse", "gate"),
 )
 
 

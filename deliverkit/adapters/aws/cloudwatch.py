@@ -1,44 +1,43 @@
-"""CloudWatch alarms as a gate."""
+"""CloudWatch alarms as a check."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.session import Aws
-from deliverkit.domain.gate import Gate, Measurement, Verdict, worst
+from deliverkit.check_ports import CheckContext
+from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.gate import Check, Measurement
 from deliverkit.errors import DeliverkitError
-from deliverkit.ports import CheckContext, Clock
+from deliverkit.ports import Clock
 
-_VERDICTS: Mapping[str, Verdict] = {
-    "OK": Verdict.PASSED,
-    "ALARM": Verdict.FAILED,
-    "INSUFFICIENT_DATA": Verdict.INCONCLUSIVE,
-}
-"""States of an alarm (CloudWatch API reference, MetricAlarm.StateValue); a state we do not know is an error."""
+SHOWN = 500
+"""Letters that are kept of an alarm's reason: a composite one's may be long."""
 
 
 class AlarmCheck:
-    """Measures a gate of kind `alarm`: the worst state of the named alarms in every region of the leg."""
+    """Observes the named alarms in every region of the leg; `domain.checks.alarm` says what their states mean."""
 
     def __init__(self, aws: Aws, clock: Clock) -> None:
         """Take the session and the clock that dates measurements."""
         self._aws = aws
         self._clock = clock
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Look at the alarms once."""
-        regions = [gate.spec["region"]] if gate.spec.get("region") else list(context.regions)
+        regions = [str(check.spec["region"])] if check.spec.get("region") else list(context.regions)
+        names = list(check.spec["names"])
         try:
-            states = [state for region in regions for state in self._states(gate.spec["names"], region)]
+            seen: dict[str, Any] = {"alarms": [each for region in regions for each in self._states(names, region)]}
         except DeliverkitError as error:
-            return Measurement(gate.name, self._clock.now(), Verdict.ERROR, error.message)
-        outcome = worst(verdict for verdict, _ in states)
-        told = "; ".join(words for verdict, words in states if verdict is outcome)
-        return Measurement(gate.name, self._clock.now(), outcome, told or "no alarm is named")
+            seen = {ERROR: error.message}
+        query = "; ".join(_command(names, region) for region in regions)
+        return measurement(check, self._clock.now(), seen, query=query)
 
-    def _states(self, names: Sequence[str], region: str) -> list[tuple[Verdict, str]]:
+    def _states(self, names: Sequence[str], region: str) -> list[dict[str, str]]:
         with translated(f"reading alarms in {region}"):
             pages = (
                 self._aws.client("cloudwatch", region)
@@ -46,13 +45,18 @@ class AlarmCheck:
                 .paginate(AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
             )
             found = {a["AlarmName"]: a for page in pages for a in (*page["MetricAlarms"], *page["CompositeAlarms"])}
-        return [_read(name, region, found.get(name)) for name in names]
+        return [_seen(name, region, found.get(name)) for name in names]
 
 
-def _read(name: str, region: str, alarm: Mapping[str, Any] | None) -> tuple[Verdict, str]:
+def _seen(name: str, region: str, alarm: dict[str, Any] | None) -> dict[str, str]:
+    place = {"name": name, "region": region}
     if alarm is None:
-        return Verdict.ERROR, f"there is no alarm {name} in {region}"
-    state, why = str(alarm.get("StateValue", "")), str(alarm.get("StateReason", "")).strip()
-    return _VERDICTS.get(state, Verdict.ERROR), f"alarm {name} ({region}) is {state or 'in no state'}" + (
-        f": {why}" if why else ""
-    )
+        return place
+    why = str(alarm.get("StateReason", "")).strip()
+    return {**place, "state": str(alarm.get("StateValue", "")), "why": why[:SHOWN]}
+
+
+def _command(names: Sequence[str], region: str) -> str:
+    listed = shlex.join(names)
+    kinds = "--alarm-types MetricAlarm CompositeAlarm"
+    return f"aws cloudwatch describe-alarms --region {region} {kinds} --alarm-names {listed}"

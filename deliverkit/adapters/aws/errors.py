@@ -36,6 +36,11 @@ _MISSING = frozenset(
         "RepositoryDoesNotExistException",
         "CommitDoesNotExistException",
         "CommitIdDoesNotExistException",
+        "ResourceNotFoundException",  # Lambda, ACM, Inspector
+        "TargetGroupNotFound",
+        "RepositoryNotFoundException",
+        "ImageNotFoundException",
+        "ScanNotFoundException",
     }
 )
 _CONFLICTS = frozenset(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,19 @@ class Account:
 class Aws:
     """Gives botocore clients; each service and region has one client, which threads may share."""
 
-    def __init__(self, account: Account, *, repetitions: int = ATTEMPTS) -> None:
+    def __init__(
+        self, account: Account, *, repetitions: int = ATTEMPTS, patience: timedelta = timedelta(seconds=READ_TIMEOUT)
+    ) -> None:
         """Take the way to reach AWS; nothing is imported or contacted before the first client is asked for.
 
         Args:
             account: The way.
             repetitions: How often botocore repeats a call; 0 for calls that must not be repeated unseen.
+            patience: How long an answer may take, to the second.
         """
         self._account = account
         self._repetitions = repetitions
+        self._patience = patience
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
         self._session: Any = None
@@ -81,6 +86,10 @@ class Aws:
         """Where STS is reached: a loopback address tells that all of AWS is on this machine."""
         return str(self.client("sts").meta.endpoint_url)
 
+    def once(self, patience: timedelta) -> Aws:
+        """The same account for calls that must not be repeated unseen, and whose answer may take long."""
+        return Aws(self._account, repetitions=0, patience=patience)
+
     def client(self, service: str, region: str | None = None) -> Any:
         """The client of a service in a region, by default the region in use.
 
@@ -98,8 +107,10 @@ class Aws:
 
         settings = botocore.config.Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
+            read_timeout=int(self._patience.total_seconds()),
             max_pool_connections=POOL,
+            # A connection that says nothing for minutes is forgotten on the way (Lambda developer guide, Invoke).
+            tcp_keepalive=self._patience > timedelta(seconds=READ_TIMEOUT),
             retries={"mode": "standard", "max_attempts": self._repetitions},
             user_agent_extra="deliverkit",
             # Path-style addresses work for a loopback endpoint, and for every bucket name on AWS.

@@ -1,23 +1,27 @@
-"""Health of the targets as a gate: EC2's status checks, and the load balancer's word where the group has one."""
+"""Health of the targets: EC2's status checks, and the load balancer's word where the group has one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from deliverkit.adapters.aws import target_groups
 from deliverkit.adapters.aws.errors import translated
+from deliverkit.adapters.aws.observing import observed
 from deliverkit.adapters.aws.session import Aws
+from deliverkit.check_ports import CheckContext
 from deliverkit.domain.carriage import Target
-from deliverkit.domain.gate import Gate, Measurement, Verdict
-from deliverkit.errors import DeliverkitError
-from deliverkit.ports import CheckContext, Clock, Deployer
+from deliverkit.domain.gate import Check, Measurement
+from deliverkit.ports import Clock, Deployer
 
 BATCH = 100
 """Instances in one DescribeInstanceStatus call."""
+KEPT = 20
+"""Sick targets that are recorded; the others are counted."""
 
 
 class TargetsCheck:
-    """Measures a gate of kind `targets`: every running member of the groups is healthy."""
+    """Measures checks of kind `targets`: every running member of the groups."""
 
     def __init__(self, aws: Aws, deployers: Callable[[str], Deployer], clock: Clock) -> None:
         """Take the session, the way to a region's deployer and the clock that dates measurements."""
@@ -25,29 +29,26 @@ class TargetsCheck:
         self._deployers = deployers
         self._clock = clock
 
-    def measure(self, gate: Gate, context: CheckContext) -> Measurement:
-        """Ask for the health of every target once; a group without members is an error, never a pass."""
-        try:
-            sick, asked = self._ask(context)
-        except DeliverkitError as error:
-            return self._sample(gate, Verdict.ERROR, error.message)
-        if not asked:
-            return self._sample(gate, Verdict.ERROR, f"{context.application}/{context.group} has no running instances")
-        if sick:
-            return self._sample(gate, Verdict.FAILED, "; ".join(sick))
-        return self._sample(gate, Verdict.PASSED, f"{asked} of {asked} targets are healthy")
+    def measure(self, check: Check, context: CheckContext) -> Measurement:
+        """Ask for the health of every target once."""
+        group = f"--application-name {context.application} --deployment-group-name {context.group}"
+        query = f"aws deploy get-deployment-group {group}; aws ec2 describe-instance-status"
+        return observed(check, self._clock, lambda: self._ask(context), query=query)
 
-    def _ask(self, context: CheckContext) -> tuple[list[str], int]:
-        sick: list[str] = []
+    def _ask(self, context: CheckContext) -> Mapping[str, Any]:
+        sick: list[Mapping[str, str]] = []
         asked = 0
         for region in context.regions:
             targets = self._deployers(region).targets(context.application, context.group)
             asked += len(targets)
             sick.extend(self._failing_status_checks(region, targets))
             sick.extend(self._out_of_service(region, context, targets))
-        return sick, asked
+        kept = sick[:KEPT]
+        named = {(each["id"], each["region"]) for each in kept}
+        more = len({(each["id"], each["region"]) for each in sick} - named)
+        return {"group": f"{context.application}/{context.group}", "asked": asked, "sick": kept, "more": more}
 
-    def _failing_status_checks(self, region: str, targets: Sequence[Target]) -> list[str]:
+    def _failing_status_checks(self, region: str, targets: Sequence[Target]) -> Iterator[Mapping[str, str]]:
         found: dict[str, str] = {}
         ec2 = self._aws.client("ec2", region)
         for start in range(0, len(targets), BATCH):
@@ -55,46 +56,25 @@ class TargetsCheck:
             with translated(f"reading the status of {len(ids)} instances in {region}"):
                 statuses = ec2.describe_instance_status(InstanceIds=ids)["InstanceStatuses"]
             found.update({each["InstanceId"]: _status_words(each) for each in statuses})
-        return [
-            f"{target.target_id} ({region}): {found.get(target.target_id, 'EC2 reports no status')}"
-            for target in targets
-            if found.get(target.target_id) != "ok"
-        ]
+        for target in targets:
+            told = found.get(target.target_id, "has no status that EC2 reports")
+            if told:
+                yield {"id": target.target_id, "region": region, "why": told}
 
-    def _out_of_service(self, region: str, context: CheckContext, targets: Sequence[Target]) -> list[str]:
-        names = self._target_groups(region, context)
-        if not names:
-            return []
-        elb = self._aws.client("elbv2", region)
+    def _out_of_service(
+        self, region: str, context: CheckContext, targets: Sequence[Target]
+    ) -> Iterator[Mapping[str, str]]:
+        names = target_groups.of_deployment_group(self._aws, region, context.application, context.group)
         members = {target.target_id for target in targets}
-        with translated(f"reading target health of {', '.join(names)} in {region}"):
-            groups = elb.describe_target_groups(Names=names)["TargetGroups"]
-            reports = [
-                (group["TargetGroupName"], each)
-                for group in groups
-                for each in elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])[
-                    "TargetHealthDescriptions"
-                ]
-            ]
-        return [
-            f"{each['Target']['Id']} ({region}) is {each['TargetHealth']['State']} in {name}"
-            for name, each in reports
-            if each["Target"]["Id"] in members and each["TargetHealth"]["State"] != "healthy"
-        ]
-
-    def _target_groups(self, region: str, context: CheckContext) -> list[str]:
-        with translated(f"reading deployment group {context.application}/{context.group} in {region}"):
-            answer = self._aws.client("codedeploy", region).get_deployment_group(
-                applicationName=context.application, deploymentGroupName=context.group
-            )
-        balancer: Mapping[str, Any] = answer["deploymentGroupInfo"].get("loadBalancerInfo", {})
-        return [each["name"] for each in balancer.get("targetGroupInfoList", [])]
-
-    def _sample(self, gate: Gate, outcome: Verdict, reason: str) -> Measurement:
-        return Measurement(gate.name, self._clock.now(), outcome, reason)
+        for name, reports in target_groups.health(self._aws, region, names) if names else ():
+            for each in reports:
+                state = each["TargetHealth"]["State"]
+                if each["Target"]["Id"] in members and state != "healthy":
+                    yield {"id": each["Target"]["Id"], "region": region, "why": f"is {state} in {name}"}
 
 
 def _status_words(status: Mapping[str, Any]) -> str:
+    """Which status checks do not hold; empty when both do."""
     checks = {"instance": status["InstanceStatus"]["Status"], "system": status["SystemStatus"]["Status"]}
     failing = [f"{name} status is {value}" for name, value in checks.items() if value != "ok"]
-    return ", ".join(failing) or "ok"
+    return f"has failing status checks: {', '.join(failing)}" if failing else ""

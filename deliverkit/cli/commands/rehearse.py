@@ -45,11 +45,11 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Rehearse, tell what happened, and leave as the promotion would have left."""
-    from deliverkit.cli.progress import Progress  # noqa: PLC0415  (not needed to describe the arguments)
+    from deliverkit.cli.progress import PROMOTION, Progress  # noqa: PLC0415  (not needed to describe the arguments)
     from deliverkit.cli.rehearsal_text import rehearsal_text  # noqa: PLC0415
     from deliverkit.rehearsing.rehearsal import Audience, rehearse  # noqa: PLC0415
 
-    progress = Progress(console)
+    progress = Progress(console, PROMOTION)
     audience = Audience(say=console.tell, hear=progress.event, enter=enter)
     report = rehearse(_wish(arguments, options, console), audience, console.environ)
     options = replace(options, is_json=options.is_json or arguments.json)

@@ -1,0 +1,171 @@
+"""`deliverkit gate run`, `resume` and `stop`: gates by themselves, outside of a promotion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deliverkit.cli import render
+from deliverkit.cli.options import Console, Options, open_delivery
+from deliverkit.cli.watching import duration
+from deliverkit.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from deliverkit.delivery import Delivery
+    from deliverkit.domain.gate import Verdict
+    from deliverkit.domain.gate_run import GateRun
+    from deliverkit.domain.ledger import Event
+
+_NAMED = 5
+"""Gates that are named in a line of progress."""
+CODES = "0 passed; 1 failed; 5 inconclusive, stopped or still running; 8 could not be measured"
+
+
+def configure(verbs: Any, shared: ArgumentParser) -> None:
+    """Describe the arguments of all three."""
+    begin = verbs.add_parser(
+        "run",
+        parents=[shared],
+        help="measure gates now, outside of a promotion, and judge them",
+        epilog=f"Exit codes: {CODES}.",
+    )
+    begin.add_argument("gates", nargs="*", metavar="GATE", help="default: all gates of the environment")
+    begin.add_argument("--to", metavar="ENV", help="environment (default: the only one there is)")
+    begin.add_argument("--release", metavar="VERSION", help="should be healthy (default: what serves there)")
+    begin.add_argument(
+        "--for",
+        dest="bake_time",
+        type=duration,
+        metavar="TIME",
+        help="watch so long before the gates have to be passed (default: the environment's bake_time)",
+    )
+    begin.add_argument("--detach", action="store_true", help="only open the run; `gate resume` drives it")
+    _add_timeout(begin)
+    begin.set_defaults(run=run)
+    resume = verbs.add_parser(
+        "resume", parents=[shared], help="take a run of gates over, or follow it", epilog=f"Exit codes: {CODES}."
+    )
+    resume.add_argument("id", help="as `gate run` told it")
+    _add_timeout(resume)
+    resume.set_defaults(run=take_over)
+    stop = verbs.add_parser("stop", parents=[shared], help="give a run of gates up")
+    stop.add_argument("id", help="as `gate run` told it")
+    stop.add_argument("--reason", required=True, help="why, for those who come later")
+    stop.set_defaults(run=give_up)
+
+
+def _add_timeout(command: ArgumentParser) -> None:
+    command.add_argument("--timeout", type=duration, metavar="TIME", help="stop watching; the run can be resumed")
+
+
+def run(arguments: Namespace, options: Options, console: Console) -> int:
+    """Open a run, say its id at once, drive it."""
+    delivery = open_delivery(options, console)
+    run_id = delivery.run_gates(
+        arguments.gates,
+        to=arguments.to or _only_environment(delivery),
+        version=arguments.release,
+        bake_time=arguments.bake_time,
+    )
+    if arguments.detach:
+        console.tell(f"next: deliverkit gate resume {run_id}")
+        render.data({"run": run_id}, options, console, text=lambda _: run_id, as_json=lambda opened: opened)
+        return ExitCode.DONE
+    (console.tell if options.is_json else console.say)(run_id)
+    return _watch(delivery, run_id, arguments, options, console)
+
+
+def take_over(arguments: Namespace, options: Options, console: Console) -> int:
+    """Go on where the other process ended; doing it twice does no harm."""
+    return _watch(open_delivery(options, console), arguments.id, arguments, options, console)
+
+
+def give_up(arguments: Namespace, options: Options, console: Console) -> int:
+    """Record that nobody needs the verdict any more."""
+    run = open_delivery(options, console).gate_runs.stop(arguments.id, arguments.reason)
+    render.data(run, options, console, text=_told, as_json=_document)
+    return ExitCode.DONE
+
+
+def _only_environment(delivery: Delivery) -> str:
+    known = list(delivery.blueprint.environments)
+    if len(known) == 1:
+        return known[0]
+    raise UsageError(
+        f"which environment? the configuration has {', '.join(known)}", hint=f"deliverkit gate run --to {known[0]}"
+    )
+
+
+def _watch(delivery: Delivery, run_id: str, arguments: Namespace, options: Options, console: Console) -> int:
+    from deliverkit.cli.progress import Progress, Story  # noqa: PLC0415
+
+    story: Story[GateRun] = Story(_line, _doing, lambda run: run.opened_at)
+    progress = Progress(console, story)
+    run = delivery.gate_runs.watch(run_id, timeout=arguments.timeout, listener=progress.event, on_tick=progress.tick)
+    progress.close()
+    render.data(run, options, console, text=_told, as_json=_document)
+    return _exit_code(run)
+
+
+def _line(event: Event, run: GateRun) -> str:
+    from deliverkit.cli.progress import measured  # noqa: PLC0415
+
+    if event.kind == "gate.judged":
+        return f"gate {event.payload['gate']} {event.payload['verdict']}: {event.payload['reason']}"
+    return measured(event, run) if event.kind == "gate.measured" else ""
+
+
+def _doing(run: GateRun) -> str:
+    names = [gate.name for gate in run.open_gates()]
+    more = f" and {len(names) - _NAMED:,} more gates" if len(names) > _NAMED else ""
+    return f"measuring {', '.join(names[:_NAMED])}{more}"
+
+
+def _told(run: GateRun) -> str:
+    from deliverkit.domain.gate_run import verdict_on  # noqa: PLC0415
+
+    found = verdict_on(run)
+    why = f": {found.reason}" if found and run.stopped else ""
+    lines = [f"{run.id}: {found.verdict.value if found else 'still running'}{why}"]
+    for gate in run.plan.gates:
+        judged = run.judged.get(gate.name)
+        lines.append(f"  {gate.name}: {f'{judged.verdict.value}: {judged.reason}' if judged else 'not judged'}")
+    lines.append(f"next: deliverkit gate {'explain' if found else 'resume'} {run.id}")
+    return "\n".join(lines)
+
+
+def _document(run: GateRun) -> Any:
+    from deliverkit.domain.gate_run import verdict_on  # noqa: PLC0415
+
+    found = verdict_on(run)
+    return render.plain(
+        {
+            "run": run.id,
+            "environment": run.plan.environment,
+            "verdict": found.verdict if found else None,
+            "reason": found.reason if found else "",
+            "opened_at": run.opened_at,
+            "gates": run.judged,
+            "measurements": {key: analysis.taken for key, analysis in run.analyses.items()},
+        }
+    )
+
+
+def _exit_code(run: GateRun) -> int:
+    from deliverkit.domain.gate_run import verdict_on  # noqa: PLC0415
+
+    found = verdict_on(run)
+    return code_of(found.verdict) if found else ExitCode.WAITING
+
+
+def code_of(verdict: Verdict) -> ExitCode:
+    """The exit code of a verdict outside of a promotion, where there is nothing to roll back."""
+    from deliverkit.domain.gate import Verdict  # noqa: PLC0415
+
+    return {
+        Verdict.PASSED: ExitCode.DONE,
+        Verdict.FAILED: ExitCode.FAILED,
+        Verdict.INCONCLUSIVE: ExitCode.WAITING,
+        Verdict.ERROR: ExitCode.UNREACHABLE,
+    }[verdict]

@@ -1,0 +1,107 @@
+"""What the shapes cannot see of checks of metrics: keys that need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from deliverkit.config.problem import Reading
+from deliverkit.config.shapes import INVALID
+from deliverkit.yaml_tree import KeyPath
+
+Values = Mapping[str, Any]
+
+
+def check_metrics(check: Values, path: KeyPath, reading: Reading) -> None:
+    """Report what does not fit together in one check; values that were wrong in themselves are passed over."""
+    for kind, problems in _PROBLEMS.items():
+        settings = check.get(kind)
+        if isinstance(settings, dict):
+            for key, message in problems(settings):
+                where = (*path, kind, key) if key else (*path, kind)
+                reading.report(where, message)
+    for key in ("harm", "alpha"):
+        if key in check and "compare" not in check:
+            reading.report((*path, key), "belongs to `compare`, and this is another check", reading.keys[*path, key])
+
+
+Problems = list[tuple[str, str]]
+
+
+def _of_metric(settings: Values) -> Problems:
+    found: Problems = []
+    if "math" in settings and "metrics" not in settings:
+        found.append(("math", "needs `metrics`: the metrics by the names that it uses"))
+    if "metric" in settings and "metrics" in settings:
+        found.append(("metrics", "belongs to `math`; for one metric leave it out"))
+    if "math" in settings:
+        found += [(key, "belongs to each of the `metrics`") for key in ("dimensions", "statistic") if key in settings]
+        found += _of_names(settings)
+    return found + _of_window(settings)
+
+
+def _of_names(settings: Values) -> Problems:
+    from deliverkit.domain.metrics import names_in  # noqa: PLC0415  (only files with metric math need it)
+
+    metrics = settings.get("metrics", {})
+    if INVALID in (metrics, settings["math"]):
+        return []
+    used = names_in(str(settings["math"]))
+    known = ", ".join(metrics)
+    found = [
+        ("math", f"there is no metric {name!r} under `metrics`; known are {known}") for name in used - set(metrics)
+    ]
+    found += [("metrics", f"{name!r} is not used by `math`") for name in metrics if name not in used]
+    return sorted(found) if metrics else []
+
+
+def _of_window(settings: Values) -> Problems:
+    window, period = settings.get("window"), settings.get("period", timedelta(seconds=60))
+    if isinstance(window, timedelta) and isinstance(period, timedelta) and window % period:
+        return [("window", "is no whole number of periods; a window is made of complete periods")]
+    return []
+
+
+def _of_burn_rate(settings: Values) -> Problems:
+    return [
+        ("windows", f"the long window {pair['long']} is not longer than the short one")
+        for pair in _listed(settings.get("windows"))
+        if isinstance(pair, dict) and INVALID not in pair.values() and pair["long"] <= pair["short"]
+    ]
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _of_logs(settings: Values) -> Problems:
+    if "missing_data" in settings and "field" not in settings:
+        return [("missing_data", "belongs to `field`: records that match can always be counted")]
+    return []
+
+
+def _of_compare(settings: Values) -> Problems:
+    found: Problems = []
+    kind = settings.get("kind") or ("errors" if "per" in settings else "count")
+    if ("baseline" in settings) != ("candidate" in settings):
+        found.append(("", "give both `baseline` and `candidate`, or none of them to compare with the time before"))
+    if "baseline" in settings and settings["baseline"] == settings.get("candidate"):
+        found.append(("candidate", "is the same as `baseline`: there would be nothing to compare"))
+    if kind == "errors" and "per" not in settings:
+        found.append(("kind", "errors need `per`, which counts the requests"))
+    if (kind == "latency") != ("slower_than" in settings):
+        found.append(
+            ("slower_than" if kind != "latency" else "kind", "`slower_than` and `kind: latency` need each other")
+        )
+    if kind != "errors" and "per" in settings:
+        found.append(("per", f"is for kind errors, and this is {kind}"))
+    return found
+
+
+_PROBLEMS: Mapping[str, Callable[[Values], Problems]] = {
+    "metric": _of_metric,
+    "burn_rate": _of_burn_rate,
+    "logs": _of_logs,
+    "compare": _of_compare,
+}

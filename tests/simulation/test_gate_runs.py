@@ -1,0 +1,148 @@
+"""Runs of gates by themselves: begun, resumed and given up twice without harm, with every measurement kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from worlds import UP, direct, environment
+
+from deliverkit.domain.gate import Check, CheckKind, Gate, Policy, Verdict
+from deliverkit.domain.gate_run import fold_run, verdict_on
+from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.testing.rehearsal import Rehearsal
+
+MINUTE = timedelta(minutes=1)
+PAGES = Check("healthy", "pages", CheckKind.HTTP, {}, Policy(every=timedelta(seconds=5)))
+LOAD = Check("healthy", "load", CheckKind.ALARM, {}, Policy(every=timedelta(seconds=20), failure_limit=1))
+HEALTHY = Gate("healthy", (PAGES, LOAD))
+
+
+@pytest.fixture
+def world() -> Rehearsal:
+    return direct(environment("dev", after=("up", "healthy"), bake_time=MINUTE), gates=(UP, HEALTHY))
+
+
+def test_gates_are_watched_for_the_bake_time_and_then_judged(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    run = delivery.gate_runs.watch(delivery.run_gates(to="dev"))
+    assert run.id == "gates-dev-1"
+    assert {name: judged.verdict for name, judged in run.judged.items()} == dict.fromkeys(
+        ("up", "healthy"), Verdict.PASSED
+    )
+    assert verdict_on(run) is not None
+    assert run.judged["healthy"].at >= run.opened_at + MINUTE
+    # Every five and every twenty seconds of the minute, and once more at its end.
+    assert (world.check.asked.count("healthy/pages"), world.check.asked.count("healthy/load")) == (12, 3)
+
+
+def test_a_gate_that_fails_is_judged_at_once_and_the_others_go_on(world: Rehearsal) -> None:
+    world.check.answer = lambda check, *_: Verdict.FAILED if check.name == "pages" else Verdict.PASSED
+    delivery = world.delivery()
+    run = delivery.gate_runs.watch(delivery.run_gates(to="dev"))
+    found = verdict_on(run)
+    assert found is not None
+    assert (found.verdict, run.judged["up"].verdict) == (Verdict.FAILED, Verdict.PASSED)
+    assert run.judged["healthy"].at < run.opened_at + MINUTE <= run.judged["up"].at
+    assert world.check.asked.count("healthy/pages") == 1
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.INCONCLUSIVE])
+def test_what_cannot_be_told_is_never_a_pass(world: Rehearsal, verdict: Verdict) -> None:
+    world.check.answer = lambda *_: verdict
+    delivery = world.delivery()
+    found = verdict_on(delivery.gate_runs.watch(delivery.run_gates(["healthy"], to="dev")))
+    assert found is not None
+    assert found.verdict is verdict
+
+
+def test_a_run_that_is_resumed_loses_no_measurement(world: Rehearsal) -> None:
+    first = world.delivery()
+    run_id = first.run_gates(to="dev")
+    seen = first.gate_runs.watch(run_id, timeout=timedelta(seconds=30))
+    assert not seen.is_over
+    world.dead.add("driver-1")
+    run = world.delivery(driver="driver-2").gate_runs.watch(run_id)
+    assert run.is_over
+    for key in ("up", "healthy/pages", "healthy/load"):
+        assert run.analysis(key).taken == world.check.asked.count(key)
+    assert fold_run(world.ledger.read(f"gates/{run_id}")) == run
+
+
+def test_a_run_that_is_over_is_not_measured_again(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    run_id = delivery.run_gates(to="dev")
+    run, asked = delivery.gate_runs.watch(run_id), list(world.check.asked)
+    assert delivery.gate_runs.watch(run_id) == run
+    assert world.check.asked == asked
+
+
+def test_a_run_is_given_up_once_and_never_passes(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    run_id = delivery.run_gates(to="dev")
+    delivery.gate_runs.watch(run_id, timeout=timedelta(seconds=10))
+    first = delivery.gate_runs.stop(run_id, "nobody waits for it")
+    assert delivery.gate_runs.stop(run_id, "again") == first
+    found = verdict_on(delivery.gate_runs.watch(run_id))
+    assert found is not None
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "stopped: nobody waits for it")
+
+
+def test_what_is_judged_cannot_be_given_up(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    run_id = delivery.run_gates(to="dev")
+    delivery.gate_runs.watch(run_id)
+    with pytest.raises(ConflictError, match="has ended: passed"):
+        delivery.gate_runs.stop(run_id, "too late")
+
+
+def test_only_one_process_measures(world: Rehearsal) -> None:
+    first, second = world.delivery(), world.delivery(driver="driver-2")
+    run_id = first.run_gates(to="dev")
+    world.locks.acquire(
+        f"gates/{run_id}", holder="driver-1", ttl=timedelta(hours=1), now=world.clock.now(), reason="drives the gates"
+    )
+    run = second.gate_runs.watch(run_id, timeout=MINUTE)
+    assert (run.is_over, world.check.asked) == (False, [])
+
+
+def test_runs_have_ids_of_their_own(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    assert [delivery.run_gates(["up"], to="dev") for _ in range(2)] == ["gates-dev-1", "gates-dev-2"]
+
+
+def test_what_is_asked_for_wrongly_is_told(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    with pytest.raises(UsageError, match="there is no gate healty; the configuration has up, healthy"):
+        delivery.run_gates(["healty"], to="dev")
+    with pytest.raises(UsageError, match="there is no environment prod"):
+        delivery.run_gates(to="prod")
+    with pytest.raises(NotFoundError, match="there is no run of gates gates-dev-7"):
+        delivery.gate_runs.watch("gates-dev-7")
+    bare = direct(environment("dev", after=()))
+    with pytest.raises(UsageError, match="dev uses no gates"):
+        bare.delivery().run_gates(to="dev")
+
+
+def test_a_gate_that_bakes_no_time_is_judged_as_soon_as_it_can_be() -> None:
+    gate = Gate.of("smoke", CheckKind.COMMAND, {}, Policy(every=timedelta(seconds=5), passes=3))
+    world = direct(environment("dev", before=("smoke",)), gates=(UP, gate))
+    delivery = world.delivery()
+    run = delivery.gate_runs.watch(delivery.run_gates(["smoke"], to="dev"))
+    assert run.judged["smoke"].verdict is Verdict.PASSED
+    assert world.check.asked == ["smoke"] * 3
+
+
+def test_many_gates_of_many_checks_are_one_loop() -> None:
+    gates = tuple(
+        Gate(f"g{number}", tuple(replace(PAGES, gate=f"g{number}", name=f"c{each}") for each in range(20)))
+        for number in range(50)
+    )
+    world = direct(environment("dev", bake_time=timedelta(seconds=10)), gates=(UP, *gates))
+    delivery = world.delivery()
+    names = [gate.name for gate in gates]
+    run = delivery.gate_runs.watch(delivery.run_gates(names, to="dev", bake_time=timedelta(seconds=10)))
+    assert len(run.judged) == 50
+    assert len(world.check.asked) == 50 * 20 * 2
+    assert len(run.analyses) == 50 * 20
