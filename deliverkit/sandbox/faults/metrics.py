@@ -13,10 +13,9 @@ from deliverkit.sandbox.kernel.world import World
 
 def _begin(world: World, fault: Fault) -> None:
     values = fault.values
-    place = values["metric"], values["account"], values["region"]
-    world.store(Troubles, "", "").active[fault.id] = MetricTrouble(
-        *place, values["status"], partial(note, world, fault)
-    )
+    meant = values["metric"], values["account"], values["region"]
+    trouble = MetricTrouble(*meant, values["status"], partial(note, world, fault))
+    world.store(Troubles, "", "").active[fault.id] = trouble
 
 
 def _end(world: World, fault: Fault) -> None:
