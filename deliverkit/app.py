@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.adapters.aws.session import Account, Aws
-from deliverkit.assembly import Assembly, blueprint_of, recipe_of
+from deliverkit.assembly import Assembly, blueprint_of
 from deliverkit.config import Settings, find, load, load_gates
 from deliverkit.delivery import Delivery, PackagingChoices
+from deliverkit.domain.checks import ask_also
 from deliverkit.errors import UnreachableError, UsageError
+from deliverkit.recipe_assembly import recipe_of
 from deliverkit.sandboxing import find_sandbox
 
 if TYPE_CHECKING:
     from deliverkit.adapters.aws.hosts import Host, Hosts
+    from deliverkit.domain.checks import Assessor
     from deliverkit.domain.gate import Gate
     from deliverkit.domain.trust import Finding
     from deliverkit.engine.blueprint import Blueprint
@@ -361,3 +364,14 @@ def _account(
         secret_access_key=key,
         credentials_file=credentials_file(sandbox_state_dir),
     )
+
+
+def _of_plugins(kind: str) -> tuple[Assessor, bool] | None:
+    """What assesses checks of a plug-in's kind; packages are looked through only when there are such checks."""
+    from deliverkit.check_plugins import assessor_of  # noqa: PLC0415
+
+    return assessor_of(kind)
+
+
+# Measurements are judged wherever ledgers are read, and nobody who judges knows plug-ins: they are pointed out here.
+ask_also(_of_plugins)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from deliverkit.errors import UsageError
 from deliverkit.shelving import bucket_of, bucket_rules
 
 # Every command comes by here and needs little of this: what a function puts together it imports itself.
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from deliverkit.adapters.aws.bucket import Bucket
     from deliverkit.adapters.aws.identity import StsIdentity
@@ -37,9 +35,8 @@ if TYPE_CHECKING:
     from deliverkit.engine.promotions import Promotions
     from deliverkit.engine.pruning import Pruner
     from deliverkit.gate_assembly import Checkers
-    from deliverkit.packaging.package import PackingRules
     from deliverkit.ports import Clock, Deployer, Identity, Ledger, LockService, PipelineService
-    from deliverkit.releasing import BuildRecipe, Packager
+    from deliverkit.releasing import Packager
 
 
 class Assembly:
@@ -217,6 +214,7 @@ class Assembly:
     @cached_property
     def packager(self) -> Packager:
         """Makes releases of builds."""
+        from deliverkit.recipe_assembly import recipe_of  # noqa: PLC0415
         from deliverkit.release_assembly import attestor_of  # noqa: PLC0415
         from deliverkit.releasing import Packager  # noqa: PLC0415
 
@@ -281,15 +279,9 @@ class Assembly:
     def _checkers(self) -> Checkers:
         from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
+        parts, folder = (self._aws, self._deployers, self._jenkins, self.clock), self._settings.path.parent
         return checkers_of(
-            self._aws,
-            self._deployers,
-            self._jenkins,
-            self.clock,
-            environ=self._environ,
-            folder=self._settings.path.parent,
-            releases=lambda: self.releases,
-            verify=self._verify,
+            *parts, environ=self._environ, folder=folder, releases=lambda: self.releases, verify=self._verify
         )
 
     def _verify(self, release: Release) -> Iterator[Finding]:
@@ -347,59 +339,3 @@ def _in_region(environment: Environment, region: str) -> Environment:
     from dataclasses import replace  # noqa: PLC0415
 
     return replace(environment, waves=((region,),))
-
-
-def recipe_of(settings: Settings, environ: Mapping[str, str]) -> BuildRecipe:
-    """How the configured build becomes a bundle."""
-    from deliverkit.adapters import git  # noqa: PLC0415
-    from deliverkit.releasing import BuildRecipe  # noqa: PLC0415
-
-    return BuildRecipe(
-        path=settings.release.bundle.path,
-        rules=partial(_packing_rules, settings),
-        version=partial(_version, settings, environ),
-        source=git.source_revision,
-        has_format=settings.release.bundle.has_format,
-        memory=settings.path.parent / ".deliverkit" / "packed",
-    )
-
-
-def _packing_rules(settings: Settings) -> PackingRules:
-    from deliverkit.packaging.package import PackingRules  # noqa: PLC0415  (only packaging pays for it)
-
-    bundle = settings.release.bundle
-    return PackingRules(
-        format=bundle.format,
-        compression=bundle.compression,
-        appspec=bundle.appspec,
-        allow=bundle.allow,
-        allow_places=bundle.allow_places,
-        keeps_links=bundle.keeps_links,
-        policy=settings.release.lint,
-    )
-
-
-def _version(settings: Settings, environ: Mapping[str, str], tree: Path) -> str:
-    from deliverkit.adapters import git  # noqa: PLC0415
-
-    source = settings.release.version
-    match source.kind:
-        case "git":
-            return git.describe(tree)
-        case "file":
-            return _first_line(settings.path.parent / source.value)
-        case "env":
-            if not environ.get(source.value):
-                raise UsageError(f"release.version names the environment variable {source.value}, which is not set")
-            return environ[source.value].strip()
-        case _:
-            return source.value
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        message = f"release.version names the file {path}, which cannot be read: {why}"
-        raise UsageError(message, hint="write the version into it, or correct release.version") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from deliverkit.domain.gate import CheckKind
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deliverkit.adapters.aws.session import Aws
     from deliverkit.build_ports import BuildServer
     from deliverkit.check_ports import Checker
+    from deliverkit.domain.masking import Masking
     from deliverkit.domain.release import Release
     from deliverkit.domain.trust import Finding
     from deliverkit.ports import Clock, Deployer, ReleaseStore
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 class Checkers:
     """The checker of each kind, one for each process, so that what they keep open is shared by all gates."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], Checker]]) -> None:
-        """Take how the checker of each kind is made."""
+    def __init__(
+        self, makers: Mapping[str, Callable[[], Checker]], plugged: Callable[[str], Checker | None] = lambda _: None
+    ) -> None:
+        """Take how the checker of each kind is made, and what makes one for the kind of a plug-in."""
         self._makers = makers
+        self._plugged = plugged
         self._made: dict[str, Checker] = {}
 
     def __call__(self, kind: str) -> Checker:
@@ -33,11 +37,37 @@ class Checkers:
         Raises:
             LookupError: If nobody knows the kind; the message lists those that are known.
         """
-        if kind not in self._makers:
-            raise LookupError(f"nobody can measure checks of kind {kind}; known are {', '.join(sorted(self._makers))}")
         if kind not in self._made:
-            self._made[kind] = self._makers[kind]()
+            made = self._makers[kind]() if kind in self._makers else self._plugged(kind)
+            if made is None:
+                raise LookupError(self._unknown(kind))
+            self._made[kind] = made
         return self._made[kind]
+
+    def _unknown(self, kind: str) -> str:
+        from deliverkit.check_plugins import installed_kinds  # noqa: PLC0415
+
+        known = sorted({*self._makers, *installed_kinds()})
+        return f"nobody can measure checks of kind {kind}; known are {', '.join(known)}"
+
+
+def plugged(kind: str, *, clock: Clock, environ: Mapping[str, str]) -> Checker | None:
+    """The checker of a kind that an installed plug-in adds; None when there is none.
+
+    Raises:
+        LookupError: If the plug-in cannot be used.
+    """
+    from deliverkit.adapters.plugins import PluginCheck  # noqa: PLC0415
+    from deliverkit.check_plugins import PluginError, find  # noqa: PLC0415
+
+    try:
+        plugin = find(kind)
+    except PluginError as error:
+        raise LookupError(str(error)) from error
+    if plugin is None:
+        return None
+    own = plugin.implementation
+    return PluginCheck(own.observe, label=plugin.label, timeout=own.timeout, clock=clock, environ=environ)
 
 
 def checkers_of(
@@ -65,7 +95,7 @@ def checkers_of(
     """
     from deliverkit.adapters.web_checks import makers as web  # noqa: PLC0415
 
-    makers = _Makers(aws, deployers, jenkins, clock, releases, verify)
+    makers = _Makers(aws, deployers, jenkins, clock, environ, folder, releases, verify)
     # One for all kinds that read metrics, so that they ask together.
     metrics = cache(makers.metrics)
     return Checkers(
@@ -84,7 +114,8 @@ def checkers_of(
             CheckKind.VULNERABILITIES: makers.vulnerabilities,
             CheckKind.SIGNATURE: makers.signature,
             CheckKind.CERTIFICATE: makers.certificate,
-        }
+        },
+        partial(plugged, clock=clock, environ=environ),
     )
 
 
@@ -97,6 +128,8 @@ class _Makers:
         deployers: Callable[[str], Deployer],
         jenkins: Callable[[], BuildServer],
         clock: Clock,
+        environ: Mapping[str, str],
+        folder: Path,
         releases: Callable[[], ReleaseStore],
         verify: Callable[[Release], Iterable[Finding]],
     ) -> None:
@@ -104,8 +137,16 @@ class _Makers:
         self._deployers = deployers
         self._jenkins = jenkins
         self._clock = clock
+        self._environ = environ
+        self._folder = folder
         self._releases = releases
         self._verify = verify
+
+    @property
+    def _masking(self) -> Masking:
+        from deliverkit.domain.masking import Masking, credentials_among  # noqa: PLC0415
+
+        return Masking(credentials_among(self._environ))
 
     def alarm(self) -> Checker:
         from deliverkit.adapters.aws.cloudwatch import AlarmCheck  # noqa: PLC0415
@@ -141,12 +182,12 @@ class _Makers:
     def function(self) -> Checker:
         from deliverkit.adapters.aws.lambda_invocation import LambdaCheck  # noqa: PLC0415
 
-        return LambdaCheck(self._aws, self._clock)
+        return LambdaCheck(self._aws, self._clock, hide=self._masking.hide)
 
     def drift(self) -> Checker:
         from deliverkit.adapters.aws.drift import DriftCheck  # noqa: PLC0415
 
-        return DriftCheck(self._aws, self._clock)
+        return DriftCheck(self._aws, self._clock, hide=self._masking.hide)
 
     def vulnerabilities(self) -> Checker:
         from deliverkit.adapters.aws.vulnerabilities import VulnerabilityCheck  # noqa: PLC0415
@@ -162,4 +203,5 @@ class _Makers:
         from deliverkit.adapters.aws.certificates import CertificateCheck  # noqa: PLC0415
         from deliverkit.adapters.served_certificate import ServedCertificates  # noqa: PLC0415
 
-        return CertificateCheck(self._aws, self._clock, served=ServedCertificates(self._deployers).look)
+        served = ServedCertificates(self._deployers, folder=self._folder)
+        return CertificateCheck(self._aws, self._clock, served=served.look)

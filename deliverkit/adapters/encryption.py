@@ -27,7 +27,6 @@ _REFUSED: Mapping[str, str] = {
     "HANDSHAKE_FAILURE": "it refuses the encryption that we offer, or misses a client certificate",
     "WRONG_VERSION_NUMBER": "it does not speak TLS here",
     "HTTP_REQUEST": "it does not speak TLS here",
-    "UNEXPECTED_EOF_WHILE_READING": "it hung up in the middle of the encryption",
 }
 
 
@@ -83,6 +82,8 @@ def told(error: ssl.SSLError) -> str:
             return f"it is for another host ({error.verify_message})"
         plain = _UNTRUSTED.get(error.verify_code)
         return f"{plain} ({error.verify_message})" if plain else str(error.verify_message)
+    if isinstance(error, ssl.SSLEOFError):
+        return "it hung up in the middle of the encryption, as a server does that misses a client certificate"
     reason = str(error.reason or error)
     plain = next((words for name, words in _REFUSED.items() if name in reason), "")
     return plain or f"the encryption failed: {reason}"

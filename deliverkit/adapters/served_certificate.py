@@ -4,62 +4,48 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deliverkit.adapters.encryption import Proof, told
+from deliverkit.adapters.expansion import Deployers, expansions
 from deliverkit.check_ports import CheckContext
-from deliverkit.domain.carriage import Target
 from deliverkit.domain.gate import Check
-from deliverkit.domain.placeholders import expand, needs_target
-from deliverkit.ports import Deployer
+from deliverkit.domain.placeholders import expand
 
 TIMEOUT = 10.0
 """Seconds for connecting, and again for the handshake."""
 PORT = 443
+PARALLEL = 16
 
 
 class ServedCertificates:
     """Looks at the certificates of the addresses that a check names: of one, or of one for each target."""
 
-    def __init__(self, deployers: Callable[[str], Deployer]) -> None:
-        """Take the way to a region's deployer, which knows the targets."""
+    def __init__(self, deployers: Deployers, *, folder: Path) -> None:
+        """Take the way to a region's deployer, which knows the targets, and where the files of a check are."""
         self._deployers = deployers
+        self._folder = folder
 
     def look(self, check: Check, context: CheckContext) -> Mapping[str, Any]:
         """What is seen of each: until when its certificate holds, or what is wrong with it.
 
         Raises:
-            ValueError: If an address is none, or there are no targets.
-            UsageError: If the authorities' file cannot be read.
+            ValueError: If an address is none, there are no targets, or the authorities' file cannot be read.
         """
-        trusted = _trusting(str(check.spec.get("authorities") or ""))
-        asked = dict.fromkeys(self._addresses(check, context))
-        return {"served": [_look(address, str(check.spec.get("host") or ""), trusted) for address in asked]}
-
-    def _addresses(self, check: Check, context: CheckContext) -> Iterator[str]:
-        text = str(check.spec["address"]).replace("${endpoint}", context.endpoint)
-        for region in context.regions:
-            values = {**context.values, "region": region}
-            if not needs_target(text):
-                yield expand(text, values)
-                continue
-            for target in self._targets(region, context):
-                yield expand(text, {**values, "target.id": target.target_id, "target.address": target.address})
-
-    def _targets(self, region: str, context: CheckContext) -> Sequence[Target]:
-        targets = self._deployers(region).targets(context.application, context.group)
-        if not targets:
-            raise ValueError(f"{context.group} has no running targets in {region}")
-        return targets
-
-
-def _trusting(authorities: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=authorities or None)
-    except OSError as error:  # an SSLError is one, too
-        raise ValueError(f"{authorities} cannot be read as certificates of authorities: {error}") from error
+        trusted, address = Proof.of(check.spec, self._folder).context(), str(check.spec["address"])
+        host = str(check.spec.get("host") or "")
+        asked = [
+            (expand(address, values), expand(host, values))
+            for values in expansions((address, host), context, self._deployers)
+        ]
+        unique = list(dict.fromkeys(asked))
+        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(unique))) as pool:
+            return {"served": list(pool.map(lambda each: _look(each[0], each[1], trusted), unique))}
 
 
 def _look(address: str, host: str, trusted: ssl.SSLContext) -> Mapping[str, Any]:
@@ -72,9 +58,11 @@ def _look(address: str, host: str, trusted: ssl.SSLContext) -> Mapping[str, Any]
         ):
             certificate: Mapping[str, Any] = encrypted.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        return {**seen, "invalid": error.verify_message or str(error)}
+        return {**seen, "invalid": told(error)}
     except TimeoutError:
         return {**seen, "error": f"no handshake within {TIMEOUT:g} s"}
+    except ssl.SSLError as error:
+        return {**seen, "error": told(error)}
     except (OSError, UnicodeError) as error:
         return {**seen, "error": str(error)}
     end = ssl.cert_time_to_seconds(str(certificate["notAfter"]))

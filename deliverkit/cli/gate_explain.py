@@ -30,9 +30,9 @@ def add_arguments(command: ArgumentParser) -> None:
     command.add_argument(
         "subject",
         metavar="ID|FILE",
-        help="a promotion, or a version, of which the newest promotion is taken; or a file with its recorded events "
-        "(ledger export, ledger log ID --output json) or its gate results (gate explain ID --output json), which needs "
-        "no AWS",
+        help="a promotion or a run of gates, or a version, of which the newest promotion is taken; or a file with its "
+        "recorded events (ledger export, ledger log ID --output json) or its gate results (gate explain ID --output "
+        "json, report ID --as gates), which needs no AWS",
     )
     command.add_argument("--gate", metavar="G", help="only this gate")
 
@@ -45,7 +45,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     if len(found) > 1:
         ids = ", ".join(each.subject.id for each in found)
         hint = "deliverkit gate replay takes them all; explain one: deliverkit gate explain ID"
-        raise UsageError(f"{arguments.subject} has several promotions: {ids}", hint=hint)
+        raise UsageError(f"{arguments.subject} has several promotions or runs: {ids}", hint=hint)
     render.data(found[0], options, console, text=lambda it: _text(it, console), as_json=_document)
     return ExitCode.DONE
 

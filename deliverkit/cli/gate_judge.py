@@ -34,6 +34,11 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         "--kind", choices=gate_options.KINDS, default="errors", help="what the values are (default: errors)"
     )
     gate_options.add_margin(command)
+    _add_rules(command)
+    command.set_defaults(run=run)
+
+
+def _add_rules(command: ArgumentParser) -> None:
     command.add_argument(
         "--ratio",
         type=gate_options.factor,
@@ -67,7 +72,6 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         metavar="TIME",
         help="add rows up in ticks of this width (default: each distinct moment by itself where the files share them)",
     )
-    command.set_defaults(run=run)
 
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
@@ -146,21 +150,24 @@ def _write_document(judged: SeriesJudgement, console: Console) -> None:
     """One JSON document, a line for each look."""
     import json  # noqa: PLC0415
 
+    from deliverkit.domain.series_alternatives import alternatives  # noqa: PLC0415
     from deliverkit.reporting import comparison_document  # noqa: PLC0415
 
-    head = json.dumps(comparison_document.head(judged), ensure_ascii=False, indent=2, allow_nan=False)
-    looks = ",\n    ".join(
-        json.dumps(each, ensure_ascii=False, allow_nan=False) for each in comparison_document.looks(judged)
-    )
-    console.say(f'{head[:-2]},\n  "looks": [{chr(10) + "    " + looks + chr(10) + "  " if looks else ""}]\n}}')
+    head = comparison_document.head(judged, alternatives(judged))
+    lines = (json.dumps(each, ensure_ascii=False, allow_nan=False) for each in comparison_document.looks(judged))
+    looks = ",".join(f"\n    {line}" for line in lines)
+    written = json.dumps(head, ensure_ascii=False, indent=2, allow_nan=False).removesuffix("\n}")
+    console.say(f'{written},\n  "looks": [{looks}{looks and chr(10) + "  "}]\n}}')
 
 
 def _write_text(judged: SeriesJudgement, console: Console) -> None:
     from deliverkit.cli.streams import columns  # noqa: PLC0415
+    from deliverkit.domain.series_alternatives import alternatives  # noqa: PLC0415
     from deliverkit.reporting import comparison_text  # noqa: PLC0415
     from deliverkit.reporting.terminal_charts import glyphs_for  # noqa: PLC0415
 
-    console.say(comparison_text.told(judged, width=min(columns(), 120), glyphs=glyphs_for(console.out.encoding)))
+    glyphs = glyphs_for(console.out.encoding)
+    console.say(comparison_text.told(judged, alternatives(judged), width=min(columns(), 120), glyphs=glyphs))
 
 
 def _code(judged: SeriesJudgement) -> ExitCode:

@@ -33,7 +33,7 @@ def add_margin(command: ArgumentParser) -> None:
         "--alpha",
         type=certainty,
         metavar="SHARE",
-        help="how often a harmless candidate may fail, over all looks together, and a harmful one pass (default: 1%%)",
+        help="how often a harmless candidate may fail, over all looks together, and a harmful one pass (default: 5%%)",
     )
     command.add_argument(
         "--split",
@@ -55,7 +55,7 @@ class Margin(NamedTuple):
     is_percent: bool
 
 
-DEFAULT_HARM, DEFAULT_HARM_OF_COUNTS, DEFAULT_ALPHA = Margin(0.005, is_percent=True), Margin(0.2, is_percent=True), 0.01
+DEFAULT_HARM, DEFAULT_HARM_OF_COUNTS, DEFAULT_ALPHA = Margin(0.005, is_percent=True), Margin(0.2, is_percent=True), 0.05
 
 
 def margin(text: str) -> Margin:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deliverkit.domain.judge.rules import Rules
     from deliverkit.engine.blueprint import Blueprint
 
-_HALF_AN_HOUR = 1800.0
+_HALF_AN_HOUR, _MINUTE, _USUAL_EVERY = 1800.0, 60.0, 5.0
 
 
 def configure(verbs: Any, shared: ArgumentParser) -> None:
@@ -49,6 +49,13 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         metavar="TIME",
         help="bake time (default: that of the environments with this gate, or else 30m)",
     )
+    command.add_argument(
+        "--every",
+        type=gate_options.seconds,
+        metavar="TIME",
+        help="from look to look: how often the metrics have a new value (default: the period of the gate's metrics, or "
+        "else 5s)",
+    )
     gate_options.add_margin(command)
     command.set_defaults(run=run)
 
@@ -65,7 +72,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         raise UsageError("with a base of 100 % nothing can get worse", hint="--base 1%")
     rules = _rules(arguments, spec, bake)
     low, high = rules.candidate_share
-    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2))
+    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2), every=_every(arguments, spec))
     render.data(
         plan,
         options,
@@ -90,6 +97,12 @@ def _rules(arguments: Namespace, spec: Mapping[str, Any], bake: float | None) ->
         candidate_share=arguments.split or tuple(spec.get("candidate_share", gate_options.HALVES)),
         bake=arguments.bake or bake or _HALF_AN_HOUR,
     )
+
+
+def _every(arguments: Namespace, spec: Mapping[str, Any]) -> float:
+    """Seconds from look to look: as typed, or else as configured; CloudWatch's own period is a minute."""
+    usual = float(spec.get("period", _MINUTE)) if spec else _USUAL_EVERY
+    return float(arguments.every or usual)
 
 
 def _configured(name: str, options: Options, console: Console) -> tuple[Mapping[str, Any], float | None]:
@@ -119,7 +132,7 @@ def _configured(name: str, options: Options, console: Console) -> tuple[Mapping[
 def _nearest(name: str, blueprint: Blueprint) -> str:
     import difflib  # noqa: PLC0415
 
-    return next(iter(difflib.get_close_matches(name, blueprint.gates, n=1)), "")
+    return next(iter([*difflib.get_close_matches(name, blueprint.gates, n=1), *blueprint.gates]), "")
 
 
 def _bakes(name: str, blueprint: Blueprint) -> list[timedelta]:

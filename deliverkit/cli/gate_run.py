@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from deliverkit.domain.gate_run import GateRun
     from deliverkit.domain.ledger import Event
 
+_NAMED = 5
+"""Gates that are named in a line of progress."""
 CODES = "0 passed; 1 failed; 5 inconclusive, stopped or still running; 8 could not be measured"
 
 
@@ -115,7 +117,9 @@ def _line(event: Event, run: GateRun) -> str:
 
 
 def _doing(run: GateRun) -> str:
-    return f"measuring {', '.join(gate.name for gate in run.open_gates())}"
+    names = [gate.name for gate in run.open_gates()]
+    more = f" and {len(names) - _NAMED:,} more gates" if len(names) > _NAMED else ""
+    return f"measuring {', '.join(names[:_NAMED])}{more}"
 
 
 def _told(run: GateRun) -> str:

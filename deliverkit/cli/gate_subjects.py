@@ -12,9 +12,9 @@ from deliverkit.cli.options import Console, Options, open_delivery
 from deliverkit.domain.ledger import Event, decode, verify
 from deliverkit.domain.recording import Trial, trials_of
 from deliverkit.errors import NotFoundError, UsageError
-from deliverkit.reporting.gates_document import Subject, read_document
+from deliverkit.reporting.gates_document import Subject, read_document, subject_of
 
-_PROMOTIONS = "promotions/"
+_RUNS, _PROMOTIONS = "gates/", "promotions/"
 _HINT = (
     "give it what `deliverkit gate explain ID --output json`, `deliverkit ledger export` or "
     "`deliverkit ledger log ID --output json` wrote"
@@ -68,16 +68,32 @@ def _is_file(subject: str) -> bool:
 def _of_ledger(subject: str, options: Options, console: Console) -> Recorded:
     from deliverkit.cli.reports import find_promotion  # noqa: PLC0415
 
-    return _of_events(find_promotion(open_delivery(options, console), subject))
+    delivery = open_delivery(options, console)
+    stream = _RUNS + subject
+    events = delivery.ledger.read(stream)
+    if not events:
+        return _of_events(find_promotion(delivery, subject))
+    verify(stream, events)
+    return _of_events(events)
 
 
 def _of_events(events: Sequence[Event]) -> Recorded:
+    return Recorded(_run(events) if events[0].kind == "gates.opened" else _promotion(events), trials_of(events))
+
+
+def _promotion(events: Sequence[Event]) -> Subject:
     from deliverkit.domain.folding import fold  # noqa: PLC0415
 
     rollout = fold(events[:1])
-    plan = rollout.plan
-    who = Subject(rollout.id, plan.application, plan.environment, plan.release.version, plan.release.digest)
-    return Recorded(who, trials_of(events))
+    return subject_of(rollout.id, rollout.plan)
+
+
+def _run(events: Sequence[Event]) -> Subject:
+    from deliverkit.domain.gate_run import fold_run  # noqa: PLC0415
+
+    run = fold_run(events[:1])
+    release = (run.plan.values.get(f"release.{name}", "") for name in ("version", "digest"))
+    return Subject(run.id, run.plan.application, run.plan.environment, *release)
 
 
 def _of_file(path: Path) -> tuple[Recorded, ...]:
@@ -119,7 +135,7 @@ def _of_streams(documents: Sequence[Mapping[str, Any]], path: Path) -> tuple[Rec
         streams.setdefault(event.stream, []).append(event)
     for stream, events in streams.items():
         verify(stream, events)
-    found = tuple(_of_events(events) for stream, events in streams.items() if stream.startswith(_PROMOTIONS))
+    found = tuple(_of_events(events) for stream, events in streams.items() if stream.startswith((_PROMOTIONS, _RUNS)))
     if not found:
-        raise UsageError(f"{path} has no events of a promotion", hint=_HINT)
+        raise UsageError(f"{path} has no events of a promotion or a run of gates", hint=_HINT)
     return found

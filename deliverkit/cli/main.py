@@ -27,7 +27,7 @@ COMMANDS = {
     "rollback": "bring an environment back to its last good release",
     "abort": "give a promotion up",
     "release": "list, compare, verify, copy, remove, quarantine and lift releases",
-    "gate": "why gates were judged as they were, the same anew, and comparisons of two series",
+    "gate": "measure gates, tell why they were judged so, replay them, and compare two series",
     "lock": "show and release the leases of environments",
     "report": "tell of a promotion: a page for Jenkins, or a line for a build's description",
     "ledger": "read and verify the record of what happened",

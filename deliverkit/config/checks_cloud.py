@@ -19,6 +19,11 @@ SEVERITIES = ("critical", "high", "medium", "low", "informational", "untriaged")
 _SELDOM = f"By default `every` is {JOB_EVERY} and `deadline` {JOB_DEADLINE}."
 
 _REGION = Field("region", REGION, "Where it is.", default="the regions deployed to")
+_SEVERITY = Text(
+    "a severity",
+    texts.matching(f"({'|'.join(SEVERITIES)})", f"one of {', '.join(SEVERITIES)}"),
+    f"^({'|'.join(SEVERITIES)})$",
+)
 _STACK = Text("the name of a stack", texts.for_a_whole_leg)
 
 TARGETS = Record("the health of the targets: {}", (), may_be_empty=True)
@@ -156,12 +161,9 @@ VULNERABILITIES = Record(
     (
         Field(
             "limits",
-            Record(
-                "limits by severity: {critical: 0}",
-                tuple(Field(each, Integer(0, 100_000), f"Of severity {each}.") for each in SEVERITIES),
-            ),
+            MapOf(_SEVERITY, Integer(0, 100_000), "limits by severity, such as {critical: 0}"),
             "How many vulnerabilities of each severity are tolerated; a severity that is not named is not limited.",
-            default="{critical: 0, high: 0}",
+            default="{critical: 0, high: 0}; others are medium, low, informational and untriaged",
         ),
         Field("image", _IMAGE, "Image whose scan in ECR is asked, basic or enhanced."),
         Field(
@@ -207,10 +209,10 @@ CERTIFICATE = Record(
             default="the address's own",
         ),
         Field(
-            "authorities",
-            Text("the path of a file"),
-            "File with the certificates (PEM) of the authorities that are trusted at `address`.",
-            default="those of the machine",
+            "ca",
+            Text("a path, relative to this file"),
+            "PEM file of the authorities that alone are trusted at `address`.",
+            default="those of the system",
         ),
         Field("days", Integer(0, 3650), "Days that must be left.", default=str(DAYS)),
         Field("in_use", Boolean(), "Whether something must use a certificate of ACM.", default="true"),

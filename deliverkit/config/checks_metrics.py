@@ -7,7 +7,7 @@ from typing import Any
 from deliverkit.config import metric_texts, texts
 from deliverkit.config.common_shapes import REGION, SOME_TIME, TIME
 from deliverkit.config.shapes import Boolean, Choice, Field, Integer, ListOf, MapOf, Record, Text
-from deliverkit.config.value_shapes import LIMITS as BOUNDS
+from deliverkit.config.value_shapes import NUMBER_LIMITS as BOUNDS
 from deliverkit.config.value_shapes import Limited, Number
 
 METRIC_EVERY = "30s"

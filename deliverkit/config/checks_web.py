@@ -11,8 +11,7 @@ from deliverkit.config import texts
 from deliverkit.config.common_shapes import SOME_TIME, TEXT, URL
 from deliverkit.config.problem import Reading
 from deliverkit.config.shapes import INVALID, Boolean, Choice, Field, Integer, ListOf, MapOf, Record, Text
-from deliverkit.config.value_shapes import LIMITS as BOUNDS
-from deliverkit.config.value_shapes import Limited, OneOrMore, ValueOrLimits
+from deliverkit.config.value_shapes import NUMBER_LIMITS, Limited, OneOrMore, ValueOrLimits
 from deliverkit.yaml_tree import KeyPath, Node, Scalar
 
 HTTP_TIMEOUT = "5s"
@@ -180,7 +179,7 @@ PROMETHEUS = Limited(
             "What is asked, in PromQL. Values of placeholders are escaped as in its strings.",
             is_required=True,
         ),
-        *BOUNDS,
+        *NUMBER_LIMITS,
         Field(
             "series",
             Choice(("every", "any")),

@@ -8,6 +8,7 @@ from typing import Any
 
 from deliverkit.config.gate_declaration import DEFAULTS, KINDS, LIMITS
 from deliverkit.config.metric_building import judging, share_alpha
+from deliverkit.config.plugin_shapes import PluginSpec
 from deliverkit.domain.duration import parse_duration
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Check, Gate, Policy
@@ -37,7 +38,8 @@ def gate(name: str, values: Values) -> Gate:
 
 
 def _check(gate_name: str, name: str, values: Values) -> Check:
-    kind = next(field.key for field in KINDS if field.key in values)
+    known = [field.key for field in KINDS]
+    kind = next(key for key, value in values.items() if key in known or isinstance(value, PluginSpec))
     limits = {key: parse_duration(text) for key, text in LIMITS.get(kind, {}).items()}
     given = {_POLICY[key]: value for key, value in values.items() if key in _POLICY}
     return Check(
@@ -49,8 +51,10 @@ def _check(gate_name: str, name: str, values: Values) -> Check:
     )
 
 
-def _spec(kind: str, values: Values) -> Mapping[str, Any]:
+def _spec(kind: str, values: Values | PluginSpec) -> Mapping[str, Any]:
     """The check's settings in types that JSON has; times in seconds."""
+    if isinstance(values, PluginSpec):
+        return values.values
     usual = {key: parse_duration(each) if key == "timeout" else each for key, each in DEFAULTS.get(kind, {}).items()}
     return {key: _plain(value) for key, value in {**usual, **values}.items()}
 

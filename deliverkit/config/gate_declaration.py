@@ -7,7 +7,8 @@ from typing import Any
 
 from deliverkit.config import checks_cloud, checks_metrics, checks_web
 from deliverkit.config.common_shapes import NAME, SOME_TIME, TIME
-from deliverkit.config.shapes import Boolean, Choice, Field, Integer, MapOf, Record
+from deliverkit.config.plugin_shapes import OpenRecord
+from deliverkit.config.shapes import Boolean, Choice, Field, Integer, MapOf
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Policy
@@ -78,9 +79,9 @@ POLICY = (
 
 _NAMES = tuple(field.key for field in KINDS)
 
-CHECK = Record("a check such as {http: {url: ...}, every: 5s}", (*KINDS, *POLICY), choices=_NAMES)
+CHECK = OpenRecord("a check such as {http: {url: ...}, every: 5s}", (*KINDS, *POLICY), choices=_NAMES)
 
-GATE = Record(
+GATE = OpenRecord(
     "a gate such as {http: {url: ...}, every: 5s}",
     (
         *KINDS,

@@ -107,6 +107,14 @@ def with_secrets(text: str) -> str:
     return text
 
 
+def with_secrets_for_a_whole_leg(text: str) -> str:
+    """The same, and none of its placeholders differs from instance to instance."""
+    with_secrets(text)
+    if placeholders.needs_target(text):
+        raise ValueError("it is used once, not for each instance: ${target.address} and ${target.id} have no value")
+    return text
+
+
 def job(text: str) -> str:
     """The full name of a job: folders and job, separated by slashes."""
     if not text.isprintable() or any(part.strip() in {"", ".", ".."} for part in text.split("/")):

@@ -106,7 +106,7 @@ class Limited(Record, frozen=True):
         return {**Record.schema(self), "anyOf": [{"required": [key]} for key in KEYS]}
 
 
-LIMITS = (
+NUMBER_LIMITS = (
     Field(ABOVE, Number(), "It passes above this number.", mistaken_for=("greater_than", "gt", "min")),
     Field(AT_LEAST, Number(), "It passes at this number and above.", mistaken_for=("gte", "minimum")),
     Field(BELOW, Number(), "It passes below this number.", mistaken_for=("less_than", "lt", "threshold", "max")),
@@ -119,7 +119,7 @@ class ValueOrLimits(Struct, frozen=True):
     """A value that is expected as it is, or limits for a number."""
 
     expected: str = "a value such as ok, or limits such as {below: 100}"
-    record: Limited = Limited("limits such as {below: 100}", LIMITS)
+    record: Limited = Limited("limits such as {below: 100}", NUMBER_LIMITS)
 
     def read(self, node: Node, path: KeyPath, reading: Reading) -> Any:
         """The value, or the limits by key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ import msgspec
 
 from deliverkit.domain.folding import apply, fold
 from deliverkit.domain.gate import Gate, Measurement, Verdict
+from deliverkit.domain.gate_run import GateRun, fold_run
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.rollout import Phase, Rollout
 
@@ -69,17 +70,40 @@ class Trial:
 
 
 def trials_of(events: Sequence[Event]) -> tuple[Trial, ...]:
-    """Everything that was measured and judged in a promotion's stream, in the order of the first measurement.
+    """Everything that was measured and judged in a promotion or a run of gates, in the order of the first measurement.
 
     Raises:
-        IntegrityError: If the stream does not begin with `promotion.opened`, or an event cannot be read.
+        IntegrityError: If the stream begins with neither `promotion.opened` nor `gates.opened`, or an event cannot be
+            read.
     """
+    if events and events[0].kind == "gates.opened":
+        return _of_run(events)
     rollout = fold(events[:1])
     recorder = Recorder()
     for event in events[1:]:
         before, rollout = rollout, apply(rollout, event)
         recorder.take(event, before, rollout)
     return recorder.trials(rollout)
+
+
+def _of_run(events: Sequence[Event]) -> tuple[Trial, ...]:
+    """A trial for each gate of a run by itself."""
+    run = fold_run(events)
+    samples = [sample for event in events if event.kind == "gate.measured" for sample in _samples(event)]
+    return tuple(
+        _of_gate(run, gate, [each for each in samples if each.measurement.gate == gate.name]) for gate in run.plan.gates
+    )
+
+
+def _of_gate(run: GateRun, gate: Gate, samples: Sequence[Sample]) -> Trial:
+    told = Trial("", gate, tuple(samples), run.last.at, due_at=run.until)
+    judged = run.judged.get(gate.name)
+    return replace(told, ended_at=judged.at, verdict=judged.verdict, reason=judged.reason) if judged else told
+
+
+def _samples(event: Event) -> Iterator[Sample]:
+    for measurement in msgspec.convert(event.payload["measurements"], tuple[Measurement, ...]):
+        yield Sample(event.sequence, event.at, measurement)
 
 
 @dataclass
@@ -121,9 +145,9 @@ class Recorder:
         return tuple(_excused((told[place] for place in sorted(told)), last))
 
     def _measured(self, event: Event, rollout: Rollout) -> None:
-        for measurement in msgspec.convert(event.payload["measurements"], tuple[Measurement, ...]):
-            run = self._run(measurement.gate, event, rollout)
-            run.samples.append(Sample(event.sequence, event.at, measurement))
+        for sample in _samples(event):
+            run = self._run(sample.measurement.gate, event, rollout)
+            run.samples.append(sample)
             run.due_at, run.ended_at = _due_at(rollout), event.at
             run.phase = CONFIRMING if rollout.phase is Phase.CONFIRMING else ""
 

@@ -18,8 +18,8 @@ SECONDS_OF = {
     "m": 60.0,
 }
 """Units of response times, in seconds."""
-LARGEST = 1e15
-"""Whole numbers up to there are exact in a float, and more requests nobody has counted."""
+LARGEST = 1e12
+"""More requests nobody has counted, and shares of so many can still be told from 0 and 1."""
 
 
 def moment(text: str) -> float:
@@ -39,7 +39,7 @@ def moment(text: str) -> float:
         number = float(text)
     except ValueError:
         return _calendar(text)
-    if not abs(number) < LARGEST * 1e6 or "_" in text:
+    if not abs(number) < 1e21 or "_" in text:
         raise ValueError(f"{shown(text)} is no moment: {_MOMENTS}")
     return in_seconds(number)
 

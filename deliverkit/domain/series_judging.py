@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -13,9 +14,12 @@ from deliverkit.domain.judge.looks import Look, Tally
 from deliverkit.domain.judge.rules import Rules
 from deliverkit.domain.series import Moments, Pairing, Series, Tick, as_text, distinct, pairing_of, ticks, usual_step
 from deliverkit.domain.series_looks import Meaning, meaning_of
+from deliverkit.errors import UsageError
 
 LOOK_LIMIT = 10_000
 """Looks at two series, unless the user chose the width of a tick: more would show nothing more, and take minutes."""
+MOST_LOOKS = 100_000
+"""Looks at two series, even if the user chose."""
 _STEPS_OF_SILENCE, _SHARE_OF_SILENCE = 3, 0.1
 """How long before the end of one arm the other may end, in steps and as a share of the whole, and still pass."""
 _WIDTHS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86_400)
@@ -67,6 +71,12 @@ class SeriesJudgement:
     notes: tuple[str, ...]
 
     @property
+    def has_requests(self) -> bool:
+        """Whether the files say how many requests there were, so that shares are known and not only rates."""
+        tallies = (tally for each in self.looks for tally in (each.baseline, each.candidate) if tally)
+        return any(tally.requests is not None for tally in tallies)
+
+    @property
     def verdict(self) -> Verdict:
         """The final one, never open."""
         return self.end.verdict or Verdict.INCONCLUSIVE
@@ -82,12 +92,18 @@ def judge_series(baseline: Series, candidate: Series, rules: Rules, width: float
         width: Seconds of a tick; None for each distinct moment by itself where that can be.
 
     Raises:
-        UsageError: If rows contradict the kind, or each other; the message names file and line.
+        UsageError: If rows contradict the kind, or each other; the message names file and line. Or there are too many
+            looks.
     """
     meaning = meaning_of(rules.kind, baseline, candidate)
     pairing = pairing_of(baseline, candidate, width)
     if width is None:
         pairing = _bounded(pairing, baseline, candidate)
+    elif pairing.shared + pairing.alone > MOST_LOOKS:
+        raise UsageError(
+            f"ticks of {width:g} s make {pairing.shared + pairing.alone:,} looks, more than {MOST_LOOKS:,}",
+            hint=f"--every {math.ceil(_span(baseline, candidate) / LOOK_LIMIT)}s",
+        )
     rules = replace(rules, kind=meaning.kind, bake=_span(baseline, candidate))
     looks, comparison = [], Comparison(rules)
     failed_at: float | None = None

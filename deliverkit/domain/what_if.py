@@ -24,6 +24,8 @@ BOUNDS = frozenset({"above", "below", "at_least", "at_most", "objective", *TIME_
 """Settings of a kind that bound a value; the values that were observed are tried."""
 MARGINS = frozenset({"harm", "ratio", "tolerate", "alpha"})
 """Settings of a comparison; multiples of what they are are tried."""
+_BESIDE = frozenset({"harm", "alpha"})
+"""Settings that stand beside the kind in the configuration, not in it."""
 _FACTORS = (1.25, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -167,16 +169,18 @@ def _bounds(trial: Trial, check: Check) -> Iterator[Setting]:
     seen = {each for value in values if value is not None for each in (_rounded(value, math.floor), value)}
     seen |= {_rounded(value, math.ceil) for value in values if value is not None}
     for path, was in _numbers(check.spec):
-        name = ".".join((check.kind, *path))
+        name = path[-1] if path[-1] in _BESIDE else ".".join((check.kind, *path))
         if path[-1] in BOUNDS:
             yield name, was, seen, _put_spec(path)
         elif path[-1] in MARGINS and was:
-            yield (
-                name,
-                was,
-                {was * factor for factor in _FACTORS} | {was / factor for factor in _FACTORS},
-                _put_spec(path),
-            )
+            yield name, was, _multiples(was, path[-1]), _put_spec(path)
+
+
+def _multiples(was: float, margin: str) -> list[float]:
+    """Multiples and parts of a margin, as far as they mean anything."""
+    tried = [was * factor for factor in _FACTORS] + [was / factor for factor in _FACTORS]
+    low, high = (1.0, 100.0) if margin == "ratio" else (0.0, 0.5)
+    return [_rounded(value, round) for value in tried if low < value <= high]
 
 
 def _rounded(value: float, way: Callable[[float], int]) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from deliverkit.domain.judge.looks import Tally
+from deliverkit.domain.judge.wording import chances, percent
 from deliverkit.reporting.terminal_charts import (
     Glyphs,
     bars,
@@ -22,7 +22,6 @@ _HEIGHT = 6
 _LEAST_WIDTH = 20
 _HEADROOM, _CEILING = 1.2, 2.4
 """How much of the evidence is shown, in thresholds at least and at most: the threshold must be seen."""
-_LN_10 = math.log(10)
 
 
 class Looked(Protocol):
@@ -75,19 +74,6 @@ def picture(
     return [*_arms(looks, canvas, slower_than), "", *_evidence(looks, canvas, failed_at)]
 
 
-def share(value: float) -> str:
-    """A share as people read it: `4.8 %`."""
-    percent = value * 100
-    return f"{percent:.3g} %" if percent < 100 else f"{percent:.4g} %"
-
-
-def odds(logarithm: float) -> str:
-    """An e-value in words, by its natural logarithm: `204 to 1`, `10^132 to 1`."""
-    if logarithm >= 6 * _LN_10:
-        return f"10^{logarithm / _LN_10:.0f} to 1"
-    return f"{math.exp(logarithm):,.3g} to 1" if logarithm < math.log(1000) else f"{math.exp(logarithm):,.0f} to 1"
-
-
 def measured(tally: Tally | None, slower_than: float | None) -> float | None:
     """What one arm showed in one tick as one number: a share, a count, or a mean response time; None for nothing."""
     if tally is None or tally.is_empty:
@@ -119,11 +105,11 @@ def _unit(looks: Sequence[Looked], slower_than: float | None) -> tuple[Callable[
         (each for look in looks for each in (look.candidate, look.baseline) if each and not each.is_empty), Tally()
     )
     if slower_than is not None:
-        return share, f"slower than {slower_than * 1000:g} ms, of the requests of each look"
+        return percent, f"slower than {slower_than * 1000:g} ms, of the requests of each look"
     if tally.latencies:
         return (lambda value: f"{value * 1000:,.3g} ms"), "mean response time at each look"
     if tally.requests is not None or (tally.events <= 1 and any(_is_broken(look) for look in looks)):
-        return share, "bad requests, of those of each look"
+        return percent, "bad requests, of those of each look"
     return (lambda value: f"{value:,g}"), "events at each look"
 
 
@@ -140,14 +126,14 @@ def _evidence(looks: Sequence[Looked], canvas: Canvas, failed_at: float | None) 
     top = max(each for each in (0.0, *values) if each is not None)
     top = min(max(top, threshold * _HEADROOM), threshold * _CEILING)
     labels = [""] * _HEIGHT
-    labels[0], labels[-1] = odds(top), odds(0.0)
+    labels[0], labels[-1] = chances(top), chances(0.0)
     line = _HEIGHT - 1 - min(_HEIGHT - 1, int(threshold / top * _HEIGHT))
     if 0 < line < _HEIGHT - 1:
-        labels[line] = odds(threshold)
+        labels[line] = chances(threshold)
     left = max(map(len, labels)) + 2
     width = max(_LEAST_WIDTH, canvas.width - left)
     field = curve(fitted(values, width), _HEIGHT, top, canvas.glyphs, threshold)
-    lines = ["evidence that the candidate is worse (the dashed line fails it)", *framed(field, labels, canvas.glyphs)]
+    lines = ["evidence of harm (at the dashed line it fails)", *framed(field, labels, canvas.glyphs)]
     place = next((place for place, look in enumerate(looks) if look.at == failed_at), None)
     if place is not None:
         column = column_of(place, len(looks), width)

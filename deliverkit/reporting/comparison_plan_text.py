@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from deliverkit.domain.comparison_plan import ComparisonPlan, Needs, Reach
-from deliverkit.reporting.comparison_chart import share
+from deliverkit.domain.judge.wording import percent
 from deliverkit.reporting.times import duration
 
 _LONGEST = 10 * 365 * 86_400
@@ -38,8 +38,9 @@ def document(plan: ComparisonPlan) -> dict[str, Any]:
         "tolerate": rules.tolerate,
         "rate": traffic.rate,
         "base": traffic.base,
-        "candidate_share": traffic.share,
+        "split": traffic.share,
         "bake": rules.bake,
+        "every": plan.every,
         "smallest_harm": plan.own.fails,
         "smallest_margin": plan.own.passes,
         "to_pass": _needs_document(plan.to_pass),
@@ -58,18 +59,20 @@ def document(plan: ComparisonPlan) -> dict[str, Any]:
 
 def _sentence(plan: ComparisonPlan) -> str:
     traffic, own, rules = plan.traffic, plan.own, plan.rules
-    what = f"{_rate(traffic.rate)}, of which {share(traffic.base)} are bad anyhow and {share(traffic.share)} go to"
-    found = f"a rise of {share(own.fails)} fails four of five rollouts" if own.fails is not None else "no rise is found"
+    what = f"{_rate(traffic.rate)}, of which {percent(traffic.base)} are bad anyhow and {percent(traffic.share)} go to"
+    found = (
+        f"a rise of {percent(own.fails)} fails four of five rollouts" if own.fails is not None else "no rise is found"
+    )
     seen = f"With {what} the candidate, in {_when(own.seconds)} of bake time {found}"
     if not rules.harm:
         return f"{seen}; nothing passes, for --harm is 0."
     if not math.isfinite(plan.to_pass.requests):
         return f"{seen}; nothing passes, however long it bakes."
     if plan.to_pass.seconds <= own.seconds:
-        return f"{seen}; a harmless one passes ({share(rules.harm)} ruled out) after {_when(plan.to_pass.seconds)}."
+        return f"{seen}; a harmless one passes ({percent(rules.harm)} ruled out) after {_when(plan.to_pass.seconds)}."
     return (
-        f"{seen}; that is too short to pass: ruling out {share(rules.harm)} takes {_when(plan.to_pass.seconds)}, or "
-        f"name --harm {share(own.passes).replace(' ', '')}."
+        f"{seen}; that is too short to pass: ruling out {percent(rules.harm)} takes {_when(plan.to_pass.seconds)}, or "
+        f"name --harm {percent(own.passes).replace(' ', '')}."
         if own.passes is not None
         else f"{seen}; that is too short to pass with any margin."
     )
@@ -84,7 +87,7 @@ def _rate(rate: float) -> str:
 
 def _failing(plan: ComparisonPlan) -> Iterator[str]:
     rows = [("rise", "candidate's requests", "half fail after", "four of five fail after")]
-    rows += [(share(harm), _count(needs), _when(needs.seconds), _when(needs.surely)) for harm, needs in plan.to_fail]
+    rows += [(percent(harm), _count(needs), _when(needs.seconds), _when(needs.surely)) for harm, needs in plan.to_fail]
     return _table(rows)
 
 
@@ -95,14 +98,15 @@ def _bakes(plan: ComparisonPlan) -> Iterator[str]:
 
 
 def _row(reach: Reach, *, is_own: bool) -> tuple[str, str, str, str]:
-    fails, passes = (share(each) if each is not None else "none" for each in (reach.fails, reach.passes))
+    fails, passes = (percent(each) if each is not None else "none" for each in (reach.fails, reach.passes))
     return (f"{'* ' * is_own}{_when(reach.seconds)}", f"{reach.requests:,.0f}", fails, passes)
 
 
 def _small_print(plan: ComparisonPlan) -> str:
     return (
-        f"alpha {share(plan.rules.alpha)}; rises and margins are shares of requests. This holds for independent "
-        "requests: bursts of errors make all of it longer, by the over-dispersion that `deliverkit gate judge` shows."
+        f"alpha {percent(plan.rules.alpha)}, a look every {plan.every:g} s; rises and margins are shares of requests. "
+        "This holds for independent requests: bursts of errors make all of it longer, by the over-dispersion that "
+        "`deliverkit gate judge` shows."
     )
 
 

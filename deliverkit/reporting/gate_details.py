@@ -22,14 +22,17 @@ CHECK_LIMIT = 12
 POINT_LIMIT = 120
 """Points of a picture; of more measurements the worst of each stretch are drawn."""
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 150, 70, 20, 22, 112
-_GRAVITY = (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE, None, Verdict.PASSED)
 
 
 def gate_details(history: History) -> Html | None:
     """A part for each check that was measured, the worst gates first; None when nothing was."""
     measured = [trial for trial in history.trials if trial.samples]
-    ranked = sorted(measured, key=lambda trial: _GRAVITY.index(trial.verdict))
-    checks = [(trial, check) for trial in ranked for check in trial.gate.checks if trial.of(check.name)]
+    checks = [
+        (trial, check)
+        for trial in gate_words.gravest_first(measured)
+        for check in trial.gate.checks
+        if trial.of(check.name)
+    ]
     shown = checks[:CHECK_LIMIT]
     more = len(checks) - len(shown)
     hint = tag("p", f"{more:,} checks more, and every sample: ", code(f"deliverkit gate explain {history.rollout.id}"))
@@ -46,7 +49,7 @@ def _part(shown: Sequence[tuple[Trial, Check]], number: int, trial: Trial, check
     yield facts(
         [
             ("Check", reason(check.name)),
-            ("Rule", f"{check.kind}: {gate_words.rule(check.policy)}"),
+            ("Rule", gate_words.rule(check)),
             ("Asked", code(query) if query else None),
             ("Measured", gate_words.counts(samples)),
             ("Would have changed it", "; ".join(gate_words.change(each, check) for each in changes)),
@@ -74,12 +77,15 @@ def measurements(series: Series, trial: Trial) -> Html:
     return tag(
         "svg",
         tag("title", f"Measurements of {trial.gate.name}: {verdict} at {trial.ended_at:%H:%M:%S}"),
-        tag("desc", f"{len(series.points)} samples; {_limit_told(series)}; the words above have the same numbers."),
+        tag(
+            "desc",
+            f"{series.what}; {len(series.points)} samples; {_limit_told(series)}; its numbers are above.",
+        ),
         tag("rect", x=_LEFT, y=_TOP, width=_WIDTH - _LEFT - _RIGHT, height=_BOTTOM - _TOP, fill=SHADE),
         *_axes(series, scale),
         _limit(series, scale),
         tag("polyline", points=line, fill="none", stroke=CALM, stroke_width=1.5) if len(shown) > 1 else None,
-        *(_dot(point, scale) for point in points if point.outcome is not Verdict.PASSED or len(points) == 1),
+        *(_dot(point, scale) for point in points if point.outcome not in {Verdict.PASSED, None} or len(points) == 1),
         *_moment_of_verdict(trial, scale),
         width="100%",
         viewBox=f"0 0 {_WIDTH} {_HEIGHT}",

@@ -11,7 +11,11 @@ from deliverkit.domain.gate import Check, Verdict
 from deliverkit.domain.recording import Sample, Trial
 from deliverkit.domain.what_if import BOUNDS, TIME_BOUNDS
 
-_GRAVEST = {Verdict.PASSED: 0, Verdict.INCONCLUSIVE: 1, Verdict.ERROR: 2, Verdict.FAILED: 3}
+_GRAVEST = {None: -1, Verdict.PASSED: 0, Verdict.INCONCLUSIVE: 1, Verdict.ERROR: 2, Verdict.FAILED: 3}
+_VALUES: Mapping[str, str] = {
+    "compare": "the evidence of harm, as a natural logarithm",
+    "burn_rate": "how fast the error budget burns",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,12 @@ class Point:
     Attributes:
         at: When it was taken, UTC.
         value: The number that is drawn; None where there is none.
-        outcome: What the sample alone says.
+        outcome: What the sample alone says; None for one that only adds evidence.
     """
 
     at: datetime
     value: float | None
-    outcome: Verdict
+    outcome: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class Series:
         points: In order; at least one.
         limit: What the values are held against; None for nothing that can be drawn.
         is_time: True for response times in seconds; else the values are in the unit of the check's kind.
+        what: What the values are, in words.
     """
 
     points: tuple[Point, ...]
     limit: float | None
     is_time: bool
+    what: str
 
     @property
     def has_values(self) -> bool:
@@ -66,18 +72,20 @@ def series_of(trial: Trial, check: Check) -> Series | None:
         return None
     is_time = all(each.measurement.value is None for each in samples) or _time_limit(check) is not None
     limit = _time_limit(check) if is_time else _bound(check.spec)
-    return Series(tuple(_point(each, is_time=is_time) for each in samples), limit, is_time)
+    what = "the slowest answer of each sample" if is_time else _VALUES.get(check.kind, "the value of each sample")
+    return Series(tuple(_point(each, is_time=is_time) for each in samples), limit, is_time, what)
 
 
-def gravest(points: Sequence[Point]) -> Verdict:
-    """The worst outcome of some points."""
+def gravest(points: Sequence[Point]) -> Verdict | None:
+    """The worst outcome of some points; None where all of them only add evidence."""
     return max((point.outcome for point in points), key=_GRAVEST.__getitem__)
 
 
 def _point(sample: Sample, *, is_time: bool) -> Point:
     taken = sample.measurement
     value = max(taken.latencies, default=None) if is_time else taken.value
-    return Point(taken.at, value if value is None or value >= 0 else 0.0, taken.outcome)
+    drawn = None if value is None else max(0.0, value)
+    return Point(taken.at, drawn, None if taken.is_open else taken.outcome)
 
 
 def _time_limit(check: Check) -> float | None:

@@ -17,8 +17,8 @@ from deliverkit.reporting.terminal_charts import Glyphs, column_of, curve, ends,
 
 SAMPLE_LIMIT = 8
 """Samples of a check that are shown; all of them are in the JSON document."""
-_REASON_LIMIT, _HEIGHT = 300, 4
-_SIGNS = {Verdict.PASSED: ".", Verdict.FAILED: "F", Verdict.ERROR: "E", Verdict.INCONCLUSIVE: "?"}
+_REASON_LIMIT, _SAMPLE_WIDTH, _HEIGHT = 300, 150, 4
+_SIGNS = {None: "~", Verdict.PASSED: ".", Verdict.FAILED: "F", Verdict.ERROR: "E", Verdict.INCONCLUSIVE: "?"}
 
 
 def explained(subject: Subject, trials: Sequence[Trial], *, width: int, glyphs: Glyphs) -> str:
@@ -32,7 +32,7 @@ def explained(subject: Subject, trials: Sequence[Trial], *, width: int, glyphs: 
     """
     what = f"{subject.version} to {subject.environment}" if subject.version else subject.environment
     head = f"{subject.id}: {what}" if what else subject.id
-    blocks = [head, *("\n".join(_trial(trial, width, glyphs)) for trial in trials)]
+    blocks = [head, *("\n".join(_trial(trial, width, glyphs)) for trial in gate_words.gravest_first(trials))]
     if not trials:
         blocks.append("no gate was measured or judged")
     return "\n\n".join(blocks)
@@ -57,7 +57,7 @@ def _check(trial: Trial, check: Check, analysis: Analysis, width: int, glyphs: G
         verdict, reason = stand(trial, check, analysis)
         yield ""
         yield f"  check {check.name}, {verdict.value if verdict else 'open'}: {clipped(reason, _REASON_LIMIT)}"
-    yield f"  rule      {check.kind}: {gate_words.rule(check.policy)}"
+    yield f"  rule      {gate_words.rule(check)}"
     query = next((each.measurement.query for each in reversed(samples) if each.measurement.query), "")
     if query:
         yield f"  asked     {clipped(query, _REASON_LIMIT)}"
@@ -74,7 +74,11 @@ def _samples(samples: Sequence[Sample]) -> Iterator[str]:
         if left_out:
             yield f"    {'':8}  ({left_out:,} more)"
         taken = sample.measurement
-        yield f"    {taken.at:%H:%M:%S}  {clipped(gate_words.sample(taken), _REASON_LIMIT)}"
+        yield f"    {taken.at:%H:%M:%S}  {_short(gate_words.sample(taken))}"
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _SAMPLE_WIDTH else f"{line[: _SAMPLE_WIDTH - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _listed(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -106,9 +110,9 @@ def chart(series: Series, trial: Trial, width: int, glyphs: Glyphs) -> list[str]
         verdict = f"{trial.verdict.value} here, {trial.ended_at:%H:%M:%S}"
         lines.append(" " * left + marked(column, verdict, room, glyphs))
     limit = f"; the dashed line is the limit, {series.written(series.limit)}" if series.limit is not None else ""
-    key = ", ".join(f"{sign} {verdict.value}" for verdict, sign in _SIGNS.items() if sign in outcomes)
-    what = "the slowest answer of each sample" if series.is_time else "the value of each sample"
-    return [f"{what}{limit}; {key}" if series.has_values else key, *lines]
+    named = ((sign, verdict.value if verdict else "adds evidence") for verdict, sign in _SIGNS.items())
+    key = ", ".join(f"{sign} {name}" for sign, name in named if sign in outcomes)
+    return [f"{series.what}{limit}; {key}" if series.has_values else key, *lines]
 
 
 def _outcomes(points: Sequence[Point], width: int) -> str:

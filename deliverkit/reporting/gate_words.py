@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.duration import format_duration
@@ -11,6 +13,7 @@ from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
 from deliverkit.domain.recording import CONFIRMING, Sample, Trial
 from deliverkit.domain.what_if import TIME_BOUNDS, Change
 from deliverkit.domain.wording import in_plain_words
+from deliverkit.reporting.markup import clipped
 from deliverkit.reporting.times import duration
 
 PHASES: Mapping[str, str] = {
@@ -34,6 +37,15 @@ _WOULD_HAVE: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "would have been inconclusive",
 }
 _PASSES_SHOWN = 2
+_SETTINGS_LIMIT = 240
+
+
+_GRAVITY = (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE, None, Verdict.PASSED)
+
+
+def gravest_first(trials: Iterable[Trial]) -> list[Trial]:
+    """Trials as people want to read them."""
+    return sorted(trials, key=lambda trial: _GRAVITY.index(trial.verdict))
 
 
 def headline(trial: Trial) -> str:
@@ -45,6 +57,8 @@ def headline(trial: Trial) -> str:
 
 def because(trial: Trial) -> str:
     """Why, in one sentence."""
+    if trial.verdict is Verdict.PASSED and len(trial.gate.checks) == 1 and trial.samples:
+        return f"{in_plain_words(trial.reason)}: {trial.samples[-1].measurement.reason}"
     if trial.verdict is not None:
         return in_plain_words(trial.reason)
     if trial.phase == CONFIRMING:
@@ -52,9 +66,19 @@ def because(trial: Trial) -> str:
     return "no limit was exceeded until the watching ended" if trial.samples else "nothing was measured"
 
 
-def rule(policy: Policy) -> str:
-    """When a check's measurements become a verdict, with its numbers."""
-    return "; ".join(_rules(policy))
+def rule(check: Check) -> str:
+    """What a check asks for and when its measurements become a verdict, with its numbers."""
+    settings = ", ".join(_settings(check.spec))
+    asked = f"{check.kind} {clipped(settings, _SETTINGS_LIMIT)}".rstrip()
+    return "; ".join([asked, *_rules(check.policy)])
+
+
+def _settings(spec: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for name, value in spec.items():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{path}{name}.")
+        elif value not in (None, "", (), []):
+            yield f"{path}{name} {value}"
 
 
 def _rules(policy: Policy) -> Iterator[str]:
@@ -77,9 +101,17 @@ def counts(samples: Sequence[Sample]) -> str:
     """How many measurements came to what, within which time."""
     if not samples:
         return "never measured"
-    numbers = {each: sum(s.measurement.outcome is each for s in samples) for each in Verdict}
-    told = ", ".join(f"{number:,} {each.value}" for each, number in numbers.items() if number)
+    numbers = Counter(_outcome(each.measurement) for each in samples)
+    told = ", ".join(f"{number:,} {outcome}" for outcome, number in numbers.items())
     return f"{told} in {duration(samples[-1].measurement.at - samples[0].measurement.at)}"
+
+
+def _outcome(measurement: Measurement) -> str:
+    return "adding evidence" if measurement.is_open else measurement.outcome.value
+
+
+def _is_good(sample: Sample) -> bool:
+    return sample.measurement.is_open or sample.measurement.outcome is Verdict.PASSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +129,7 @@ class Shown:
 
 def important(samples: Sequence[Sample], limit: int) -> Shown:
     """The samples that explain a verdict: the last ones, those that did not pass, the first; in their order."""
-    bad = sum(each.measurement.outcome is not Verdict.PASSED for each in samples)
+    bad = sum(not _is_good(each) for each in samples)
     ranked = sorted(range(len(samples)), key=lambda place: _rank(samples, place))
     limit = min(limit, bad + 1 + _PASSES_SHOWN)  # one good sample is like another
     places = sorted(ranked[:limit])
@@ -106,18 +138,16 @@ def important(samples: Sequence[Sample], limit: int) -> Shown:
 
 
 def _rank(samples: Sequence[Sample], place: int) -> tuple[int, int]:
-    is_bad = samples[place].measurement.outcome is not Verdict.PASSED
     if place == len(samples) - 1:
         return 0, 0
-    if is_bad:
+    if not _is_good(samples[place]):
         return 1, -place
     return (2, 0) if place == 0 else (3, -place)
 
 
 def sample(measurement: Measurement) -> str:
     """One measurement in a line, without its time."""
-    outcome = "adds evidence" if measurement.is_open else measurement.outcome.value
-    return f"{outcome}  {measurement.reason}"
+    return f"{_outcome(measurement)}  {measurement.reason}"
 
 
 def change(told: Change, check: Check) -> str:

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from deliverkit.domain.analysis import Analysis, condemn, judge
 from deliverkit.domain.environment import OnFailure
 from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict
+from deliverkit.domain.plan import Plan
 from deliverkit.domain.recording import Sample, Trial
 from deliverkit.domain.replaying import judge_anew
 from deliverkit.domain.what_if import what_would_have_changed
@@ -136,6 +137,11 @@ class Subject(Struct, frozen=True):
     environment: str = ""
     version: str = ""
     digest: str = ""
+
+
+def subject_of(promotion_id: str, plan: Plan) -> Subject:
+    """A promotion, by its plan."""
+    return Subject(promotion_id, plan.application, plan.environment, plan.release.version, plan.release.digest)
 
 
 # --- writing ---------------------------------------------------------------------------------------

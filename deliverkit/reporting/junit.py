@@ -146,7 +146,7 @@ def _numbers(check: Check, samples: Sequence[Sample]) -> Iterable[str]:
         yield f"query: {last.query}"
     if last is not None and last.value is not None:
         yield f"value: {last.value:g}"
-    yield f"limits: {check.kind}: {rule(check.policy)}"
+    yield f"limits: {rule(check)}"
     yield f"settings: {json.dumps(check.spec, ensure_ascii=False, sort_keys=True)}"
     yield f"measured: {counts(samples)}"
 

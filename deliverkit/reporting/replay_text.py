@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deliverkit.domain.replaying import Difference, Outcome, Rejudged, Replay
+from deliverkit.domain.gate import Verdict
+from deliverkit.domain.replaying import Difference, Outcome, Rejudged, Replay, judge_anew
 from deliverkit.reporting import gate_words
 from deliverkit.reporting.gates_document import Subject
 from deliverkit.reporting.markup import clipped
@@ -60,6 +61,7 @@ def _one(replayed: Replayed) -> Iterator[str]:
         yield ""
         yield f"under the rules of {replayed.rules}:"
         yield from _rejudged(replayed.rejudged)
+        yield from _first_told(replayed)
 
 
 def _fidelity(replay: Replay) -> str:
@@ -98,14 +100,53 @@ def _cell(outcome: Outcome) -> str:
 
 def _meaning(found: Rejudged) -> str:
     """The difference that the other rules would have made, for people."""
-    sooner = found.sooner
-    if found.after.verdict is None and found.before.verdict is not None:
-        return "still open where the record ends"
-    if sooner is None or found.before.verdict is None:
-        return "the same" if found.after.verdict is found.before.verdict else "earlier than the record ends"
-    if sooner.total_seconds() > 0:
-        return f"{duration(sooner)} sooner"
-    return f"{duration(-sooner)} later" if sooner.total_seconds() < 0 else "the same"
+    before, after = found.before, found.after
+    if after.verdict is None:
+        return "the same" if before.verdict is None else "still open where the record ends"
+    if before.verdict is None:
+        return f"{duration(before.at - after.at)} before the record ends"
+    if before.at != after.at:
+        return _apart(before, after)
+    return "the same" if before.verdict is after.verdict else "another verdict"
+
+
+def _apart(before: Outcome, after: Outcome) -> str:
+    is_sooner = after.at < before.at
+    return f"{duration(abs(after.at - before.at))} {'sooner' if is_sooner else 'later'}"
+
+
+def _first_told(replayed: Replayed) -> Iterator[str]:
+    """Which gate would have stopped the promotion, and when."""
+    before, after = first_bad(replayed)
+    if before is None and after is None:
+        yield "  then and now every gate passed, or was open where the record ends"
+        return
+    then, now = (f"{each[0]} ({_cell(each[1])})" if each else "none" for each in (before, after))
+    apart = f", {_apart(before[1], after[1])}" if before and after and before[1].at != after[1].at else ""
+    yield f"  the first gate that did not pass, then: {then}; now: {now}{apart}"
+
+
+First = tuple[str, Outcome] | None
+
+
+def first_bad(replayed: Replayed) -> tuple[First, First]:
+    """The first gate that did not pass, by its name, under the rules of then and under the others; None for none.
+
+    Gates that the other rules do not have stay as they were.
+    """
+    others = {id(each.trial): each for each in replayed.rejudged}
+    before, after = [], []
+    for replay in replayed.replays:
+        found = others.get(id(replay.trial))
+        then = found.before if found else judge_anew(replay.trial, replay.trial.gate)
+        before.append((replay.trial.gate.name, then))
+        after.append((replay.trial.gate.name, found.after if found else then))
+    return _first(before), _first(after)
+
+
+def _first(outcomes: Sequence[tuple[str, Outcome]]) -> First:
+    bad = [each for each in outcomes if each[1].verdict not in {None, Verdict.PASSED}]
+    return min(bad, key=lambda each: each[1].at, default=None)
 
 
 # --- as a document ---------------------------------------------------------------------------------
@@ -119,6 +160,7 @@ def document(replayed: Sequence[Replayed]) -> list[dict[str, Any]]:
             "gates": [_replay_document(replay) for replay in each.replays],
             "rules": each.rules or None,
             "rejudged": [_rejudged_document(found) for found in each.rejudged],
+            "first_not_passed": _first_document(each) if each.rules else None,
         }
         for each in replayed
     ]
@@ -153,6 +195,11 @@ def _rejudged_document(found: Rejudged) -> dict[str, Any]:
         "sooner_seconds": None if sooner is None else sooner.total_seconds(),
         "notes": list(found.notes),
     }
+
+
+def _first_document(replayed: Replayed) -> dict[str, Any]:
+    found = zip(("before", "after"), first_bad(replayed), strict=True)
+    return {when: {"gate": each[0], **_outcome_document(each[1])} if each else None for when, each in found}
 
 
 def _named(gate: str, leg: str, phase: str) -> dict[str, Any]:

@@ -130,11 +130,11 @@ def framed(lines: Sequence[str], labels: Sequence[str], glyphs: Glyphs) -> list[
 
 
 def marked(column: int, words: str, width: int, glyphs: Glyphs) -> str:
-    """A mark below a column with words beside it, on the side that has room."""
+    """A mark below a column with words beside it, on the side that has room; without them where neither has."""
     after = f"{' ' * column}{glyphs.mark} {words}"
-    if len(after) <= width or len(words) + 1 > column:
+    if len(after) <= width:
         return after
-    return f"{words} {glyphs.mark}".rjust(column + 1)
+    return f"{words if len(words) < column else ''} {glyphs.mark}".rjust(column + 1)
 
 
 def ends(left: str, right: str, width: int) -> str:

@@ -24,6 +24,18 @@ def heed_states_and_digests(responses: Any) -> None:
     replace(responses.KmsResponse, "get_public_key", _telling)
 
 
+def take_policies_of_stacks(models: Any) -> None:
+    """Mend `moto.kms.models`: stacks give a key's policy as a mapping, over which moto's DescribeKey would stumble."""
+
+    def instead_of(create: Any) -> Callable[..., Any]:
+        def mended(backend: Any, policy: Any, *others: Any, **named: Any) -> Any:
+            return create(backend, json.dumps(policy) if isinstance(policy, dict) else policy, *others, **named)
+
+        return mended
+
+    replace(models.KmsBackend, "create_key", instead_of)
+
+
 def _signing(of_moto: Any) -> Callable[[Any], str]:
     def mended(response: Any) -> str:
         key = _usable_key(response)

@@ -13,7 +13,7 @@ from deliverkit.sandbox.kernel.operations import Context
 from deliverkit.sandbox.kernel.world import World
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_loading import when_loaded
-from deliverkit.sandbox.moto_trail import members_of
+from deliverkit.sandbox.moto_trail import members_of, operation_model
 
 Operation = Callable[[Mapping[str, Any], Context], Mapping[str, Any] | None]
 
@@ -61,7 +61,7 @@ def _instead(world: World, shape: Any, operation: Operation, refusal: str) -> Ca
         try:
             found = _answer(world, shape, operation, refusal, response, is_form=is_form)
         except ApiError as error:
-            raise _error(error, is_form=is_form) from error
+            raise _error(error, type(response).__module__, is_form=is_form) from error
         return ActionResult(found) if is_form else json.dumps(model.serialise_answer(shape, found))
 
     return lambda _original: answer
@@ -82,14 +82,21 @@ def _answer(
 
 
 def _members(response: Any, shape: Any) -> Mapping[str, Any]:
-    return members_of({name: values[0] for name, values in response.querystring.items()}, shape)
+    """The members of a form; moto reads them by a model of its own classes."""
+    form = {name: values[0] for name, values in response.querystring.items()}
+    try:
+        return members_of(form, operation_model(shape.service_model.service_name, shape.name))
+    except ValueError as error:
+        raise ApiError("ValidationError", str(error)) from error
 
 
-def _error(error: ApiError, *, is_form: bool) -> Exception:
+def _error(error: ApiError, module: str, *, is_form: bool) -> Exception:
     from moto.core.exceptions import JsonRESTError, ServiceException  # noqa: PLC0415
 
     if is_form:
-        refusal: Exception = ServiceException(error.code, error.message)
+        # moto finds an error's shape in the model of the service whose module the class belongs to.
+        kind: Any = type("Refusal", (ServiceException,), {"__module__": module})
+        refusal: Exception = kind(error.code, error.message)
         return refusal
     found: Any = JsonRESTError(error.code, error.message)
     found.code = error.status

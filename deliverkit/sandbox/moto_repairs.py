@@ -9,13 +9,14 @@ from typing import Any
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
 from deliverkit.sandbox.moto_copies import mend_copies
 from deliverkit.sandbox.moto_hooks import replace
-from deliverkit.sandbox.moto_keys import heed_states_and_digests
+from deliverkit.sandbox.moto_keys import heed_states_and_digests, take_policies_of_stacks
 from deliverkit.sandbox.moto_loading import Mend, when_loaded
 from deliverkit.sandbox.moto_locks import tell_locks
 from deliverkit.sandbox.moto_policies import offer_aws_policies
 from deliverkit.sandbox.moto_scaling import hold_terminations
 from deliverkit.sandbox.moto_services import leave_services_to_codedeploy
 from deliverkit.sandbox.moto_stack_failures import name_failures, roll_back_failures
+from deliverkit.sandbox.moto_stack_updates import change_groups_in_place, take_code_of_templates
 from deliverkit.sandbox.moto_stacks import offer_types
 from deliverkit.sandbox.moto_tags import find_tags_at_once
 from deliverkit.sandbox.moto_uploads import mend_models, mend_responses
@@ -129,15 +130,18 @@ def _mend_bucket_requests(responses: Any) -> None:
 
 
 _MENDS: Mapping[str, Mend] = {
+    "moto.awslambda.models": take_code_of_templates,
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _mend_stacks,
     "moto.cloudformation.parsing": _mend_templates,
     "moto.codebuild.models": tell_builds_as_they_are,
     "moto.codebuild.responses": _take_projects_of_pipelines,
     "moto.core.utils": _look_for_models_once,
+    "moto.ec2.models.security_groups": change_groups_in_place,
     "moto.ec2.models.tags": find_tags_at_once,
     "moto.ecs.models": leave_services_to_codedeploy,
     "moto.iam.models": offer_aws_policies,
+    "moto.kms.models": take_policies_of_stacks,
     "moto.kms.responses": heed_states_and_digests,
     "moto.s3.models": _mend_buckets,
     "moto.s3.responses": _mend_bucket_requests,

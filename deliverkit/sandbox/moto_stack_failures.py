@@ -16,6 +16,8 @@ from typing import Any
 from deliverkit.sandbox.kernel import chance
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.moto_hooks import replace
+from deliverkit.sandbox.moto_stack_updates import kept
+from deliverkit.sandbox.moto_stacks import finish_resource
 from deliverkit.sandbox.stacks.kind import is_absence
 
 STACK = "AWS::CloudFormation::Stack"
@@ -51,6 +53,9 @@ def name_failures(parsing: Any) -> None:
         def mended(logical_id: str, resource_json: Mapping[str, Any], *others: Any, **named: Any) -> Any:
             try:
                 made = make(logical_id, resource_json, *others, **named)
+                resources = others[0] if others else named["resources_map"]
+                made = kept(made, logical_id, resources)
+                finish_resource(made, resource_json, resources)
             except ResourceFailedError:
                 raise  # of a resource that this one refers to
             except Exception as error:

@@ -170,3 +170,9 @@ class StackOldConnection(_Resource, CloudFormationModel):  # type: ignore[misc]
     """AWS::CodeStarConnections::Connection."""
 
     kind = KINDS["AWS::CodeStarConnections::Connection"]
+
+
+class StackAlarm(_Resource, CloudFormationModel):  # type: ignore[misc]
+    """AWS::CloudWatch::Alarm."""
+
+    kind = KINDS["AWS::CloudWatch::Alarm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,3 +32,23 @@ def makes(kind: str) -> bool:
     from moto.cloudformation.parsing import resource_class_from_type  # noqa: PLC0415  (only stacks pay for it)
 
     return resource_class_from_type(kind) is not None
+
+
+def finish_resource(made: Any, declared: Mapping[str, Any], resources: Any) -> None:
+    """Put into a resource what moto drops of its properties.
+
+    Args:
+        made: What moto made; None when it made nothing.
+        declared: The resource in the template.
+        resources: moto's map of the stack's resources.
+    """
+    from moto.cloudformation.parsing import clean_json  # noqa: PLC0415  (loaded by now)
+
+    from deliverkit.sandbox.stacks.finishing import finish  # noqa: PLC0415  (only stacks pay for it)
+    from deliverkit.sandbox.stacks.kind import Place  # noqa: PLC0415
+
+    if made is None or not hasattr(made, "physical_resource_id"):
+        return
+    place = Place(serving_world(), resources._account_id, resources._region_name)  # noqa: SLF001
+    properties = clean_json(declared.get("Properties", {}), resources)
+    finish(place, str(declared["Type"]), str(made.physical_resource_id), properties)

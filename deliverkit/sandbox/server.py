@@ -19,6 +19,7 @@ from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
 from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
+from deliverkit.sandbox.drift import install as install_drift
 from deliverkit.sandbox.events import install as install_events
 from deliverkit.sandbox.events.schedules import Scheduler
 from deliverkit.sandbox.faults import Weather
@@ -86,6 +87,7 @@ class Sandbox:
         install_logs(self.world)
         install_trail(self.world)
         serve_stacks(self.world)
+        install_drift(self.world)
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status, ("GET", "balancers"): self._balancing.urls})
         self.control.add(client_endpoints(self.world))
@@ -156,7 +158,7 @@ class Sandbox:
 
     def _notice_metrics(self, scope: CredentialScope, _environ: Environ) -> None:
         # CloudWatch signs as `monitoring`.
-        if scope.service == "monitoring":
+        if scope.service in {"monitoring", "cloudformation"}:
             self._alarms.look()
         if scope.service in {"elasticloadbalancing", "cloudformation"}:
             self._balancing.look()

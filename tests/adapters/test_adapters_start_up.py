@@ -56,8 +56,7 @@ ONE_CALL = {
     "cli.commands": {"release"},
     "config": {"build", "consistency", "declaration", "keeping_keys", "lint_keys", "loader", "problem"}
     | {"checks_cloud", "checks_metrics", "checks_web", "common_shapes", "gate_building", "gate_declaration"}
-    | {"value_shapes"}
-    | {"metric_building", "metric_consistency", "metric_texts"}
+    | {"metric_building", "metric_consistency", "metric_texts", "plugin_shapes", "value_shapes"}
     | {"release_declaration", "release_keys", "settings", "shapes", "texts", "trust_declaration"},
     "domain.checks": {"limits"},
     "domain": {
@@ -74,7 +73,8 @@ ONE_CALL = {
         "window",
     },
 }
-ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "sandboxing", "shelving", "yaml_tree"}
+ALONE = {"__main__", "_version", "app", "assembly", "delivery", "errors", "recipe_assembly", "sandboxing", "shelving"}
+ALONE |= {"yaml_tree"}
 
 
 @pytest.fixture

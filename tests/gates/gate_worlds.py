@@ -42,7 +42,7 @@ class SeeingCheck:
         seen = self.see(check, context, now)
         times = [each for answer in seen.get("answers", ()) for each in answer.get("seconds", ())]
         state = context.states.get(check.key)
-        query = "GET http://shop.example.com/healthz"
+        query = "GET http://shop.example.com/healthz" if check.kind == "http" else str(check.spec.get("metric", ""))
         return measurement(check, now, seen, query=query, state=state, latencies=tuple(times))
 
 

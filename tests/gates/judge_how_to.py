@@ -1,4 +1,4 @@
-"""The how-to's commands with what they write: `python tests/gates/judge_how_to.py` brings the page up to date."""
+"""Commands of how-to pages with what they write: `python tests/gates/judge_how_to.py` brings the pages up to date."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "how-to" / "judge-two-series.md"
+FOLDER = ROOT / "docs" / "how-to"
+PAGES = (FOLDER / "judge-two-series.md", FOLDER / "why-was-it-rolled-back.md")
 _BLOCK = re.compile(r"^```console\n\$ (.*)\n(?:.*\n)*?```$", re.MULTILINE)
 
 
-def page() -> str:
-    """The page with what each of its commands writes today."""
-    return _BLOCK.sub(lambda block: f"```console\n$ {block[1]}\n{_written(block[1])}```", PAGE.read_text("utf-8"))
+def page(path: Path) -> str:
+    """A page with what each of its commands writes today."""
+    return _BLOCK.sub(lambda block: f"```console\n$ {block[1]}\n{_written(block[1])}```", path.read_text("utf-8"))
 
 
 def _written(line: str) -> str:
@@ -28,4 +29,5 @@ def _written(line: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    for each in PAGES:
+        each.write_text(page(each), "utf-8")

@@ -55,6 +55,13 @@ def test_more_moments_than_anybody_looks_at_are_added_up(desk: Desk) -> None:
     assert "note: rows were added up in ticks of 5 s" in ran.err
 
 
+def test_ticks_so_narrow_that_looking_takes_an_hour_are_refused(desk: Desk) -> None:
+    lines = "\n".join(f"{at},0,100" for at in range(100_001))
+    ran = desk.judge(lines, lines, "--every", "1s")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "error: ticks of 1 s make 100,001 looks, more than 100,000\n  next: --every 11s\n"
+
+
 def test_an_arm_that_ends_early_does_not_pass(desk: Desk) -> None:
     whole, half = rows(*[0] * 100), rows(*[0] * 50)
     assert desk.document(whole, whole)["verdict"] == "passed"

@@ -28,11 +28,15 @@ def example(name: str, *words: str) -> Ran:
 # --- verdicts --------------------------------------------------------------------------------------
 
 
-def test_errors_beside_a_baseline_without_any_fail_at_the_second_look(own_signals: None) -> None:
+def test_errors_beside_a_baseline_without_any_fail_before_the_end(own_signals: None) -> None:
     ran = example("zeros", "--output", "json")
     document = ran.document
-    assert (ran.code, document["verdict"], document["failed_at"]) == (1, "failed", "2026-11-05T12:00:05Z")
-    assert [look["verdict"] for look in document["looks"]] == ["inconclusive", *["failed"] * 9]
+    assert (ran.code, document["verdict"]) == (1, "failed")
+    verdicts = [look["verdict"] for look in document["looks"]]
+    first = verdicts.index("failed")
+    assert 1 <= first <= 7
+    assert verdicts == ["inconclusive"] * first + ["failed"] * (10 - first)
+    assert document["failed_at"] == document["looks"][first]["at"]
 
 
 def test_rates_of_the_same_with_their_requests_come_to_the_same(desk: Desk) -> None:
@@ -64,7 +68,7 @@ def test_too_few_requests_are_neither_and_a_release_waits(desk: Desk) -> None:
 def test_no_margin_no_pass(desk: Desk) -> None:
     many = rows(*[0] * 100)
     assert desk.document(many, many, "--harm", "0")["verdict"] == "inconclusive"
-    assert "with --harm 0 nothing passes" in desk.judge(many, many, "--harm", "0").out
+    assert "rule        nothing passes" in desk.judge(many, many, "--harm", "0").out
 
 
 @pytest.mark.parametrize("empty", ["", "at,value,n\n", "\n\n", "0,0,0\n5,0,0\n"])
@@ -107,10 +111,11 @@ def test_events_may_be_halved_to_pass(desk: Desk) -> None:
 def test_more_slow_requests_fail_whatever_their_unit(desk: Desk) -> None:
     old = "".join(f"{at},0.1,95\n{at},0.5,5\n" for at in range(0, 300, 5))
     new = "at,latency_ms,n\n" + "".join(f"{at},100,85\n{at},500,15\n" for at in range(0, 300, 5))
+    same = "".join(f"{at},100ms,85\n{at},0.5s,15\n" for at in range(0, 300, 5))
     words = ("--kind", "latency", "--slower-than", "300ms")
     document = desk.document(old, new, *words)
     assert document["verdict"] == "failed"
-    assert document["looks"] == desk.document(old, new.replace("_ms", "").replace("00,", "00ms,"), *words)["looks"]
+    assert document["looks"] == desk.document(old, same, *words)["looks"]
     assert desk.document(old, old, *words, "--harm", "5%")["verdict"] == "passed"
 
 
@@ -182,14 +187,14 @@ def table(counts: list[tuple[int, int]]) -> str:
     return "".join(f"{place},{value},{n}\n" for place, (value, n) in enumerate(counts))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=COUNTS)
 def test_a_series_never_fails_against_itself(desk: Desk, counts: list[tuple[int, int]]) -> None:
     looks = desk.document(table(counts), table(counts))["looks"]
     assert "failed" not in {look["verdict"] for look in looks}
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=COUNTS, new=COUNTS)
 def test_looks_do_not_know_what_comes_later(desk: Desk, old: list[tuple[int, int]], new: list[tuple[int, int]]) -> None:
     """Each look but the last is judged as in the shorter bake, and a failure stays one."""

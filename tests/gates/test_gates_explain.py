@@ -206,7 +206,7 @@ def test_a_file_of_several_promotions_is_explained_one_by_one(file: Path, tmp_pa
     both.write_text(both.read_text() + other)
     ran = Ran("gate", "explain", both)
     assert ran.code == 2
-    assert "has several promotions: dev-1, dev-2" in ran.err
+    assert "has several promotions or runs: dev-1, dev-2" in ran.err
     assert Ran("gate", "replay", both).code == 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gate_worlds import answered, http_check, promoted, serves_the_second, world
 
-from deliverkit.cli.progress import Progress
+from deliverkit.cli.progress import PROMOTION, Progress
 from deliverkit.cli.streams import Console
 from deliverkit.domain.folding import apply, fold
 from deliverkit.domain.gate import Gate
@@ -16,7 +16,7 @@ from deliverkit.domain.ledger import Draft, Event, seal
 
 def told(events: tuple[Event, ...]) -> str:
     err = io.StringIO()
-    progress, rollout = Progress(Console(io.StringIO(), err, {})), fold(events[:1])
+    progress, rollout = Progress(Console(io.StringIO(), err, {}), PROMOTION), fold(events[:1])
     for event in events[1:]:
         rollout = apply(rollout, event)
         progress.event(event, rollout)

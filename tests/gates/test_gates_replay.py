@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_worlds import Ran, answered, http_check, promoted, serves_the_second, world, written
+from gate_worlds import Ran, SeeingCheck, answered, http_check, promoted, serves_the_second, world, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -193,6 +193,21 @@ def _document(trials: Any) -> Any:
     return msgspec.to_builtins(document(Subject("dev-2"), trials))
 
 
+def test_a_run_of_gates_by_themselves_is_explained_and_replayed_as_a_promotions_are(tmp_path: Path) -> None:
+    made = world(UP, HEALTH)
+    made.checks["http"] = SeeingCheck(made.clock, lambda check, *_: answered(503 if check.gate == "up" else 200))
+    delivery = made.delivery()
+    run_id = delivery.run_gates(to="dev")
+    delivery.gate_runs.watch(run_id)
+    file = written(tmp_path / "run.jsonl", tuple(delivery.ledger.read(f"gates/{run_id}")))
+    explained = Ran("gate", "explain", file)
+    assert explained.code == 0
+    assert f"{run_id}: 1.0 to dev" in explained.out
+    assert "gate up: FAILED at " in explained.out
+    assert "gate health: PASSED at " in explained.out
+    assert Ran("gate", "replay", file).code == 0
+
+
 # --- other rules -----------------------------------------------------------------------------------
 
 
@@ -202,9 +217,13 @@ def test_an_incident_is_judged_under_rules_that_are_not_trusted_yet(file: Path, 
     strict = Ran("gate", "replay", file, "--with", rules)
     assert strict.code == 0
     assert "5.0 s sooner" in strict.out
+    told = json.loads(Ran("gate", "replay", file, "--with", rules, "--output", "json").out)[0]["first_not_passed"]
+    assert (told["before"]["gate"], told["after"]["gate"]) == ("up", "up")
+    assert told["after"]["at"] < told["before"]["at"]
     rules.write_text('gates: {up: {http: {url: "${endpoint}/healthz"}, every: 5s, passes: 2, failures: 5}}\n')
     lax = Ran("gate", "replay", file, "--with", rules)
     assert "still open where the record ends" in lax.out
+    assert "now: none" in lax.out
     found = json.loads(Ran("gate", "replay", file, "--with", rules, "--gate", "up", "--output", "json").out)
     (rejudged,) = [each for each in found[0]["rejudged"] if each["before"]["verdict"]]
     assert (rejudged["before"]["verdict"], rejudged["after"]["verdict"]) == ("failed", None)

@@ -56,7 +56,7 @@ def test_each_check_has_a_picture_with_limit_verdict_and_what_failed() -> None:
     before, found = seen(Story()), seen(story(gate, [*samples, bad]))
     assert count(found, "svg") - count(before, "svg") == 2
     told = " ".join(found.texts)
-    for words in ("errors", "lag", "7.975", "failed 12:00:", "tolerated 0 failed", "metric: every 5s"):
+    for words in ("errors", "lag", "7.975", "failed 12:00:", "tolerated 0 failed", "metric at_most 2.5; every 5s"):
         assert words in told, words
     dashed = [attributes for tag, attributes in found.elements if attributes.get("stroke-dasharray") == "4 3"]
     assert len(dashed) == 2

@@ -208,7 +208,7 @@ def test_the_same_ledger_gives_the_same_page() -> None:
     assert hashlib.sha256(document.encode()).hexdigest() == GOLDEN
 
 
-GOLDEN = "aa297ab7c079e142fb734bf33bc2507a26444f14a876a3aaf6898d6d3b97cb7b"
+GOLDEN = "906ebf603f4346af599479d3f567acabf7f3e748ee294ca4086bc3b2c25095c3"
 
 
 def test_forty_legs_with_five_thousand_measurements_fit() -> None:

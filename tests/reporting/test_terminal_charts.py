@@ -59,6 +59,7 @@ def test_a_frame_has_its_labels_at_the_left() -> None:
 def test_marks_and_ends_stay_within() -> None:
     assert marked(2, "here", 20, ASCII) == "  ^ here"
     assert marked(18, "here", 20, ASCII) == "             here ^"
+    assert marked(3, "too long", 8, ASCII) == "   ^"
     assert ends("a", "z", 6) == "a    z"
     assert ends("early", "late", 6) == "early"
 

@@ -13,6 +13,7 @@ from worlds import MANAGER, UP, approved, carry, direct, environment
 from deliverkit.adapters.jenkins import JenkinsServer
 from deliverkit.adapters.jenkins_connection import Connection, Credentials
 from deliverkit.check_ports import CheckContext
+from deliverkit.domain.checks import assess
 from deliverkit.domain.gate import CheckKind, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.rollout import Offer, Outcome, Phase
 from deliverkit.engine.bridging import pass_on
@@ -255,3 +256,23 @@ def test_a_server_that_is_away_does_not_undo_the_decision(controller: Controller
     [line] = pass_on(rollout, server_of(controller))
     assert line.startswith("warning: shop/delivery #1 still asks")
     assert world.delivery().watch(promotion).outcome is Outcome.SUCCEEDED
+
+
+def test_a_jenkins_that_answers_with_a_web_page_is_told_so_and_is_no_verdict(controller: Controller) -> None:
+    controller.add_job(JOB)
+    login = "<!doctype html><html><head><title>Sign in to Acme</title></head><body>x</body></html>"
+    controller.interfere(Interference(200, login, {"Content-Type": "text/html;charset=utf-8"}))
+    found = measured(check_of(controller))
+    assert found.outcome is Verdict.ERROR
+    assert "Sign in to Acme" in found.reason
+    assert "<" not in found.reason
+
+
+def test_a_build_is_judged_again_from_what_was_kept(controller: Controller) -> None:
+    controller.add_job(JOB, outcome="UNSTABLE")
+    found = measured(check_of(controller))
+    assert found.seen is not None
+    assert (found.seen["job"], found.seen["result"], found.query) == (JOB, "UNSTABLE", found.seen["url"])
+    again = assess(SMOKE.checks[0], found.seen)
+    assert (again.outcome, again.reason) == (found.outcome, found.reason)
+    assert assess(SMOKE.checks[0], {**found.seen, "result": "SPLENDID"}).outcome is Verdict.ERROR

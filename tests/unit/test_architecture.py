@@ -23,10 +23,24 @@ LAYERS = {
     "ports": {"attestation_ports", "domain", "errors"},
     "build_ports": {"domain", "errors"},
     "check_ports": {"domain", "errors"},
+    # What third parties derive their checks from, and how those are found: public.
+    "check_plugins": {"check_ports", "domain"},
+    # What takes its time, for whoever may not wait.
+    "background": set(),
     "attestation_ports": {"domain", "errors"},
     "worker_ports": {"domain", "errors"},
-    "engine": {"check_ports", "attestation_ports", "build_ports", "worker_ports", "ports", "domain", "errors"},
+    "engine": {
+        "background",
+        "check_ports",
+        "attestation_ports",
+        "build_ports",
+        "worker_ports",
+        "ports",
+        "domain",
+        "errors",
+    },
     "adapters": {
+        "background",
         "check_ports",
         "attestation_ports",
         "build_ports",
@@ -39,7 +53,8 @@ LAYERS = {
     "yaml_tree": set(),
     "packaging": {"yaml_tree", "attestation_ports", "ports", "domain", "errors", "_version"},
     "trusting": {"packaging", "attestation_ports", "ports", "domain", "errors"},
-    "config": {"yaml_tree", "ports", "domain", "errors"},
+    # `check_plugins` is imported inside functions: a plug-in reads its own settings.
+    "config": {"check_plugins", "yaml_tree", "ports", "domain", "errors"},
     # For annotations: it names what `delivery` does, and `delivery` is made of it.
     "parts": {"delivery", "engine", "build_ports", "ports"},
     "delivery": {"parts", "engine", "build_ports", "ports", "domain", "errors"},
@@ -68,11 +83,14 @@ LAYERS = {
     "ledger_assembly": {"shelving", "sandboxing", "engine", "adapters", "config", "ports"},
     # The part of `assembly` about copies of releases and their removal.
     "catalogue_assembly": {"shelving", "engine", "adapters", "config", "ports", "domain", "errors"},
+    # The part of `assembly` about packing a build.
+    "recipe_assembly": {"releasing", "adapters", "packaging", "config", "errors"},
     # The part of `assembly` about what measures the checks of gates.
-    "gate_assembly": {"engine", "adapters", "check_ports", "build_ports", "ports", "domain", "errors"},
+    "gate_assembly": {"check_plugins", "engine", "adapters", "check_ports", "build_ports", "ports", "domain", "errors"},
     "assembly": {
         "shelving",
         "gate_assembly",
+        "recipe_assembly",
         "jenkins_assembly",
         "ledger_assembly",
         "catalogue_assembly",
@@ -107,7 +125,9 @@ LAYERS = {
     # From addresses and variables to a Jenkins; it needs neither deliverkit.yml nor AWS.
     "jenkins_assembly": {"engine", "adapters", "config", "build_ports", "ports", "domain", "errors"},
     "app": {
+        "check_plugins",
         "assembly",
+        "recipe_assembly",
         "worker_assembly",
         "pipeline_assembly",
         "engine",
@@ -157,6 +177,7 @@ LAYERS = {
     },
     # Doubles assemble a whole delivery from the real rooms, so that tests exercise those and not copies.
     "testing": {
+        "check_plugins",
         "delivery",
         "engine",
         "adapters",

@@ -7,7 +7,7 @@ of the same stack, which is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,8 @@ RESOURCES = 20
 DIFFERENCES = 10
 """How many are recorded of each stack and each resource; the others are counted."""
 _TEXT = 120
+_DETECTABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"})
+"""States of stacks whose drift can be detected (CloudFormation user guide)."""
 _TOLD = ("MODIFIED", "DELETED", "UNKNOWN")
 
 
@@ -63,9 +65,10 @@ class DriftCheck:
 
     def measure(self, check: Check, context: CheckContext) -> Measurement | None:
         """Start the detections once, and look after them every time after; None while one of them runs."""
-        name, now = context.samples.get(check.key, check.key), self._clock.now()
+        name, now, query = context.samples.get(check.key, check.key), self._clock.now(), ""
         try:
             sample = self._samples.get(name) or self._begin(name, check, context, now)
+            query = _query(sample.detections)
             if sample.look_at is not None and now < sample.look_at:
                 return None
             if not self._are_over(sample, now):
@@ -75,7 +78,7 @@ class DriftCheck:
         except (DeliverkitError, ValueError) as error:
             seen = {ERROR: str(error)}
         self._samples.pop(name, None)
-        return observed(check, self._clock, lambda: seen, query=_query)
+        return observed(check, self._clock, lambda: seen, query=query)
 
     def _begin(self, name: str, check: Check, context: CheckContext, now: datetime) -> _Sample:
         stacks = [
@@ -103,16 +106,17 @@ class DriftCheck:
         client = self._aws.client("cloudformation", detection.region)
         with translated(f"reading stack {where}"):
             stack = client.describe_stacks(StackName=detection.stack)["Stacks"][0]
-        if str(stack["StackStatus"]).endswith("_IN_PROGRESS"):
+        status = str(stack["StackStatus"])
+        if status.endswith("_IN_PROGRESS"):
             if is_late:
-                raise ValueError(f"stack {where} is being changed: {stack['StackStatus']}")
+                raise ValueError(f"stack {where} is being changed: {status}")
             return
         try:
             with translated(f"detecting drift of {where}"):
                 detection.id = str(client.detect_stack_drift(StackName=detection.stack)["StackDriftDetectionId"])
         except UsageError:
-            # ValidationError is all that CloudFormation says, also when a detection of this stack runs already.
-            if is_late:
+            # ValidationError is all that CloudFormation says; in these states only when another detection runs.
+            if is_late or status not in _DETECTABLE:
                 raise
 
     def _outcome(self, detection: _Detection) -> Mapping[str, Any] | None:
@@ -131,7 +135,8 @@ class DriftCheck:
             "why": self._short(found.get("DetectionStatusReason", "")),
             "status": str(found.get("StackDriftStatus", "NOT_CHECKED")),
             "resources": resources[:RESOURCES],
-            "more": sum(1 for each in resources[RESOURCES:] if each["status"] != "UNKNOWN"),
+            "more": sum(each["status"] != "UNKNOWN" for each in resources[RESOURCES:]),
+            "more_unknown": sum(each["status"] == "UNKNOWN" for each in resources[RESOURCES:]),
         }
 
     def _resources(self, client: Any, stack: str) -> Iterator[Mapping[str, Any]]:
@@ -169,7 +174,7 @@ class DriftCheck:
         return text if len(text) <= _TEXT else f"{text[: _TEXT - 3]}..."
 
 
-def _query(seen: Mapping[str, Any]) -> str:
+def _query(detections: Iterable[_Detection]) -> str:
     """The same again, in a shell."""
-    asking = "aws cloudformation detect-stack-drift --region {region} --stack-name {name}"
-    return "; ".join(asking.format(**stack) for stack in seen["stacks"])
+    asking = "aws cloudformation detect-stack-drift --region {0.region} --stack-name {0.stack}"
+    return "; ".join(asking.format(each) for each in detections)

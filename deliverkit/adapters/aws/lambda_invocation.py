@@ -11,26 +11,24 @@ import base64
 import json
 import math
 import shlex
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from deliverkit.adapters.aws.errors import translated
-from deliverkit.adapters.aws.observing import filled, observed, regions_of
+from deliverkit.adapters.aws.observing import filled, regions_of
 from deliverkit.adapters.aws.session import Aws
+from deliverkit.background import Background
 from deliverkit.check_ports import CheckContext
-from deliverkit.domain.checks import ERROR
+from deliverkit.domain.checks import ERROR, measurement
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
 
 TIMEOUT = 60.0
 """Seconds that an answer may take when the check says nothing else."""
-AT_ONCE = 2.0
-"""Seconds in which a quick function answers, so that the same measurement need not be asked for again."""
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer that are recorded; a longer one is an error, for it could not be judged again."""
 LOG_LINES = 20
@@ -39,12 +37,15 @@ _LINE = 300
 Seen = Mapping[str, Any]
 
 
-@dataclass
-class _Invocation:
-    """One that was begun; `seen` is there when it has ended."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One invocation: what is invoked, with which payload (JSON), and how many seconds it may take."""
 
-    thread: threading.Thread
-    seen: dict[str, Any] = field(default_factory=dict)
+    function: str
+    qualifier: str
+    region: str
+    payload: str
+    timeout: float
 
 
 class LambdaCheck:
@@ -55,62 +56,39 @@ class LambdaCheck:
         self._aws = aws
         self._clock = clock
         self._hide = hide
-        self._begun: dict[str, _Invocation] = {}
         self._patient: dict[float, Aws] = {}
+        self._invocations = Background[Seen]()
 
     def measure(self, check: Check, context: CheckContext) -> Measurement | None:
         """Invoke the function once for each sample; None until it has answered."""
-        sample = context.samples.get(check.key, check.key)
-        if sample not in self._begun:
-            self._begun[sample] = self._begin(check, context, sample)
-        invocation = self._begun[sample]
-        invocation.thread.join(AT_ONCE)
-        if invocation.thread.is_alive():
-            return None
-        del self._begun[sample]
-        return observed(check, self._clock, lambda: invocation.seen, query=partial(self._query, check, context))
-
-    def _begin(self, check: Check, context: CheckContext, sample: str) -> _Invocation:
-        # A daemon: a process that is told to end does not wait for a function.
-        invocation = _Invocation(threading.Thread(daemon=True))
-        invocation.thread = threading.Thread(
-            target=self._fill, args=(invocation.seen, check, context, sample), daemon=True, name=f"lambda {sample}"
-        )
-        invocation.thread.start()
-        return invocation
-
-    def _fill(self, seen: dict[str, Any], check: Check, context: CheckContext, sample: str) -> None:
+        sample, query = context.samples.get(check.key, check.key), ""
         try:
-            seen.update(self._invoke(check, context, sample))
+            asked = _asked(check, context)
+            query = self._query(asked)
+            seen = self._invocations.outcome(sample, partial(self._invoke, asked, sample))
         except (DeliverkitError, ValueError) as error:
-            seen[ERROR] = str(error)
-        except Exception as error:  # noqa: BLE001  (a thread tells nobody of its end)
-            seen[ERROR] = f"{type(error).__name__}: {error}"
+            seen = {ERROR: str(error)}
+        return None if seen is None else measurement(check, self._clock.now(), seen, query=query)
 
-    def _invoke(self, check: Check, context: CheckContext, sample: str) -> Seen:
-        region = regions_of(check, context)[0]
-        function = filled(str(check.spec["function"]), context, region)
-        timeout = float(check.spec.get("timeout") or TIMEOUT)
-        custom = json.dumps({"custom": {"sample": sample, "check": check.key}})
-        payload = _payload(check, context, region)
-        qualifier = filled(str(check.spec.get("qualifier", "")), context, region)
-        with translated(f"invoking {function} in {region}"):
-            answer = self._client(timeout, region).invoke(
-                FunctionName=function,
+    def _invoke(self, asked: _Asked, sample: str) -> Seen:
+        custom = json.dumps({"custom": {"sample": sample}})
+        with translated(f"invoking {asked.function} in {asked.region}"):
+            answer = self._client(asked.timeout, asked.region).invoke(
+                FunctionName=asked.function,
                 InvocationType="RequestResponse",
                 LogType="Tail",
                 ClientContext=base64.b64encode(custom.encode()).decode(),
-                Payload=json.dumps(payload).encode(),
-                **({"Qualifier": qualifier} if qualifier else {}),
+                Payload=asked.payload.encode(),
+                **({"Qualifier": asked.qualifier} if asked.qualifier else {}),
             )
             content = answer["Payload"].read()
         return {
-            "function": function,
-            "qualifier": qualifier,
-            "region": region,
+            "function": asked.function,
+            "qualifier": asked.qualifier,
+            "region": asked.region,
             "version": str(answer.get("ExecutedVersion", "")),
             "function_error": str(answer.get("FunctionError", "")),
-            "answer": self._answer(content, function),
+            "answer": self._answer(content, asked.function),
             "log": self._log(answer.get("LogResult", "")),
         }
 
@@ -122,26 +100,47 @@ class LambdaCheck:
     def _answer(self, content: bytes, function: str) -> Any:
         if len(content) > ANSWER_LIMIT:
             raise ValueError(f"{function} answered {len(content)} bytes; {ANSWER_LIMIT} can be judged: let it say less")
+        text = content.decode("utf-8", errors="replace")
         try:
-            # Hidden in the text, so that a secret is found wherever it stands.
-            return json.loads(self._hide(content.decode("utf-8", errors="replace")) or "null")
+            answer = json.loads(text or "null")
         except ValueError as error:
             raise ValueError(f"{function} answered what is not JSON: {error}") from error
+        try:
+            # In the text a secret is found by its key as well; unless it is a number, and what is left no JSON.
+            return json.loads(self._hide(text) or "null")
+        except ValueError:
+            return json.loads(json.dumps(answer), object_hook=self._hidden)
+
+    def _hidden(self, members: dict[str, Any]) -> dict[str, Any]:
+        """An object in which texts and numbers are hidden one by one, each beside its key."""
+        told = {key: self._hide(f"{key}={value}").removeprefix(f"{key}=") for key, value in members.items()}
+        return {
+            key: value if isinstance(value, dict | list | bool) or told[key] == str(value) else told[key]
+            for key, value in members.items()
+        }
 
     def _log(self, tail: str) -> list[str]:
         text = self._hide(base64.b64decode(tail).decode("utf-8", errors="replace"))
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return [line if len(line) <= _LINE else f"{line[: _LINE - 3]}..." for line in lines[-LOG_LINES:]]
 
-    def _query(self, check: Check, context: CheckContext, seen: Seen) -> str:
-        qualifier = f" --qualifier {seen['qualifier']}" if seen.get("qualifier") else ""
-        payload = shlex.quote(self._hide(json.dumps(_payload(check, context, seen["region"]))))
-        asking = f"aws lambda invoke --region {seen['region']} --function-name {seen['function']}{qualifier}"
-        return f"{asking} --cli-binary-format raw-in-base64-out --payload {payload} /dev/stdout"
+    def _query(self, asked: _Asked) -> str:
+        asking = f"aws lambda invoke --region {asked.region} --function-name {asked.function}"
+        version = f" --qualifier {asked.qualifier}" if asked.qualifier else ""
+        given = shlex.quote(self._hide(asked.payload))
+        return f"{asking}{version} --cli-binary-format raw-in-base64-out --payload {given} /dev/stdout"
 
 
-def _payload(check: Check, context: CheckContext, region: str) -> Any:
-    return _filled_in(check.spec["payload"], context, region) if "payload" in check.spec else _usual(context)
+def _asked(check: Check, context: CheckContext) -> _Asked:
+    spec, region = check.spec, regions_of(check, context)[0]
+    payload = _filled_in(spec["payload"], context, region) if "payload" in spec else _usual(context)
+    return _Asked(
+        filled(str(spec["function"]), context, region),
+        filled(str(spec.get("qualifier", "")), context, region),
+        region,
+        json.dumps(payload),
+        float(spec.get("timeout") or TIMEOUT),
+    )
 
 
 def _filled_in(value: Any, context: CheckContext, region: str) -> Any:

@@ -32,8 +32,8 @@ def observed(
         seen = look()
     except (DeliverkitError, ValueError) as error:
         seen = {ERROR: str(error)}
-        return measurement(check, clock.now(), seen, query=query if isinstance(query, str) else "")
-    return measurement(check, clock.now(), seen, query=query if isinstance(query, str) else query(seen))
+    asked = query if isinstance(query, str) else "" if ERROR in seen else query(seen)
+    return measurement(check, clock.now(), seen, query=asked)
 
 
 def regions_of(check: Check, context: CheckContext) -> tuple[str, ...]:

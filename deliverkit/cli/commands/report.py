@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deliverkit.delivery import Delivery
     from deliverkit.reporting.report import Report
 
-FORMS = ("html", "description", "description-html")
+FORMS = ("html", "description", "description-html", "gates")
 
 
 def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
@@ -32,7 +32,8 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
         dest="form",
         choices=FORMS,
         default=FORMS[0],
-        help="a page for publishHTML, or one line for the build's description: plain, or for Jenkins' Safe HTML",
+        help="a page for publishHTML; one line for the build's description, plain or for Jenkins' Safe HTML; or the "
+        "gates' results as JSON",
     )
     parser.add_argument("--to-file", metavar="FILE", type=Path, help="write it there, whole, and say so")
     parser.add_argument(
@@ -80,7 +81,17 @@ def _form(name: str) -> Callable[[Report], str]:
     from deliverkit.reporting.description import description, description_html  # noqa: PLC0415
     from deliverkit.reporting.page import page  # noqa: PLC0415
 
-    return {"html": page, "description": description, "description-html": description_html}[name]
+    return {"html": page, "description": description, "description-html": description_html, "gates": _gates}[name]
+
+
+def _gates(report: Report) -> str:
+    import json  # noqa: PLC0415
+
+    from deliverkit.reporting.gates_document import document, subject_of  # noqa: PLC0415
+
+    rollout, trials = report.history.rollout, report.history.trials
+    told = render.plain(document(subject_of(rollout.id, rollout.plan), trials))
+    return json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def _document(report: Report, text: str, file: Path | None) -> dict[str, object]:

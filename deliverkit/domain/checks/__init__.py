@@ -7,7 +7,7 @@ can be recomputed offline, under the same rules or under others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -77,17 +77,34 @@ class Assessor(Protocol):
         ...
 
 
+Others = Callable[[str], "tuple[Assessor, bool] | None"]
+"""Gives what assesses a kind that is not ours, and whether it carries a state; None for a kind that nobody knows."""
+_OTHERS: list[Others] = []
+
+
+def ask_also(others: Others) -> None:
+    """Ask there, too, for what assesses kinds that are not ours; it takes the place of what was given before."""
+    _OTHERS[:] = [others]
+
+
+def _other(kind: str) -> tuple[Assessor, bool] | None:
+    return next((found for others in _OTHERS if (found := others(kind)) is not None), None)
+
+
 def assessor_of(kind: str) -> Assessor | None:
-    """The module that assesses a kind; None for a kind of a plug-in, which assesses itself."""
+    """What assesses a kind, ours or a plug-in's; None for one that nobody knows."""
     name = _ROOMS.get(kind)
-    return cast(Assessor, import_module(f"{__name__}.{name}")) if name else None
+    if name:
+        return cast(Assessor, import_module(f"{__name__}.{name}"))
+    other = _other(kind)
+    return other[0] if other else None
 
 
 def assess(check: Check, seen: Seen, state: Any = None) -> Assessment:
     """Judge what was seen of a check.
 
     Raises:
-        LookupError: If the check's kind is not one of ours.
+        LookupError: If nobody knows how checks of this kind are assessed.
     """
     if seen.get(ERROR):
         return Assessment(Verdict.ERROR, str(seen[ERROR]), state=state)
@@ -134,6 +151,9 @@ def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
 
 def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
     """The state of an analysis after one more sample; None for kinds without one."""
-    if check.kind not in _STATEFUL or sample.seen is None:
+    if sample.seen is None or sample.seen.get(ERROR):
         return state
-    return assess_again(check, sample.seen, state).state
+    is_stateful = check.kind in _STATEFUL
+    if check.kind not in _ROOMS and (other := _other(check.kind)):
+        is_stateful = other[1]
+    return assess_again(check, sample.seen, state).state if is_stateful else state

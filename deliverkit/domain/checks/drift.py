@@ -1,6 +1,6 @@
 """Whether the environment's stacks are what their templates say (CloudFormation user guide, "Detect drift").
 
-    seen: {stacks: [{name, region, detection: DETECTION_COMPLETE, why, status: DRIFTED, more: 0,
+    seen: {stacks: [{name, region, detection: DETECTION_COMPLETE, why, status: DRIFTED, more: 0, more_unknown: 0,
                      resources: [{id, type, status, more, differences: [{path, expected, actual, kind}]}]}]}
 
 What `ignore` names is left out: a logical id, or `LOGICAL-ID/PROPERTY/PATH` and everything below. What was not checked
@@ -36,32 +36,29 @@ def _judge(stack: Mapping[str, Any], spec: Spec) -> tuple[Verdict, str, int]:
     more = int(stack.get("more", 0))
     if drifted or more:
         return Verdict.FAILED, f"{where} has drifted: {some(drifted, more=more)}", len(drifted) + more
-    if stack["detection"] == "DETECTION_FAILED":
+    unknown = [each["id"] for each in stack["resources"] if each["status"] == "UNKNOWN"]
+    counting = [each for each in unknown if not _is_ignored(each, ignored)]
+    left = int(stack.get("more_unknown", 0))
+    if stack["detection"] == "DETECTION_FAILED" and (counting or left or not unknown):
         return Verdict.ERROR, f"drift of {where} could not be detected: {stack.get('why') or 'no reason is given'}", 0
-    unchecked = [each["id"] for each in stack["resources"] if _is_unchecked(each) and not _is_ignored(each, ignored)]
-    if unchecked:
-        verdict = Verdict(spec["unchecked"])
-        return verdict, f"{where} could not be compared in all its parts: {some(unchecked, joint=', ')}", 0
-    if stack["status"] not in {"IN_SYNC", "DRIFTED"}:  # the drift that there is, is ignored
+    if counting or left:
+        told = some(counting, more=left, joint=", ")
+        return Verdict(spec["unchecked"]), f"{where} could not be compared in all its parts: {told}", 0
+    if stack["status"] not in {"IN_SYNC", "DRIFTED"} and not unknown:
         return Verdict(spec["unchecked"]), f"{where} was not checked for drift", 0
-    is_ignoring = stack["status"] == "DRIFTED"
+    is_ignoring = stack["status"] != "IN_SYNC"
     told = f"{where} has drifted only where that is ignored" if is_ignoring else f"{where} is what its template says"
     return Verdict.PASSED, told, 0
 
 
-def _is_unchecked(resource: Resource) -> bool:
-    # Types that CloudFormation cannot check are NOT_CHECKED or UNSUPPORTED, and do not keep a stack from being in sync.
-    return bool(resource["status"] == "UNKNOWN")
-
-
-def _is_ignored(resource: Resource, ignored: Iterable[str]) -> bool:
-    return any(fnmatchcase(resource["id"], each) for each in ignored if "/" not in each)
+def _is_ignored(resource: str, ignored: Iterable[str]) -> bool:
+    return any(fnmatchcase(resource, each) for each in ignored if "/" not in each)
 
 
 def _drift(resource: Resource, ignored: tuple[str, ...]) -> Iterator[str]:
     """What has drifted of a resource, in one text; none when it has not, or that is ignored."""
     name = f"{resource['id']} ({resource['type']})"
-    if _is_ignored(resource, ignored) or resource["status"] not in {"MODIFIED", "DELETED"}:
+    if _is_ignored(resource["id"], ignored) or resource["status"] not in {"MODIFIED", "DELETED"}:
         return
     if resource["status"] == "DELETED":
         yield f"{name} is deleted"

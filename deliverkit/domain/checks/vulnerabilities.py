@@ -28,6 +28,8 @@ Entry = Mapping[str, Any]
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Failed above a limit; what is not scanned is never a pass."""
     limits: Mapping[str, int] = spec["limits"]
+    if not limits:
+        return Assessment(Verdict.ERROR, "no severity has a limit, so that anything would pass")
     counting = [each for each in seen["found"] if not _is_left_out(each, spec, seen)]
     counts = {severity: _count(severity, counting, seen, spec) for severity in limits}
     over = [f"{counts[each]} {each} > {limits[each]} tolerated" for each in limits if counts[each] > limits[each]]

@@ -9,9 +9,11 @@ from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge import wording
 from deliverkit.domain.judge.evidence import State, threshold
 from deliverkit.domain.judge.interval import harm_interval
-from deliverkit.domain.judge.passing import Mark
+from deliverkit.domain.judge.passing import Mark, blind
 from deliverkit.domain.judge.planning import Traffic, requests_to_fail, requests_to_pass
 from deliverkit.domain.judge.rules import Rules, SeriesKind
+
+Totals = tuple[float, float, float, float]
 
 WINDOW = 2.2
 """The last window has so many times the requests that show "no harm" with an even chance: a chance of about 95 %."""
@@ -55,10 +57,14 @@ def _passed_or_open(
             f"Harm is suspected, not proved: {seen}. {_missing(rules, state, numbers)}",
             numbers,
         )
+    numbers["blind_seconds"] = unseen = _blind_seconds(rules, state, window, phi)
+    if doubt := _doubt(rules, state, window, phi):
+        return Verdict.INCONCLUSIVE, f"{doubt}: {seen}.", numbers
     if whole >= needed and last >= needed:
         evidence = wording.chances(min(whole, last))
-        reason = f"The candidate's share is {less}: {seen}. The evidence is {evidence}. {_blind(rules, state, window)}"
-        return Verdict.PASSED, reason.rstrip(), numbers
+        told = f"The candidate's share is {less}: {seen}. The evidence is {evidence}."
+        late = f"Harm that began in the last {wording.duration(unseen)} could not have been seen."
+        return Verdict.PASSED, f"{told} {late}", numbers
     what = "of the last requests" if whole >= needed else "of no harm"
     told = f"the evidence {what} is {wording.chances(min(whole, last))}, {wording.chances(needed)} is needed"
     return (
@@ -66,6 +72,44 @@ def _passed_or_open(
         f"Not enough evidence that the share is {less}: {seen}; {told}. {_missing(rules, state, numbers)}",
         numbers,
     )
+
+
+def _doubt(rules: Rules, state: State, window: Mark | None, phi: float) -> str:
+    """Why a pass would not be honest, whatever the evidence; empty when nothing stands against it."""
+    x1, _, x0, _ = state.totals
+    if rules.kind is SeriesKind.COUNT and x1 + x0 == 0.0:
+        return "Neither arm counted a single event, so nothing shows that any were counted"
+    if state.at is None or state.first_at is None or state.seen_at is None:
+        return ""
+    since = state.first_at if window is None else window.at
+    silence = state.at - state.seen_at
+    if silence > (state.at - since) / 2.0:
+        return (
+            f"For the last {wording.duration(silence)} not both arms had requests; late harm would not have been seen"
+        )
+    margin, variance = _margin(rules, state), 2.0 * _share(state) * phi
+    mark = state.passing.worst_stretch(state.totals, margin, variance, window)
+    if mark is None:
+        return ""
+    seen = wording.both_arms(rules, minus(state.totals, mark.totals))
+    return f"The last {wording.duration(state.at - mark.at)} look like harm ({seen}); over the whole bake"
+
+
+def minus(now: Totals, before: Totals) -> Totals:
+    """What came since: events and requests of the candidate and of the baseline."""
+    return now[0] - before[0], now[1] - before[1], now[2] - before[2], now[3] - before[3]
+
+
+def _share(state: State) -> float:
+    """The share of events in both arms together; of none at all, that of half an event."""
+    x1, n1, x0, n0 = state.totals
+    return max(x1 + x0, 0.5) / (n1 + n0)
+
+
+def _margin(rules: Rules, state: State) -> float:
+    """The rise over the baseline's share that must not pass."""
+    _, _, x0, n0 = state.totals
+    return max((rules.ratio - 1.0) * x0 / n0 + rules.harm, 1e-9)
 
 
 def _last_window(rules: Rules, state: State, phi: float) -> Mark | None:
@@ -84,12 +128,15 @@ def _traffic(state: State) -> Traffic:
     return Traffic(rate=1.0, base=min(x0 / n0, 0.999999), share=n1 / (n1 + n0))
 
 
-def _blind(rules: Rules, state: State, window: Mark | None) -> str:
-    """What the pass does not say."""
-    if rules.kind is SeriesKind.COUNT or state.at is None or state.first_at is None:
-        return ""
+def _blind_seconds(rules: Rules, state: State, window: Mark | None, phi: float) -> float:
+    """How late harm of twice the margin can begin and pass unseen with a chance of more than one in a hundred."""
+    if state.at is None or state.first_at is None:
+        return 0.0
+    margin = _margin(rules, state)
+    requests = blind(margin, 2.0 * (_share(state) + margin) * phi)
     since = state.first_at if window is None else window.at
-    return f"Harm that began in the last {wording.duration((state.at - since) / 2.0)} could not have been seen."
+    rate = state.passing.requests * (state.looks - 1) / state.looks / max(state.at - state.first_at, 1e-9)
+    return min(requests / rate if rate else math.inf, (state.at - since) / 2.0)
 
 
 def _bounds(rules: Rules, state: State) -> dict[str, Any]:
@@ -107,7 +154,7 @@ def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:
     done = 1.0 - max(min(numbers["pass_evidence"], numbers["pass_evidence_last"]), 0.0) / numbers["pass_threshold"]
     ways = [("a pass", _to_pass(rules, state, max(x1 / n1 - x0 / n0, 0.0)), max(done, 0.0))]
     if rise > rules.tolerate:
-        left = 1.0 - max(state.evidence, 0.0) / threshold(rules, state)
+        left = 1.0 - max(state.evidence, 0.0) / threshold(rules, without_requests=state.without_requests)
         ways.append(("a failure", requests_to_fail(rules, _traffic(state), rise), max(left, 0.0)))
     verdict, needed, left = min(ways, key=lambda way: way[1] * way[2])
     more = max(needed * phi - n1, needed * phi * left)
@@ -128,6 +175,6 @@ def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:
 def _sign_words(rules: Rules, state: State) -> str:
     signs = state.signs
     odds = wording.chances(state.evidence)
-    needed = wording.chances(threshold(rules, state))
+    needed = wording.chances(threshold(rules, without_requests=state.without_requests))
     ticks = signs.worse + signs.better
     return f"The candidate was worse in {signs.worse} of {ticks} ticks that differ: {odds}, {needed} is needed."

@@ -85,7 +85,7 @@ class Comparison:
         failure = self.state.failure
         assert failure is not None
         seen = wording.both_arms(self.rules, failure.totals, without_requests=self.state.without_requests)
-        needed = wording.chances(threshold(self.rules, self.state))
+        needed = wording.chances(threshold(self.rules, without_requests=self.state.without_requests))
         return (
             f"The candidate is worse than {wording.allowed(self.rules)}: {seen}. "
             f"The evidence against chance is {wording.chances(failure.evidence)}; {needed} suffices."
@@ -107,7 +107,7 @@ class Comparison:
             "evidence": state.evidence,
             "raw_evidence": state.raw_evidence,
             "sign_evidence": state.signs.evidence(),
-            "threshold": threshold(self.rules, state),
+            "threshold": threshold(self.rules, without_requests=state.without_requests),
             "odds": math.exp(min(state.evidence, _LARGEST)),
             "candidate_events": x1,
             "candidate_requests": n1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from deliverkit.domain.judge.betting import RATIOS, harm_bets, pass_bets
 from deliverkit.domain.judge.dispersion import LIMIT, Dispersion
@@ -44,6 +45,7 @@ class State:
     Attributes:
         first_at: Time of the first look; None before it.
         at: Time of the last look.
+        seen_at: Time of the last look that was not skipped.
         looks: Looks taken in, with the skipped ones.
         skipped: Looks in which an arm had no requests.
         without_requests: Whether the looks are rates of unknown numbers of requests.
@@ -63,6 +65,7 @@ class State:
 
     first_at: float | None = None
     at: float | None = None
+    seen_at: float | None = None
     looks: int = 0
     skipped: int = 0
     without_requests: bool = False
@@ -80,10 +83,9 @@ class State:
     failure: Failure | None = None
 
 
-def threshold(rules: Rules, state: State) -> float:
+def threshold(rules: Rules, *, without_requests: bool = False) -> float:
     """The log evidence that fails at a look: half of alpha, the other half is for the end (rates have no end look)."""
-    share = 1.0 if state.without_requests else 2.0
-    return math.log(share * rules.metrics / rules.alpha)
+    return math.log((1.0 if without_requests else 2.0) * rules.metrics / rules.alpha)
 
 
 def folded(rules: Rules, state: State, look: Look) -> State:
@@ -97,55 +99,55 @@ def folded(rules: Rules, state: State, look: Look) -> State:
     rates = has_rates_only(rules, look)
     if state.looks > state.skipped and rates is not state.without_requests:
         raise ValueError(f"look at {look.at:g}: some looks say how many requests there were, others do not")
-    if rates:
-        after = _with_rates(state, look)
-    else:
-        counts = counts_of(rules, look, state.past)
-        after = _with_counts(rules, state, look, counts) if counts else replace(state, skipped=state.skipped + 1)
-        if judges_distributions(rules, look):
-            samples = (*look.baseline.latencies, *look.candidate.latencies)
-            after = replace(after, past=state.past.including(samples))
-    first_at = look.at if state.first_at is None else state.first_at
-    after = replace(after, first_at=first_at, at=look.at, looks=state.looks + 1)
-    if after.failure is None and after.evidence >= threshold(rules, after) and after.skipped == state.skipped:
-        after = replace(after, failure=Failure(look.at, after.evidence, after.totals))
-    return after
+    counts = None if rates else counts_of(rules, look, state.past)
+    changes: dict[str, Any] = {"at": look.at, "looks": state.looks + 1}
+    if state.first_at is None:
+        changes["first_at"] = look.at
+    if judges_distributions(rules, look):
+        changes["past"] = state.past.including((*look.baseline.latencies, *look.candidate.latencies))
+    if not rates and counts is None:
+        return replace(state, **changes, skipped=state.skipped + 1)
+    changes |= _with_counts(rules, state, look, counts) if counts else _with_rates(state, look)
+    if state.failure is None and changes["evidence"] >= threshold(rules, without_requests=rates):
+        changes["failure"] = Failure(look.at, changes["evidence"], changes["totals"])
+    return replace(state, **changes, seen_at=look.at)
 
 
-def _with_rates(state: State, look: Look) -> State:
+def _with_rates(state: State, look: Look) -> dict[str, Any]:
     one, zero = look.candidate.events, look.baseline.events
     signs = state.signs.including(one, zero)
     x1, n1, x0, n0 = state.totals
-    totals = (x1 + one, n1 + 1.0, x0 + zero, n0 + 1.0)
     evidence = signs.evidence()
-    return replace(state, without_requests=True, signs=signs, totals=totals, evidence=evidence, raw_evidence=evidence)
+    return {
+        "without_requests": True,
+        "signs": signs,
+        "totals": (x1 + one, n1 + 1.0, x0 + zero, n0 + 1.0),
+        "evidence": evidence,
+        "raw_evidence": evidence,
+    }
 
 
-def _with_counts(rules: Rules, state: State, look: Look, counts: Counts) -> State:
+def _with_counts(rules: Rules, state: State, look: Look, counts: Counts) -> dict[str, Any]:
     x1, n1, x0, n0 = counts.x1, counts.n1, counts.x0, counts.n0
     rho, delta = rules.tolerated_ratio, rules.tolerate
     gains, drags = harm_bets(x1, n1, x0, n0, rho)
-    bets = counts.bets or _bets(rules, state, counts, gains, drags)
-    harm = _restarted(rules, state, look).including(bets) if bets else state.harm
-    is_share = rules.kind is not SeriesKind.COUNT
-    dispersion = state.dispersion.including(x1, n1, x0, n0, is_share=is_share)
+    harm = _restarted(rules, state, look).including(counts.bets or _bets(rules, state, counts, gains, drags))
+    dispersion = state.dispersion.including(x1, n1, x0, n0, is_share=rules.kind is not SeriesKind.COUNT)
     evidence, raw = guarded(harm, dispersion, rules.dispersion)
+    y1, m1, y0, m0 = state.totals
     before = look.at if state.at is None else state.at
-    before1, requests1, before0, requests0 = state.totals
-    totals = (before1 + x1, requests1 + n1, before0 + x0, requests0 + n0)
-    return replace(
-        state,
-        totals=totals,
-        gains=tuple(a + b for a, b in zip(state.gains, gains, strict=True)),
-        drags=tuple(a + b for a, b in zip(state.drags, drags, strict=True)),
-        harm=harm,
-        passing=state.passing.including(before, 2.0 * n1 * n0 / (n1 + n0), _pass_bets(rules, counts)),
-        dispersion=dispersion,
-        end_look=state.end_look.including(x1, n1, x0, n0, rho, delta),
-        signs=state.signs.including(x1 / n1, x0 / n0),
-        evidence=evidence,
-        raw_evidence=raw,
-    )
+    return {
+        "totals": (y1 + x1, m1 + n1, y0 + x0, m0 + n0),
+        "gains": tuple([a + b for a, b in zip(state.gains, gains, strict=True)]),
+        "drags": tuple([a + b for a, b in zip(state.drags, drags, strict=True)]),
+        "harm": harm,
+        "passing": state.passing.including(before, 2.0 * n1 * n0 / (n1 + n0), _pass_bets(rules, counts), state.totals),
+        "dispersion": dispersion,
+        "end_look": state.end_look.including(x1, n1, x0, n0, rho, delta),
+        "signs": state.signs.including(x1 / n1, x0 / n0),
+        "evidence": evidence,
+        "raw_evidence": raw,
+    }
 
 
 def guarded(harm: Harm, dispersion: Dispersion, known: float | None) -> tuple[float, float]:

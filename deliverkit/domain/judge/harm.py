@@ -68,8 +68,8 @@ class Harm:
 
     def including(self, bets: Sequence[float]) -> Harm:
         """With the log gains of one more tick."""
-        sums = tuple(a + b for a, b in zip(self.sums, bets, strict=True)) if self.sums else tuple(bets)
-        return replace(self, sums=sums)
+        sums = tuple([a + b for a, b in zip(self.sums, bets, strict=True)]) if self.sums else tuple(bets)
+        return Harm(sums, self.restarts, self.begun, self.claimed)
 
     def evidence(self, phi: float = 1.0) -> float:
         """Log of the e-value, every part of it taken to the power 1 / phi."""

@@ -6,6 +6,7 @@ from deliverkit.sandbox.stacks.around import BUCKET_POLICY, CONNECTION, OLD_CONN
 from deliverkit.sandbox.stacks.codedeploy import APPLICATION, CONFIG, GROUP
 from deliverkit.sandbox.stacks.codepipeline import CUSTOM_ACTION_TYPE, PIPELINE, WEBHOOK
 from deliverkit.sandbox.stacks.kind import Kind
+from deliverkit.sandbox.stacks.monitoring import ALARM
 
 KINDS: dict[str, Kind] = {
     kind.type: kind
@@ -21,6 +22,7 @@ KINDS: dict[str, Kind] = {
         BUCKET_POLICY,
         CONNECTION,
         OLD_CONNECTION,
+        ALARM,
     )
 }
 """Kinds by the types that templates write."""

@@ -1,4 +1,4 @@
-"""Contract suites: what every ledger, lock service and release store must do.
+"""Contract suites: what every ledger, lock service, release store and kind of check must do.
 
 An adapter's test module subclasses a suite and gives it a fixture:
 
@@ -12,10 +12,19 @@ These modules import pytest, so nothing but tests may import them.
 
 from __future__ import annotations
 
+from deliverkit.testing.contracts.checks import CheckContract, PluginContract
 from deliverkit.testing.contracts.ledger import LedgerContract
 from deliverkit.testing.contracts.locks import LockContract
 from deliverkit.testing.contracts.releases import ReleaseStoreContract
 from deliverkit.testing.contracts.removals import RemoverContract
 from deliverkit.testing.contracts.replicas import ReplicasContract
 
-__all__ = ["LedgerContract", "LockContract", "ReleaseStoreContract", "RemoverContract", "ReplicasContract"]
+__all__ = [
+    "CheckContract",
+    "LedgerContract",
+    "LockContract",
+    "PluginContract",
+    "ReleaseStoreContract",
+    "RemoverContract",
+    "ReplicasContract",
+]
