@@ -165,6 +165,22 @@ def test_requests_are_counted_everywhere_or_nowhere():
         judged(Rules(), [(0, 10, 0, 10)]).including(Look(9.0, Tally(0.1), Tally(0.2)))
 
 
+def test_response_times_are_given_everywhere_or_nowhere():
+    comparison = Comparison(Rules(kind=SeriesKind.LATENCY))
+    for look in latency_looks(1.0, 2, 20):
+        comparison = comparison.including(look)
+    with pytest.raises(ValueError, match="look at 20: some looks have response times, others only counts"):
+        comparison.including(Look(20.0, Tally(1, 10), Tally(1, 10)))
+
+
+def test_numbers_beyond_all_measure_are_judged_without_a_crash():
+    huge = [(1e15, 1e15, 1e15, 1e15), (0, 1, 1e-9, 5), (5, 1e12, 1e12, 1e12), (1e-9, 1e-9, 3, 4)] * 3
+    for rules in (Rules(harm=1e-9, tolerate=1e-9), Rules(tolerated_ratio=0.1, ratio=0.5, harm=0.01), Rules(harm=5.0)):
+        finding = judged(rules, huge).at_end()
+        assert finding.verdict is not None
+        assert all(math.isfinite(value) for value in finding.numbers.values())
+
+
 @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"harm": -0.1}, {"harm": math.nan}, {"candidate_share": (0.9, 0.1)}])
 def test_rules_that_mean_nothing_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -154,10 +154,19 @@ def test_evidence_stays_rare_under_continuous_looking():
 def test_tails_are_those_of_scipy():
     for a, b, x in itertools.product((0.5, 1.0, 7.3, 450.0), (0.5, 2.0, 31.0), (0.001, 0.3, 0.5, 0.97)):
         assert incomplete_beta(x, a, b) == pytest.approx(scipy.special.betainc(a, b, x), rel=1e-9, abs=1e-300)
-    for successes, trials, share in ((10, 10, 0.5), (48, 60, 0.5), (3, 100, 0.1), (5050, 10_000, 0.5), (0, 9, 0.5)):
+    for successes, trials, share in (
+        (10, 10, 0.5),
+        (48, 60, 0.5),
+        (3, 100, 0.1),
+        (5050, 10_000, 0.5),
+        (2_001_500, 4_000_000, 0.5),
+        (0, 9, 0.5),
+    ):
         assert binomial_tail(successes, trials, share) == pytest.approx(
-            scipy.stats.binom.sf(successes - 1, trials, share), rel=1e-9
+            scipy.stats.binom.sf(successes - 1, trials, share), rel=1e-8
         )
+    exact = scipy.stats.binom.sf(10_009_999, 20_000_000, 0.5)
+    assert binomial_tail(10_010_000, 20_000_000, 0.5) == pytest.approx(exact, rel=1e-3)
     for t, freedom in itertools.product((-2.0, 0.0, 1.0, 4.5), (1.0, 6.2, 300.0)):
         assert student_tail(t, freedom) == pytest.approx(scipy.stats.t.sf(t, freedom), rel=1e-8)
     assert student_tail(2.0, 1e6) == pytest.approx(scipy.stats.norm.sf(2.0), rel=1e-4)

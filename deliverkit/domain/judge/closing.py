@@ -18,6 +18,9 @@ Totals = tuple[float, float, float, float]
 WINDOW = 2.2
 """The last window has so many times the requests that show "no harm" with an even chance: a chance of about 95 %."""
 
+_NEAR = 1e-6
+"""Plans are made for shares that are this far from 0 and 1."""
+
 
 def close(rules: Rules, state: State, seen: str) -> tuple[Verdict, str, dict[str, Any]]:
     """Verdict, reason and further numbers for a comparison that has not failed and is not empty."""
@@ -126,7 +129,7 @@ def _to_pass(rules: Rules, state: State, harm: float = 0.0) -> float:
 
 def _traffic(state: State) -> Traffic:
     _, n1, x0, n0 = state.totals
-    return Traffic(rate=1.0, base=min(x0 / n0, 0.999999), share=n1 / (n1 + n0))
+    return Traffic(rate=1.0, base=min(x0 / n0, 1.0 - _NEAR), share=min(max(n1 / (n1 + n0), _NEAR), 1.0 - _NEAR))
 
 
 def _blind_seconds(rules: Rules, state: State, window: Mark | None, phi: float) -> float:

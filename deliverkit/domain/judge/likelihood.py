@@ -57,6 +57,9 @@ def _nearest(n1: float, n0: float, p0: float, p1: float, rho: float, delta: floa
     for _ in range(_HALVINGS):
         q0 = (low + high) / 2.0
         q1 = rho * q0 + delta
-        slope = n0 * (q0 - p0) / (q0 * (1 - q0)) + n1 * rho * (q1 - p1) / (q1 * (1 - q1)) if q1 < 1.0 else 1.0
-        low, high = (q0, high) if slope < 0.0 else (low, q0)
+        is_inside = q0 < 1.0 and q1 < 1.0
+        if is_inside and n0 * (q0 - p0) / (q0 * (1 - q0)) + n1 * rho * (q1 - p1) / (q1 * (1 - q1)) < 0.0:
+            low = q0
+        else:
+            high = q0
     return low
