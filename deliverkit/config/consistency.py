@@ -7,6 +7,7 @@ from typing import Any
 
 from deliverkit.config.gate_declaration import POLICY
 from deliverkit.config.metric_consistency import check_metrics
+from deliverkit.config.plugin_shapes import PluginSpec
 from deliverkit.config.problem import Reading, did_you_mean
 from deliverkit.config.shapes import INVALID
 from deliverkit.domain.placeholders import needs_target
@@ -84,16 +85,19 @@ def _checks(gate: Any) -> tuple[Any, ...]:
 
 
 def _asked_once(check: Any) -> Iterator[str]:
-    for kind in _ASKED_ONCE:
-        yield from _texts(_mapping(check).get(kind))
+    for kind, settings in _mapping(check).items():
+        if isinstance(settings, PluginSpec):
+            yield from _texts(settings.values)
+        elif kind in _ASKED_ONCE:
+            yield from _texts(settings)
 
 
 def _texts(value: Any) -> Iterator[str]:
     """All texts in the settings of a check."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict | list | tuple):
-        for each in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
             yield from _texts(each)
 
 
