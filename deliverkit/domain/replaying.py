@@ -6,6 +6,7 @@ not was recorded by another version, or was made up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ class Difference:
     Attributes:
         event: Number of the event; of the judgement 0.
         check: The check's key; of a gate's judgement the gate's name.
-        what: `outcome`, `value`, `reason` or `verdict`.
+        what: `outcome`, `value`, `digits` of a value beyond the ninth, `reason` or `verdict`.
         recorded: As it is on record.
         computed: As it comes out.
     """
@@ -55,8 +56,8 @@ class Difference:
 
     @property
     def is_grave(self) -> bool:
-        """False for words alone: another version may have said the same differently."""
-        return self.what != "reason"
+        """False for words and last digits: another version may have said the same differently."""
+        return self.what not in {"reason", "digits"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +181,14 @@ def _differences(retold: Retold) -> Iterator[Difference]:
     if (was.outcome, was.is_open) != (now.outcome, now.is_open):
         yield Difference(event, key, "outcome", _outcome(was), f"{_outcome(now)}: {now.reason}")
     elif was.value != now.value:
-        yield Difference(event, key, "value", str(was.value), str(now.value))
+        yield Difference(event, key, _value(was.value, now.value), str(was.value), str(now.value))
     elif was.reason != now.reason:
         yield Difference(event, key, "reason", was.reason, now.reason)
+
+
+def _value(was: float | None, now: float | None) -> str:
+    is_close = was is not None and now is not None and math.isclose(was, now, rel_tol=1e-9)
+    return "digits" if is_close else "value"
 
 
 def _outcome(measurement: Measurement) -> str:
