@@ -158,9 +158,12 @@ def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
 
 def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
     """The state of an analysis after one more sample; None for kinds without one."""
-    if sample.seen is None or sample.seen.get(ERROR):
+    if sample.seen is None or sample.seen.get(ERROR) or not is_stateful(check.kind):
         return state
-    is_stateful = check.kind in _STATEFUL
-    if check.kind not in _ROOMS and (other := _other(check.kind)):
-        is_stateful = other[1]
-    return assess_again(check, sample.seen, state).state if is_stateful else state
+    return assess_again(check, sample.seen, state).state
+
+
+def is_stateful(kind: str) -> bool:
+    """True for kinds that carry a state from one measurement to the next."""
+    other = None if kind in _ROOMS else _other(kind)
+    return other[1] if other else kind in _STATEFUL
