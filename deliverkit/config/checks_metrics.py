@@ -7,6 +7,8 @@ from typing import Any
 from deliverkit.config import metric_texts, texts
 from deliverkit.config.common_shapes import REGION, SOME_TIME, TIME
 from deliverkit.config.shapes import Boolean, Choice, Field, Integer, ListOf, MapOf, Record, Text
+from deliverkit.config.value_shapes import NUMBER_LIMITS as BOUNDS
+from deliverkit.config.value_shapes import Limited, Number
 
 METRIC_EVERY = "30s"
 """Metrics come once a minute, and each question for one costs: the usual 5 s would be waste."""
@@ -17,7 +19,6 @@ _MISSING = ("error", *_VERDICTS, "zero")
 
 _METRIC = Text("a metric such as AWS/ApplicationELB RequestCount", metric_texts.metric)
 _METRIC_BESIDE = Text("a metric, or the name of one in the same namespace", metric_texts.metric_beside)
-_NUMBER = Text("a number", metric_texts.number)
 _AMOUNT = Text("a share such as 0.5%, or a number", metric_texts.amount)
 _PERIOD = Text("a period of CloudWatch such as 60s or 5m", metric_texts.period, texts.DURATION)
 _STATISTIC = Text("a statistic such as Sum, Average or p99", metric_texts.statistic, metric_texts.STATISTIC)
@@ -28,10 +29,6 @@ _DIMENSIONS = MapOf(
 )
 _REGION = Field("region", REGION, "Where it is asked for.", default="the regions deployed to")
 _DELAY = Field("delay", TIME, "What data are given to arrive: younger ones are not looked at.", default="60s")
-_LIMITS = tuple(
-    Field(key, _NUMBER, f"Passes while the number is {words} this.")
-    for key, words in (("above", "above"), ("at_least", "at least"), ("below", "below"), ("at_most", "at most"))
-)
 
 ALARM = Record(
     "an alarm check: {names: [...]}",
@@ -52,7 +49,7 @@ ALARM = Record(
     ),
 )
 
-METRIC = Record(
+METRIC = Limited(
     "a metric's check: {metric: ..., below: 5}",
     (
         Field("metric", _METRIC, "Namespace and name."),
@@ -79,7 +76,7 @@ METRIC = Record(
             ),
             "What `math` is about.",
         ),
-        *_LIMITS,
+        *BOUNDS,
         Field("period", _PERIOD, "What one value stands for.", default="60s"),
         Field(
             "window",
@@ -121,7 +118,7 @@ BURN_RATE = Record(
                     (
                         Field("long", SOME_TIME, "The long window, which says that it matters.", is_required=True),
                         Field("short", SOME_TIME, "The short one, which says that it goes on.", is_required=True),
-                        Field("burns", _NUMBER, "Fails when both burn faster than so often.", is_required=True),
+                        Field("burns", Number(), "Fails when both burn faster than so often.", is_required=True),
                     ),
                 ),
                 "a list of pairs of windows",
@@ -145,7 +142,7 @@ BURN_RATE = Record(
     choices=("errors", "good"),
 )
 
-LOGS = Record(
+LOGS = Limited(
     "a query of logs: {groups: [...], query: ..., below: 1}",
     (
         Field(
@@ -166,7 +163,7 @@ LOGS = Record(
             "The number that is judged, in every row.",
             default="records matched",
         ),
-        *_LIMITS,
+        *BOUNDS,
         Field("window", SOME_TIME, "What is looked back at.", default="5m"),
         Field("missing_data", Choice(_MISSING), "What a result without the field comes to.", default="error"),
         Field("timeout", SOME_TIME, "For one query; stopped after it, which is an error.", default="2m"),
@@ -203,6 +200,12 @@ COMPARE = Record(
             default="1",
         ),
         Field("tolerate", _AMOUNT, "A rise that is never a failure.", default="0: any proven rise fails"),
+        Field(
+            "dispersion",
+            Text("a factor of at least 1", metric_texts.factor),
+            "How many times more than chance errors of a tick vary, where that is known from the past.",
+            default="learned from the ticks, which makes the first ones careful",
+        ),
         Field("period", _PERIOD, "Length of a tick.", default="60s"),
         Field("warm_up", TIME, "Time after the release's arrival that is not compared.", default="0s"),
         Field("for", SOME_TIME, "How long is compared.", default="until the bake time ends"),

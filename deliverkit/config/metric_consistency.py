@@ -1,4 +1,4 @@
-"""What the shapes cannot see of checks of metrics: keys that need each other, and limits that nothing keeps."""
+"""What the shapes cannot see of checks of metrics: keys that need each other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Problems = list[tuple[str, str]]
 
 
 def _of_metric(settings: Values) -> Problems:
-    found = _of_limits(settings)
+    found: Problems = []
     if "math" in settings and "metrics" not in settings:
         found.append(("math", "needs `metrics`: the metrics by the names that it uses"))
     if "metric" in settings and "metrics" in settings:
@@ -56,16 +56,6 @@ def _of_names(settings: Values) -> Problems:
     return sorted(found) if metrics else []
 
 
-def _of_limits(settings: Values) -> Problems:
-    from deliverkit.domain.checks.without_data import problem_with  # noqa: PLC0415
-
-    limits = {key: settings[key] for key in ("above", "at_least", "below", "at_most") if key in settings}
-    if INVALID in limits.values():
-        return []
-    problem = problem_with(limits)
-    return [(next(iter(limits), ""), problem)] if problem else []
-
-
 def _of_window(settings: Values) -> Problems:
     window, period = settings.get("window"), settings.get("period", timedelta(seconds=60))
     if isinstance(window, timedelta) and isinstance(period, timedelta) and window % period:
@@ -86,10 +76,9 @@ def _listed(value: Any) -> tuple[Any, ...]:
 
 
 def _of_logs(settings: Values) -> Problems:
-    found = _of_limits(settings)
     if "missing_data" in settings and "field" not in settings:
-        found.append(("missing_data", "belongs to `field`: records that match can always be counted"))
-    return found
+        return [("missing_data", "belongs to `field`: records that match can always be counted")]
+    return []
 
 
 def _of_compare(settings: Values) -> Problems:

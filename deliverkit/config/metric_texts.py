@@ -41,7 +41,7 @@ def metric_beside(text: str) -> str:
     return " ".join(text.split())
 
 
-def number(text: str) -> float:
+def _number(text: str) -> float:
     """A finite number."""
     if not re.fullmatch(NUMBER, text.strip(), re.ASCII) or not math.isfinite(float(text)):
         raise ValueError(f"{text!r} is not a number: write one such as 5, 0.25 or -1")
@@ -67,7 +67,7 @@ def chance(text: str) -> float:
 
 def factor(text: str) -> float:
     """A factor of at least 1."""
-    value = number(text)
+    value = _number(text)
     if value < 1:
         raise ValueError(f"{text!r} is less than 1: write a factor such as 1.2, which is 20% more")
     return value

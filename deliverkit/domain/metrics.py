@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+_FUNCTIONS = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)\s*\(")
+_POINTWISE = frozenset({"ABS", "CEIL", "FLOOR", "IF", "LOG", "LOG10"})
+"""CloudWatch user guide, "Using metric math", functions: RATE, AVG and others look at the whole range."""
 _NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|\b[a-z][A-Za-z0-9_]*\b")
 
 
@@ -59,9 +62,9 @@ class MetricQuery:
         return cls(region, period, start, end, (("m", stat),))
 
     @property
-    def points(self) -> int:
-        """How many values a full answer has."""
-        return max(0, self.end - self.start) // self.period
+    def is_pointwise(self) -> bool:
+        """True when each value follows from its own period alone, so that a longer range changes none of them."""
+        return _POINTWISE.issuperset(_FUNCTIONS.findall(self.expression))
 
 
 @dataclass(frozen=True, slots=True)

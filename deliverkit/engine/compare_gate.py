@@ -69,6 +69,9 @@ def ask_compare(check: Check, context: CheckContext, now: datetime) -> Question:
     Raises:
         ValueError: If a placeholder has no value, or nobody knows since when there is something to compare.
     """
+    if context.until is None and "for" not in check.spec and not is_side_by_side(check.spec):
+        # While it is on its way, the past is not over yet.
+        return Question((), lambda _answers: {"looks": [], "waiting": True})
     course = _course(check.spec, context, context.states.get(check.key) or {}, now)
     arms = _arms(check.spec, context, course) if course.periods else ()
     queries = tuple(query for arm in arms for queries in arm.values() for query in queries.values())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from deliverkit.check_ports import Asked, CheckContext, MetricSource
+from deliverkit.check_ports import Asked, CheckContext, Interruptible, MetricSource
 from deliverkit.domain.checks import ERROR, Seen, measurement
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.metrics import MetricQuery, MetricSeries, command_for, last_complete
@@ -74,6 +74,11 @@ class MetricChecker:
             measurement(check, at, question.see(answers), query=question.text, state=context.states.get(check.key))
             for (check, context), question in zip(asked, questions, strict=True)
         ]
+
+    def interrupt(self) -> None:
+        """Let no more calls follow the one that is under way: there is one in a second."""
+        if isinstance(self._metrics, Interruptible):
+            self._metrics.interrupt()
 
 
 def _question(check: Check, context: CheckContext, now: datetime) -> Question:

@@ -22,9 +22,10 @@ REGION = "us-east-1"
 _NUMBERS = itertools.count(1)
 
 
-def aws_at(endpoint: str) -> Aws:
+def aws_at(endpoint: str, **more: Any) -> Aws:
     return Aws(
-        Account(region=REGION, endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="s")
+        Account(region=REGION, endpoint_url=endpoint, access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="s"),
+        **more,
     )
 
 
@@ -49,10 +50,9 @@ class MetricsBench:
 
     def __post_init__(self) -> None:
         self._hour = self.clock.now()
-        events = self.aws.client("cloudwatch").meta.events
-        events.register("before-send.cloudwatch.GetMetricData", self._count)
 
-    def _count(self, **_: Any) -> None:
+    def count(self, **_: Any) -> None:
+        """Hear of a call."""
         self.calls.append(self.clock.now())
 
     def namespace(self) -> str:
@@ -113,8 +113,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def aws(place: Sandbox) -> Aws:
+    """Clients take longer to make than most tests take."""
+    return aws_at(place.endpoint)
+
+
 @pytest.fixture
-def bench(place: Sandbox) -> MetricsBench:
+def bench(aws: Aws) -> Iterator[MetricsBench]:
     """With a clock at the beginning of an hour of which all is in the past, so that data may be put there."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=8)
-    return MetricsBench(aws_at(place.endpoint), FakeClock(hour))
+    made = MetricsBench(aws, FakeClock(hour))
+    events = aws.client("cloudwatch").meta.events
+    events.register("before-send.cloudwatch.GetMetricData", made.count)
+    yield made
+    events.unregister("before-send.cloudwatch.GetMetricData", made.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from metrics_bench import MetricsBench, aws_at, bench, check_of, context, place  # noqa: F401
+from metrics_bench import MetricsBench, aws, aws_at, bench, check_of, context, place  # noqa: F401
 
 from deliverkit.adapters.aws.cloudwatch import AlarmCheck
 from deliverkit.domain.checks import assess

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from metrics_bench import MetricsBench, bench, check_of, place  # noqa: F401
+from metrics_bench import MetricsBench, aws, bench, check_of, place  # noqa: F401
 
 from deliverkit.domain.checks import assess
 from deliverkit.domain.gate import Verdict

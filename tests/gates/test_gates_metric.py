@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from metrics_bench import REGION, MetricsBench, aws_at, bench, check_of, context, place  # noqa: F401
+from metrics_bench import REGION, MetricsBench, aws, aws_at, bench, check_of, context, place  # noqa: F401
 
 from deliverkit.adapters.aws.metric_data import CloudWatchMetrics
 from deliverkit.domain.checks import assess
@@ -30,11 +30,11 @@ def test_a_metric_within_its_limits_passes_and_says_how_to_ask_again(bench: Metr
     metric = f"{bench.namespace()} errors"
     bench.put(metric, [1, 2, 3, 2, 1])
     bench.at(6.5)
-    sample = bench.measure("metric", {"metric": metric, "statistic": "Sum", "window": 300, "below": 5})
+    sample = bench.measure("metric", {"metric": metric, "window": 300, "below": 5})
     assert (sample.outcome, sample.value) == (Verdict.PASSED, 1.0)
     assert sample.seen is not None
     assert [value for _, value in sample.seen["series"][0]["points"]] == [1, 2, 3, 2, 1]
-    assert "is 1 at" in sample.reason
+    assert sample.reason.startswith(f"Sum of {metric} (us-east-1) is 1 at ")
     assert "below 5" in sample.reason
     assert sample.query.startswith(f"aws cloudwatch get-metric-data --region {REGION} --start-time ")
 
@@ -174,6 +174,22 @@ def test_two_hundred_gates_with_twenty_checks_take_eight_calls_a_second_apart(be
     assert min(gaps) >= timedelta(seconds=1)
 
 
+def test_one_that_is_told_to_end_calls_no_more(bench: MetricsBench) -> None:  # noqa: F811
+    checks = [check_of("metric", {"metric": f"Fleet m{number}", "below": 5}, f"g{number}") for number in range(1200)]
+    checker = bench.checker()
+    events = bench.aws.client("cloudwatch").meta.events
+
+    def end(**_: Any) -> None:
+        checker.interrupt()
+
+    events.register("before-send.cloudwatch.GetMetricData", end)
+    samples = checker.measure_all([(check, bench.context()) for check in checks])
+    events.unregister("before-send.cloudwatch.GetMetricData", end)
+    assert len(bench.calls) == 1
+    assert {sample.outcome for sample in samples if sample} == {Verdict.ERROR}
+    assert sum("told to end" in sample.reason for sample in samples if sample) == 700
+
+
 def test_equal_queries_are_asked_once_and_windows_share_a_call(bench: MetricsBench) -> None:  # noqa: F811
     metric = f"{bench.namespace()} errors"
     bench.put(metric, [1, 2, 3, 4, 5])
@@ -201,11 +217,11 @@ QUERY = MetricQuery.of(MetricStat("Shop", "errors", "Sum"), REGION, 60, int(AT.t
 
 
 def answered(*pages: dict[str, Any], query: MetricQuery = QUERY) -> tuple[MetricSeries, FakeClock]:
-    aws, clock = aws_at(NOWHERE), FakeClock(AT)
-    with Stubber(aws.client("cloudwatch", REGION)) as stub:
+    nobody, clock = aws_at(NOWHERE), FakeClock(AT)
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
         for page in pages:
             stub.add_response("get_metric_data", page)
-        series = CloudWatchMetrics(aws, clock).read([query])[query]
+        series = CloudWatchMetrics(nobody, clock).read([query])[query]
         stub.assert_no_pending_responses()
     return series, clock
 
@@ -254,10 +270,10 @@ def test_duplicates_count_once_and_other_times_not_at_all() -> None:
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_never_passes_and_can_be_recorded(number: float) -> None:
-    aws, clock = aws_at(NOWHERE), FakeClock(AT + timedelta(minutes=3))
-    with Stubber(aws.client("cloudwatch", REGION)) as stub:
+    nobody, clock = aws_at(NOWHERE), FakeClock(AT + timedelta(minutes=3))
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
         stub.add_response("get_metric_data", {"MetricDataResults": [result([1, number])]})
-        checker = MetricChecker(CloudWatchMetrics(aws, clock), clock)
+        checker = MetricChecker(CloudWatchMetrics(nobody, clock), clock)
         spec = {"metric": "Shop errors", "window": 120, "above": -1e300}
         sample = checker.measure(check_of("metric", spec), context())
     assert sample is not None
@@ -272,11 +288,11 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_a_turn() -> None
         def back(self, duration: timedelta) -> None:
             self._now -= duration
 
-    aws, clock = aws_at(NOWHERE), Jumping(AT)
-    with Stubber(aws.client("cloudwatch", REGION)) as stub:
+    nobody, clock = aws_at(NOWHERE), Jumping(AT)
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
         for _ in range(2):
             stub.add_response("get_metric_data", {"MetricDataResults": [result([1])]})
-        metrics = CloudWatchMetrics(aws, clock)
+        metrics = CloudWatchMetrics(nobody, clock)
         metrics.read([QUERY])
         clock.back(timedelta(hours=3))
         before = clock.now()

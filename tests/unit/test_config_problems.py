@@ -136,11 +136,11 @@ GATES = {
         "6:39 gates.up.alpha: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
     ),
     "{http: {url: http://x/}, harm: 1%}": "6:32 gates.up.harm: belongs to `compare`, and this is another check",
-    "{metric: {metric: N x}}": "6:16 gates.up.metric: no limit is set: give one of above, below, at_least, at_most",
+    "{metric: {metric: N x}}": "6:8 gates.up.metric: expected a limit: above, below, at_least, at_most",
     "{metric: {metric: N x, below: nan}}": (
-        "6:37 gates.up.metric.below: 'nan' is not a number: write one such as 5, 0.25 or -1"
+        "6:37 gates.up.metric.below: expected a number such as 5, 0.25 or 1.5%, found 'nan'"
     ),
-    "{metric: {metric: N x, above: 5, below: 4}}": "6:37 gates.up.metric.above: no number is above 5 and below 4",
+    "{metric: {metric: N x, above: 5, below: 4}}": "6:8 gates.up.metric: no number is within these limits: from 5 to 4",
     "{metric: {metric: N x, below: 1, window: 90s}}": (
         "6:48 gates.up.metric.window: is no whole number of periods; a window is made of complete periods"
     ),

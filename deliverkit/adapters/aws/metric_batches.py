@@ -26,7 +26,7 @@ class Batch:
         region: Where it goes.
         start: Beginning of its range, epoch seconds.
         end: End of its range.
-        is_exact: True when an expression in it forbids to widen the range: RATE, AVG and others see all of it.
+        is_exact: True when an expression in it forbids to widen the range, because it sees all of it.
         queries: What it asks.
         size: How many queries CloudWatch counts, at most.
         density: Values that a second of the range has, over all queries.
@@ -45,9 +45,9 @@ class Batch:
         if query.region != self.region or self.size + _size(query) > LARGEST:
             return False
         start, end = min(self.start, query.start), max(self.end, query.end)
-        if self.is_exact or query.expression:
+        if self.is_exact or not query.is_pointwise:
             is_inside = (start, end) == (self.start, self.end)
-            return is_inside and (not query.expression or (query.start, query.end) == (self.start, self.end))
+            return is_inside and (query.is_pointwise or (query.start, query.end) == (self.start, self.end))
         if (start, end) == (self.start, self.end):
             return True
         return (end - start) * (self.density + 1 / query.period) <= MOST_POINTS
@@ -79,18 +79,18 @@ def batches(queries: Iterable[MetricQuery], alone: frozenset[MetricQuery] = froz
         alone: Those that get a call of their own, because CloudWatch is known to refuse them.
     """
     made: list[Batch] = []
-    # Expressions first: what is plain then fits in with them.
+    # First what needs its range exactly: the others then fit in with it.
     for query in sorted(set(queries), key=_order):
         open_one = None if query in alone else _open_one(made, query, alone)
         if open_one is None:
-            open_one = Batch(query.region, query.start, query.end, bool(query.expression))
+            open_one = Batch(query.region, query.start, query.end, not query.is_pointwise)
             made.append(open_one)
         open_one.add(query)
     return made
 
 
 def _order(query: MetricQuery) -> tuple[Any, ...]:
-    return (not query.expression, query.region, query.start, query.end, query.period, query.metrics, query.expression)
+    return (query.is_pointwise, query.region, query.start, query.end, query.period, query.metrics, query.expression)
 
 
 def _open_one(made: list[Batch], query: MetricQuery, alone: frozenset[MetricQuery]) -> Batch | None:

@@ -53,6 +53,7 @@ class CloudWatchMetrics:
         self._called_at: datetime | None = None
         self._lock = threading.Lock()
         self._refused: set[tuple[Any, ...]] = set()
+        self._is_over = False
 
     def read(self, queries: Collection[MetricQuery]) -> Mapping[MetricQuery, MetricSeries]:
         """The series of every query; what cannot be read has a problem, and nothing is raised."""
@@ -62,8 +63,14 @@ class CloudWatchMetrics:
             found.update(self._read(batch))
         return found
 
+    def interrupt(self) -> None:
+        """Call no more: what was not read yet is a problem."""
+        self._is_over = True
+
     def _read(self, batch: Batch) -> Mapping[MetricQuery, MetricSeries]:
         """One batch; a refused one is asked again by halves, so that what is wrong in it harms nothing else."""
+        if self._is_over:
+            return dict.fromkeys(batch.queries, MetricSeries(problem="this process was told to end"))
         try:
             return self._ask(batch)
         except UsageError as error:

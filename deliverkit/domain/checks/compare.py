@@ -1,15 +1,15 @@
 """A canary's comparison: candidate against baseline, period after period, until one of them proves worse or time is up.
 
 `seen`: {"looks": [[end, baseline events, its requests, candidate events, its requests], ...], "through", "begin",
-"origin", "bake", "is_final", "problem"?}. Times are epoch seconds, `end` that of the candidate's period, `through` the
-end of the last period that was taken; requests are None where the rules count none. The state folds from that alone,
-so whoever takes over goes on bit for bit.
+"origin", "bake", "is_final"}, or {"looks": [], "waiting": true} while the release is on its way. Times are epoch
+seconds, `end` that of the candidate's period, `through` the end of the last period that was taken; requests are None
+where the rules count none. The state folds from that alone, so whoever takes over goes on bit for bit.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
@@ -22,6 +22,8 @@ from deliverkit.domain.metrics import from_json
 
 SEQUENTIAL = "before and after, not side by side: a daily cycle is not told apart"
 """What is said of a comparison whose baseline is the past."""
+
+WAITING = "waits for the bake time, or a time of its own (`for`), to compare it with the time before"
 
 
 def rules_of(spec: Spec, bake: float = HALF_AN_HOUR) -> Rules:
@@ -57,23 +59,15 @@ def assess(spec: Spec, seen: Seen, state: Any) -> Assessment:
         # Measured again although it has ended: what was found then holds.
         outcome, reason, value = before["ended"]
         return Assessment(Verdict(outcome), reason, value, state)
+    if seen.get("waiting"):
+        return Assessment(Verdict.INCONCLUSIVE, f"{_name(spec)}: {WAITING}", state=state, is_open=True)
     bake = float(before.get("bake") or seen.get("bake") or HALF_AN_HOUR)
-    rules = rules_of(spec, bake)
     try:
-        comparison = _resumed(rules, before)
-        found, arms = comparison.at_look(), list(before.get("arms", (False, False)))
-        for row in seen.get("looks", ()):
-            look = _look(row, rules)
-            if comparison.state.at is not None and look.at <= comparison.state.at:
-                continue  # a period is never taken twice
-            comparison = comparison.including(look)
-            arms = [arms[0] or _has_data(row[1:3]), arms[1] or _has_data(row[3:5])]
-            found = comparison.at_look()
-            if found.verdict:
-                break
+        comparison, arms = _taken_in(rules_of(spec, bake), before, seen.get("looks", ()))
     except ValueError as error:
         # Nothing was taken in: late data may yet mend it, and is asked for again.
         return Assessment(Verdict.ERROR, f"{_name(spec)}: {error}", state=state)
+    found = comparison.at_look()
     if not found.verdict and seen.get("is_final"):
         found = _at_end(comparison, arms)
     after = {
@@ -85,6 +79,20 @@ def assess(spec: Spec, seen: Seen, state: Any) -> Assessment:
         "arms": arms,
     }
     return _assessed(spec, found, after)
+
+
+def _taken_in(rules: Rules, before: Mapping[str, Any], rows: Sequence[Any]) -> tuple[Comparison, list[bool]]:
+    """The comparison with more looks, up to one that fails it, and whether each arm has ever had data."""
+    comparison, arms = _resumed(rules, before), list(before.get("arms", (False, False)))
+    for row in rows:
+        look = _look(row, rules)
+        if comparison.state.at is not None and look.at <= comparison.state.at:
+            continue  # a period is never taken twice
+        comparison = comparison.including(look)
+        arms = [arms[0] or _has_data(row[1:3]), arms[1] or _has_data(row[3:5])]
+        if comparison.at_look().verdict:
+            break
+    return comparison, arms
 
 
 def _resumed(rules: Rules, before: Mapping[str, Any]) -> Comparison:

@@ -38,7 +38,7 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
 
 def name_of(spec: Spec) -> str:
     """What is measured, in a few words."""
-    return str(spec.get("math") or f"{spec.get('statistic', '')} of {spec.get('metric', '')}")
+    return str(spec.get("math") or f"{spec.get('statistic', 'Sum')} of {spec.get('metric', '')}")
 
 
 def _of_region(spec: Spec, series: Mapping[str, Any], name: str) -> _Told:
