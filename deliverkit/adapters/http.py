@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from deliverkit.adapters.clock import Stopwatch
 from deliverkit.adapters.encryption import Proof
 from deliverkit.adapters.expansion import Deployers, Secrets, Values, expansions
 from deliverkit.adapters.http_answers import Wanted, kept
@@ -26,6 +27,8 @@ PARALLEL = 16
 ONE_BY_ONE_LIMIT = 3
 """Up to so many addresses follow each other; more are asked side by side."""
 DEFAULT_TIMEOUT = 5.0
+SAMPLING_LIMIT = 30.0
+"""Seconds after which a sample asks an address no more, however many requests it was to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +173,11 @@ class HttpCheck:
             return [each for answers in pool.map(sampled, asked) for each in answers]
 
     def _samples(self, question: Question, questions: Questions, masking: Masking) -> Iterator[dict[str, Any]]:
-        """The answers to one question; where there is none, it is not asked again."""
-        before = self._interruptions
-        for _ in range(questions.requests):
+        """The answers to one question; where there is none, or they take too long together, it is not asked again."""
+        before, watch = self._interruptions, Stopwatch()
+        for number in range(questions.requests):
+            if number and watch.seconds() > SAMPLING_LIMIT:
+                return
             if self._interruptions != before:
                 yield {"asked": question.asked, "unusable": "interrupted"}
                 return

@@ -56,16 +56,12 @@ def kept(course: Course, wanted: Wanted, masking: Masking) -> dict[str, Any]:
         text = body[:BODY_LIMIT].decode("utf-8", errors="replace")
         found["has"] = {each: each in text for each in wanted.texts}
     if wanted.paths:
-        found |= _values(body, wanted, is_whole=reply.is_whole)
+        found |= _values(body, wanted, masking, is_whole=reply.is_whole)
     if wanted.texts or wanted.paths:
         found["body"] = quoted(masking.hide(body[:BODY_LIMIT].decode("utf-8", errors="replace")))
-    # What was expected stands in the configuration already, and has to be found again as it is.
-    hidden: dict[str, Any] = {
-        key: masking.hide_in(value) if key not in {"has", "json"} else value for key, value in found.items()
-    }
-    if "json" in found:
-        hidden["json"] = {path: masking.hide_in(value) for path, value in found["json"].items()}
-    return {**hidden, "filled": dict(wanted.filled)} if wanted.filled else hidden
+    # What was expected stands in the configuration already, and has to be found again as it is; values are masked.
+    whole = {key: value if key in {"has", "json"} else masking.hide_in(value) for key, value in found.items()}
+    return {**whole, "filled": dict(wanted.filled)} if wanted.filled else whole
 
 
 def decoded(reply: Reply, limit: int) -> bytes:
@@ -99,14 +95,15 @@ def as_json(body: bytes) -> Any:
         raise ValueError(f"the body is not JSON ({why})") from error
 
 
-def _values(body: bytes, wanted: Wanted, *, is_whole: bool) -> dict[str, Any]:
+def _values(body: bytes, wanted: Wanted, masking: Masking, *, is_whole: bool) -> dict[str, Any]:
     import jmespath  # noqa: PLC0415  (botocore's; few checks look into answers)
 
     if not is_whole or len(body) >= wanted.limit:
         return {"no_json": f"the body is larger than {wanted.limit // 1024} KiB, which nothing is looked up in"}
     try:
         tree = as_json(body)
-        return {"json": {path: _bounded(jmespath.search(path, tree)) for path in wanted.paths}}
+        # Masked before anything is cut off: half a secret would not be found.
+        return {"json": {path: _bounded(masking.hide_in(jmespath.search(path, tree))) for path in wanted.paths}}
     except (ValueError, jmespath.exceptions.JMESPathError) as error:
         return {"no_json": " ".join(str(error).split())[:_VALUE_LIMIT]}
 

@@ -113,7 +113,7 @@ def _escaped(value: str) -> str:
 def _answer(request: Request, timeout: timedelta, hide: Callable[[str], str]) -> dict[str, Any]:
     try:
         reply = exchange(request, timeout=timeout)
-        return _result(_tree(reply, hide))
+        return _result(_tree(reply, hide), hide)
     except (SilentError, UnusableError, ValueError) as error:
         return {"error": hide(str(error))}
 
@@ -132,7 +132,9 @@ def _tree(reply: Reply, hide: Callable[[str], str]) -> Mapping[str, Any]:
     except ValueError:
         tree = None
     if isinstance(tree, Mapping) and tree.get("status") == "error":
-        raise ValueError(f"{tree.get('errorType', 'error')}: {quoted(str(tree.get('error', '')))} ({reply.status})")
+        raise ValueError(
+            f"{tree.get('errorType', 'error')}: {quoted(hide(str(tree.get('error', ''))))} ({reply.status})"
+        )
     if reply.status != 200 or not isinstance(tree, Mapping) or tree.get("status") != "success":
         towards = f", which points to {reply.headers['location']}" if "location" in reply.headers else ""
         said = quoted(hide(body[:4096].decode("utf-8", errors="replace")))
@@ -140,21 +142,21 @@ def _tree(reply: Reply, hide: Callable[[str], str]) -> Mapping[str, Any]:
     return tree
 
 
-def _result(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """What is recorded of a result.
+def _result(tree: Mapping[str, Any], hide: Callable[[str], str]) -> dict[str, Any]:
+    """What is recorded of a result, masked before anything is cut off.
 
     Raises:
         ValueError: If it has a form that numbers cannot be read from.
     """
-    warnings = [str(each)[:_LABELS_LIMIT] for each in tree.get("warnings") or ()][:_WARNINGS]
+    warnings = [hide(str(each))[:_LABELS_LIMIT] for each in tree.get("warnings") or ()][:_WARNINGS]
     try:
-        series = list(_series(tree["data"]["resultType"], tree["data"]["result"]))
+        series = list(_series(tree["data"]["resultType"], tree["data"]["result"], hide))
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"the answer has no result in the form of Prometheus ({error!r})") from error
     return {"series": series, **({"warnings": warnings} if warnings else {})}
 
 
-def _series(kind: str, result: Any) -> Iterator[dict[str, Any]]:
+def _series(kind: str, result: Any, hide: Callable[[str], str]) -> Iterator[dict[str, Any]]:
     if kind == "scalar":
         yield {"labels": "", "value": _written(result[1])}
         return
@@ -166,9 +168,9 @@ def _series(kind: str, result: Any) -> Iterator[dict[str, Any]]:
         if "histogram" in each or "histograms" in each:
             raise ValueError("the query gives a native histogram, and a number is needed: use histogram_quantile()")
         if kind == "vector":
-            yield {"labels": _labels(each["metric"]), "value": _written(each["value"][1])}
+            yield {"labels": _labels(each["metric"], hide), "value": _written(each["value"][1])}
         else:
-            yield {"labels": _labels(each["metric"]), **_reduced([number(point[1]) for point in each["values"]])}
+            yield {"labels": _labels(each["metric"], hide), **_reduced([number(point[1]) for point in each["values"]])}
 
 
 def _reduced(values: Sequence[float]) -> dict[str, Any]:
@@ -188,8 +190,9 @@ def _written(value: Any) -> float | str:
     return "NaN" if math.isnan(found) else "+Inf" if found > 0 else "-Inf"
 
 
-def _labels(metric: Mapping[str, Any]) -> str:
+def _labels(metric: Mapping[str, Any], hide: Callable[[str], str]) -> str:
     """A series' name as Prometheus writes it: `up{job="shop"}`."""
     labels = ", ".join(f'{name}="{value}"' for name, value in metric.items() if name != "__name__")
-    text = f"{metric.get('__name__', '')}{{{labels}}}" if labels else str(metric.get("__name__", ""))
+    name = str(metric.get("__name__", ""))
+    text = hide(f"{name}{{{labels}}}" if labels else name)
     return text if len(text) <= _LABELS_LIMIT else text[: _LABELS_LIMIT - 3] + "..."

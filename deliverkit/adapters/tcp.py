@@ -124,7 +124,7 @@ def _sample(place: Place, timeout: timedelta, encryption: ssl.SSLContext | None)
 
 def _why(error: Exception, seconds: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no connection within {seconds:g} s"
+        return f"no answer within {seconds:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -128,7 +128,12 @@ HTTP = Record(
             "Redirects that are followed; without it a redirect is an answer like any other.",
             default="0",
         ),
-        Field("requests", Integer(1, MOST_REQUESTS), "How often each address is asked for one sample.", default="1"),
+        Field(
+            "requests",
+            Integer(1, MOST_REQUESTS),
+            "How often each address is asked for one sample, within 30s.",
+            default="1",
+        ),
         *_PERCENTILES,
         *_TRUST,
         Field("timeout", SOME_TIME, "For one whole request, its redirects included.", default=HTTP_TIMEOUT),

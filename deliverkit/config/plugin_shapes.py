@@ -73,16 +73,18 @@ class OpenRecord(Record, frozen=True):
         kinds = tuple(kind for kind in installed_kinds() if kind not in known)
         added = tuple(Field(kind, PluginSettings(kind), "A plug-in's.") for kind in kinds)
         # Before the keys that all checks share: known kinds are told in this order.
-        return Record(self.expected, (*added, *self.fields), (*self.choices, *kinds)).read(node, path, reading)
+        whole = Record(
+            self.expected, (*added, *self.fields), (*self.choices, *kinds), self.exclusive, self.may_be_empty
+        )
+        return whole.read(node, path, reading)
 
     def schema(self) -> dict[str, Any]:
         """As a record's; but a key with a hyphen may be a plug-in's."""
         shape = Record.schema(self)
         shape["patternProperties"] = {KIND: {"type": ["object", "null"]}}
-        ours = {"anyOf": [{"required": [key]} for key in self.choices]}
         # That not every name is something else: at least one is a plug-in's.
         has_another = {"not": {"propertyNames": {"not": {"pattern": KIND}}}}
-        shape["oneOf"] = [*shape["oneOf"], {"allOf": [{"not": ours}, has_another]}]
+        shape["oneOf"] = [*shape["oneOf"], has_another]
         return shape
 
 

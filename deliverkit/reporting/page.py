@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from deliverkit.domain.checks.percentiles import p95_of
 from deliverkit.domain.plan import Leg
 from deliverkit.domain.release import Release
 from deliverkit.domain.wording import in_plain_words
@@ -184,7 +185,7 @@ def _gates(history: History) -> Html:
 
 def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
     gate = history.rollout.plan.gates.get(run.gate)
-    bounds = [check.policy.p95.total_seconds() for check in gate.checks if check.policy.p95] if gate else []
+    bounds = [each for check in gate.checks if (each := p95_of(check))] if gate else []
     bound = min(bounds, default=None)
     where = f"{run.leg}, {run.phase}" if run.phase else run.leg
     counts = ", ".join(f"{number:,} {VERDICTS[each][1]}" for each, number in run.counts.items())

@@ -161,6 +161,15 @@ def test_a_secret_in_a_header_is_sent_and_told_nowhere(site: Site) -> None:
     assert "${env.SHOP_TOKEN}" in found.reason
 
 
+@pytest.mark.parametrize("lead", [40, 485])
+def test_a_secret_is_masked_before_anything_is_cut(site: Site, lead: int) -> None:
+    said = f"{'x' * lead} {TOKEN} {'y' * 50}"
+    site.says("/long", json.dumps({"told": said}), X_Told=said)
+    headers = {"X-Key": "${env.SHOP_TOKEN}"}
+    spec = {"json": {"told": "x", "@": "y"}, "contains": "z", "expect_headers": {"X-Told": "z"}}
+    assert TOKEN[:8] not in repr(ask({"url": f"{site.url}/long", "headers": headers, **spec}))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("${env.ABSENT}", "the environment variable ABSENT is not set"), ("${env.BROKEN}", "has a line break")],

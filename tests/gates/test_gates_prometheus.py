@@ -202,6 +202,17 @@ def test_a_redirect_to_a_login_is_not_followed(site: Site) -> None:
     assert "answered 302, which points to https://login.example.com/" in found.reason
 
 
+def test_a_secret_is_masked_before_anything_is_cut(site: Site) -> None:
+    spec = {"below": 1, "headers": {"X-Key": "${env.PROM_TOKEN}"}}
+    for lead in (40, 150):
+        said = f"{'x' * lead} {TOKEN} {'y' * 50}"
+        site.says(INSTANT, json.dumps({"status": "error", "errorType": "bad_data", "error": said}), status=400)
+        assert TOKEN[:8] not in repr(ask(site, **spec))
+        series = {"metric": {"told": said}, "value": [1, "0"]}
+        answers(site, {"resultType": "vector", "result": [series]}, warnings=[said])
+        assert TOKEN[:8] not in repr(ask(site, **spec))
+
+
 def test_too_many_series_are_refused(site: Site) -> None:
     answers(site, vector(*["0"] * 101))
     found = ask(site, below=1)

@@ -99,7 +99,7 @@ def test_who_says_nothing_in_time_fails() -> None:
     with listening(lambda connection: connection.recv(1)) as address:
         assert connect({"address": address}).outcome is Verdict.PASSED
         found = connect({"address": address, "banner": "220", "timeout": 0.2})
-    assert (found.outcome, found.reason) == (Verdict.FAILED, f"tcp {address}: no connection within 0.2 s")
+    assert (found.outcome, found.reason) == (Verdict.FAILED, f"tcp {address}: no answer within 0.2 s")
 
 
 def test_who_talks_without_end_is_cut_off() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from deliverkit import (
     AbortMode,
@@ -19,6 +21,7 @@ from deliverkit import (
     __version__,
     open_delivery,
 )
+from deliverkit.check_plugins import Assessment, CheckContext, CheckPlugin, Observation
 
 
 def deliver(config: Path) -> ExitCode:
@@ -37,3 +40,21 @@ def deliver(config: Path) -> ExitCode:
     if any(passage.verdict is not Verdict.PASSED for passage in rollout.passages):
         delivery.abort(promotion, AbortMode.ROLLBACK)
     return ExitCode.DONE if rollout.outcome is Outcome.SUCCEEDED else ExitCode.FAILED
+
+
+class QueueDepth(CheckPlugin):
+    kind = "acme-queue"
+    timeout = 5.0
+    is_stateful = True
+
+    def read(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"at_most": 100, **settings}
+
+    def observe(self, spec: Mapping[str, Any], context: CheckContext) -> Observation | None:
+        seen: dict[str, Any] = {"depth": 7, "queue": f"{context.application}-{context.group}"}
+        return Observation(seen, query=str(spec["queue"]), latencies=(0.02,))
+
+    def assess(self, spec: Mapping[str, Any], seen: Mapping[str, Any], state: Any) -> Assessment:
+        depth: float = seen["depth"]
+        outcome = Verdict.PASSED if depth <= spec["at_most"] else Verdict.FAILED
+        return Assessment(outcome, f"{depth:g} messages wait", value=depth, state=(state or 0) + 1)

@@ -81,16 +81,22 @@ class Assessor(Protocol):
 
 Others = Callable[[str], "tuple[Assessor, bool] | None"]
 """Gives what assesses a kind that is not ours, and whether it carries a state; None for a kind that nobody knows."""
-_OTHERS: list[Others] = []
+_OTHERS: list[Others] = [lambda _: None]
 
 
-def ask_also(others: Others) -> None:
-    """Ask there, too, for what assesses kinds that are not ours; it takes the place of what was given before."""
-    _OTHERS[:] = [others]
+def ask_also(others: Others) -> Others:
+    """Ask there, too, for what assesses kinds that are not ours.
+
+    Returns:
+        Where it was asked for until now.
+    """
+    before = _OTHERS[0]
+    _OTHERS[0] = others
+    return before
 
 
 def _other(kind: str) -> tuple[Assessor, bool] | None:
-    return next((found for others in _OTHERS if (found := others(kind)) is not None), None)
+    return _OTHERS[0](kind)
 
 
 def assessor_of(kind: str) -> Assessor | None:

@@ -10,10 +10,16 @@ from typing import Any
 
 from deliverkit.domain.analysis import LATENCY_MINIMUM, LATENCY_WINDOW, percentile
 from deliverkit.domain.checks import Assessment, Spec
-from deliverkit.domain.gate import Verdict
+from deliverkit.domain.gate import Check, Verdict
 
 SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 WINDOW = "window"
+
+
+def p95_of(check: Check) -> float | None:
+    """The bound of the 95th percentile in seconds, wherever the check has it: older plans have it in their policy."""
+    bound: float | None = check.spec.get("p95")
+    return check.policy.p95.total_seconds() if bound is None and check.policy.p95 else bound
 
 
 def sliding(spec: Spec, state: Any, latencies: Sequence[float]) -> list[float]:

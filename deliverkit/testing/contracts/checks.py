@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -196,13 +196,14 @@ class PluginContract(CheckContract):
         return {}
 
     @pytest.fixture
-    def checker(self, plugin: CheckPlugin, environ: Mapping[str, str]) -> Checker:
+    def checker(self, plugin: CheckPlugin, environ: Mapping[str, str]) -> Iterator[Checker]:
         """What measures checks of the plug-in's kind, as a delivery would."""
         assert plugin.kind == self.kind
-        guarded = Guarded(plugin, f"plug-in {plugin.kind}")
-        ask_also(lambda kind: (guarded, plugin.is_stateful) if kind == plugin.kind else None)
         label, timeout = f"plug-in {plugin.kind}", plugin.timeout
-        return PluginCheck(plugin.observe, label=label, timeout=timeout, clock=FakeClock(), environ=environ)
+        guarded = Guarded(plugin, label)
+        before = ask_also(lambda kind: (guarded, plugin.is_stateful) if kind == plugin.kind else None)
+        yield PluginCheck(plugin.observe, label=label, timeout=timeout, clock=FakeClock(), environ=environ)
+        ask_also(before)
 
     @pytest.fixture(autouse=True)
     def _attached(self, checker: Checker) -> None:
