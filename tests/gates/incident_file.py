@@ -1,4 +1,4 @@
-"""An incident on file: a promotion that was turned back, as `ledger export` writes it, with what a page says of it."""
+"""The recorded incident of the how-to, made by the project's engine: `python tests/gates/incident_file.py`."""
 
 from __future__ import annotations
 
