@@ -23,7 +23,7 @@ from table import placed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "judge-figures.md"
 SEED = 20_26
-RUNS = 400
+RUNS = 500
 MOST_JOBS = 8
 
 
