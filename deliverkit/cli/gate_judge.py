@@ -127,6 +127,7 @@ def _rules(arguments: Namespace) -> Rules:
         alpha=arguments.alpha or gate_options.DEFAULT_ALPHA,
         slower_than=arguments.slower_than,
         slowdown=arguments.slowdown,
+        dispersion=arguments.dispersion,
         candidate_share=arguments.split or gate_options.HALVES,
     )
 

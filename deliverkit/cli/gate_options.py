@@ -41,6 +41,13 @@ def add_margin(command: ArgumentParser) -> None:
         metavar="CANDIDATE:BASELINE",
         help="how the traffic is divided (default: 50:50); a band such as 8:92-12:88 where that is not exactly known",
     )
+    command.add_argument(
+        "--dispersion",
+        type=factor,
+        metavar="FACTOR",
+        help="how bursty errors are known to be: variance from tick to tick over that of independent requests, 1 for "
+        "no bursts (default: learned from the series, which makes the first looks careful)",
+    )
 
 
 class Margin(NamedTuple):

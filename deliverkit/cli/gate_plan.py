@@ -96,6 +96,7 @@ def _rules(arguments: Namespace, spec: Mapping[str, Any], bake: float | None) ->
         alpha=arguments.alpha or spec.get("alpha", gate_options.DEFAULT_ALPHA),
         candidate_share=arguments.split or tuple(spec.get("candidate_share", gate_options.HALVES)),
         bake=arguments.bake or bake or _HALF_AN_HOUR,
+        dispersion=arguments.dispersion or spec.get("dispersion"),
     )
 
 

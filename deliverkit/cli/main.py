@@ -44,6 +44,8 @@ _AFTER_INTERRUPTION = {
     "package": "nothing was recorded, and nothing half-made is left: package again",
     "jenkins": "what is under way goes on; type the command again to take it up",
     "jenkins trigger": "this command has ended; a build that was asked for goes on",
+    "gate judge": "nothing was changed; type the command again",
+    "gate plan": "nothing was changed; type the command again",
     "release": "type the command again: it ends what it began",
     "sandbox": "`deliverkit sandbox status` tells whether a sandbox runs; `deliverkit sandbox up` starts it or goes on",
     "rehearse": "the rehearsal's own sandbox is gone, and nothing outside it was touched",

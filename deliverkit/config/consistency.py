@@ -16,6 +16,8 @@ from deliverkit.yaml_tree import KeyPath
 TAGS_LIMIT = 10
 """Amazon S3 user guide, "Categorizing your storage using tags"."""
 PHASES = ("before", "during", "after")
+_ASKED_ONCE = ("command", "jenkins", "lambda", "drift", "vulnerabilities", "load_balancer")
+"""Kinds of checks whose texts are not about one instance."""
 _OF_CHECKS = frozenset(field.key for field in POLICY)
 
 
@@ -74,9 +76,7 @@ def _uses(environment: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
 
 
 def _names_endpoint(gate: Any) -> bool:
-    return any(
-        isinstance(text, str) and "${endpoint}" in text for check in _checks(gate) for text in _asked_once(check)
-    )
+    return any("${endpoint}" in text for check in _checks(gate) for text in _asked_once(check))
 
 
 def _checks(gate: Any) -> tuple[Any, ...]:
@@ -84,21 +84,21 @@ def _checks(gate: Any) -> tuple[Any, ...]:
     return tuple(_mapping(_mapping(gate).get("checks")).values()) or (gate,)
 
 
-def _asked_once(check: Any) -> tuple[Any, ...]:
-    command, job = _mapping(_mapping(check).get("command")), _mapping(_mapping(check).get("jenkins"))
-    plugged = (
-        each for value in _mapping(check).values() if isinstance(value, PluginSpec) for each in _texts(value.values)
-    )
-    return (command.get("run"), *_mapping(job.get("parameters")).values(), *plugged)
+def _asked_once(check: Any) -> Iterator[str]:
+    for kind, settings in _mapping(check).items():
+        if isinstance(settings, PluginSpec):
+            yield from _texts(settings.values)
+        elif kind in _ASKED_ONCE:
+            yield from _texts(settings)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a plug-in's settings."""
+    """All texts in the settings of a check."""
     if isinstance(value, str):
         yield value
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    for part in parts:
-        yield from _texts(part)
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
 
 
 def _check_members(gates: Mapping[str, Any], reading: Reading) -> None:

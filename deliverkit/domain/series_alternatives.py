@@ -36,12 +36,16 @@ def alternatives(judged: SeriesJudgement) -> tuple[Alternative, ...]:
     looks = [Look(each.at, each.baseline, each.candidate) for each in judged.looks if each.baseline and each.candidate]
     if not 0 < len(looks) <= LOOK_LIMIT or (rules.harm == 0 and rules.ratio <= 1 and verdict is not Verdict.FAILED):
         return ()
-    steps = _steps(rules, verdict)
-    found = _first(steps, lambda step: _verdict(step[1], looks) is not verdict)
+
+    def judged_again(other: Rules) -> Verdict:
+        found = _verdict(other, looks)
+        return Verdict.INCONCLUSIVE if judged.silence and found is Verdict.PASSED else found
+
+    found = _first(_steps(rules, verdict), lambda step: judged_again(step[1]) is not verdict)
     if found is None:
         return ()
     option, changed = found
-    return (Alternative(option, _verdict(changed, looks)),)
+    return (Alternative(option, judged_again(changed)),)
 
 
 def _steps(rules: Rules, verdict: Verdict) -> list[tuple[str, Rules]]:

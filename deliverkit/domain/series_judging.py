@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from deliverkit.domain.gate import Verdict
@@ -21,7 +23,7 @@ LOOK_LIMIT = 10_000
 MOST_LOOKS = 100_000
 """Looks at two series, even if the user chose."""
 _STEPS_OF_SILENCE, _SHARE_OF_SILENCE = 3, 0.1
-"""How long before the end of one arm the other may end, in steps and as a share of the whole, and still pass."""
+"""How long one arm may be silent while the other goes on, in steps and as a share of the whole, and still pass."""
 _WIDTHS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86_400)
 
 
@@ -60,6 +62,7 @@ class SeriesJudgement:
         pairing: How the rows were matched.
         moments: How the files write moments.
         notes: What people should know of how the files were read.
+        silence: Where one arm fell silent, which forbids a pass; empty for nowhere.
     """
 
     rules: Rules
@@ -69,6 +72,7 @@ class SeriesJudgement:
     pairing: Pairing
     moments: Moments
     notes: tuple[str, ...]
+    silence: str = ""
 
     @property
     def has_requests(self) -> bool:
@@ -115,12 +119,13 @@ def judge_series(baseline: Series, candidate: Series, rules: Rules, width: float
             failed_at = tick.at
         verdict = Verdict.INCONCLUSIVE if failed_at is None else Verdict.FAILED
         looks.append(Seen(tick.at, verdict, finding, look.baseline if look else None, look.candidate if look else None))
-    end = _ended(comparison, baseline, candidate, pairing)
+    silence = _silence(baseline, candidate)
+    end = _ended(comparison, baseline, candidate, pairing, silence)
     if looks:
         looks[-1] = looks[-1]._replace(verdict=end.verdict or Verdict.INCONCLUSIVE, finding=end)
     moments = (candidate if len(candidate) else baseline).moments
     notes = _notes(meaning, pairing, baseline, candidate)
-    return SeriesJudgement(rules, end, tuple(looks), failed_at, pairing, moments, notes)
+    return SeriesJudgement(rules, end, tuple(looks), failed_at, pairing, moments, notes, silence)
 
 
 def _looks(meaning: Meaning, baseline: Series, candidate: Series, width: float) -> Iterator[tuple[Tick, Look | None]]:
@@ -128,7 +133,7 @@ def _looks(meaning: Meaning, baseline: Series, candidate: Series, width: float) 
         yield tick, meaning.look(tick)
 
 
-def _ended(comparison: Comparison, baseline: Series, candidate: Series, pairing: Pairing) -> Finding:
+def _ended(comparison: Comparison, baseline: Series, candidate: Series, pairing: Pairing, silence: str) -> Finding:
     """The final finding; where nothing could be compared, in words about the files."""
     for arm in (baseline, candidate):
         if not len(arm):
@@ -139,21 +144,31 @@ def _ended(comparison: Comparison, baseline: Series, candidate: Series, pairing:
             f"No data to compare: {baseline.name} and {candidate.name} have no moment in common "
             f"({_reach(baseline)}; {_reach(candidate)}).",
         )
-    return _unless_vanished(comparison.at_end(), baseline, candidate)
+    end = comparison.at_end()
+    if silence and end.verdict is Verdict.PASSED:
+        reason = f"What was not seen cannot pass: {silence}. Otherwise: {end.reason}"
+        return replace(end, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return end
 
 
-def _unless_vanished(end: Finding, baseline: Series, candidate: Series) -> Finding:
-    """A pass only if both arms were seen to the end: what stopped to report may have stopped to work."""
-    early, late = sorted((baseline, candidate), key=lambda arm: arm.at[-1])
-    silent = late.at[-1] - early.at[-1]
-    allowed = max(_STEPS_OF_SILENCE * usual_step(late), _SHARE_OF_SILENCE * (late.at[-1] - late.at[0]))
-    if end.verdict is not Verdict.PASSED or silent <= allowed:
-        return end
-    reason = (
-        f"{early.name} ends at {as_text(early.at[-1], early.moments)}, {late.name} goes on until "
-        f"{as_text(late.at[-1], late.moments)}: what was not seen cannot pass. Until then: {end.reason}"
-    )
-    return replace(end, verdict=Verdict.INCONCLUSIVE, reason=reason)
+def _silence(baseline: Series, candidate: Series) -> str:
+    """Where one arm fell silent while the other went on, as a clause; empty where none did for long.
+
+    What stopped to report may have stopped to work: that is no pass.
+    """
+    step = max(usual_step(baseline), usual_step(candidate))
+    for arm, other in ((candidate, baseline), (baseline, candidate)):
+        if not len(arm) or not len(other):
+            continue
+        first, last = max(arm.at[0], other.at[0]), other.at[-1]
+        allowed = max(_STEPS_OF_SILENCE * step, _SHARE_OF_SILENCE * (last - first))
+        for before, after in pairwise((*arm.at, math.inf)):
+            if min(after, last) - max(before, first) <= allowed:
+                continue
+            if bisect_left(other.at, after) > bisect_right(other.at, before):
+                until = f" until {as_text(after, arm.moments)}" if after < math.inf else ""
+                return f"{arm.name} has no rows after {as_text(before, arm.moments)}{until}, and {other.name} goes on"
+    return ""
 
 
 def _reach(series: Series) -> str:

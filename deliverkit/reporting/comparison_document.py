@@ -31,6 +31,7 @@ def head(judged: SeriesJudgement, others: Sequence[Alternative]) -> dict[str, An
         "ratio": rules.ratio,
         "tolerate": rules.tolerate,
         "slower_than": rules.slower_than,
+        "dispersion": rules.dispersion,
         "split": list(rules.candidate_share),
         "failed_at": at,
         "numbers": _plain(judged.end.numbers),

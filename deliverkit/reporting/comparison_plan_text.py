@@ -38,6 +38,7 @@ def document(plan: ComparisonPlan) -> dict[str, Any]:
         "tolerate": rules.tolerate,
         "rate": traffic.rate,
         "base": traffic.base,
+        "dispersion": rules.dispersion,
         "split": traffic.share,
         "bake": rules.bake,
         "every": plan.every,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from deliverkit.sandbox.moto_builds import tell_builds_as_they_are
+from deliverkit.sandbox.moto_certificates import tell_certificates
 from deliverkit.sandbox.moto_copies import mend_copies
 from deliverkit.sandbox.moto_hooks import replace
 from deliverkit.sandbox.moto_keys import heed_states_and_digests, take_policies_of_stacks
@@ -130,6 +131,7 @@ def _mend_bucket_requests(responses: Any) -> None:
 
 
 _MENDS: Mapping[str, Mend] = {
+    "moto.acm.models": tell_certificates,
     "moto.awslambda.models": take_code_of_templates,
     "moto.autoscaling.models": hold_terminations,
     "moto.cloudformation.models": _mend_stacks,

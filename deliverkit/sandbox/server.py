@@ -19,10 +19,13 @@ from deliverkit.sandbox.codepipeline import install as install_codepipeline
 from deliverkit.sandbox.codepipeline.jobs.clients import client_endpoints
 from deliverkit.sandbox.codepipeline.webhooks.delivery import deliver
 from deliverkit.sandbox.control import install as install_control
+from deliverkit.sandbox.control.calls import Calls
 from deliverkit.sandbox.drift import install as install_drift
 from deliverkit.sandbox.events import install as install_events
 from deliverkit.sandbox.events.schedules import Scheduler
 from deliverkit.sandbox.faults import Weather
+from deliverkit.sandbox.findings import install as install_findings
+from deliverkit.sandbox.findings.endpoints import finding_endpoints
 from deliverkit.sandbox.front import Front
 from deliverkit.sandbox.functions import install as install_functions
 from deliverkit.sandbox.hostcommands import install as install_hostcommands
@@ -88,9 +91,11 @@ class Sandbox:
         install_trail(self.world)
         serve_stacks(self.world)
         install_drift(self.world)
+        install_findings(self.world)
         self.control = install_control(self.world)
         self.control.add({("GET", "status"): self._status, ("GET", "balancers"): self._balancing.urls})
         self.control.add(client_endpoints(self.world))
+        self.control.add(finding_endpoints(self.world))
         self._front = Front(self.world, self.control.answer, observers=[self._notice_metrics])
         self._front.callers = partial(deliver, self.world)
         self._keeper = Keeper(self.world, self._repeat) if keeps_state else None
@@ -147,7 +152,9 @@ class Sandbox:
             def log(self, *_: Any) -> None:
                 """Say nothing per request."""
 
-        front = Intake(Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
+        calls = Calls(self.world, Recorder(self.world, Weather(self.world, Guard(self.world, self._front))))
+        self.control.add(calls.endpoints())
+        front = Intake(calls)
         # Bound here, because werkzeug answers a taken port by ending the process.
         with _bound(port) as bound:
             return make_server(LOOPBACK, port, front, threaded=True, request_handler=QuietHandler, fd=bound.fileno())

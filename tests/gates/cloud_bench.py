@@ -17,6 +17,7 @@ from deliverkit.adapters.aws.codedeploy import CodeDeploy
 from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.check_ports import CheckContext, Checker
 from deliverkit.config import load
+from deliverkit.domain.check_permissions import ACTIONS
 from deliverkit.domain.checks import assess
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.release import Release
@@ -28,6 +29,16 @@ from deliverkit.sandbox.server import Sandbox
 REGION = "us-east-1"
 APPLICATION = "shop"
 ROLE = "arn:aws:iam::123456789012:role/delivery"
+SERVICES = {
+    "codedeploy": "codedeploy",
+    "ec2": "ec2",
+    "elbv2": "elasticloadbalancing",
+    "acm": "acm",
+    "cloudformation": "cloudformation",
+    "ecr": "ecr",
+    "inspector2": "inspector2",
+}
+"""Botocore's names, and the prefixes of their actions."""
 _NUMBERS = itertools.count(1)
 _FILE = """\
 application: shop
@@ -76,7 +87,10 @@ class CloudBench:
     def __init__(self, sandbox: Sandbox, folder: Path) -> None:
         self.sandbox, self.folder = sandbox, folder
         self.clock = SandboxClock(sandbox)
-        self.aws = aws_at(sandbox.endpoint)
+        self.aws, self._setup = aws_at(sandbox.endpoint), aws_at(sandbox.endpoint)
+        self._calls: set[str] = set()
+        for service, prefix in SERVICES.items():
+            self.aws.client(service, REGION).meta.events.register("before-call", partial(self._note, prefix))
         self.context = CheckContext(
             values={"release.version": "1.0", "release.digest": "sha256:1", "environment": "dev", "region": REGION},
             endpoint="http://${target.address}:8080",
@@ -85,8 +99,12 @@ class CloudBench:
             group="shop-dev",
         )
 
+    def _note(self, prefix: str, model: Any, **_: Any) -> None:
+        self._calls.add(f"{prefix}:{model.name}")
+
     def client(self, service: str) -> Any:
-        return self.aws.client(service, REGION)
+        """A client for whoever prepares a test; what checks call is noted."""
+        return self._setup.client(service, REGION)
 
     def check(self, text: str) -> Check:
         return declared(self.folder, text)
@@ -107,9 +125,11 @@ class CloudBench:
     def measure(
         self, check: Check, *, checker: Checker | None = None, sample: str = "", **context: Any
     ) -> Measurement | None:
-        """Ask once; what comes is judged again from its record."""
+        """Ask once; what comes is judged again from its record, and what was called is listed as its permissions."""
+        self._calls.clear()
         where = replace(self.context, samples={check.key: sample or f"s-{next(_NUMBERS)}"}, **context)
         found = (checker or self.process()(check.kind)).measure(check, where)
+        assert self._calls <= set(ACTIONS[check.kind])
         if found is not None:
             replayed(check, found)
         return found
@@ -129,8 +149,8 @@ class CloudBench:
             self.clock.pass_time(timedelta(seconds=10))
         raise AssertionError("no measurement came")
 
-    def group(self, size: int = 0, **settings: Any) -> tuple[str, list[str]]:
-        """A deployment group with instances that nobody plays; its name and their ids."""
+    def group(self, size: int = 0, *, agent: str = "none", **settings: Any) -> tuple[str, list[str]]:
+        """A deployment group with instances that nobody plays, or that are simulated; its name and their ids."""
         name, codedeploy = f"group-{next(_NUMBERS)}", self.client("codedeploy")
         applications = codedeploy.list_applications()["applications"]
         if APPLICATION not in applications:
@@ -142,10 +162,10 @@ class CloudBench:
             ec2TagFilters=[{"Key": "serves", "Value": name, "Type": "KEY_AND_VALUE"}],
             **settings,
         )
-        return name, self.instances(name, size) if size else []
+        return name, self.instances(name, size, agent) if size else []
 
-    def instances(self, group: str, size: int) -> list[str]:
-        tags = [{"Key": "serves", "Value": group}, {"Key": "deliverkit:agent", "Value": "none"}]
+    def instances(self, group: str, size: int, agent: str) -> list[str]:
+        tags = [{"Key": "serves", "Value": group}, {"Key": "deliverkit:agent", "Value": agent}]
         answer = self.client("ec2").run_instances(
             ImageId="ami-12c6146b",
             MinCount=size,

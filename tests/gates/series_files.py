@@ -40,7 +40,8 @@ class Desk:
         for name, content in (("baseline.csv", baseline), ("candidate.csv", candidate)):
             (self.folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         ran = gate("judge", str(self.folder / "baseline.csv"), str(self.folder / "candidate.csv"), *words)
-        return Ran(ran.code, ran.out, ran.err.replace(f"{self.folder}/", ""))
+        out, err = (each.replace(f"{self.folder}/", "") for each in (ran.out, ran.err))
+        return Ran(ran.code, out, err)
 
     def document(self, baseline: str | bytes, candidate: str | bytes, *words: str) -> Any:
         """The same as JSON."""

@@ -57,6 +57,12 @@ def desk(tmp_path: Path, own_signals: None) -> Desk:
         (f"{BREAKS}2026-02-30T00:00:00Z,1,10", "3: at '2026-02-30T00:00:00Z' is no moment"),
         (f"{BREAKS},1,10", "3: at is empty"),
         (f'{BREAKS}"5,1,10', "3: has a quote that is not closed"),
+        (f"{BREAKS}5,{'1' * 200_000},10\n9,0,1", "3: field larger than field limit"),
+        (
+            f"{BREAKS}5,{'1' * 70_000},10\n9,0,1",
+            "3: value '111111111111111111111111111111111111111111111111111111111...' is infinite",
+        ),
+        (f"{BREAKS}0001-01-01T00:00:00+14:00,2,1", "3: 2 of 1 requests failed"),
         ("at,n\n5,10", "1: no column is named value; columns are at,value[,n]"),
         ("at,errors,failures\n5,1,1", "1: both errors and failures could be the column value"),
         ("5\n10", "1: has 1 column; columns are at,value[,n]"),

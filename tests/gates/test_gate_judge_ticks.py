@@ -68,8 +68,24 @@ def test_an_arm_that_ends_early_does_not_pass(desk: Desk) -> None:
     for baseline, candidate, early in ((whole, half, "candidate"), (half, whole, "baseline")):
         document = desk.document(baseline, candidate)
         assert document["verdict"] == document["looks"][-1]["verdict"] == "inconclusive"
-        assert f"{early}.csv ends at 245, " in document["reason"]
-        assert "what was not seen cannot pass" in document["reason"]
+        assert document["reason"].startswith(f"What was not seen cannot pass: {early}.csv has no rows after 245, and ")
+        assert document["changes"] == []
+
+
+def test_an_arm_that_is_silent_for_a_while_does_not_pass_unless_both_are(desk: Desk) -> None:
+    whole = rows(*[0] * 100)
+    lines = whole.splitlines(keepends=True)
+    broken = "".join([*lines[:40], *lines[60:]])
+    document = desk.document(whole, broken)
+    assert document["verdict"] == "inconclusive"
+    assert "candidate.csv has no rows after 190 until 295, and baseline.csv goes on" in document["reason"]
+    assert desk.document(broken, broken)["verdict"] == "passed"
+
+
+def test_a_baseline_with_a_history_passes(desk: Desk) -> None:
+    whole = rows(*[0] * 200)
+    lines = whole.splitlines(keepends=True)
+    assert desk.document(whole, "".join([lines[0], *lines[101:]]))["verdict"] == "passed"
 
 
 def test_an_arm_that_misses_its_last_rows_passes(desk: Desk) -> None:

@@ -87,6 +87,12 @@ def test_tolerated_harm_does_not_fail(desk: Desk) -> None:
     assert desk.document(old, new, "--tolerate", "5%")["verdict"] != "failed"
 
 
+def test_harm_is_found_sooner_where_bursts_are_known_to_be_none(own_signals: None) -> None:
+    learned, known = (example("zeros", *words, "--output", "json").document for words in ((), ("--dispersion", "1")))
+    assert known["failed_at"] < learned["failed_at"]
+    assert (learned["dispersion"], known["dispersion"]) == (None, 1.0)
+
+
 def test_fewer_errors_than_before_pass(desk: Desk) -> None:
     assert desk.document(rows(*[40] * 60), rows(*[10] * 60))["verdict"] == "passed"
 

@@ -43,7 +43,7 @@ def planned(*words: str) -> Any:
 
 def test_more_traffic_time_or_margin_show_more(own_signals: None) -> None:
     usual = planned("--rate", "100/s", "--base", "1%", "--bake", "30m", "--harm", "0.5%")
-    for words in (("--rate", "200/s"), ("--bake", "1h"), ("--alpha", "10%"), ("--base", "0.1%")):
+    for words in (("--rate", "200/s"), ("--bake", "1h"), ("--alpha", "10%"), ("--base", "0.1%"), ("--dispersion", "1")):
         assert planned(*words)["smallest_harm"] < usual["smallest_harm"], words
     for words in (("--rate", "200/s"), ("--harm", "1%"), ("--base", "0.1%")):
         assert planned(*words)["to_pass"]["seconds"] < usual["to_pass"]["seconds"], words
@@ -96,6 +96,7 @@ def test_a_gate_that_compares_is_planned_by_its_own_rules(nowhere: Path, own_sig
         "every": 10.0,
         "bake": 1800.0,
     }
+    assert ran.document["dispersion"] is None
     assert ran.err == ""
     typed = planned("canary", "--harm", "2%", "--alpha", "5%", "--split", "50:50", "--every", "1m")
     assert [typed[name] for name in ("harm", "alpha", "split", "every")] == [0.02, 0.05, 0.5, 60.0]

@@ -212,6 +212,36 @@ def test_a_certificate_that_was_only_asked_for_is_awaited(bench: CloudBench) -> 
     assert bench.measured(f"certificate: {{arn: '{unknown}'}}")[0] is Verdict.ERROR
 
 
+def test_a_certificate_in_use_passes_until_it_nears_its_end(tmp_path: Path) -> None:
+    with cloud(tmp_path) as bench:  # years pass for everybody in it
+        elb, ec2, arn = (
+            bench.client("elbv2"),
+            bench.client("ec2"),
+            imported(bench, Authority(tmp_path), 40.5, bits=2048),
+        )
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        blocks = (("10.0.1.0/24", "us-east-1a"), ("10.0.2.0/24", "us-east-1b"))
+        made = [ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone) for block, zone in blocks]
+        subnets = [each["Subnet"]["SubnetId"] for each in made]
+        balancer = elb.create_load_balancer(Name="shop", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+        group = elb.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip")
+        forward = {"Type": "forward", "TargetGroupArn": group["TargetGroups"][0]["TargetGroupArn"]}
+        certificates = [{"CertificateArn": arn}]
+        elb.create_listener(
+            LoadBalancerArn=balancer, Protocol="HTTPS", Port=18443, Certificates=certificates, DefaultActions=[forward]
+        )
+        unused = imported(bench, Authority(tmp_path), 400, bits=2048)
+        told = []
+        for days in (0, 20, 30):
+            bench.clock.pass_time(timedelta(days=days))
+            told.append(bench.measured("certificate: {domain: shop.example.com}"))
+        assert [verdict for verdict, _ in told] == [Verdict.PASSED, Verdict.FAILED, Verdict.FAILED]
+        assert "in 40 days" in told[0][1], "the one that is in use, although another one ends later"
+        assert "in 20 days, 30 days are needed" in told[1][1]
+        assert "is EXPIRED, not ISSUED: expired on " in told[2][1]
+        assert bench.measured(f"certificate: {{arn: '{unused}', in_use: false}}")[0] is Verdict.PASSED
+
+
 def judged(**certificate: Any) -> tuple[Verdict, str]:
     kept = {"name": "shop", "region": REGION, "status": "ISSUED", "in_use": 1, "renewal": "", **certificate}
     check = Check("certificate", "", "certificate", {"days": 30, "in_use": True})
@@ -234,7 +264,11 @@ def judged(**certificate: Any) -> tuple[Verdict, str]:
             Verdict.PASSED,
             "its renewal waits for the domain to be validated",
         ),
-        ({"not_after": "2026-11-26T00:00:00+00:00", "status": "EXPIRED"}, Verdict.FAILED, "is EXPIRED, not ISSUED exp"),
+        (
+            {"not_after": "2026-11-26T00:00:00+00:00", "status": "EXPIRED"},
+            Verdict.FAILED,
+            "is EXPIRED, not ISSUED: exp",
+        ),
         ({"not_after": "2026-11-26T00:00:00+00:00"}, Verdict.FAILED, "expired on 2026-11-26, 2 days ago"),
         ({"not_after": None, "status": "REVOKED"}, Verdict.FAILED, "is REVOKED"),
         ({"not_after": None}, Verdict.ERROR, "tells no end"),

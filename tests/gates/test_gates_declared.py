@@ -79,6 +79,18 @@ def test_what_cannot_be_meant_is_refused_at_its_place(tmp_path: Path, text: str)
     assert ":6:" in str(refusal.value)
 
 
+def test_the_endpoint_of_each_instance_is_no_text_for_what_is_asked_once(tmp_path: Path) -> None:
+    file = tmp_path / "deliverkit.yml"
+    file.write_text(
+        "application: shop\nrelease: {bundle: {path: build}, store: s3://releases-of-shop/shop}\n"
+        "gates: {up: {lambda: {function: smoke, payload: {at: ['${endpoint}']}}}}\n"
+        "environments: {dev: {deploy: {codedeploy: {group: shop-dev}}, gates: {after: [up]}}}\n"
+    )
+    with pytest.raises(UsageError) as refusal:
+        load(file)
+    assert "gate 'up' names ${endpoint}, which stands for each instance here, and is asked once" in str(refusal.value)
+
+
 def test_what_takes_long_is_asked_for_seldom(tmp_path: Path) -> None:
     every = {kind: declared(tmp_path, text).policy.every.total_seconds() for text, (kind, _) in MEANT.items()}
     assert every == {

@@ -99,7 +99,7 @@ def test_what_cannot_be_asked_is_an_error_at_once(bench: CloudBench, stacks: Sta
 def test_it_is_looked_after_now_and_then_and_not_at_every_turn(bench: CloudBench, stacks: Stacks) -> None:
     stacks.make("patient")
     check, checker, calls = bench.check("drift: {stack: patient}"), bench.process()("drift"), list[str]()
-    events = bench.client("cloudformation").meta.events
+    events = bench.aws.client("cloudformation").meta.events
     events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="patient")
     for _ in range(3):
         assert bench.measure(check, checker=checker, sample="patient") is None

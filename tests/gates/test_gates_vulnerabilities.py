@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from cloud_bench import REGION
+from cloud_bench import REGION, CloudBench, cloud
 
 from deliverkit.adapters.aws.vulnerability_list import KEPT, Listed, of_finding
 from deliverkit.config import checks_cloud
@@ -14,6 +19,168 @@ from deliverkit.domain.checks.vulnerabilities import SEVERITIES
 from deliverkit.domain.gate import Check, Verdict
 
 TODAY = "2026-11-28"
+
+
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+    "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, "digest": "sha256:1"},
+    "layers": [],
+}
+
+
+class Scans:
+    """Images, functions and instances of the sandbox, and what is found in them."""
+
+    def __init__(self, bench: CloudBench) -> None:
+        self.bench, self.ecr, self.inspector = bench, bench.client("ecr"), bench.client("inspector2")
+
+    def image(self, repository: str, tag: str = "1.0") -> str:
+        """Its digest."""
+        self.ecr.create_repository(repositoryName=repository)
+        manifest = json.dumps({**MANIFEST, "config": {**MANIFEST["config"], "digest": f"sha256:{repository}"}})
+        answer = self.ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
+        return str(answer["image"]["imageId"]["imageDigest"])
+
+    def found(self, vulnerability: str, severity: str, **where: str) -> None:
+        """A vulnerability from now on; `image`, `instance` or `function` says in what."""
+        self.control("findings", vulnerability=vulnerability, severity=severity, **where)
+
+    def control(self, place: str, **settings: Any) -> None:
+        self.bench.sandbox.control.answer("POST", place, settings)
+
+    def scan(self, repository: str, tag: str = "1.0") -> None:
+        self.ecr.start_image_scan(repositoryName=repository, imageId={"imageTag": tag})
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudBench]:
+    with cloud(tmp_path_factory.mktemp("cloud")) as bench:
+        bench.sandbox.world.clock.set_speed(0)
+        yield bench
+
+
+@pytest.fixture
+def scans(bench: CloudBench) -> Iterator[Scans]:
+    made = Scans(bench)
+    yield made
+    made.inspector.disable(resourceTypes=["EC2", "ECR", "LAMBDA"])
+    made.ecr.put_registry_scanning_configuration(scanType="BASIC", rules=[])
+
+
+# --- an image ----------------------------------------------------------------------------------------
+
+
+def test_an_image_is_judged_by_its_scan_and_awaited_while_it_runs(bench: CloudBench, scans: Scans) -> None:
+    digest = scans.image("shop")
+    check = bench.check("vulnerabilities: {image: {repository: shop, tag: '${release.version}'}}")
+    never = bench.sample(check)
+    assert (never.outcome, "ScanNotFoundException" in never.reason) == (Verdict.ERROR, True)
+    scans.scan("shop")
+    begun = bench.measure(check)
+    assert begun is not None
+    assert (begun.outcome, begun.is_open) == (Verdict.INCONCLUSIVE, True)
+    assert "the scan is not over: shop:1.0 (us-east-1): IN_PROGRESS" in begun.reason
+    bench.clock.pass_time(timedelta(minutes=1))
+    clean = bench.sample(check)
+    assert (clean.outcome, clean.value) == (Verdict.PASSED, 0.0)
+    assert clean.query == (
+        f"aws ecr describe-image-scan-findings --region {REGION} --repository-name shop --image-id imageTag=1.0"
+    )
+    scans.found("CVE-2026-0001", "CRITICAL", image="shop:1.0")
+    bad = bench.sample(check)
+    assert (bad.outcome, bad.value) == (Verdict.FAILED, 1.0)
+    assert "image shop:1.0: 1 critical > 0 tolerated: CVE-2026-0001 (critical, openssl 1.0.0)" in bad.reason
+    again = bench.sample(check)
+    assert (again.outcome, again.seen) == (bad.outcome, bad.seen), "a process that takes over reads it again"
+    until = (bench.clock.now() + timedelta(days=1)).date()
+    ignored = (
+        f"image: {{repository: shop, digest: '{digest}'}}, ignore: [{{id: CVE-2026-0001, reason: r, until: '{until}'}}]"
+    )
+    assert bench.measured(f"vulnerabilities: {{{ignored}}}")[0] is Verdict.PASSED
+    bench.clock.pass_time(timedelta(days=2))
+    verdict, reason = bench.measured(f"vulnerabilities: {{{ignored}}}")
+    assert (verdict, f"the exception for CVE-2026-0001 ended on {until}" in reason) == (Verdict.FAILED, True)
+
+
+def test_what_cannot_be_scanned_or_is_not_there_is_an_error(bench: CloudBench, scans: Scans) -> None:
+    scans.image("odd")
+    scans.control("findings/scans", repository="odd", status="UNSUPPORTED_IMAGE")
+    scans.scan("odd")
+    bench.clock.pass_time(timedelta(minutes=1))
+    verdict, reason = bench.measured("vulnerabilities: {image: {repository: odd, tag: '1.0'}}")
+    assert (verdict, "not scanned: odd:1.0 (us-east-1): UNSUPPORTED_IMAGE" in reason) == (Verdict.ERROR, True)
+    verdict, reason = bench.measured("vulnerabilities: {image: {repository: odd, tag: '9.9'}}")
+    assert (verdict, "ImageNotFoundException" in reason) == (Verdict.ERROR, True)
+    verdict, reason = bench.measured("vulnerabilities: {image: {repository: nowhere, tag: '9.9'}}")
+    assert (verdict, "RepositoryNotFoundException" in reason) == (Verdict.ERROR, True)
+
+
+def test_an_enhanced_scan_tells_whether_there_is_a_fix(bench: CloudBench, scans: Scans) -> None:
+    scans.image("enhanced")
+    scans.ecr.put_registry_scanning_configuration(scanType="ENHANCED", rules=[])
+    scans.inspector.enable(resourceTypes=["ECR"])
+    for number in range(105):
+        scans.found(f"CVE-2026-{number:04}", "LOW", image="enhanced:1.0")
+    scans.found("CVE-2026-2000", "HIGH", image="enhanced:1.0")
+    bench.clock.pass_time(timedelta(minutes=1))
+    image = "image: {repository: enhanced, tag: '1.0'}"
+    verdict, reason = bench.measured(f"vulnerabilities: {{{image}, limits: {{high: 0, low: 105}}}}")
+    assert (verdict, "CVE-2026-2000 (high, openssl 1.0.0, no fix yet)" in reason) == (Verdict.FAILED, True)
+    assert bench.measured(f"vulnerabilities: {{{image}, fixable_only: true}}")[0] is Verdict.PASSED
+    scans.found("CVE-2026-3000", "HIGH", image="enhanced:1.0", fixed_in="1.0.1")
+    verdict, reason = bench.measured(f"vulnerabilities: {{{image}, fixable_only: true}}")
+    assert (verdict, "CVE-2026-3000 (high, openssl 1.0.0, a fix is there)" in reason) == (Verdict.FAILED, True)
+
+
+# --- what runs ---------------------------------------------------------------------------------------
+
+
+def test_instances_must_be_covered_and_are_judged_together(bench: CloudBench, scans: Scans) -> None:
+    group, ids = bench.group(12)
+    empty, _ = bench.group()
+    verdict, reason = bench.measured("vulnerabilities: {}", group=group)
+    assert (verdict, "Amazon Inspector does not cover it" in reason) == (Verdict.ERROR, True)
+    assert reason.endswith("and 7 more")
+    scans.inspector.enable(resourceTypes=["EC2"])
+    found = bench.sample(bench.check("vulnerabilities: {}"), group=group)
+    assert (found.outcome, found.seen is not None and found.seen["scanned"]) == (Verdict.PASSED, 12)
+    for each in ids[:3]:
+        scans.found("CVE-2026-0007", "HIGH", instance=each)
+    verdict, reason = bench.measured("vulnerabilities: {}", group=group)
+    assert verdict is Verdict.FAILED
+    assert f"instances of shop/{group}: 1 high > 0 tolerated: CVE-2026-0007 (high, openssl 1.0.0, on 3" in reason
+    scans.control("findings/close", vulnerability="CVE-2026-0007")
+    assert bench.measured("vulnerabilities: {}", group=group)[0] is Verdict.PASSED
+    nobody = bench.measured("vulnerabilities: {}", group=empty)
+    assert nobody == (Verdict.ERROR, f"instances of shop/{empty}: nothing was scanned")
+
+
+def test_a_function_is_judged_by_its_name(bench: CloudBench, scans: Scans) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("app.py", "")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = bench.client("iam").create_role(
+        RoleName="f", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    bench.client("lambda").create_function(
+        FunctionName="smoke",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": content.getvalue()},
+        Runtime="python3.12",
+        Handler="app.handler",
+    )
+    text = "vulnerabilities: {function: smoke}"
+    verdict, reason = bench.measured(text)
+    assert (verdict, "smoke (us-east-1): Amazon Inspector does not cover it" in reason) == (Verdict.ERROR, True)
+    scans.inspector.enable(resourceTypes=["LAMBDA"])
+    assert bench.measured(text)[0] is Verdict.PASSED
+    scans.found("CVE-2026-0008", "CRITICAL", function="smoke")
+    assert bench.measured(text)[0] is Verdict.FAILED
+
+
+# --- without a scan ----------------------------------------------------------------------------------
 
 
 def finding(name: str, severity: str = "HIGH", fix: bool | None = None, package: str = "openssl 3") -> dict[str, Any]:

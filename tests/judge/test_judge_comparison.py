@@ -80,6 +80,11 @@ def test_rates_without_requests_are_judged_by_signs_and_ask_for_counts(alpha, ve
     assert any("Give the number of requests" in warning for warning in finding.warnings)
 
 
+def test_response_times_without_requests_are_told_in_seconds():
+    finding = judged(Rules(kind=SeriesKind.LATENCY), [(0.3, None, 0.2, None)] * 3).at_end()
+    assert "the candidate shows 0.3 s, the baseline 0.2 s" in finding.reason
+
+
 @pytest.mark.parametrize("requests", [20, 1000])
 def test_two_series_of_zeros_never_fail_and_pass_only_with_enough_requests(requests):
     comparison = judged(Rules(harm=0.01), [(0, requests, 0, requests)] * 10)
@@ -160,6 +165,22 @@ def test_requests_are_counted_everywhere_or_nowhere():
         judged(Rules(), [(0, 10, 0, 10)]).including(Look(9.0, Tally(0.1), Tally(0.2)))
 
 
+def test_response_times_are_given_everywhere_or_nowhere():
+    comparison = Comparison(Rules(kind=SeriesKind.LATENCY))
+    for look in latency_looks(1.0, 2, 20):
+        comparison = comparison.including(look)
+    with pytest.raises(ValueError, match="look at 20: some looks have response times, others only counts"):
+        comparison.including(Look(20.0, Tally(1, 10), Tally(1, 10)))
+
+
+def test_numbers_beyond_all_measure_are_judged_without_a_crash():
+    huge = [(1e15, 1e15, 1e15, 1e15), (0, 1, 1e-9, 5), (5, 1e12, 1e12, 1e12), (1e-9, 1e-9, 3, 4)] * 3
+    for rules in (Rules(harm=1e-9, tolerate=1e-9), Rules(tolerated_ratio=0.1, ratio=0.5, harm=0.01), Rules(harm=5.0)):
+        finding = judged(rules, huge).at_end()
+        assert finding.verdict is not None
+        assert all(math.isfinite(value) for value in finding.numbers.values())
+
+
 @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"harm": -0.1}, {"harm": math.nan}, {"candidate_share": (0.9, 0.1)}])
 def test_rules_that_mean_nothing_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -232,6 +253,15 @@ def test_a_small_harm_is_found_by_the_look_at_the_end():
     assert finding.verdict is Verdict.FAILED
     assert finding.numbers["p_end"] <= 0.025
     assert "suffices at the end of the bake" in finding.reason
+
+
+def test_the_interval_covers_the_true_rise():
+    missed = 0
+    for seed in range(40):
+        numbers = steady(Rules(harm=0.02, alpha=0.1), 0.05, 12, requests=200, harm=0.03, seed=seed).at_end().numbers
+        missed += not numbers["harm_low"] <= 0.03 <= numbers["harm_high"]
+        assert numbers["harm_low"] < numbers["harm_high"]
+    assert missed <= 4
 
 
 def test_several_metrics_share_alpha():
@@ -313,7 +343,7 @@ def test_a_slowdown_that_is_allowed_does_not_fail():
 
 def test_the_state_stays_small_however_long_it_runs():
     comparison = Comparison(Rules(bake=600.0, harm=0.01))
-    for number in range(1, 2001):
+    for number in range(1, 801):
         comparison = comparison.including(Look(60.0 * number, Tally(1, 100), Tally(1, 100)))
     assert len(comparison.state.harm.restarts) <= 60
     assert len(comparison.state.passing.marks) <= 32

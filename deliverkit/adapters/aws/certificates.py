@@ -41,10 +41,9 @@ class CertificateCheck:
 
     def _kept(self, check: Check, context: CheckContext) -> Iterator[Mapping[str, Any]]:
         if "arn" in check.spec:
-            region = context.regions[0]
-            arn = filled(check.spec["arn"], context, region)
-            place = arn.split(":")[3] if arn.count(":") > 3 else region
-            yield _told(self._described(place, arn), place)
+            arn = filled(check.spec["arn"], context, context.regions[0])
+            for region in regions_of(check, context, arn):
+                yield _told(self._described(region, arn), region)
             return
         for region in regions_of(check, context):
             yield from self._of_domain(region, filled(check.spec["domain"], context, region).lower())

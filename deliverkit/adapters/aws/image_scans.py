@@ -13,10 +13,11 @@ _SCANNED = frozenset({"COMPLETE", "ACTIVE"})
 _PENDING = frozenset({"IN_PROGRESS", "PENDING"})
 
 
-def look(aws: Aws, region: str, image: Mapping[str, str]) -> Listed:
-    """What the scan of an image found.
+def look(listed: Listed, aws: Aws, region: str, image: Mapping[str, str]) -> None:
+    """Add what the scan of an image found.
 
     Args:
+        listed: What scans found so far.
         aws: The session.
         region: Of the repository.
         image: `repository`, and `digest` or `tag`.
@@ -25,18 +26,23 @@ def look(aws: Aws, region: str, image: Mapping[str, str]) -> Listed:
         NotFoundError: If there is no such image, or it was never scanned.
         UnreachableError: If ECR does not answer or denies the request.
     """
-    named = {"imageDigest": image["digest"]} if image.get("digest") else {"imageTag": image["tag"]}
-    what = f"image {image['repository']}{'@' if image.get('digest') else ':'}{next(iter(named.values()))}"
-    listed = Listed(f"{what} ({region})")
+    what, status = f"{named(image)} ({region})", {}
+    wanted = {"imageDigest": image["digest"]} if image.get("digest") else {"imageTag": image["tag"]}
     pages = aws.client("ecr", region).get_paginator("describe_image_scan_findings")
-    with translated(f"reading the scan of {what} in {region}"):
-        for page in pages.paginate(repositoryName=image["repository"], imageId=named):
+    with translated(f"reading the scan of image {named(image)} in {region}"):
+        for page in pages.paginate(repositoryName=image["repository"], imageId=wanted):
             status = page.get("imageScanStatus", {})
             found = page.get("imageScanFindings", {})
             for each in (*map(_basic, found.get("findings", [])), *_enhanced(found.get("enhancedFindings", []))):
                 listed.add(each, what)
     _tell_status(listed, what, status)
-    return listed
+
+
+def named(image: Mapping[str, str]) -> str:
+    """REPOSITORY:TAG or REPOSITORY@DIGEST."""
+    return (
+        f"{image['repository']}@{image['digest']}" if image.get("digest") else f"{image['repository']}:{image['tag']}"
+    )
 
 
 def _tell_status(listed: Listed, what: str, status: Mapping[str, Any]) -> None:

@@ -27,8 +27,6 @@ from deliverkit.domain.gate import Check, Measurement
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
 
-TIMEOUT = 60.0
-"""Seconds that an answer may take when the check says nothing else."""
 ANSWER_LIMIT = 8 * 1024
 """Bytes of an answer that are recorded; a longer one is an error, for it could not be judged again."""
 LOG_LINES = 20
@@ -49,7 +47,7 @@ class _Asked:
 
 
 class LambdaCheck:
-    """Measures checks of kind `lambda`: one invocation in the check's region, or in the first of the leg."""
+    """Measures checks of kind `lambda`: one invocation in each region."""
 
     def __init__(self, aws: Aws, clock: Clock, *, hide: Callable[[str], str] = str) -> None:
         """Take the session, the clock that dates measurements, and what hides secrets in texts."""
@@ -58,17 +56,32 @@ class LambdaCheck:
         self._hide = hide
         self._patient: dict[float, Aws] = {}
         self._invocations = Background[Seen]()
+        self._answers: dict[str, Seen] = {}
 
     def measure(self, check: Check, context: CheckContext) -> Measurement | None:
-        """Invoke the function once for each sample; None until it has answered."""
+        """Invoke the function once for each sample and region; None until all have answered."""
         sample, query = context.samples.get(check.key, check.key), ""
         try:
             asked = _asked(check, context)
-            query = self._query(asked)
-            seen = self._invocations.outcome(sample, partial(self._invoke, asked, sample))
+            query = "; ".join(map(self._query, asked))
+            begun = [self._answered(each, sample) for each in asked]
+        except ValueError as error:
+            return measurement(check, self._clock.now(), {ERROR: str(error)}, query=query)
+        answers = [each for each in begun if each is not None]
+        if len(answers) < len(begun):
+            self._answers |= {f"{sample} {each['region']}": each for each in answers}
+            return None
+        return measurement(check, self._clock.now(), {"answers": answers}, query=query)
+
+    def _answered(self, asked: _Asked, sample: str) -> Seen | None:
+        """What one region's function answered, or why it could not; None while it runs."""
+        name = f"{sample} {asked.region}"
+        if name in self._answers:
+            return self._answers.pop(name)
+        try:
+            return self._invocations.outcome(name, partial(self._invoke, asked, sample))
         except (DeliverkitError, ValueError) as error:
-            seen = {ERROR: str(error)}
-        return None if seen is None else measurement(check, self._clock.now(), seen, query=query)
+            return {"function": asked.function, "region": asked.region, "error": str(error)}
 
     def _invoke(self, asked: _Asked, sample: str) -> Seen:
         custom = json.dumps({"custom": {"sample": sample}})
@@ -131,16 +144,19 @@ class LambdaCheck:
         return f"{asking}{version} --cli-binary-format raw-in-base64-out --payload {given} /dev/stdout"
 
 
-def _asked(check: Check, context: CheckContext) -> _Asked:
-    spec, region = check.spec, regions_of(check, context)[0]
-    payload = _filled_in(spec["payload"], context, region) if "payload" in spec else _usual(context)
-    return _Asked(
-        filled(str(spec["function"]), context, region),
-        filled(str(spec.get("qualifier", "")), context, region),
-        region,
-        json.dumps(payload),
-        float(spec.get("timeout") or TIMEOUT),
-    )
+def _asked(check: Check, context: CheckContext) -> list[_Asked]:
+    """One invocation for each region."""
+    spec = check.spec
+    return [
+        _Asked(
+            filled(str(spec["function"]), context, region),
+            filled(str(spec.get("qualifier", "")), context, region),
+            region,
+            json.dumps(_filled_in(spec["payload"], context, region) if "payload" in spec else _usual(context, region)),
+            float(spec["timeout"]),
+        )
+        for region in regions_of(check, context, str(spec["function"]))
+    ]
 
 
 def _filled_in(value: Any, context: CheckContext, region: str) -> Any:
@@ -152,10 +168,10 @@ def _filled_in(value: Any, context: CheckContext, region: str) -> Any:
     return [_filled_in(each, context, region) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _usual(context: CheckContext) -> Mapping[str, Any]:
+def _usual(context: CheckContext, region: str) -> Mapping[str, Any]:
     """What a function is given when the check says nothing: every placeholder, dotted ones as `{release: {...}}`."""
     payload: dict[str, Any] = {}
-    for name, value in context.values.items():
+    for name, value in {**context.values, "region": region}.items():
         place, _, last = name.rpartition(".")
         (payload.setdefault(place, {}) if place else payload)[last] = value
     return payload

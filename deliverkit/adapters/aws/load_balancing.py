@@ -45,18 +45,17 @@ class LoadBalancerCheck:
         return observed(check, self._clock, lambda: {"groups": list(self._groups(check, context))}, query=_query)
 
     def _groups(self, check: Check, context: CheckContext) -> Iterator[Mapping[str, Any]]:
-        for region in regions_of(check, context):
-            for name, reports in target_groups.health(self._aws, region, self._names(check, context, region)):
+        named = str(check.spec.get("target_group", ""))
+        for region in regions_of(check, context, named):
+            names = [filled(named, context, region)] if named else self._of_the_group(context, region)
+            for name, reports in target_groups.health(self._aws, region, names):
                 states = Counter(str(each["TargetHealth"]["State"]) for each in reports)
                 sick = [_told(each) for each in reports if each["TargetHealth"]["State"] != "healthy"]
                 # What is unhealthy first: who is on the way in or out says little.
                 sick.sort(key=lambda each: (not each["state"].startswith("unhealthy"), each["id"]))
                 yield {"name": name, "region": region, "states": dict(states), "sick": sick[:KEPT]}
 
-    def _names(self, check: Check, context: CheckContext, region: str) -> Sequence[str]:
-        named = check.spec.get("target_group")
-        if named:
-            return [filled(str(named), context, region)]
+    def _of_the_group(self, context: CheckContext, region: str) -> Sequence[str]:
         found = target_groups.of_deployment_group(self._aws, region, context.application, context.group)
         if not found:
             group = f"{context.application}/{context.group}"

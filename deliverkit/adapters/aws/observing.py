@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deliverkit.adapters.expansion import for_the_whole_leg
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
 from deliverkit.domain.gate import Check, Measurement
-from deliverkit.domain.placeholders import expand, needs_target
+from deliverkit.domain.placeholders import expand
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
 
@@ -36,9 +37,19 @@ def observed(
     return measurement(check, clock.now(), seen, query=asked)
 
 
-def regions_of(check: Check, context: CheckContext) -> tuple[str, ...]:
-    """Where a check asks: in the region that it names, or in those of the leg."""
-    return (str(check.spec["region"]),) if check.spec.get("region") else context.regions
+def regions_of(check: Check, context: CheckContext, name: str = "") -> tuple[str, ...]:
+    """Where a check asks: in the region that it names, or that the ARN names, or in those of the leg.
+
+    Args:
+        check: The check.
+        context: What it may ask about.
+        name: Name or ARN of what it is about.
+    """
+    if check.spec.get("region"):
+        return (str(check.spec["region"]),)
+    # arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
+    place = name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else ""
+    return (place,) if place and "$" not in place else context.regions
 
 
 def filled(text: str, context: CheckContext, region: str) -> str:
@@ -47,7 +58,4 @@ def filled(text: str, context: CheckContext, region: str) -> str:
     Raises:
         ValueError: If it holds a placeholder that has no value here.
     """
-    values = {**context.values, "region": region}
-    if not needs_target(context.endpoint):
-        values["endpoint"] = expand(context.endpoint, values)
-    return expand(text, values)
+    return expand(text, {**for_the_whole_leg(context), "region": region})

@@ -109,6 +109,8 @@ class Aws:
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=int(self._patience.total_seconds()),
             max_pool_connections=POOL,
+            # A connection that says nothing for minutes is forgotten on the way (Lambda developer guide, Invoke).
+            tcp_keepalive=self._patience > timedelta(seconds=READ_TIMEOUT),
             retries={"mode": "standard", "max_attempts": self._repetitions},
             user_agent_extra="deliverkit",
             # Path-style addresses work for a loopback endpoint, and for every bucket name on AWS.

@@ -36,9 +36,9 @@ class VulnerabilityCheck:
     def _look(self, check: Check, context: CheckContext) -> Mapping[str, Any]:
         regions = regions_of(check, context)
         if "image" in check.spec:
-            # One registry: the same image is in each region a copy of it.
-            image = {key: filled(text, context, regions[0]) for key, text in check.spec["image"].items()}
-            listed = image_scans.look(self._aws, regions[0], image)
+            listed = Listed(f"image {image_scans.named(_image(check, context, regions[0]))}")
+            for region in regions:
+                image_scans.look(listed, self._aws, region, _image(check, context, region))
         elif "function" in check.spec:
             listed = Listed(f"function {filled(check.spec['function'], context, regions[0])}")
             for region in regions:
@@ -98,11 +98,19 @@ def _equal(values: Sequence[str]) -> list[dict[str, str]]:
     return [{"comparison": "EQUALS", "value": value} for value in values]
 
 
+def _image(check: Check, context: CheckContext, region: str) -> Mapping[str, str]:
+    return {key: filled(text, context, region) for key, text in check.spec.get("image", {}).items()}
+
+
 def _query(check: Check, context: CheckContext) -> str:
+    """The same again, in a shell; nothing when a text of the check has no value here, which is told anyway."""
     region = regions_of(check, context)[0]
-    if "image" in check.spec:
-        image = check.spec["image"]
-        named = f"imageDigest={image['digest']}" if image.get("digest") else f"imageTag={image.get('tag')}"
-        where = f"--region {region} --repository-name {image['repository']} --image-id {named}"
-        return f"aws ecr describe-image-scan-findings {where}"
-    return f"aws inspector2 list-findings --region {region}"
+    try:
+        image = _image(check, context, region)
+    except ValueError:
+        return ""
+    if not image:
+        return f"aws inspector2 list-findings --region {region}"
+    named = f"imageDigest={image['digest']}" if image.get("digest") else f"imageTag={image['tag']}"
+    where = f"--region {region} --repository-name {image['repository']} --image-id {named}"
+    return f"aws ecr describe-image-scan-findings {where}"

@@ -35,7 +35,8 @@ def _kept(spec: Spec, seen: Seen, at: datetime) -> Iterator[Found]:
         if each["status"] == "PENDING_VALIDATION":
             yield Verdict.INCONCLUSIVE, f"{where} waits for its domain to be validated"
         elif each["status"] != "ISSUED":
-            yield Verdict.FAILED, f"{where} is {each['status']}, not ISSUED{_ending(each, at)}"
+            end = f":{_ending(each, at)}" if each.get("not_after") else ""
+            yield Verdict.FAILED, f"{where} is {each['status']}, not ISSUED{end}"
         elif spec["in_use"] and not each["in_use"]:
             yield Verdict.FAILED, f"{where} is used by nothing"
         else:

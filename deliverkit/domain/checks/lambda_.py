@@ -1,6 +1,7 @@
 """What a Lambda function answers, and what that means.
 
-    seen: {function, region, version, answer: ..., function_error: Unhandled, log: [...]}
+    seen: {answers: [{function, region, version, answer: ..., function_error: Unhandled, log: [...]},
+                     {function, region, error: why}]}
 
 | answer | outcome |
 |---|---|
@@ -15,9 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
+from deliverkit.domain.checks.telling import together
 from deliverkit.domain.gate import Verdict
 
 _WORDS: Mapping[str, Verdict] = {
@@ -32,8 +35,17 @@ _NOT_THE_CODE = ("Runtime.", "Sandbox.", "Extension.", "Function.")
 
 
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
-    """Judge what a function answered."""
+    """Judge what a function answered in each region: the worst of it."""
+    judged = [_judge(spec, each) for each in seen["answers"]]
+    values = [each.value for each in judged if each.value is not None]
+    found = ((each.outcome, each.reason) for each in judged)
+    return replace(together(found, nothing="no function was invoked", value=min(values, default=None)), is_open=False)
+
+
+def _judge(spec: Spec, seen: Mapping[str, Any]) -> Assessment:
     name = f"{seen['function']} ({seen['region']})"
+    if seen.get("error"):
+        return Assessment(Verdict.ERROR, str(seen["error"]))
     if seen.get("function_error"):
         return _crashed(name, seen)
     answer = seen["answer"]
@@ -43,7 +55,7 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     return _by_word(name, answer, value)
 
 
-def _crashed(name: str, seen: Seen) -> Assessment:
+def _crashed(name: str, seen: Mapping[str, Any]) -> Assessment:
     answer = seen["answer"] if isinstance(seen["answer"], Mapping) else {}
     kind, message = str(answer.get("errorType") or ""), str(answer.get("errorMessage") or "no message")
     if not kind or kind.startswith(_NOT_THE_CODE):

@@ -8,7 +8,7 @@ from typing import Any
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge import wording
 from deliverkit.domain.judge.evidence import State, threshold
-from deliverkit.domain.judge.interval import harm_interval
+from deliverkit.domain.judge.interval import bounds
 from deliverkit.domain.judge.passing import Mark, blind
 from deliverkit.domain.judge.planning import Traffic, requests_to_fail, requests_to_pass
 from deliverkit.domain.judge.rules import Rules, SeriesKind
@@ -18,13 +18,16 @@ Totals = tuple[float, float, float, float]
 WINDOW = 2.2
 """The last window has so many times the requests that show "no harm" with an even chance: a chance of about 95 %."""
 
+_NEAR = 1e-6
+"""Plans are made for shares that are this far from 0 and 1."""
+
 
 def close(rules: Rules, state: State, seen: str) -> tuple[Verdict, str, dict[str, Any]]:
     """Verdict, reason and further numbers for a comparison that has not failed and is not empty."""
     if state.without_requests:
         reason = f"Not enough evidence: {seen}. {_sign_words(rules, state)} {wording.GIVE_COUNTS}"
         return Verdict.INCONCLUSIVE, reason, {}
-    numbers = _bounds(rules, state)
+    numbers: dict[str, Any] = bounds(rules, state)
     p_end = state.end_look.p_value(rules.tolerate, state.dispersion, rules.dispersion)
     enough = rules.alpha / 2.0 / rules.metrics
     numbers |= {"p_end": p_end, "p_end_limit": enough}
@@ -62,16 +65,17 @@ def _passed_or_open(
         return Verdict.INCONCLUSIVE, f"{doubt}: {seen}.", numbers
     if whole >= needed and last >= needed:
         evidence = wording.chances(min(whole, last))
-        told = f"The candidate's share is {less}: {seen}. The evidence is {evidence}."
+        told = f"The candidate's {_noun(rules)} is {less}: {seen}. The evidence is {evidence}."
         late = f"Harm that began in the last {wording.duration(unseen)} could not have been seen."
         return Verdict.PASSED, f"{told} {late}", numbers
     what = "of the last requests" if whole >= needed else "of no harm"
     told = f"the evidence {what} is {wording.chances(min(whole, last))}, {wording.chances(needed)} is needed"
-    return (
-        Verdict.INCONCLUSIVE,
-        f"Not enough evidence that the share is {less}: {seen}; {told}. {_missing(rules, state, numbers)}",
-        numbers,
-    )
+    reason = f"Not enough evidence that the candidate's {_noun(rules)} is {less}: {seen}; {told}."
+    return Verdict.INCONCLUSIVE, f"{reason} {_missing(rules, state, numbers)}", numbers
+
+
+def _noun(rules: Rules) -> str:
+    return "rate" if rules.kind is SeriesKind.COUNT else "share"
 
 
 def _doubt(rules: Rules, state: State, window: Mark | None, phi: float) -> str:
@@ -125,7 +129,7 @@ def _to_pass(rules: Rules, state: State, harm: float = 0.0) -> float:
 
 def _traffic(state: State) -> Traffic:
     _, n1, x0, n0 = state.totals
-    return Traffic(rate=1.0, base=min(x0 / n0, 0.999999), share=n1 / (n1 + n0))
+    return Traffic(rate=1.0, base=min(x0 / n0, 1.0 - _NEAR), share=min(max(n1 / (n1 + n0), _NEAR), 1.0 - _NEAR))
 
 
 def _blind_seconds(rules: Rules, state: State, window: Mark | None, phi: float) -> float:
@@ -137,11 +141,6 @@ def _blind_seconds(rules: Rules, state: State, window: Mark | None, phi: float) 
     since = state.first_at if window is None else window.at
     rate = state.passing.requests * (state.looks - 1) / state.looks / max(state.at - state.first_at, 1e-9)
     return min(requests / rate if rate else math.inf, (state.at - since) / 2.0)
-
-
-def _bounds(rules: Rules, state: State) -> dict[str, Any]:
-    bounds = harm_interval(rules, state, state.dispersion.careful(rules.dispersion))
-    return {"harm_low": bounds[0], "harm_high": bounds[1]} if bounds else {}
 
 
 def _missing(rules: Rules, state: State, numbers: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge import closing, wording
 from deliverkit.domain.judge.evidence import State, folded, threshold
 from deliverkit.domain.judge.finding import Finding
+from deliverkit.domain.judge.interval import bounds
 from deliverkit.domain.judge.looks import Look
 from deliverkit.domain.judge.rules import Rules
 
@@ -51,7 +52,10 @@ class Comparison:
         """The verdict when the bake time is over; never None."""
         state = self.state
         if state.failure is not None:
-            return self.at_look()
+            failed = self.at_look()
+            return Finding(
+                failed.verdict, failed.reason, {**failed.numbers, **bounds(self.rules, state)}, failed.warnings
+            )
         if state.looks == state.skipped:
             reason = "No data: there was no tick in which both arms had requests."
             return Finding(Verdict.ERROR, reason, self._numbers(), self._warnings())

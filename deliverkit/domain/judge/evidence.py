@@ -92,7 +92,7 @@ def folded(rules: Rules, state: State, look: Look) -> State:
     """The state with one more look.
 
     Raises:
-        ValueError: The look is not later than the last one, or counts requests where others did not; names the look.
+        ValueError: The look is not later than the last one, or counts otherwise than others did; the message names it.
     """
     if state.at is not None and look.at <= state.at:
         raise ValueError(f"look at {look.at:g}: a look at {state.at:g} is already in; looks come in order, each once")
@@ -131,7 +131,10 @@ def _with_counts(rules: Rules, state: State, look: Look, counts: Counts) -> dict
     x1, n1, x0, n0 = counts.x1, counts.n1, counts.x0, counts.n0
     rho, delta = rules.tolerated_ratio, rules.tolerate
     gains, drags = harm_bets(x1, n1, x0, n0, rho)
-    harm = _restarted(rules, state, look).including(counts.bets or _bets(rules, state, counts, gains, drags))
+    bets = counts.bets or _bets(rules, state, counts, gains, drags)
+    if state.harm.sums and len(state.harm.sums) != len(bets):
+        raise ValueError(f"look at {look.at:g}: some looks have response times, others only counts")
+    harm = _restarted(rules, state, look).including(bets)
     dispersion = state.dispersion.including(x1, n1, x0, n0, is_share=rules.kind is not SeriesKind.COUNT)
     evidence, raw = guarded(harm, dispersion, rules.dispersion)
     y1, m1, y0, m0 = state.totals

@@ -40,6 +40,14 @@ def harm_interval(rules: Rules, state: State, phi: float) -> tuple[float, float]
     return _edge(is_below), -_edge(lambda rise: is_above(-rise))
 
 
+def bounds(rules: Rules, state: State) -> dict[str, float]:
+    """The interval as numbers of a finding, `harm_low` and `harm_high`; empty where there is none."""
+    if state.without_requests:
+        return {}
+    interval = harm_interval(rules, state, state.dispersion.careful(rules.dispersion))
+    return {"harm_low": interval[0], "harm_high": interval[1]} if interval else {}
+
+
 def _edge(is_rejected: Callable[[float], bool]) -> float:
     """The largest margin from -1 to 1 that is rejected; -1 when none is."""
     low, high = -1.0, 1.0

@@ -18,6 +18,8 @@ from deliverkit.domain.judge.betting import RATIOS
 FROM_SHARE = 0.1
 """Above this share of events, in earlier ticks, these bets are made instead of the affine ones."""
 _HALVINGS = 50
+_NEAR = 1e-7
+"""Alternatives keep this far from the shares 0 and 1, where a likelihood is no number."""
 
 
 def likelihood_bets(
@@ -35,8 +37,9 @@ def likelihood_bets(
         delta: The rise of the margin.
         ratios: The odds of the alternative over those of the margin.
     """
+    p0 = min(max(p0, _NEAR), 1.0 - _NEAR)
     edge = rho * p0 + delta
-    if edge >= 1.0:
+    if edge > 1.0 - _NEAR:
         return [0.0] * len(ratios)
     return [_gain(x1, n1, x0, n0, p0, edge * r / (1.0 - edge + edge * r), rho, delta) for r in ratios]
 
@@ -54,6 +57,9 @@ def _nearest(n1: float, n0: float, p0: float, p1: float, rho: float, delta: floa
     for _ in range(_HALVINGS):
         q0 = (low + high) / 2.0
         q1 = rho * q0 + delta
-        slope = n0 * (q0 - p0) / (q0 * (1 - q0)) + n1 * rho * (q1 - p1) / (q1 * (1 - q1)) if q1 < 1.0 else 1.0
-        low, high = (q0, high) if slope < 0.0 else (low, q0)
+        is_inside = q0 < 1.0 and q1 < 1.0
+        if is_inside and n0 * (q0 - p0) / (q0 * (1 - q0)) + n1 * rho * (q1 - p1) / (q1 * (1 - q1)) < 0.0:
+            low = q0
+        else:
+            high = q0
     return low

@@ -14,7 +14,7 @@ def log_sum(logs: Sequence[float]) -> float:
     top = max(logs, default=NEVER)
     if top in {NEVER, math.inf}:
         return top
-    return top + math.log(math.fsum([math.exp(each - top) for each in logs]))
+    return top + math.log(sum([math.exp(each - top) for each in logs]))
 
 
 def log_mean(logs: Sequence[float]) -> float:

@@ -92,9 +92,10 @@ class Passing:
         """
         for mark in self.marks:
             requests = self.requests - mark.requests
-            if since is not None and mark.at < since.at:
-                continue
             x1, n1, x0, n0 = (now - before for now, before in zip(totals, mark.totals, strict=True))
+            # Requests that vanish beside those before them, in the arithmetic of floats, show nothing.
+            if min(requests, n1, n0) <= 0.0 or (since is not None and mark.at < since.at):
+                continue
             if x1 / n1 - x0 / n0 >= max(margin, UNLIKELY * math.sqrt(variance / requests)):
                 return mark
         return None

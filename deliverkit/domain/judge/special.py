@@ -6,6 +6,8 @@ import math
 
 _TINY = 1e-300
 _ENOUGH = 1e-15
+_MANY = 1e7
+"""Trials beyond which the continued fraction takes too long; there the binomial is the normal distribution."""
 
 
 def incomplete_beta(x: float, a: float, b: float) -> float:
@@ -48,6 +50,9 @@ def binomial_tail(successes: float, trials: float, share: float) -> float:
     """P(Bin(trials, share) >= successes), also for numbers that are not whole (counts divided by a dispersion)."""
     if successes <= 0.0:
         return 1.0
+    if trials > _MANY:
+        z = (successes - 0.5 - trials * share) / math.sqrt(trials * share * (1.0 - share))
+        return 0.5 * math.erfc(z / math.sqrt(2.0))
     return incomplete_beta(share, successes, max(trials - successes, 0.0) + 1.0)
 
 

@@ -14,7 +14,10 @@ def both_arms(rules: Rules, totals: tuple[float, float, float, float], *, withou
     """What both arms showed: "candidate 48 of 1,000 requests failed (4.8 %), baseline 0 of 1,000 (0 %)"."""
     x1, n1, x0, n0 = totals
     if without_requests:
-        return f"mean rate of the candidate {percent(x1 / n1)}, of the baseline {percent(x0 / n0)}"
+        one, zero = (
+            f"{x / n:.3g} s" if rules.kind is SeriesKind.LATENCY else percent(x / n) for x, n in ((x1, n1), (x0, n0))
+        )
+        return f"on average the candidate shows {one}, the baseline {zero}"
     if rules.kind is SeriesKind.COUNT:
         return f"candidate {number(x1)} events, baseline {number(x0)}"
     verb = "were slow" if rules.kind is SeriesKind.LATENCY else "failed"
@@ -51,12 +54,16 @@ def allowed(rules: Rules) -> str:
     """The rise that does not fail, as words that follow "worse than"."""
     if rules.tolerate == 0.0 and rules.tolerated_ratio == 1.0:
         return "the baseline"
-    return f"the baseline's share{_margin(rules.tolerated_ratio, rules.tolerate, rules.kind)}"
+    return f"{_baseline(rules)}{_margin(rules.tolerated_ratio, rules.tolerate, rules.kind)}"
 
 
 def asked(rules: Rules) -> str:
     """The margin of a pass, as words that follow "less than"."""
-    return f"the baseline's share{_margin(rules.ratio, rules.harm, rules.kind)}"
+    return f"{_baseline(rules)}{_margin(rules.ratio, rules.harm, rules.kind)}"
+
+
+def _baseline(rules: Rules) -> str:
+    return "the baseline's rate" if rules.kind is SeriesKind.COUNT else "the baseline's share"
 
 
 def _margin(ratio: float, rise: float, kind: SeriesKind) -> str:

@@ -5,7 +5,8 @@ Source: CloudWatch API reference. Metrics Insights queries and SEARCH are not bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +15,14 @@ from deliverkit.sandbox.alarms.math_syntax import ExpressionError
 from deliverkit.sandbox.alarms.metric_math import Scope, series_of
 from deliverkit.sandbox.alarms.moto_alarms import Metric, MetricKey, read_series, unit_at
 from deliverkit.sandbox.alarms.series import Series, is_statistic
+from deliverkit.sandbox.alarms.trouble import troubled
+from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
 Params = Mapping[str, Any]
+MOST_QUERIES = 500
+MOST_DATAPOINTS = 100_800
+"""Of one answer, and what holds without MaxDatapoints."""
 
 
 def get_metric_data(world: World, params: Params, account: str, region: str, _by_moto: Any) -> dict[str, Any]:
@@ -29,6 +35,7 @@ def get_metric_data(world: World, params: Params, account: str, region: str, _by
     if start >= end:
         raise invalid("The parameter EndTime must be greater than StartTime.")
     queries = params.get("MetricDataQueries", [])
+    _check_queries(params, queries)
     backend = world.moto.backend("cloudwatch", account, region)
     metrics: dict[str, Series] = {}
     for query in queries:
@@ -43,8 +50,52 @@ def get_metric_data(world: World, params: Params, account: str, region: str, _by
     for query in queries:
         if query.get("ReturnData", True):
             found = _series(query, queries, metrics, (start, end))
-            results += [_result(query, series, is_descending=is_descending) for series in found]
-    return {"MetricDataResults": results, "Messages": []}
+            told = [_result(query, series, is_descending=is_descending) for series in found]
+            names = _names(query, queries)
+            results += [troubled(world, each, names, account, region) for each in told]
+    page, token = _page(results, params)
+    return {"MetricDataResults": page, "Messages": [], **token}
+
+
+def _names(query: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The metrics that a query looks at; of an expression all those of the call."""
+    meant = [query] if "MetricStat" in query else [each for each in queries if "MetricStat" in each]
+    return {str(each["MetricStat"]["Metric"].get("MetricName", "")) for each in meant}
+
+
+def _check_queries(params: Params, queries: Sequence[Mapping[str, Any]]) -> None:
+    """What one call may ask for (API reference, GetMetricData); the words are partly the sandbox's own."""
+    if len(queries) > MOST_QUERIES:
+        raise invalid(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
+    ids = [each["Id"] for each in queries]
+    twice = sorted({each for each in ids if ids.count(each) > 1}) if len(set(ids)) < len(ids) else []
+    if twice:
+        raise invalid(f"The values for parameter id in MetricDataQueries are not unique: {', '.join(twice)}")
+    wrong = [each for each in ids if not re.fullmatch(r"[a-z][a-zA-Z0-9_]*", each)]
+    if wrong:
+        raise invalid(
+            f"The value {wrong[0]} for parameter MetricDataQueries.member.1.Id is not matching the expected format."
+        )
+    if not 1 <= int(params.get("MaxDatapoints", MOST_DATAPOINTS)) <= MOST_DATAPOINTS:
+        raise invalid(f"The parameter MaxDatapoints must be between 1 and {MOST_DATAPOINTS}.")
+
+
+def _page(results: Sequence[dict[str, Any]], params: Params) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The results with as many datapoints as one answer may hold; what goes on in the next is `PartialData`."""
+    token = str(params.get("NextToken") or "0")
+    if not token.isdigit():
+        raise ApiError("InvalidNextToken", "The next token specified is invalid.")
+    begin, position, page = int(token), 0, []
+    end = begin + int(params.get("MaxDatapoints", MOST_DATAPOINTS))
+    for result in results:
+        low, high = max(begin - position, 0), max(end - position, 0)
+        count = len(result["Values"])
+        if (low < count and high > 0) or (count == 0 and begin <= position < end):
+            shown = {name: result[name][low:high] for name in ("Timestamps", "Values")}
+            status = "PartialData" if high < count else result["StatusCode"]
+            page.append({**result, **shown, "StatusCode": status})
+        position += count
+    return page, ({"NextToken": str(end)} if end < position else {})
 
 
 def get_metric_statistics(world: World, params: Params, account: str, region: str, _by_moto: Any) -> dict[str, Any]:

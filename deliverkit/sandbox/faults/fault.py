@@ -77,6 +77,16 @@ class Fault:
         """True for a request that it may strike."""
         return self.means_service(request) and fnmatchcase(request.operation, self.values["operation"])
 
+    def is_exceeded(self, now: datetime) -> bool:
+        """Count a matching request; True when it is beyond the rate, or there is none."""
+        rate = self.values.get("rate")
+        if rate is None:
+            return True
+        second = int(now.timestamp())
+        seen = self.memory["seen"] + 1 if self.memory.get("second") == second else 1
+        self.memory.update(second=second, seen=seen)
+        return bool(seen > rate)
+
     def throws(self) -> bool:
         """Throw the dice for one request."""
         return self.random.random() < float(self.values["probability"])

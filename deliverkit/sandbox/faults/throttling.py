@@ -6,7 +6,7 @@ from deliverkit.sandbox.access.answers import HttpAnswer, error_answer
 from deliverkit.sandbox.access.request import Wire
 from deliverkit.sandbox.faults.fault import Fault
 from deliverkit.sandbox.faults.kind import Kind, Passing
-from deliverkit.sandbox.faults.settings import REQUESTS
+from deliverkit.sandbox.faults.settings import REQUESTS, Setting, SettingType
 
 Refusal = tuple[str, str, int]
 """Code, message and HTTP status."""
@@ -48,9 +48,14 @@ def _throttle(fault: Fault, passing: Passing) -> HttpAnswer:
     return error_answer(passing.request, code, message, status)
 
 
+RATE = Setting(
+    "rate",
+    SettingType.NUMBER,
+    "Strikes only what comes beyond so many matching requests in a second of the sandbox's own time, as a quota does.",
+)
 THROTTLING = Kind(
     "throttling",
     "Requests are refused for coming too often, with each service's own code.",
-    REQUESTS,
+    (RATE, *REQUESTS),
     interfere=_throttle,
 )

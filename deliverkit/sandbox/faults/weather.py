@@ -52,7 +52,9 @@ class Weather:
                 return not fault.is_cleared and fault.means_service(request)
             now = self._world.clock.now()
             # The dice are thrown for matching requests only, so that others do not change what they give.
-            if fault.state(now) != "active" or not fault.means(request) or not fault.throws():
+            if fault.state(now) != "active" or not fault.means(request):
+                return False
+            if not fault.is_exceeded(now) or not fault.throws():
                 return False
             what = request.action
             store_of(self._world).note(fault, now, what, request.account, request.region)

@@ -107,11 +107,12 @@ def _service(name: str) -> Service:
 def _key_reducers() -> dict[type, Reducer]:
     if "cryptography" not in sys.modules:
         return {}
-    from cryptography.hazmat.bindings._rust import openssl  # noqa: PLC0415  (the only place that names these types)
+    from cryptography.hazmat.bindings._rust import openssl, x509  # noqa: PLC0415  (what names these types)
 
     private = {getattr(getattr(openssl, name), kind) for name, kind in _PRIVATE}
     public = {getattr(getattr(openssl, name), kind) for name, kind in _PUBLIC}
-    return {**dict.fromkeys(private, _reduce_private), **dict.fromkeys(public, _reduce_public)}
+    reducers = {**dict.fromkeys(private, _reduce_private), **dict.fromkeys(public, _reduce_public)}
+    return {**reducers, x509.Certificate: _reduce_certificate}
 
 
 _PRIVATE = (("rsa", "RSAPrivateKey"), ("ec", "ECPrivateKey"), ("ed25519", "Ed25519PrivateKey"))
@@ -128,6 +129,18 @@ def _reduce_public(key: Any) -> tuple[Any, ...]:
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
 
     return _public_key, (key.public_bytes(form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo),)
+
+
+def _reduce_certificate(certificate: Any) -> tuple[Any, ...]:
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
+
+    return _certificate, (certificate.public_bytes(Encoding.DER),)
+
+
+def _certificate(der: bytes) -> Any:
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415
+
+    return load_der_x509_certificate(der)
 
 
 def _private_key(der: bytes) -> Any:
