@@ -47,7 +47,10 @@ class Analysis:
 
     def including(self, measurement: Measurement, check: Check) -> Analysis:
         """The analysis with one more measurement; a percentile out of bounds turns a pass into a failure."""
-        state = carry_on(check, measurement, self.state)
+        return self.taking(measurement, check, carry_on(check, measurement, self.state))
+
+    def taking(self, measurement: Measurement, check: Check, state: Any) -> Analysis:
+        """The same, where the state that the measurement leaves is known already."""
         if measurement.is_open:
             return replace(self, taken=self.taken + 1, last=measurement, state=state, errors_in_a_row=0)
         policy = check.policy

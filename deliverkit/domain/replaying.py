@@ -6,13 +6,15 @@ not was recorded by another version, or was made up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from deliverkit.domain.analysis import Analysis, Judgement, condemn_gate, judge_gate
-from deliverkit.domain.checks import assess_again, assessor_of
+from deliverkit.domain.checks import ERROR, assess_again, assessor_of, is_stateful
 from deliverkit.domain.gate import Check, Gate, Measurement, Verdict, key_of
 from deliverkit.domain.recording import Sample, Trial
 from deliverkit.domain.wording import in_plain_words
@@ -28,11 +30,13 @@ class Retold:
         sample: As it is on record.
         now: What comes of it now.
         is_kept: True when it was taken over as it is recorded, for what was seen is not there or cannot be assessed.
+        state: What the check's kind carries on after it.
     """
 
     sample: Sample
     now: Measurement
     is_kept: bool
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Difference:
     Attributes:
         event: Number of the event; of the judgement 0.
         check: The check's key; of a gate's judgement the gate's name.
-        what: `outcome`, `value`, `reason` or `verdict`.
+        what: `outcome`, `value`, `digits` of a value beyond the ninth, `reason` or `verdict`.
         recorded: As it is on record.
         computed: As it comes out.
     """
@@ -55,8 +59,8 @@ class Difference:
 
     @property
     def is_grave(self) -> bool:
-        """False for words alone: another version may have said the same differently."""
-        return self.what != "reason"
+        """False for words and last digits: another version may have said the same differently."""
+        return self.what not in {"reason", "digits"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,33 +116,37 @@ def reassess(trial: Trial, gate: Gate) -> tuple[Retold, ...]:
     """A trial's samples as a gate's rules assess them; samples of checks that the gate does not have are left out."""
     checks = {check.name: check for check in gate.checks}
     kinds = {check.name: check.kind for check in trial.gate.checks}
-    analyses: dict[str, Analysis] = {}
+    states: dict[str, Any] = {}
     retold = []
     for sample in trial.samples:
         check = checks.get(sample.measurement.check)
         if check is None:
             continue
-        analysis = analyses.get(check.key) or Analysis(check.key)
         is_same_kind = kinds.get(check.name) == check.kind
-        each = _again(check, sample, analysis) if is_same_kind else Retold(sample, sample.measurement, is_kept=True)
-        analyses[check.key] = analysis.including(each.now, check)
+        state = states.get(check.key)
+        each = _again(check, sample, state) if is_same_kind else Retold(sample, sample.measurement, is_kept=True)
+        states[check.key] = each.state
         retold.append(each)
     return tuple(retold)
 
 
-def judge_anew(trial: Trial, gate: Gate) -> Outcome:
+def judge_anew(trial: Trial, gate: Gate, retold: Sequence[Retold] | None = None) -> Outcome:
     """When a gate's rules would have come to a verdict on a trial's samples, and to which.
 
     The gate is judged whenever something was recorded, when it falls due, and when a check's deadline passes.
+
+    Args:
+        trial: As it is on record.
+        gate: The gate with the rules.
+        retold: The samples as these rules assess them, where that is known already.
     """
-    retold = reassess(trial, gate)
+    retold = reassess(trial, gate) if retold is None else retold
     gate = replace(gate, checks=tuple(check for check in gate.checks if check.name in _names(trial.gate)))
     analyses = {check.key: Analysis(check.key) for check in gate.checks}
     moments = iter(_moments(trial, gate, retold))
     at = trial.ended_at
     for at, taken in moments:
-        for each in taken:
-            analyses = _with(analyses, gate, each.now)
+        _add(analyses, gate, taken)
         judgement = _judged(gate, analyses, trial.due_at, at)
         if judgement is not None:
             return Outcome(judgement, at, analyses)
@@ -162,16 +170,14 @@ def _judged(gate: Gate, analyses: Analyses, due_at: datetime | None, at: datetim
     return judge_gate(gate, analyses.__getitem__, waited=at - due_at)
 
 
-def _again(check: Check, sample: Sample, analysis: Analysis) -> Retold:
+def _again(check: Check, sample: Sample, state: Any) -> Retold:
     was = sample.measurement
-    if was.seen is None or (assessor_of(check.kind) is None and not was.seen.get("error")):
-        return Retold(sample, was, is_kept=True)
-    found = assess_again(check, was.seen, analysis.state)
-    return Retold(
-        sample,
-        replace(was, outcome=found.outcome, reason=found.reason, value=found.value, is_open=found.is_open),
-        is_kept=False,
-    )
+    if was.seen is None or (assessor_of(check.kind) is None and not was.seen.get(ERROR)):
+        return Retold(sample, was, is_kept=True, state=state)
+    found = assess_again(check, was.seen, state)
+    now = replace(was, outcome=found.outcome, reason=found.reason, value=found.value, is_open=found.is_open)
+    is_carried = is_stateful(check.kind) and not was.seen.get(ERROR)
+    return Retold(sample, now, is_kept=False, state=found.state if is_carried else state)
 
 
 def _differences(retold: Retold) -> Iterator[Difference]:
@@ -180,9 +186,14 @@ def _differences(retold: Retold) -> Iterator[Difference]:
     if (was.outcome, was.is_open) != (now.outcome, now.is_open):
         yield Difference(event, key, "outcome", _outcome(was), f"{_outcome(now)}: {now.reason}")
     elif was.value != now.value:
-        yield Difference(event, key, "value", str(was.value), str(now.value))
+        yield Difference(event, key, _value(was.value, now.value), str(was.value), str(now.value))
     elif was.reason != now.reason:
         yield Difference(event, key, "reason", was.reason, now.reason)
+
+
+def _value(was: float | None, now: float | None) -> str:
+    is_close = was is not None and now is not None and math.isclose(was, now, rel_tol=1e-9)
+    return "digits" if is_close else "value"
 
 
 def _outcome(measurement: Measurement) -> str:
@@ -202,14 +213,16 @@ def _verdict_differences(trial: Trial, analyses: Analyses) -> Iterable[Differenc
 
 def _added_up(gate: Gate, retold: Iterable[Retold]) -> Analyses:
     analyses = {check.key: Analysis(check.key) for check in gate.checks}
-    for each in retold:
-        analyses = _with(analyses, gate, each.now)
+    _add(analyses, gate, retold)
     return analyses
 
 
-def _with(analyses: dict[str, Analysis], gate: Gate, sample: Measurement) -> dict[str, Analysis]:
-    check = next(check for check in gate.checks if check.name == sample.check)
-    return {**analyses, check.key: analyses[check.key].including(sample, check)}
+def _add(analyses: dict[str, Analysis], gate: Gate, retold: Iterable[Retold]) -> None:
+    checks = {check.name: check for check in gate.checks}
+    for each in retold:
+        check = checks.get(each.now.check)
+        if check is not None:
+            analyses[check.key] = analyses[check.key].taking(each.now, check, each.state)
 
 
 def _names(gate: Gate) -> frozenset[str]:

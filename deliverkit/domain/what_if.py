@@ -16,7 +16,7 @@ from deliverkit.domain.analysis import LATENCY_MINIMUM, LATENCY_WINDOW, Analysis
 from deliverkit.domain.checks import assessor_of
 from deliverkit.domain.gate import Check, Gate, Verdict
 from deliverkit.domain.recording import Trial
-from deliverkit.domain.replaying import Outcome, judge_anew
+from deliverkit.domain.replaying import Outcome, judge_anew, reassess
 
 TIME_BOUNDS = ("p95", "p99", "p50")
 """Bounds of response times, in seconds; the first that is set is the one people look at."""
@@ -54,38 +54,48 @@ def what_would_have_changed(trial: Trial) -> tuple[Change, ...]:
     """Changes of one setting that change the verdict; empty for a trial that nobody has judged."""
     if trial.verdict is None:
         return ()
-    found = judge_anew(trial, trial.gate)
-    changes = (change for check in trial.gate.counting for change in _of_check(trial, check, found))
-    return tuple(changes)
-
-
-def _of_check(trial: Trial, check: Check, found: Outcome) -> Iterator[Change]:
-    analysis = found.analyses.get(check.key, Analysis(check.key))
-    for setting, was, candidates, put in _settings(trial, check, analysis):
-        change = _nearest(trial, check, setting, was, candidates, put, found.verdict)
-        if change is not None:
-            yield change
+    desk = _Desk(trial)
+    return tuple(change for check in trial.gate.counting for change in desk.changes(check))
 
 
 Put = Callable[[Check, float], Check]
 Setting = tuple[str, float, Iterable[float], Put]
 
 
-def _nearest(
-    trial: Trial, check: Check, setting: str, was: float, candidates: Iterable[float], put: Put, verdict: Verdict | None
-) -> Change | None:
-    """The change to the nearest candidate, upwards or downwards, that changes the verdict; None when none does."""
+class _Desk:
+    """Tries settings on one trial."""
 
-    def tried(value: float) -> Change | None:
-        outcome = judge_anew(trial, _with(trial.gate, put(check, value)))
-        is_other = outcome.verdict is not verdict
-        return Change(check.key, setting, was, value, outcome.verdict, outcome.at) if is_other else None
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._retold = reassess(trial, trial.gate)
+        self._found = judge_anew(trial, trial.gate, self._retold)
 
-    values = sorted(set(candidates))
-    upwards = _first([value for value in values if value > was], tried)
-    downwards = _first([value for value in reversed(values) if value < was], tried)
-    found = [change for change in (upwards, downwards) if change is not None]
-    return min(found, key=lambda change: abs(change.would_be - was), default=None)
+    def changes(self, check: Check) -> Iterator[Change]:
+        """What would have changed the verdict among the settings of a check."""
+        analysis = self._found.analyses.get(check.key, Analysis(check.key))
+        for setting, was, candidates, put in _settings(self._trial, check, analysis):
+            change = self._nearest(check, setting, was, candidates, put)
+            if change is not None:
+                yield change
+
+    def _nearest(self, check: Check, setting: str, was: float, candidates: Iterable[float], put: Put) -> Change | None:
+        """The change to the nearest candidate, upwards or downwards, that changes the verdict; None when none does."""
+
+        def tried(value: float) -> Change | None:
+            outcome = self._judged(put(check, value), check)
+            is_other = outcome.verdict is not self._found.verdict
+            return Change(check.key, setting, was, value, outcome.verdict, outcome.at) if is_other else None
+
+        values = sorted(set(candidates))
+        upwards = _first([value for value in values if value > was], tried)
+        downwards = _first([value for value in reversed(values) if value < was], tried)
+        found = [change for change in (upwards, downwards) if change is not None]
+        return min(found, key=lambda change: abs(change.would_be - was), default=None)
+
+    def _judged(self, changed: Check, was: Check) -> Outcome:
+        # Limits do not change what a sample is assessed as.
+        retold = self._retold if changed.spec is was.spec else None
+        return judge_anew(self._trial, _with(self._trial.gate, changed), retold)
 
 
 def _first(values: Sequence[float], tried: Callable[[float], Change | None]) -> Change | None:

@@ -67,7 +67,7 @@ def _one(replayed: Replayed) -> Iterator[str]:
 def _fidelity(replay: Replay) -> str:
     if not replay.differences:
         return "comes out as it is on record"
-    return "DIFFERS" if any(each.is_grave for each in replay.differences) else "worded differently"
+    return "DIFFERS" if any(each.is_grave for each in replay.differences) else "the same, told differently"
 
 
 def _difference(found: Difference) -> str:

@@ -1,4 +1,4 @@
-"""The recorded incident of the how-to: `python tests/gates/incident_file.py` makes it anew, with the project's engine."""
+"""The recorded incident of the how-to, made by the project's engine: `python tests/gates/incident_file.py`."""
 
 from __future__ import annotations
 

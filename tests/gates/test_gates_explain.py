@@ -10,10 +10,13 @@ from typing import Any
 import jsonschema
 import pytest
 from gate_worlds import Ran, answered, http_check, promoted, serves_the_second, world, written
+from incident_file import FILE, NEW_RULES
 
+from deliverkit.app import read_gates
 from deliverkit.domain.gate import Gate, Verdict
+from deliverkit.domain.ledger import decode
 from deliverkit.domain.recording import Trial, trials_of
-from deliverkit.domain.replaying import judge_anew
+from deliverkit.domain.replaying import judge_anew, rejudge
 from deliverkit.domain.what_if import Change, what_would_have_changed
 from deliverkit.reporting.gates_document import json_schema
 
@@ -111,6 +114,20 @@ def test_only_the_changes_that_were_tried_are_told() -> None:
     assert trial.verdict is Verdict.FAILED
     for change in what_would_have_changed(trial):
         assert change.verdict is not Verdict.FAILED
+
+
+def test_of_a_comparison_the_certainty_that_would_not_have_been_reached() -> None:
+    found = read_incident()
+    canary = next(trial for trial in found if trial.gate.name == "canary")
+    change = changes(canary)["alpha"]
+    assert change.would_be < change.was
+    asked = rejudge(canary, read_gates(NEW_RULES)["canary"])
+    assert (asked.before.verdict, asked.after.verdict) == (Verdict.FAILED, None)
+
+
+def read_incident() -> tuple[Trial, ...]:
+    """The trials of the recorded incident that the how-to tells of."""
+    return trials_of([decode(line) for line in FILE.read_bytes().splitlines()])
 
 
 # --- in words --------------------------------------------------------------------------------------

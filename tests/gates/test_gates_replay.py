@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from gate_worlds import Ran, SeeingCheck, answered, http_check, promoted, serves
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deliverkit.domain.checks import measurement
 from deliverkit.domain.gate import Gate, Verdict
 from deliverkit.domain.ledger import Draft, Event, seal
 from deliverkit.domain.recording import trials_of
@@ -19,6 +20,7 @@ from deliverkit.domain.replaying import judge_anew, replay
 from deliverkit.domain.rollout import Outcome
 from deliverkit.reporting.gates_document import Subject, document, read_document
 
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SLOW = {"p95": 0.3}
 UP = Gate("up", (http_check("up", passes=2, failure_limit=1),))
 HEALTH = Gate(
@@ -124,8 +126,20 @@ def test_other_words_alone_are_told_apart(incident: tuple[Event, ...], tmp_path:
 
     ran = Ran("gate", "replay", written(tmp_path / "old.jsonl", forged(incident, reword)))
     assert ran.code == 1
-    assert "worded differently" in ran.out
+    assert "the same, told differently" in ran.out
     assert "another version" in ran.err
+
+
+@pytest.mark.parametrize(("factor", "code"), [(1 + 1e-13, 1), (1.001, 9)])
+def test_last_digits_are_told_apart_from_another_value(
+    incident: tuple[Event, ...], tmp_path: Path, factor: float, code: int
+) -> None:
+    def shift(kind: str, payload: dict[str, Any]) -> None:
+        for each in payload["measurements"] if kind == "gate.measured" else ():
+            if each.get("value"):
+                each["value"] *= factor
+
+    assert Ran("gate", "replay", written(tmp_path / "old.jsonl", forged(incident, shift))).code == code
 
 
 def test_reasons_that_were_worded_formerly_are_the_same(incident: tuple[Event, ...], tmp_path: Path) -> None:
@@ -191,6 +205,24 @@ def _document(trials: Any) -> Any:
     import msgspec  # noqa: PLC0415
 
     return msgspec.to_builtins(document(Subject("dev-2"), trials))
+
+
+def test_what_is_judged_is_what_will_be_read_from_the_record() -> None:
+    check = http_check("up", spec={"json": {"load": {"at_most": 1}}})
+    seen = {"answers": ({"asked": "GET it", "status": 200, "seconds": (0.25,), "json": {"load": 0.1 + 0.2}},)}
+    taken = measurement(check, AT, seen)
+    assert taken.outcome is Verdict.PASSED
+    assert taken.seen == json.loads(json.dumps(taken.seen))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
+def test_what_cannot_be_recorded_is_an_error_and_nobody_crashes(value: Any) -> None:
+    taken = measurement(
+        http_check("up"), AT, {"answers": [{"asked": "GET it", "status": 200, "json": {"load": value}}]}
+    )
+    assert taken.outcome is Verdict.ERROR
+    assert "what was seen cannot be recorded" in taken.reason
+    json.dumps(taken.seen, allow_nan=False)
 
 
 def test_a_run_of_gates_by_themselves_is_explained_and_replayed_as_a_promotions_are(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ can be recomputed offline, under the same rules or under others.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from deliverkit.domain.gate import Check, Measurement, Verdict
+from deliverkit.domain.ledger import canonical
 
 Seen = Mapping[str, Any]
 Spec = Mapping[str, Any]
@@ -133,6 +135,11 @@ def measurement(
         state: Of the check's analysis so far.
         latencies: Response times in seconds.
     """
+    # What is judged now is what will be read from the record, so that it comes out the same whenever it is replayed.
+    try:
+        seen = json.loads(canonical(seen))
+    except (ValueError, TypeError) as error:
+        seen = {ERROR: f"what was seen cannot be recorded: {error}"}
     found = assess(check, seen, state)
     return Measurement(
         check.gate, at, found.outcome, found.reason, latencies, check.name, found.value, query, seen, found.is_open
@@ -150,16 +157,19 @@ def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
         raise LookupError(f"checks of kind {check.kind} are not assessed here")
     try:
         return assess(check, seen, state)
-    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+    except Exception as error:  # noqa: BLE001  (a plug-in's, too)
         unreadable = f"what was seen cannot be assessed: {type(error).__name__}: {error}"
         return Assessment(Verdict.ERROR, unreadable, state=state)
 
 
 def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
     """The state of an analysis after one more sample; None for kinds without one."""
-    if sample.seen is None or sample.seen.get(ERROR):
+    if sample.seen is None or sample.seen.get(ERROR) or not is_stateful(check.kind):
         return state
-    is_stateful = check.kind in _STATEFUL
-    if check.kind not in _ROOMS and (other := _other(check.kind)):
-        is_stateful = other[1]
-    return assess_again(check, sample.seen, state).state if is_stateful else state
+    return assess_again(check, sample.seen, state).state
+
+
+def is_stateful(kind: str) -> bool:
+    """True for kinds that carry a state from one measurement to the next."""
+    other = None if kind in _ROOMS else _other(kind)
+    return other[1] if other else kind in _STATEFUL
