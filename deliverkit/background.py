@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 AT_ONCE = 1.0
@@ -61,3 +63,49 @@ class Background(Generic[T]):
         errand: _Errand[T] = _Errand(threading.Thread(target=run, name=name, daemon=True))
         errand.thread.start()
         return errand
+
+
+class Crew:
+    """A few threads that work off what they are given; unlike those of an executor, nobody waits for them at an end."""
+
+    def __init__(self, size: int, name: str) -> None:
+        """Take how many threads there are at most; each is begun when there is work for it."""
+        self._size = size
+        self._name = name
+        self._threads: list[threading.Thread] = []
+        self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Have something done; the future has what comes of it."""
+        future: Future[T] = Future()
+        self._waiting.put((future, work))
+        if len(self._threads) < self._size:
+            name = f"{self._name}-{len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+            self._threads[-1].start()
+        return future
+
+    def disband(self) -> None:
+        """Begin nothing more: what waits is cancelled, and each thread ends with what it is at."""
+        try:
+            while True:
+                waiting = self._waiting.get_nowait()
+                if waiting:
+                    waiting[0].cancel()
+        except Empty:
+            pass
+        for _ in self._threads:
+            self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (given := self._waiting.get()) is not None:
+            future, work = given
+            if future.set_running_or_notify_cancel():
+                _complete(future, work)
+
+
+def _complete(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001  (a thread tells nobody of its end; whoever asks for the result hears)
+        future.set_exception(error)

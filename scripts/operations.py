@@ -105,7 +105,8 @@ _HEAD = """# What the sandbox's own services answer
 Made by `scripts/operations.py` from botocore's models and from what the tests saw: each test named here fails if the
 operation or the error beside it did not answer. Besides, `tests/sandbox/test_model_laws.py` feeds every operation with
 requests made from the models.
-Everything else of AWS is answered by moto.
+Everything else of AWS is answered by moto, mended where it has to be; [what gates ask](sandbox-checks.md) has a page
+of its own.
 """
 
 

@@ -156,7 +156,8 @@ def _seen(
 ) -> dict[str, Any]:
     looks: list[list[Any]] = []
     has_requests = spec.get("kind") == "latency" or bool(spec.get("per"))
-    table = {query: dict(series.points) for query, series in answers.items()}
+    # The answers are those to all checks' questions; ours are few among them.
+    table = {query: dict(answers[query].points) for arm in arms for own in arm.values() for query in own.values()}
     through = course.through
     for at in course.periods:
         before = at if is_side_by_side(spec) else course.past(at)

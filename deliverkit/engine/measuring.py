@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
+from deliverkit.background import Crew
 from deliverkit.check_ports import Asked, BatchChecker, CheckContext, Checker, Interruptible
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.plan import Leg, Plan
@@ -18,7 +19,8 @@ PARALLEL = 32
 GRACE = timedelta(seconds=2)
 """How long a turn of the loop waits for measurements; those that take longer go on, and a later turn has them."""
 
-_PATIENCE = 1.0
+_ATTEMPTS = 3
+"""Seconds in which what is interrupted has to end."""
 
 Taken = Sequence[Measurement | None]
 
@@ -39,7 +41,7 @@ class Gatekeeper:
         self._checker = checkers
         self._clock = clock
         self._grace = grace
-        self._pool: ThreadPoolExecutor | None = None
+        self._crew: Crew | None = None
         self._pending: dict[str, _Pending] = {}
         self._used: dict[int, Checker] = {}
 
@@ -62,17 +64,20 @@ class Gatekeeper:
         return tuple(found for found in taken if found is not None)
 
     def close(self) -> None:
-        """End what is being measured, soon: SIGTERM leaves little time, and the threads of the pool are waited for."""
-        if self._pool:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-        # `wait` does not count what was cancelled before it began as done.
-        while works := {each.work for each in self._pending.values() if not each.work.done()}:
+        """End what is being measured, soon: SIGTERM leaves little time, so what does not end is left behind."""
+        if self._crew:
+            self._crew.disband()
+        self._crew = None
+        for _ in range(_ATTEMPTS):
+            # `wait` does not count what was cancelled before it began as done.
+            works = {each.work for each in self._pending.values() if not each.work.done()}
+            if not works:
+                break
             # Again and again: a thread may have been about to begin when it was told to end.
             for checker in self._used.values():
                 if isinstance(checker, Interruptible):
                     checker.interrupt()
-            wait(works, timeout=_PATIENCE)
-        self._pool = None
+            wait(works, timeout=1.0)
         self._pending.clear()
 
     def _begin(self, asked: Sequence[Asked]) -> None:
@@ -94,9 +99,9 @@ class Gatekeeper:
             self._pending |= {_sample(each): _Pending(work, place) for place, each in enumerate(members)}
 
     def _submit(self, work: Callable[[], Taken]) -> Future[Taken]:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(PARALLEL, "deliverkit-check")
-        return self._pool.submit(work)
+        if self._crew is None:
+            self._crew = Crew(PARALLEL, "deliverkit-check")
+        return self._crew.submit(work)
 
     def _taken(self, sample: str) -> Measurement | None:
         pending = self._pending[sample]

@@ -31,7 +31,7 @@ class SignatureCheck:
 
     def measure(self, check: Check, context: CheckContext) -> Measurement | None:
         """Verify the release once, from its record to the last byte of its bundle; None while that takes its time."""
-        version, digest = context.values["release.version"], context.values["release.digest"]
+        version, digest = (context.values.get(f"release.{each}", "") for each in ("version", "digest"))
         sample = context.samples.get(check.key, check.key)
         try:
             findings = self._verifications.outcome(sample, partial(self._findings, version, digest))
@@ -43,6 +43,8 @@ class SignatureCheck:
         return measurement(check, self._clock.now(), seen, query=f"deliverkit release verify {version}")
 
     def _findings(self, version: str, digest: str) -> list[Mapping[str, Any]]:
+        if not version:
+            raise ValueError("there is no release here whose signature could be verified")
         try:
             release = self._releases().get(version)
             found = list(self._verify(release)) if release.digest == digest else [_replaced(release, digest)]

@@ -149,8 +149,8 @@ class CloudBench:
             self.clock.pass_time(timedelta(seconds=10))
         raise AssertionError("no measurement came")
 
-    def group(self, size: int = 0, **settings: Any) -> tuple[str, list[str]]:
-        """A deployment group with instances that nobody plays; its name and their ids."""
+    def group(self, size: int = 0, *, agent: str = "none", **settings: Any) -> tuple[str, list[str]]:
+        """A deployment group with instances that nobody plays, or that are simulated; its name and their ids."""
         name, codedeploy = f"group-{next(_NUMBERS)}", self.client("codedeploy")
         applications = codedeploy.list_applications()["applications"]
         if APPLICATION not in applications:
@@ -162,10 +162,10 @@ class CloudBench:
             ec2TagFilters=[{"Key": "serves", "Value": name, "Type": "KEY_AND_VALUE"}],
             **settings,
         )
-        return name, self.instances(name, size) if size else []
+        return name, self.instances(name, size, agent) if size else []
 
-    def instances(self, group: str, size: int) -> list[str]:
-        tags = [{"Key": "serves", "Value": group}, {"Key": "deliverkit:agent", "Value": "none"}]
+    def instances(self, group: str, size: int, agent: str) -> list[str]:
+        tags = [{"Key": "serves", "Value": group}, {"Key": "deliverkit:agent", "Value": agent}]
         answer = self.client("ec2").run_instances(
             ImageId="ami-12c6146b",
             MinCount=size,

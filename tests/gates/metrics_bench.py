@@ -60,7 +60,11 @@ class MetricsBench:
         return f"Shop{next(_NUMBERS)}"
 
     def put(
-        self, metric: str, values: Mapping[int, float] | Iterable[float], dimensions: Mapping[str, str] | None = None
+        self,
+        metric: str,
+        values: Mapping[int, float] | Iterable[float],
+        dimensions: Mapping[str, str] | None = None,
+        region: str = REGION,
     ) -> None:
         """Values of a metric, `NAMESPACE NAME`, by the minute after the clock's hour, or one for each from it on."""
         namespace, _, name = metric.partition(" ")
@@ -76,7 +80,9 @@ class MetricsBench:
             for minute, value in by_minute.items()
         ]
         for start in range(0, len(data), 500):
-            self.aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data[start : start + 500])
+            self.aws.client("cloudwatch", region).put_metric_data(
+                Namespace=namespace, MetricData=data[start : start + 500]
+            )
 
     def at(self, minute: float) -> None:
         """Let the clock reach a minute after its hour."""

@@ -288,6 +288,21 @@ def test_comparisons_of_a_gate_share_the_chance_of_a_wrong_failure(bench: Metric
     assert alone.samples[-1].at < shared.samples[-1].at
 
 
+def test_regions_are_counted_together_where_both_arms_have_requests(bench: MetricsBench) -> None:  # noqa: F811
+    space, other = bench.namespace(), "eu-west-1"
+    serve(bench, space, {"blue": lambda _: (1.0, 100.0), "green": lambda _: (2.0, 100.0)})
+    for group, minutes, (errors, requests) in (("blue", 30, (3.0, 50.0)), ("green", 2, (4.0, 60.0))):
+        bench.put(f"{space} errors", [errors] * minutes, {"TargetGroup": group}, region=other)
+        bench.put(f"{space} requests", [requests] * minutes, {"TargetGroup": group}, region=other)
+    bench.at(9)
+    context = replace(bench.context(since=bench.hour, until=bench.hour + LONG), regions=("us-east-1", other))
+    sample = bench.checker().measure(canary(space), context)
+    assert sample is not None
+    assert sample.seen is not None
+    # The other region's candidate vanished: those periods were waited for, and then it was left out.
+    assert [row[1:] for row in sample.seen["looks"]] == [[4.0, 150.0, 6.0, 160.0]] * 2 + [[1.0, 100.0, 2.0, 100.0]] * 4
+
+
 # --- before and after --------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -203,6 +204,32 @@ def test_equal_queries_are_asked_once_and_windows_share_a_call(bench: MetricsBen
     seen = [sample.seen["series"][0]["points"] for sample in samples if sample and sample.seen]
     assert [len(points) for points in seen] == [1, 3, 5] * 7 + [1]
     assert seen[-1][0][1] == 15
+
+
+def test_an_expression_over_its_whole_range_keeps_it(bench: MetricsBench) -> None:  # noqa: F811
+    metric = f"{bench.namespace()} load"
+    bench.put(metric, [100, 100, 100, 2, 4])
+    bench.at(6)
+    above_average = {"math": "m - AVG(m)", "metrics": {"m": {"metric": metric}}, "window": 120, "below": 9}
+    plain = {"metric": metric, "window": 300, "below": 999}
+    checks = [check_of("metric", spec, f"g{number}") for number, spec in enumerate((above_average, plain))]
+    samples = bench.checker().measure_all([(check, bench.context()) for check in checks])
+    assert [sample.value for sample in samples if sample] == [1.0, 4.0]
+    assert len(bench.calls) == 2
+
+
+def test_every_region_of_the_leg_is_asked_and_the_worst_counts(bench: MetricsBench) -> None:  # noqa: F811
+    metric, other = f"{bench.namespace()} errors", "eu-west-1"
+    bench.put(metric, [1.0], {"Place": REGION})
+    bench.put(metric, [9.0], {"Place": other}, region=other)
+    bench.at(2)
+    spec = {"metric": metric, "dimensions": {"Place": "${region}"}, "below": 5}
+    both = replace(bench.context(), regions=(REGION, other))
+    sample = bench.checker().measure(check_of("metric", spec), both)
+    assert sample is not None
+    assert (sample.outcome, sample.value) == (Verdict.FAILED, 9.0)
+    assert "(eu-west-1) is 9" in sample.reason
+    assert bench.measure("metric", {**spec, "region": REGION}).outcome is Verdict.PASSED
 
 
 def test_names_are_changed_outside_of_quotes_only() -> None:

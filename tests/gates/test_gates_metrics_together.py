@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from metrics_bench import MetricsBench, aws, aws_at, bench, check_of, context, p
 from deliverkit.config.loader import load
 from deliverkit.domain.checks import assess, carry_on, measurement
 from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.metrics import MetricQuery, MetricSeries
 from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.engine.metric_gates import KINDS, MetricChecker
 from deliverkit.gate_assembly import Checkers, checkers_of
 from deliverkit.sandbox.server import Sandbox
-from deliverkit.testing.clock import START
+from deliverkit.testing.clock import START, FakeClock
 
 CONFIGURATION = """application: shop
 release: {version: {literal: "1.0"}, bundle: {path: build}, store: "s3://releases/shop"}
@@ -39,6 +42,12 @@ gates:
 environments:
   dev: {regions: [us-east-1], deploy: {codedeploy: {group: shop-dev}}}
 """
+
+
+CANARY = check_of(
+    "compare",
+    {"metric": "Shop errors", "per": "requests", "baseline": {"Arm": "a"}, "candidate": {"Arm": "b"}, "harm": 0.01},
+)
 
 
 def nobody(*_: Any) -> Any:
@@ -98,12 +107,40 @@ def told(place: Sandbox, path: str, body: Mapping[str, Any]) -> None:  # noqa: F
         answer.read()
 
 
+class Answers(dict[MetricQuery, MetricSeries]):
+    """Answers to the questions of all checks, which a single check has no reason to go through."""
+
+    def __iter__(self) -> Iterator[MetricQuery]:
+        raise AssertionError
+
+    items = keys = values = __iter__  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_check_reads_its_own_answers_only(kind: str) -> None:
+    spec = {
+        "metric": {"metric": "A m", "below": 1, "missing_data": "zero"},
+        "burn_rate": {"objective": 0.9, "errors": "errors", "requests": "A requests"},
+        "compare": CANARY.spec,
+    }[kind]
+    answers: dict[MetricQuery, MetricSeries] = {}
+
+    class Source:
+        def read(self, queries: Collection[MetricQuery]) -> Mapping[MetricQuery, MetricSeries]:
+            answers.update(dict.fromkeys(queries, MetricSeries(())))
+            return Answers(answers)
+
+    clock = FakeClock()
+    sample = MetricChecker(Source(), clock).measure(
+        check_of(kind, spec), context(since=START - timedelta(minutes=9), until=START + timedelta(minutes=9))
+    )
+    assert sample is not None
+    assert answers
+    assert sample.outcome in {Verdict.PASSED, Verdict.INCONCLUSIVE}
+
+
 # --- laws of folding ---------------------------------------------------------------------------------
 
-CANARY = check_of(
-    "compare",
-    {"metric": "Shop errors", "per": "requests", "baseline": {"Arm": "a"}, "candidate": {"Arm": "b"}, "harm": 0.01},
-)
 ROWS = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 99), st.integers(0, 9), st.integers(0, 99)).map(
         lambda row: [min(row[0], row[1]), row[1], min(row[2], row[3]), row[3]]

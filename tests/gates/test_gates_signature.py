@@ -17,6 +17,7 @@ from deliverkit.config import load
 from deliverkit.domain.checks import assess
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.release import Release
+from deliverkit.domain.rollout import Outcome
 from deliverkit.engine.signature_gate import SignatureCheck
 from deliverkit.errors import UnreachableError
 from deliverkit.release_assembly import make_key, verified
@@ -30,6 +31,7 @@ release:
   store: s3://releases-of-shop/shop
 %senvironments: {dev: {deploy: {codedeploy: {group: shop-dev}}}}
 """
+USES = "gates: {before: [signed], after: [machines]}"
 TRUST = "  sign: file:key.pem\n  trust: {keys: [file:key.pem.pub], source: {dirty: allow}}\n"
 
 
@@ -134,6 +136,35 @@ def test_a_store_that_does_not_answer_is_an_error(shop: Signed) -> None:
     checker = SignatureCheck(lambda: releases, silent, clock=shop.bench.clock)
     found = shop.measured("1.4", release.digest, checker=checker)
     assert (found.outcome, found.reason) == (Verdict.ERROR, "KMS does not answer")
+
+
+def test_a_promotion_asks_before_and_after_as_deliverkit_yml_says(shop: Signed) -> None:
+    shop.package("2.0")
+    group, _ = shop.bench.group(1, agent="memory", deploymentConfigName="CodeDeployDefault.AllAtOnce")
+    gates = "gates: {signed: {signature: {}}, machines: {targets: {}}}\n"
+    deploy = f"deploy: {{codedeploy: {{group: {group}}}, strategy: all-at-once}}"
+    path = shop.configured("2.0")
+    text = path.read_text(encoding="utf-8").replace("deploy: {codedeploy: {group: shop-dev}}", f"{deploy}, {USES}")
+    path.write_text(gates + text, encoding="utf-8")
+    delivery = open_delivery(path, region=REGION, endpoint_url=shop.bench.sandbox.endpoint, environ={})
+    shop.bench.sandbox.world.clock.set_speed(20)
+    rollout = delivery.watch(delivery.promote("2.0", to="dev"))
+    shop.bench.sandbox.world.clock.set_speed(1)
+    assert rollout.outcome is Outcome.SUCCEEDED, rollout.reason
+    judged = {passage.gate: passage.reason for passage in rollout.passages}
+    assert set(judged) == {"signed", "machines"}
+    events = delivery.ledger.read(f"promotions/{rollout.id}")
+    taken = [each for event in events if event.kind == "gate.measured" for each in event.payload["measurements"]]
+    assert [each["reason"].partition(";")[0].partition(" (")[0] for each in taken] == [
+        "2.0 is signed by file:key.pem.pub",
+        "1 of 1 targets are healthy",
+    ]
+
+
+def test_without_a_release_there_is_nothing_to_verify(shop: Signed) -> None:
+    found = shop.bench.measure(shop.bench.check("signature: {}"), checker=shop.checker(), values={})
+    assert found is not None
+    assert (found.outcome, "there is no release here" in found.reason) == (Verdict.ERROR, True)
 
 
 def test_a_signature_that_nobody_looked_at_is_no_pass() -> None:

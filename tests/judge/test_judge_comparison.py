@@ -239,6 +239,14 @@ def test_harm_of_twice_the_margin_does_not_pass_if_it_begins_a_few_seconds_befor
         assert "look like harm" in finding.reason or finding.verdict is Verdict.FAILED
 
 
+def test_a_bake_that_ends_with_nothing_but_failures_does_not_pass():
+    clean = [(0, 1000, 0, 1000)] * 20
+    assert judged(Rules(harm=0.05), clean).at_end().verdict is Verdict.PASSED
+    finding = judged(Rules(harm=0.05), [*clean, (1, 1, 0, 1)]).at_end()
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "At the last look all 1 requests of the candidate were bad" in finding.reason
+
+
 def test_a_pass_says_what_could_not_have_been_seen():
     finding = steady(Rules(harm=0.02), 0.01, 40).at_end()
     assert finding.verdict is Verdict.PASSED

@@ -120,3 +120,16 @@ def test_a_request_rate_is_kept_by_the_second(sandbox: Sandbox, cloudwatch: Any)
     finally:
         (over,) = sandbox.control.answer("POST", "faults/clear", {"id": fault["id"]})["faults"]
     assert over["strikes"] == 1
+
+
+def test_data_may_come_incomplete(sandbox: Sandbox, cloudwatch: Any) -> None:
+    asked = {"ScanBy": "TimestampAscending"}
+    for status, values in (("PartialData", [6, 6]), ("InternalError", [])):
+        fault = {"kind": "incomplete-metrics", "metric": "Err*", "status": status}
+        (added,) = sandbox.control.answer("POST", "faults", {"faults": [fault]})["faults"]
+        found = get(cloudwatch, query("a"), query("b", "Requests"), **asked)["MetricDataResults"]
+        assert [(each["StatusCode"], each["Values"]) for each in found] == [(status, values), ("Complete", [33] * 4)]
+        assert found[0]["Timestamps"] == [NOON + timedelta(minutes=each) for each in range(len(values))]
+        (over,) = sandbox.control.answer("POST", "faults/clear", {"id": added["id"]})["faults"]
+        assert over["strikes"] == 1
+    assert get(cloudwatch, query("a"))["MetricDataResults"][0]["StatusCode"] == "Complete"

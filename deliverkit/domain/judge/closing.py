@@ -91,6 +91,10 @@ def _doubt(rules: Rules, state: State, window: Mark | None, phi: float) -> str:
         return (
             f"For the last {wording.duration(silence)} not both arms had requests; late harm would not have been seen"
         )
+    y1, m1, y0, m0 = state.dispersion.last or (0.0, 1.0, 0.0, 1.0)
+    if rules.kind is not SeriesKind.COUNT and y1 >= m1 and y0 < m0:
+        # However few they are: a bake that ends like that is not over.
+        return f"At the last look all {wording.number(m1)} requests of the candidate were bad; over the whole bake"
     margin, variance = _margin(rules, state), 2.0 * _share(state) * phi
     mark = state.passing.worst_stretch(state.totals, margin, variance, window)
     if mark is None:

@@ -15,6 +15,7 @@ from deliverkit.sandbox.alarms.math_syntax import ExpressionError
 from deliverkit.sandbox.alarms.metric_math import Scope, series_of
 from deliverkit.sandbox.alarms.moto_alarms import Metric, MetricKey, read_series, unit_at
 from deliverkit.sandbox.alarms.series import Series, is_statistic
+from deliverkit.sandbox.alarms.trouble import troubled
 from deliverkit.sandbox.kernel.errors import ApiError
 from deliverkit.sandbox.kernel.world import World
 
@@ -49,9 +50,17 @@ def get_metric_data(world: World, params: Params, account: str, region: str, _by
     for query in queries:
         if query.get("ReturnData", True):
             found = _series(query, queries, metrics, (start, end))
-            results += [_result(query, series, is_descending=is_descending) for series in found]
+            told = [_result(query, series, is_descending=is_descending) for series in found]
+            names = _names(query, queries)
+            results += [troubled(world, each, names, account, region) for each in told]
     page, token = _page(results, params)
     return {"MetricDataResults": page, "Messages": [], **token}
+
+
+def _names(query: Mapping[str, Any], queries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The metrics that a query looks at; of an expression all those of the call."""
+    meant = [query] if "MetricStat" in query else [each for each in queries if "MetricStat" in each]
+    return {str(each["MetricStat"]["Metric"].get("MetricName", "")) for each in meant}
 
 
 def _check_queries(params: Params, queries: Sequence[Mapping[str, Any]]) -> None:
@@ -83,7 +92,8 @@ def _page(results: Sequence[dict[str, Any]], params: Params) -> tuple[list[dict[
         count = len(result["Values"])
         if (low < count and high > 0) or (count == 0 and begin <= position < end):
             shown = {name: result[name][low:high] for name in ("Timestamps", "Values")}
-            page.append({**result, **shown, "StatusCode": "PartialData" if high < count else "Complete"})
+            status = "PartialData" if high < count else result["StatusCode"]
+            page.append({**result, **shown, "StatusCode": status})
         position += count
     return page, ({"NextToken": str(end)} if end < position else {})
 

@@ -8,6 +8,7 @@ from deliverkit.sandbox.faults.credentials import EXPIRED_CREDENTIALS
 from deliverkit.sandbox.faults.kind import Kind
 from deliverkit.sandbox.faults.latency import LATENCY
 from deliverkit.sandbox.faults.machines import FULL_DISK, HANGING_HOOK, KILLED_INSTANCE
+from deliverkit.sandbox.faults.metrics import INCOMPLETE_METRICS
 from deliverkit.sandbox.faults.server_errors import SERVER_ERROR
 from deliverkit.sandbox.faults.stale import STALE_READS
 from deliverkit.sandbox.faults.throttling import THROTTLING
@@ -26,6 +27,7 @@ KINDS: dict[str, Kind] = {
         FULL_DISK,
         HANGING_HOOK,
         FLAPPING_ALARM,
+        INCOMPLETE_METRICS,
     )
 }
 """Kinds by name."""
