@@ -41,6 +41,15 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
         grave = [each for each in counting if counts.get(each["severity"], 0) > limits.get(each["severity"], 0)]
         told = f"{seen['what']}: {', '.join(over)}: {some([_words(each) for each in grave]) or 'see the scan'}"
         return Assessment(Verdict.FAILED, told + notes, value)
+    unscanned = _unscanned(seen, value)
+    if unscanned:
+        return unscanned
+    told = ", ".join(f"{counts[each]} {each} of {limits[each]} tolerated" for each in limits)
+    return Assessment(Verdict.PASSED, f"{seen['what']}: {told}{notes}", value)
+
+
+def _unscanned(seen: Seen, value: float) -> Assessment | None:
+    """What is to be said of whatever was not scanned, or not yet; None when all of it was."""
     if seen["uncovered"]:
         return Assessment(Verdict.ERROR, f"{seen['what']}: not scanned: {_whys(seen['uncovered'])}", value)
     if seen["pending"]:
@@ -48,8 +57,7 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
         return Assessment(Verdict.INCONCLUSIVE, told, value, is_open=True)
     if not seen["scanned"]:
         return Assessment(Verdict.ERROR, f"{seen['what']}: nothing was scanned")
-    told = ", ".join(f"{counts[each]} {each} of {limits[each]} tolerated" for each in limits)
-    return Assessment(Verdict.PASSED, f"{seen['what']}: {told}{notes}", value)
+    return None
 
 
 def is_named(vulnerability: str, exceptions: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
