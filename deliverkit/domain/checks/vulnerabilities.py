@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import some
+from deliverkit.domain.checks.telling import plainly, some
 from deliverkit.domain.gate import Verdict
 
 SEVERITIES = ("critical", "high", "medium", "low", "informational", "untriaged")
@@ -25,9 +25,12 @@ _FIXES = {"True": ", a fix is there", "False": ", no fix yet"}
 Entry = Mapping[str, Any]
 
 
+@plainly
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Failed above a limit; what is not scanned is never a pass."""
     limits: Mapping[str, int] = spec["limits"]
+    if "what" not in seen:
+        return Assessment(Verdict.ERROR, "no scan was looked at")
     if not limits:
         return Assessment(Verdict.ERROR, "no severity has a limit, so that anything would pass")
     counting = [each for each in seen["found"] if not _is_left_out(each, spec, seen)]
