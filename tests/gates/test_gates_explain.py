@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from gate_worlds import Ran, answered, http_check, promoted, serves_the_second, 
 from incident_file import FILE, NEW_RULES
 
 from deliverkit.app import read_gates
-from deliverkit.domain.gate import Gate, Verdict
+from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.ledger import decode
-from deliverkit.domain.recording import Trial, trials_of
+from deliverkit.domain.recording import Sample, Trial, trials_of
 from deliverkit.domain.replaying import judge_anew, rejudge
 from deliverkit.domain.what_if import Change, what_would_have_changed
 from deliverkit.reporting.gates_document import json_schema
 
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs/reference/gates.schema.json"
 Answer = Any
@@ -96,6 +97,14 @@ def test_of_errors_how_many_would_have_been_borne() -> None:
     trial = judged(incident(gate, silent, silent, before=("up",), during=(), after=()))
     assert trial.verdict is Verdict.ERROR
     assert changes(trial)["errors"].would_be == 2
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e-310, 1.7e308, -1.7e308, -3.25, 1e-12])
+def test_values_of_any_size_are_tried_without_a_crash(value: float) -> None:
+    check = Check("lag", "", "metric", {"at_most": 2.5}, Policy())
+    sample = Sample(2, AT, Measurement("lag", AT, Verdict.FAILED, "because", value=value))
+    trial = Trial("dev", Gate("lag", (check,)), (sample,), AT, "during", Verdict.FAILED, "because")
+    assert "failures" in changes(trial)
 
 
 def test_nobody_guesses_what_would_have_changed_an_open_gate() -> None:
