@@ -11,6 +11,8 @@ from typing import Any
 from deliverkit.domain.checks import carry_on
 from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict, worst
 
+REASONS_LIMIT = 5
+"""Checks of a gate whose reasons are told, of those that came to the same verdict."""
 LATENCY_WINDOW = 40
 """How many of the latest latencies a percentile is taken over."""
 LATENCY_MINIMUM = 5
@@ -182,7 +184,16 @@ def _together(gate: Gate, judged: list[tuple[Check, Judgement]], analyses: Analy
         return None
     verdict = worst(judgement.verdict for _, judgement in judged)
     reasons = [_named(check, judgement) for check, judgement in judged if judgement.verdict is verdict]
-    return Judgement(verdict, "; ".join([*reasons, *_observed(gate, analyses)]))
+    return Judgement(verdict, "; ".join([*_shortened(verdict, reasons), *_observed(gate, analyses)]))
+
+
+def _shortened(verdict: Verdict, reasons: list[str]) -> list[str]:
+    """As many as people read."""
+    if len(reasons) <= REASONS_LIMIT:
+        return reasons
+    if verdict is Verdict.PASSED:
+        return [f"all {len(reasons)} checks passed"]
+    return [*reasons[:REASONS_LIMIT], f"and {len(reasons) - REASONS_LIMIT} checks more"]
 
 
 def _named(check: Check, judgement: Judgement) -> str:

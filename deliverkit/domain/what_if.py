@@ -20,7 +20,7 @@ from deliverkit.domain.replaying import Outcome, judge_anew, reassess
 
 TIME_BOUNDS = ("p95", "p99", "p50")
 """Bounds of response times, in seconds; the first that is set is the one people look at."""
-BOUNDS = frozenset({"above", "below", "at_least", "at_most", "objective", *TIME_BOUNDS})
+BOUNDS = frozenset({"above", "below", "at_least", "at_most", *TIME_BOUNDS})
 """Settings of a kind that bound a value; the values that were observed are tried."""
 MARGINS = frozenset({"harm", "ratio", "tolerate", "alpha"})
 """Settings of a comparison; multiples of what they are are tried."""

@@ -235,3 +235,29 @@ def test_what_would_have_changed_is_what_the_judge_says(file: Path) -> None:
     for trial in trials:
         if trial.verdict is not None:
             assert judge_anew(trial, trial.gate).verdict is trial.verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda gate: gate.update(phase="elsewhere"), 0),
+        (lambda gate: gate.update(checks=[]), 0),
+        (lambda gate: gate["checks"][0]["policy"].update(every=1e300), 2),
+        (lambda gate: gate["checks"][0]["policy"].update(passes="many"), 2),
+        (lambda gate: gate.update(ended_at="yesterday"), 2),
+        (lambda gate: gate["checks"][0]["measurements"][0].update(value=1e308, latencies=[1e308]), 0),
+        (lambda gate: gate["checks"][0].update(kind="unheard of"), 0),
+        (lambda gate: gate["checks"][0].update(spec={}), 0),
+        (lambda gate: gate["checks"][0].update(measurements=[]), 0),
+    ],
+)
+def test_a_document_that_somebody_wrote_by_hand_is_told_or_refused(
+    file: Path, tmp_path: Path, change: Any, code: int
+) -> None:
+    document = json.loads(Ran("gate", "explain", file, "--output", "json").out)
+    for gate in document["gates"]:
+        change(gate)
+    (tmp_path / "gates.json").write_text(json.dumps(document))
+    explained = Ran("gate", "explain", tmp_path / "gates.json")
+    assert explained.code == code, explained.err
+    assert Ran("gate", "replay", tmp_path / "gates.json").code in {0, 1, 9} if code == 0 else {2}
