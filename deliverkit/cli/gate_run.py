@@ -42,7 +42,7 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="watch so long before the gates have to be passed (default: the environment's bake_time)",
     )
     begin.add_argument(
-        "--id", type=_name, default="", metavar="NAME", help="the run's id: typed again, it goes on with the same run"
+        "--id", type=_name, metavar="NAME", help="the run's id: typed again, it goes on with the same run"
     )
     begin.add_argument("--detach", action="store_true", help="only open the run; `gate resume` drives it")
     _add_timeout(begin)
@@ -84,7 +84,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         to=arguments.to or _only_environment(delivery),
         version=arguments.release,
         bake_time=arguments.bake_time,
-        run_id=arguments.id,
+        run_id=arguments.id or "",
     )
     if arguments.detach:
         console.tell(f"next: deliverkit gate resume {run_id}")
