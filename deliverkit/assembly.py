@@ -204,7 +204,7 @@ class Assembly:
         return GateRuns(
             ledger=self.ledger,
             locks=self.locks,
-            gatekeeper=lambda: Gatekeeper(self._checkers, clock=self.clock),
+            gatekeeper=lambda: Gatekeeper(self._checkers(), clock=self.clock),
             drivers=ProcessDrivers(),
             clock=self.clock,
             identity=self._whoami,
@@ -265,7 +265,7 @@ class Assembly:
 
         return Executor(
             carrier=self._carrier(plan),
-            gatekeeper=Gatekeeper(self._checkers, clock=self.clock),
+            gatekeeper=Gatekeeper(self._checkers(), clock=self.clock),
             witness=Witness(self._deployers, UrlTextSource()),
             journal=self.journal,
             locks=self.locks,
@@ -275,8 +275,8 @@ class Assembly:
             prepare=partial(self._require_jenkins, plan),
         )
 
-    @cached_property
     def _checkers(self) -> Checkers:
+        """Fresh ones for each run: what was interrupted measures no more."""
         from deliverkit.gate_assembly import checkers_of  # noqa: PLC0415
 
         parts, folder = (self._aws, self._deployers, self._jenkins, self.clock), self._settings.path.parent

@@ -82,5 +82,5 @@ class Interruptible(Protocol):
     """A checker whose measurements may take longer than a process has that is told to end."""
 
     def interrupt(self) -> None:
-        """End what is being measured, soon; what is measured afterwards is not touched."""
+        """End what is being measured, soon; nothing need be measured afterwards."""
         ...

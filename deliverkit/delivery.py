@@ -110,7 +110,13 @@ class Delivery:
         return self._parts.gate_runs
 
     def run_gates(
-        self, names: Sequence[str] = (), *, to: str, version: str | None = None, bake_time: timedelta | None = None
+        self,
+        names: Sequence[str] = (),
+        *,
+        to: str,
+        version: str | None = None,
+        bake_time: timedelta | None = None,
+        run_id: str = "",
     ) -> str:
         """Open a run of gates and give its id; `gate_runs.watch` drives it.
 
@@ -119,10 +125,12 @@ class Delivery:
             to: The environment that they ask.
             version: The release that should be healthy; by default the one that serves there.
             bake_time: How long to watch before they have to be passed; the environment's own by default.
+            run_id: Its id; whoever opens it again finds it. By default the next free number.
 
         Raises:
             UsageError: If there is no such gate or environment.
             NotFoundError: If there is no such release.
+            ConflictError: If there is a run of that id, and it asks something else.
         """
         from deliverkit.engine.gate_planning import plan_gates  # noqa: PLC0415
 
@@ -137,7 +145,7 @@ class Delivery:
             bake_time=bake_time,
             requested_by=self.identity.arn,
         )
-        return self.gate_runs.open(plan)
+        return self.gate_runs.open(plan, name=run_id)
 
     @property
     def commit_statuses(self) -> CommitStatuses | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Checkers:
-    """The checker of each kind, one for each process, so that what they keep open is shared by all gates."""
+    """The checker of each kind, one for each run, so that what they keep open is shared by all its gates."""
 
     def __init__(
         self, makers: Mapping[str, Callable[[], Checker]], plugged: Callable[[str], Checker | None] = lambda _: None

@@ -59,6 +59,11 @@ class FollowingClock:
         """Its seconds for each real one; 0 while it stands still."""
         return self._speed
 
+    @property
+    def is_standing(self) -> bool:
+        """True while no moment comes that is not there yet: who sleeps then sleeps until somebody lets time go on."""
+        return self._speed == 0
+
     def now(self) -> datetime:
         """The present moment there, UTC."""
         with self._lock:
@@ -98,6 +103,11 @@ class DeferredClock:
     def now(self) -> datetime:
         """The present moment, UTC."""
         return self._clock.now()
+
+    @property
+    def is_standing(self) -> bool:
+        """True for a clock that is kept elsewhere and stands still."""
+        return isinstance(self._clock, FollowingClock) and self._clock.is_standing
 
     def sleep_until(self, moment: datetime) -> None:
         """Return at the moment, or at once when it has passed."""

@@ -15,23 +15,54 @@ _Address: TypeAlias = tuple[int, int, int, str, Any]
 """As `socket.getaddrinfo` gives it: family, kind, protocol, canonical name, and the place itself."""
 
 
+class Lines:
+    """The conversations that are under way, so that another thread can cut them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lock = threading.Lock()
+        self._open: list[Deadline] = []
+
+    def add(self, deadline: Deadline) -> None:
+        """One begins."""
+        with self._lock:
+            self._open.append(deadline)
+
+    def remove(self, deadline: Deadline) -> None:
+        """One is over."""
+        with self._lock:
+            self._open.remove(deadline)
+
+    def cut(self) -> None:
+        """End those that are under way, as if their time were over; later ones are not concerned."""
+        with self._lock:
+            for each in self._open:
+                each.cut()
+
+
 class Deadline:
     """Shuts the connection down when its time is over: socket timeouts alone never end a peer that drips bytes."""
 
-    def __init__(self, seconds: float) -> None:
-        """Take the time that there is from now on."""
+    def __init__(self, seconds: float, lines: Lines | None = None) -> None:
+        """Take the time that there is from now on, and from where it may be cut earlier."""
+        self._lines = lines
+        self._connecting: socket.socket | None = None
         self.watch = Stopwatch()
         self.was_cut = False
         self._seconds = seconds
         self._sock: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._cut)
+        self._timer = threading.Timer(seconds, self.cut)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
         self._timer.start()
+        if self._lines:
+            self._lines.add(self)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._lines:
+            self._lines.remove(self)
         self._timer.cancel()
         # A cut that has begun must not meet the socket's number when it is somebody else's.
         self._timer.join()
@@ -60,12 +91,15 @@ class Deadline:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(self._left() * share)
+            self._connecting = sock
             sock.connect(place)
             # A second handle on the connection: encryption takes the first one away.
             self._sock = sock.dup()
+            self._connecting = None
             # Asked after that: a cut that came before found nothing to shut down.
             sock.settimeout(self._left())
         except BaseException:
+            self._connecting = None
             sock.close()
             raise
         return sock
@@ -76,8 +110,10 @@ class Deadline:
             raise TimeoutError
         return left
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End it, as if its time were over."""
         self.was_cut = True
-        if self._sock:
-            with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
+        for sock in (self._sock, self._connecting):
+            if sock:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)

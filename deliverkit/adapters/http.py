@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.clock import Stopwatch
+from deliverkit.adapters.deadline import Lines
 from deliverkit.adapters.encryption import Proof
 from deliverkit.adapters.expansion import Deployers, Secrets, Values, expansions
 from deliverkit.adapters.http_answers import Wanted, kept
@@ -82,7 +83,7 @@ class Questions:
             proof=Proof.of(spec, folder),
         )
 
-    def filled(self, url: str, values: Values, headers: Values) -> Question:
+    def filled(self, url: str, values: Values, headers: Values, lines: Lines) -> Question:
         """One of the questions with its placeholders filled in.
 
         Raises:
@@ -91,7 +92,7 @@ class Questions:
         filled = {text: expand(text, values) for text in self.expected if "${" in text}
         texts = tuple(filled.get(text, text) for text in self.wanted.texts)
         wanted = Wanted(self.wanted.headers, texts, self.wanted.paths, filled)
-        request = Request(expand(url, values), self.method, headers, limit=wanted.limit, proof=self.proof)
+        request = Request(expand(url, values), self.method, headers, limit=wanted.limit, proof=self.proof, lines=lines)
         return Question(request, wanted)
 
 
@@ -132,6 +133,7 @@ class HttpCheck:
         self._folder = folder
         self._secrets = Secrets(environ or {})
         self._interruptions = 0
+        self._lines = Lines()
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every URL; whatever cannot be asked is an `error` measurement."""
@@ -149,8 +151,9 @@ class HttpCheck:
         return measurement(check, at, {"answers": answers}, query=query, state=state, latencies=latencies)
 
     def interrupt(self) -> None:
-        """Measurements under way send no more requests; what has been sent ends with its timeout."""
+        """End the measurements that are under way."""
         self._interruptions += 1
+        self._lines.cut()
 
     def _asked(self, questions: Questions, context: CheckContext) -> Iterator[Question]:
         """Each address to ask, once."""
@@ -158,7 +161,7 @@ class HttpCheck:
         for url in questions.urls:
             for values in expansions([url, *questions.expected], context, self._deployers):
                 headers = self._secrets.headers(questions.headers, values)
-                question = questions.filled(url, values, headers)
+                question = questions.filled(url, values, headers, self._lines)
                 if (key := (question.request.url, tuple(question.wanted.filled.values()))) not in asked:
                     asked.add(key)
                     yield question

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from deliverkit._version import __version__
 from deliverkit.adapters.clock import Stopwatch
-from deliverkit.adapters.deadline import Deadline
+from deliverkit.adapters.deadline import Deadline, Lines
 from deliverkit.adapters.encryption import NO_PROOF, Proof, told
 
 BODY_LIMIT = 64 * 1024
@@ -61,6 +61,7 @@ class Request:
         limit: Bytes of the answer's body that are read.
         sink: Takes the body of a success (2xx) piece by piece; the reply then holds the first 64 KiB of it.
         proof: Whom to trust, and who we are, on an encrypted connection.
+        lines: From where the exchange may be cut before its time.
     """
 
     url: str
@@ -70,6 +71,7 @@ class Request:
     limit: int = BODY_LIMIT
     sink: BinaryIO | None = field(default=None, repr=False, compare=False)
     proof: Proof = NO_PROOF
+    lines: Lines | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def exchange(request: Request, *, timeout: timedelta) -> Reply:
     watch = Stopwatch()
     with _through(proxy), _told_in_our_words(connection, watch, seconds):
         found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
-        with Deadline(seconds) as deadline:
+        with Deadline(seconds, request.lines) as deadline:
             # The library's own place for what opens the socket: it goes on with a proxy's CONNECT and the encryption
             # at once, and both have to end in time, too.
             connection._create_connection = lambda *_: deadline.connected(found)  # type: ignore[attr-defined]  # noqa: SLF001

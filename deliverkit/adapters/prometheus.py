@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from deliverkit.adapters.deadline import Lines
 from deliverkit.adapters.encryption import Proof
 from deliverkit.adapters.expansion import Deployers, Secrets, Values, expansions
 from deliverkit.adapters.http_answers import as_json, decoded, quoted
@@ -54,6 +56,7 @@ class PrometheusCheck:
         self._clock = clock
         self._folder = folder
         self._secrets = Secrets(environ or {})
+        self._lines = Lines()
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Ask once, or once for each region or target that the settings speak of; what cannot be asked is an error."""
@@ -63,10 +66,17 @@ class PrometheusCheck:
             query = f"{asked[0][0]}: {asked[0][2]}"
             hide = self._secrets.masking(check.spec.get("headers") or {}).hide
             timeout = timedelta(seconds=float(check.spec.get("timeout") or DEFAULT_TIMEOUT))
-            answers = [{"asked": server, **_answer(request, timeout, hide)} for server, request, _ in asked]
+            answers = [
+                {"asked": server, **_answer(replace(request, lines=self._lines), timeout, hide)}
+                for server, request, _ in asked
+            ]
         except (DeliverkitError, ValueError) as error:
             return measurement(check, at, {"error": f"cannot be asked: {error}"}, query=query)
         return measurement(check, at, {"answers": answers}, query=query)
+
+    def interrupt(self) -> None:
+        """End the measurements that are under way."""
+        self._lines.cut()
 
     def _asked(
         self, spec: Mapping[str, Any], context: CheckContext, now: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deliverkit.adapters.clock import Stopwatch
-from deliverkit.adapters.deadline import Deadline
+from deliverkit.adapters.deadline import Deadline, Lines
 from deliverkit.adapters.encryption import Proof, told
 from deliverkit.adapters.expansion import Deployers, expansions
 from deliverkit.adapters.http import ONE_BY_ONE_LIMIT, PARALLEL
@@ -59,6 +59,7 @@ class TcpCheck:
         self._deployers = deployers
         self._clock = clock
         self._folder = folder
+        self._lines = Lines()
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every place; whatever cannot be asked is an `error` measurement."""
@@ -68,12 +69,16 @@ class TcpCheck:
             encryption = Proof.of(spec, self._folder).context() if spec.get("tls") else None
             places = list(dict.fromkeys(self._places(spec, context)))
             query = places[0].asked + (f" and {len(places) - 1} more" if len(places) > 1 else "")
-            found = _all(places, timeout, encryption)
+            found = _all(places, lambda place: _sample(place, timeout, encryption, self._lines))
         except (DeliverkitError, ValueError) as error:
             return measurement(check, at, {"error": f"cannot be asked: {error}"}, query=query)
         latencies = tuple(each["seconds"] for each in found if "seconds" in each)
         state = context.states.get(check.key)
         return measurement(check, at, {"places": found}, query=query, state=state, latencies=latencies)
+
+    def interrupt(self) -> None:
+        """End the measurements that are under way."""
+        self._lines.cut()
 
     def _places(self, spec: Mapping[str, Any], context: CheckContext) -> Iterator[Place]:
         address, banner = str(spec.get("address") or ""), str(spec.get("banner") or "")
@@ -97,17 +102,17 @@ def split(address: str) -> tuple[str, int]:
     return found["six"] or found["host"], port
 
 
-def _all(places: Sequence[Place], timeout: timedelta, encryption: ssl.SSLContext | None) -> list[dict[str, Any]]:
+def _all(places: Sequence[Place], sample: Callable[[Place], dict[str, Any]]) -> list[dict[str, Any]]:
     if len(places) <= ONE_BY_ONE_LIMIT:
-        return [_sample(place, timeout, encryption) for place in places]
+        return [sample(place) for place in places]
     with ThreadPoolExecutor(min(PARALLEL, len(places))) as pool:
-        return list(pool.map(lambda place: _sample(place, timeout, encryption), places))
+        return list(pool.map(sample, places))
 
 
-def _sample(place: Place, timeout: timedelta, encryption: ssl.SSLContext | None) -> dict[str, Any]:
+def _sample(place: Place, timeout: timedelta, encryption: ssl.SSLContext | None, lines: Lines) -> dict[str, Any]:
     seconds, watch = timeout.total_seconds(), Stopwatch()
     try:
-        greeting = _greeting(place, seconds, encryption)
+        greeting = _greeting(place, Deadline(seconds, lines), encryption)
     except socket.gaierror as error:
         return {"asked": place.asked, "unusable": f"the host {place.host} has no address: {error.strerror}"}
     except UnicodeError as error:
@@ -134,10 +139,10 @@ def _why(error: Exception, seconds: float) -> str:
     return str((isinstance(error, OSError) and error.strerror) or error)
 
 
-def _greeting(place: Place, seconds: float, encryption: ssl.SSLContext | None) -> bytes:
+def _greeting(place: Place, time: Deadline, encryption: ssl.SSLContext | None) -> bytes:
     """Connect, and wait for the greeting when one is expected: until it holds the text, ends, or is too long."""
     found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-    with Deadline(seconds) as deadline, deadline.connected(found) as plain:
+    with time as deadline, deadline.connected(found) as plain:
         if encryption is None:
             return _read(plain, place, deadline)
         with encryption.wrap_socket(plain, server_hostname=place.host) as sock:

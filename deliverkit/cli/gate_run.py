@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from re import fullmatch
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli import render
@@ -40,6 +41,9 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         metavar="TIME",
         help="watch so long before the gates have to be passed (default: the environment's bake_time)",
     )
+    begin.add_argument(
+        "--id", type=_name, metavar="NAME", help="the run's id: typed again, it goes on with the same run"
+    )
     begin.add_argument("--detach", action="store_true", help="only open the run; `gate resume` drives it")
     _add_timeout(begin)
     begin.set_defaults(run=run)
@@ -55,6 +59,19 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
     stop.set_defaults(run=give_up)
 
 
+def _name(text: str) -> str:
+    """An id that a person, or a build, gives a run.
+
+    Raises:
+        ArgumentTypeError: If it could not be the name of a stream.
+    """
+    from argparse import ArgumentTypeError  # noqa: PLC0415
+
+    if not fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
+        raise ArgumentTypeError(f"{text!r} is no id: letters, digits, '.', '_' and '-', 63 at most")
+    return text
+
+
 def _add_timeout(command: ArgumentParser) -> None:
     command.add_argument("--timeout", type=duration, metavar="TIME", help="stop watching; the run can be resumed")
 
@@ -67,6 +84,7 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         to=arguments.to or _only_environment(delivery),
         version=arguments.release,
         bake_time=arguments.bake_time,
+        run_id=arguments.id or "",
     )
     if arguments.detach:
         console.tell(f"next: deliverkit gate resume {run_id}")

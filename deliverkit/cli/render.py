@@ -166,6 +166,8 @@ def rollout(value: Rollout) -> str:
     if value.carriage and value.outcome is None:
         lines.append(f"  remote    {value.carriage.reason}")
     lines.extend(f"  {report.target_id} {report.detail}" for report in value.reports)
+    if value.failure and value.failure.gate:
+        lines.append(f"  why: deliverkit gate explain {value.id} --gate {value.failure.gate}")
     lines.extend(f"  next: {command}" for command in next_commands(value))
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 _INSTANCES = ("codedeploy:GetDeploymentGroup", "ec2:DescribeInstances")
 """To find the targets of a deployment group."""
 _TARGET_HEALTH = ("elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth")
+_METRICS = ("cloudwatch:GetMetricData",)
 
 ACTIONS: Mapping[str, tuple[str, ...]] = {
     "targets": (*_INSTANCES, "ec2:DescribeInstanceStatus", *_TARGET_HEALTH),
@@ -32,5 +33,10 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "signature": ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:GetPublicKey", "kms:Decrypt"),
     "certificate": (*_INSTANCES, "acm:DescribeCertificate", "acm:ListCertificates"),
     "jenkins": (),
+    "alarm": ("cloudwatch:DescribeAlarms",),
+    "metric": _METRICS,
+    "burn_rate": _METRICS,
+    "compare": _METRICS,
+    "logs": ("logs:StartQuery", "logs:GetQueryResults", "logs:StopQuery"),
 }
 """What each kind asks for in the widest of its forms; a kind that is not named here asks AWS for nothing we know of."""

@@ -13,15 +13,16 @@ _CREDENTIAL = re.compile(
     r"(?i)(^|_)(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|PASS|CREDENTIALS?|APIKEY|(API|ACCESS|PRIVATE|SIGNING|ENCRYPTION)_?KEY)"
     r"(_|$)"
 )
+# Bounded where a text could make them look over and over again: what commands write is whatever they like.
 _KNOWN = (
     re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),  # IAM user guide, "IAM identifiers", unique id prefixes
     re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})\b"),
     re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
     re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # RFC 7519: a JSON Web Token
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # RFC 7519: a JSON Web Token
     re.compile(r"(?i)(?<=\bbearer )[A-Za-z0-9._~+/=-]{8,}|(?<=\bbasic )[A-Za-z0-9+/=]{8,}"),
-    re.compile(r"(?<=//)[^/?#\s@]+:[^/?#\s@]+(?=@)"),
+    re.compile(r"(?<=//)[^/?#\s@:]{0,256}:[^/?#\s@]{1,256}(?=@)"),
     re.compile(
         r"""(?i)(?:password|passwd|secret|token|api_?key|access_?key)["']?\s*[:=]\s*["']?(?P<value>[^\s"',;&]{4,})"""
     ),

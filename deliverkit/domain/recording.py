@@ -193,4 +193,5 @@ def _due_at(rollout: Rollout) -> datetime | None:
 
 def _excused(trials: Iterable[Trial], rollout: Rollout) -> Iterable[Trial]:
     for trial in trials:
-        yield replace(trial, is_excused=f"{trial.leg}/{trial.gate.name}" in rollout.excused)
+        is_excused = trial.verdict is not Verdict.PASSED and f"{trial.leg}/{trial.gate.name}" in rollout.excused
+        yield replace(trial, is_excused=is_excused)

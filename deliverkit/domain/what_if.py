@@ -20,7 +20,7 @@ from deliverkit.domain.replaying import Outcome, judge_anew, reassess
 
 TIME_BOUNDS = ("p95", "p99", "p50")
 """Bounds of response times, in seconds; the first that is set is the one people look at."""
-BOUNDS = frozenset({"above", "below", "at_least", "at_most", "objective", *TIME_BOUNDS})
+BOUNDS = frozenset({"above", "below", "at_least", "at_most", *TIME_BOUNDS})
 """Settings of a kind that bound a value; the values that were observed are tried."""
 MARGINS = frozenset({"harm", "ratio", "tolerate", "alpha"})
 """Settings of a comparison; multiples of what they are are tried."""
@@ -195,10 +195,10 @@ def _multiples(was: float, margin: str) -> list[float]:
 
 def _rounded(value: float, way: Callable[[float], int]) -> float:
     """To three digits, away from the value in one direction, so that people can read it."""
-    if not value or not math.isfinite(value):
-        return value
+    if not math.isfinite(value) or not 1e-100 < abs(value) < 1e100:
+        return value  # beyond what is measured, and what the arithmetic below bears
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    return float(round(way(value / unit) * unit, 12))
+    return float(f"{way(value / unit) * unit:.12g}")
 
 
 def _numbers(spec: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -10,6 +10,7 @@ from deliverkit.build_ports import BuildServer
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.build import BuildPhase, BuildRequest, BuildView
 from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.checks.telling import one_line
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.placeholders import expand, needs_target
 from deliverkit.engine.building import Building, BuildPace
@@ -66,7 +67,7 @@ class BuildCheck:
         return self._measurement(sample, check, {**seen, "url": url})
 
     def _ended(self, sample: str, check: Check, error: Exception) -> Measurement:
-        return self._measurement(sample, check, {ERROR: f"job {check.spec['job']} cannot be asked: {error}"})
+        return self._measurement(sample, check, {ERROR: one_line(f"job {check.spec['job']} cannot be asked: {error}")})
 
     def _measurement(self, sample: str, check: Check, seen: Mapping[str, Any]) -> Measurement:
         self._open.pop(sample, None)

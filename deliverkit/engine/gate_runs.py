@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from deliverkit.check_ports import Asked, CheckContext
@@ -12,7 +13,7 @@ from deliverkit.engine.driving import DriversSeat
 from deliverkit.engine.measuring import Gatekeeper
 from deliverkit.engine.pacing import Pace
 from deliverkit.engine.stream_log import StreamLog, open_stream
-from deliverkit.errors import NotFoundError
+from deliverkit.errors import ConflictError, NotFoundError
 from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
 
 PREFIX = "gates/"
@@ -43,8 +44,18 @@ class GateRuns:
         self._identity = identity
         self._pace = pace
 
-    def open(self, plan: GatePlan) -> str:
-        """Record a run and give its id; nothing has been measured yet."""
+    def open(self, plan: GatePlan, *, name: str = "") -> str:
+        """Record a run and give its id; nothing has been measured yet.
+
+        Args:
+            plan: What it asks.
+            name: Its id, so that whoever opens it a second time finds the first; empty for the next free number.
+
+        Raises:
+            ConflictError: If a run of that name asks something else.
+        """
+        if name:
+            return self._open_once(plan, name)
         return open_stream(
             self._ledger,
             PREFIX,
@@ -53,6 +64,18 @@ class GateRuns:
             requested_by=plan.requested_by,
             clock=self._clock,
         )
+
+    def _open_once(self, plan: GatePlan, name: str) -> str:
+        draft, now = opened(name, plan), self._clock.now()
+        try:
+            self._ledger.append(PREFIX + name, None, draft, actor=plan.requested_by, at=now)
+        except ConflictError:
+            found = self.show(name).plan
+            if replace(found, requested_by=plan.requested_by) != plan:
+                asked = ", ".join(gate.name for gate in found.gates)
+                message = f"the run of gates {name} is there and asks something else: {asked} in {found.environment}"
+                raise ConflictError(message, hint="give the new run another --id") from None
+        return name
 
     def show(self, run_id: str) -> GateRun:
         """The run as recorded so far.

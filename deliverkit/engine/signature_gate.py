@@ -9,6 +9,7 @@ from typing import Any
 from deliverkit.background import Background
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.checks.telling import one_line
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.release import Release
 from deliverkit.domain.trust import Finding, Verdict
@@ -37,7 +38,7 @@ class SignatureCheck:
             findings = self._verifications.outcome(sample, partial(self._findings, version, digest))
             seen = {"version": version, "digest": digest, "findings": findings}
         except (DeliverkitError, ValueError) as error:
-            findings, seen = [], {ERROR: str(error)}
+            findings, seen = [], {ERROR: one_line(str(error))}
         if findings is None:
             return None
         return measurement(check, self._clock.now(), seen, query=f"deliverkit release verify {version}")

@@ -50,7 +50,7 @@ def gravest_first(trials: Iterable[Trial]) -> list[Trial]:
 
 def headline(trial: Trial) -> str:
     """The gate, where it was asked, and its verdict."""
-    where = " ".join(filter(None, (trial.leg, PHASES[trial.phase])))
+    where = " ".join(filter(None, (trial.leg, PHASES.get(trial.phase, trial.phase))))
     excused = ", and a named person let it pass" if trial.is_excused else ""
     return f"gate {trial.gate.name}{f', {where}' if where else ''}: {_VERDICTS[trial.verdict]}{excused}"
 

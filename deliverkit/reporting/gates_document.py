@@ -254,11 +254,11 @@ def read_document(raw: Mapping[str, Any]) -> tuple[Subject, tuple[Trial, ...]]:
     """
     try:
         found = msgspec.convert(raw, GatesDocument)
-    except msgspec.ValidationError as error:
+        trials = tuple(map(_trial, found.gates))
+    except (msgspec.ValidationError, OverflowError) as error:
         hint = "deliverkit gate explain ID --output json writes one; its form is docs/reference/gates.schema.json"
         raise UsageError(f"not a document of gate results: {error}", hint=hint) from error
-    subject = Subject(found.id, found.application, found.environment, found.version, found.digest)
-    return subject, tuple(map(_trial, found.gates))
+    return Subject(found.id, found.application, found.environment, found.version, found.digest), trials
 
 
 def _trial(told: GateDocument) -> Trial:

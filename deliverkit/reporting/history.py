@@ -15,6 +15,7 @@ from deliverkit.domain.gate import Measurement, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.recording import Recorder, Trial
 from deliverkit.domain.rollout import Phase, Rollout
+from deliverkit.domain.wording import in_plain_words
 
 _RESTING = frozenset({Phase.CONCLUDED, Phase.CLOSED})
 
@@ -253,7 +254,8 @@ class _Teller:
         payload = event.payload
         run = self._run(leg, payload["gate"])
         verdict = Verdict(payload["verdict"])
-        told = replace(run.told(), phase=payload["phase"], verdict=verdict, reason=payload["reason"], ended_at=event.at)
+        reason = in_plain_words(payload["reason"])
+        told = replace(run.told(), phase=payload["phase"], verdict=verdict, reason=reason, ended_at=event.at)
         # A gate that is asked twice, such as before and after a pause, is told twice.
         self._gates[run.place] = told
         del self._runs[leg, payload["gate"]]

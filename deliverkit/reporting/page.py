@@ -8,7 +8,6 @@ from datetime import timedelta
 from deliverkit.domain.checks.percentiles import p95_of
 from deliverkit.domain.plan import Leg
 from deliverkit.domain.release import Release
-from deliverkit.domain.wording import in_plain_words
 from deliverkit.reporting import charts
 from deliverkit.reporting.colours import BAD, GOOD, INK, PAPER, VERDICTS, outcome
 from deliverkit.reporting.event_list import event_list
@@ -192,7 +191,7 @@ def _gate(history: History, run: GateRun, points: int) -> list[str | None]:
     name = joined(reason(run.gate), tag("br"), faint(where))
     judged = verdict(run.verdict, is_excused=run.is_excused)
     measured = f"{counts} in {duration(run.took)}" if run.taken else "none"
-    return [name, judged, reason(in_plain_words(run.reason)), measured, charts.sparkline(run, bound, points)]
+    return [name, judged, reason(run.reason), measured, charts.sparkline(run, bound, points)]
 
 
 # --- targets and deployments -----------------------------------------------------------------------

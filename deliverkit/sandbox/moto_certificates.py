@@ -16,6 +16,9 @@ from deliverkit.sandbox.moto_loading import is_loaded
 
 VALIDITY = timedelta(days=395)
 """Of a certificate that ACM issues."""
+MOST_NAMES = 100
+"""Of a certificate in a list (API reference, CertificateSummary)."""
+_BY_DEFAULT = ("RSA_1024", "RSA_2048")
 _ONLY_ISSUED = ("IssuedAt", "NotBefore", "NotAfter", "Serial", "Issuer", "SignatureAlgorithm", "Subject")
 """What a certificate has once it was issued (API reference, CertificateDetail)."""
 
@@ -24,6 +27,7 @@ def tell_certificates(models: Any) -> None:
     """Mend `moto.acm.models`; repeating it changes nothing."""
     replace(models.CertBundle, "generate_cert", _made)
     replace(models.CertBundle, "describe", _described)
+    replace(models.AWSCertificateManagerBackend, "list_certificates", _listed)
 
 
 def _made(generate: Any) -> Callable[..., Any]:
@@ -54,12 +58,23 @@ def _described(describe: Any) -> Callable[[Any], dict[str, Any]]:
         answer: dict[str, Any] = describe(bundle)
         found = answer["Certificate"]
         found["InUseBy"] = _users(bundle.arn)
+        # Of a certificate's summary; a description has no such members, and they are left out of it.
+        found["SubjectAlternativeNameSummaries"] = bundle.sans[:MOST_NAMES]
+        found["HasAdditionalSubjectAlternativeNames"] = len(bundle.sans) > MOST_NAMES
         can_renew = bundle.type != "IMPORTED" and bundle.status == "ISSUED" and bool(found["InUseBy"])
         found["RenewalEligibility"] = "ELIGIBLE" if can_renew else "INELIGIBLE"
         if bundle.status == "PENDING_VALIDATION":
             for name in _ONLY_ISSUED:
                 found.pop(name, None)
         return answer
+
+    return mended
+
+
+def _listed(of_moto: Any) -> Callable[..., Any]:
+    def mended(backend: Any, statuses: Any, includes: Any) -> Any:
+        # Who does not ask for other keys is not told of their certificates (API reference, Filters).
+        return of_moto(backend, statuses, {"keyTypes": list(_BY_DEFAULT), **(includes or {})})
 
     return mended
 

@@ -135,3 +135,10 @@ def test_one_that_takes_over_measures_the_same_and_a_record_is_judged_under_othe
     others = check_of("burn_rate", slo(space))
     assert "were not measured" in assess(others, sample.seen).reason
     assert assess(others, sample.seen).outcome is Verdict.ERROR
+
+
+@pytest.mark.parametrize("objective", [0, 1, 1.5, -1, float("nan")])
+def test_an_objective_without_a_budget_is_an_error(objective: float) -> None:
+    windows = {str(seconds): {"bad": 0.0, "total": 1000.0} for seconds in (120, 600)}
+    found = assess(check_of("burn_rate", {**short("Shop"), "objective": objective}), {"windows": windows})
+    assert found.outcome is Verdict.ERROR

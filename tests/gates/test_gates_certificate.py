@@ -21,9 +21,12 @@ from cryptography.x509.oid import NameOID
 
 from deliverkit.adapters.aws.certificates import KEY_TYPES, CertificateCheck
 from deliverkit.adapters.served_certificate import ServedCertificates
+from deliverkit.check_ports import Checker
 from deliverkit.domain.carriage import Target
 from deliverkit.domain.checks import assess
-from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Verdict
+from deliverkit.testing.contracts import CheckContract
+from deliverkit.testing.contracts.checks import Case, context
 from deliverkit.testing.fleet import Fleet
 
 ADDRESS = "127.79.0.1"
@@ -190,6 +193,26 @@ def test_an_imported_certificate_passes_fails_and_expires(bench: CloudBench, aut
         Verdict.FAILED,
         "certificate shop.example.com (us-east-1) is used by nothing",
     )
+
+
+class TestContract(CheckContract):
+    kind = CheckKind.CERTIFICATE
+
+    @pytest.fixture
+    def checker(self, bench: CloudBench) -> Checker:
+        return bench.process()("certificate")
+
+    @pytest.fixture
+    def passing(self, bench: CloudBench, authority: Authority) -> Case:
+        return Case({"arn": imported(bench, authority, 40, bits=2048), "days": 30, "in_use": False}, context())
+
+    @pytest.fixture
+    def failing(self, passing: Case) -> Case:
+        return Case({**passing.spec, "in_use": True}, context())
+
+    @pytest.fixture
+    def unaskable(self) -> Case:
+        return Case({"domain": "nobody.example.com", "days": 30, "in_use": False}, context())
 
 
 def test_of_a_domain_the_certificate_that_ends_last_is_looked_at(bench: CloudBench, authority: Authority) -> None:

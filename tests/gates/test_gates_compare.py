@@ -303,6 +303,16 @@ def test_regions_are_counted_together_where_both_arms_have_requests(bench: Metri
     assert [row[1:] for row in sample.seen["looks"]] == [[4.0, 150.0, 6.0, 160.0]] * 2 + [[1.0, 100.0, 2.0, 100.0]] * 4
 
 
+def test_a_bake_time_without_a_whole_period_is_an_error_at_its_end(bench: MetricsBench) -> None:  # noqa: F811
+    space = bench.namespace()
+    serve(bench, space, {"blue": steady(0.01), "green": steady(0.01)})
+    watch = Watch(bench, canary(space, warm_up=120), bake=timedelta(minutes=2.5))
+    assert watch.look(2).is_open
+    sample = watch.look(2.5)
+    assert (sample.outcome, sample.is_open) == (Verdict.ERROR, False)
+    assert "give it more time than `warm_up` and a period" in sample.reason
+
+
 # --- before and after --------------------------------------------------------------------------------
 
 

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from cloud_bench import REGION, CloudBench, cloud
 
+from deliverkit.check_ports import Checker
 from deliverkit.domain.checks import assess
-from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Verdict
+from deliverkit.testing.contracts import CheckContract
+from deliverkit.testing.contracts.checks import Case, context
 
 QUEUES = {
     "Orders": {
@@ -86,6 +89,35 @@ def test_a_stack_is_as_its_template_says_until_somebody_changes_it(bench: CloudB
     stacks.delete("shop-dev-mail")
     verdict, reason = bench.measured("drift: {stack: shop-dev, ignore: [Orders/DelaySeconds]}")
     assert (verdict, "Mail (AWS::SQS::Queue) is deleted" in reason) == (Verdict.FAILED, True)
+
+
+@pytest.fixture(scope="module")
+def made(stacks: Stacks) -> None:
+    for name in ("same", "other"):
+        stacks.make(name)
+    stacks.change("other-orders", DelaySeconds="9")
+
+
+class TestContract(CheckContract):
+    kind = CheckKind.DRIFT
+
+    @pytest.fixture
+    def checker(self, bench: CloudBench) -> Iterator[Checker]:
+        bench.sandbox.world.clock.set_speed(50)
+        yield bench.process()("drift")
+        bench.sandbox.world.clock.set_speed(0)
+
+    @pytest.fixture
+    def passing(self, made: None) -> Case:
+        return Case({"stack": "same", "unchecked": "inconclusive"}, context())
+
+    @pytest.fixture
+    def failing(self, made: None) -> Case:
+        return Case({"stack": "other", "unchecked": "inconclusive"}, context())
+
+    @pytest.fixture
+    def unaskable(self) -> Case:
+        return Case({"stack": "nowhere", "unchecked": "inconclusive"}, context())
 
 
 def test_what_cannot_be_asked_is_an_error_at_once(bench: CloudBench, stacks: Stacks) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from gate_worlds import Ran, answered, http_check, promoted, serves_the_second, 
 from incident_file import FILE, NEW_RULES
 
 from deliverkit.app import read_gates
-from deliverkit.domain.gate import Gate, Verdict
+from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.ledger import decode
-from deliverkit.domain.recording import Trial, trials_of
+from deliverkit.domain.recording import Sample, Trial, trials_of
 from deliverkit.domain.replaying import judge_anew, rejudge
 from deliverkit.domain.what_if import Change, what_would_have_changed
 from deliverkit.reporting.gates_document import json_schema
 
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs/reference/gates.schema.json"
 Answer = Any
@@ -96,6 +97,14 @@ def test_of_errors_how_many_would_have_been_borne() -> None:
     trial = judged(incident(gate, silent, silent, before=("up",), during=(), after=()))
     assert trial.verdict is Verdict.ERROR
     assert changes(trial)["errors"].would_be == 2
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e-310, 1.7e308, -1.7e308, -3.25, 1e-12])
+def test_values_of_any_size_are_tried_without_a_crash(value: float) -> None:
+    check = Check("lag", "", "metric", {"at_most": 2.5}, Policy())
+    sample = Sample(2, AT, Measurement("lag", AT, Verdict.FAILED, "because", value=value))
+    trial = Trial("dev", Gate("lag", (check,)), (sample,), AT, "during", Verdict.FAILED, "because")
+    assert "failures" in changes(trial)
 
 
 def test_nobody_guesses_what_would_have_changed_an_open_gate() -> None:
@@ -235,3 +244,29 @@ def test_what_would_have_changed_is_what_the_judge_says(file: Path) -> None:
     for trial in trials:
         if trial.verdict is not None:
             assert judge_anew(trial, trial.gate).verdict is trial.verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda gate: gate.update(phase="elsewhere"), 0),
+        (lambda gate: gate.update(checks=[]), 0),
+        (lambda gate: gate["checks"][0]["policy"].update(every=1e300), 2),
+        (lambda gate: gate["checks"][0]["policy"].update(passes="many"), 2),
+        (lambda gate: gate.update(ended_at="yesterday"), 2),
+        (lambda gate: gate["checks"][0]["measurements"][0].update(value=1e308, latencies=[1e308]), 0),
+        (lambda gate: gate["checks"][0].update(kind="unheard of"), 0),
+        (lambda gate: gate["checks"][0].update(spec={}), 0),
+        (lambda gate: gate["checks"][0].update(measurements=[]), 0),
+    ],
+)
+def test_a_document_that_somebody_wrote_by_hand_is_told_or_refused(
+    file: Path, tmp_path: Path, change: Any, code: int
+) -> None:
+    document = json.loads(Ran("gate", "explain", file, "--output", "json").out)
+    for gate in document["gates"]:
+        change(gate)
+    (tmp_path / "gates.json").write_text(json.dumps(document))
+    explained = Ran("gate", "explain", tmp_path / "gates.json")
+    assert explained.code == code, explained.err
+    assert Ran("gate", "replay", tmp_path / "gates.json").code in {0, 1, 9} if code == 0 else {2}

@@ -13,10 +13,13 @@ import pytest
 from cloud_bench import REGION, CloudBench, cloud
 
 from deliverkit.adapters.aws.lambda_invocation import ANSWER_LIMIT, LambdaCheck
+from deliverkit.check_ports import Checker
 from deliverkit.domain.checks import assess
 from deliverkit.domain.environment import Environment, Serves
-from deliverkit.domain.gate import Check, Gate, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Gate, Verdict
 from deliverkit.domain.rollout import Outcome
+from deliverkit.testing.contracts import CheckContract
+from deliverkit.testing.contracts.checks import Case, context
 from deliverkit.testing.rehearsal import Rehearsal
 
 CODE = """
@@ -83,6 +86,28 @@ def test_a_function_is_asked_with_the_release_and_its_verdict_holds(bench: Cloud
 def test_without_a_payload_it_is_given_every_placeholder(bench: CloudBench) -> None:
     check = bench.check("lambda: {function: smoke, passes_if: \"release.version == '1.0' && environment == 'dev'\"}")
     assert bench.sample(check).outcome is Verdict.PASSED
+
+
+class TestContract(CheckContract):
+    kind = CheckKind.LAMBDA
+
+    @pytest.fixture
+    def checker(self, bench: CloudBench) -> Checker:
+        return bench.process()("lambda")
+
+    @pytest.fixture
+    def passing(self) -> Case:
+        payload = {"answer": {"verdict": "passed", "value": 1, "reason": "token=hunter2-of-the-shop"}}
+        spec = {"function": "smoke", "payload": payload, "timeout": 30.0}
+        return Case(spec, context(), ("hunter2-of-the-shop",))
+
+    @pytest.fixture
+    def failing(self, passing: Case) -> Case:
+        return Case({**passing.spec, "payload": {"do": "raise"}}, context(), passing.secrets)
+
+    @pytest.fixture
+    def unaskable(self, passing: Case) -> Case:
+        return Case({**passing.spec, "function": "nowhere"}, context(), passing.secrets)
 
 
 def test_secrets_in_an_answer_are_masked_and_it_is_judged_all_the_same(bench: CloudBench) -> None:

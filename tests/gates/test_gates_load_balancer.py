@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +14,13 @@ import pytest
 from cloud_bench import REGION, CloudBench, cloud, replayed
 
 from deliverkit.adapters.aws.load_balancing import WORDS
+from deliverkit.check_ports import Checker
 from deliverkit.domain.checks import assess
-from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Verdict
+from deliverkit.testing.contracts import CheckContract
+from deliverkit.testing.contracts.checks import Case, context
+
+_NUMBERS = itertools.count(1)
 
 
 class Site:
@@ -140,6 +146,28 @@ def test_targets_become_healthy_fall_ill_and_leave(bench: CloudBench, balanced: 
     balanced.elb.deregister_targets(TargetGroupArn=arn, Targets=[sites[1].target])
     told = bench.measured("load_balancer: {target_group: web}")
     assert told == (Verdict.PASSED, "1 of 1 targets of web (us-east-1) are healthy, 100% needed")
+
+
+class TestContract(CheckContract):
+    kind = CheckKind.LOAD_BALANCER
+
+    @pytest.fixture
+    def checker(self, bench: CloudBench) -> Checker:
+        return bench.process()("load_balancer")
+
+    @pytest.fixture
+    def passing(self, balanced: Balanced, sites: list[Site]) -> Case:
+        name = f"contract-{next(_NUMBERS)}"
+        balanced.until(balanced.group(name, *sites), "healthy", "healthy")
+        return Case({"target_group": name, "healthy": "100%", "tolerate": []}, context())
+
+    @pytest.fixture
+    def failing(self, passing: Case) -> Case:
+        return Case({**passing.spec, "healthy": "3"}, context())
+
+    @pytest.fixture
+    def unaskable(self, passing: Case) -> Case:
+        return Case({**passing.spec, "target_group": "nowhere"}, context())
 
 
 def test_a_group_that_no_listener_leads_to_is_not_healthy(

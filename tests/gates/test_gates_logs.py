@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from metrics_bench import aws, aws_at, check_of, context, place  # noqa: F401
+from botocore.stub import Stubber
+from metrics_bench import REGION, aws, aws_at, check_of, context, place  # noqa: F401
 
 from deliverkit.adapters.aws.logs_insights import KEPT, LogsCheck
 from deliverkit.adapters.aws.session import Aws
@@ -229,3 +230,24 @@ def test_an_aws_that_does_not_answer_is_an_error() -> None:
     assert sample is not None
     assert sample.outcome is Verdict.ERROR
     assert "no answer" in sample.reason
+
+
+def test_too_many_queries_at_once_are_waited_for_and_at_last_an_error() -> None:
+    nobody, clock = aws_at("http://127.0.0.1:9"), FakeClock()
+    wanted, busy = check_of("logs", {"groups": ["/a"], **COUNT, "below": 1, "timeout": 60}), "LimitExceededException"
+    answer = {"status": "Complete", "results": [], "statistics": {"recordsMatched": 0.0}}
+    with Stubber(nobody.client("logs", REGION)) as stub:
+        stub.add_client_error("start_query", busy)
+        stub.add_response("start_query", {"queryId": "q"})
+        stub.add_response("get_query_results", answer)
+        stub.add_client_error("start_query", busy)
+        stub.add_client_error("start_query", busy)
+        check = LogsCheck(nobody, clock)
+        assert [check.measure(wanted, context()) for _ in range(2)] == [None, None]
+        assert (passed := check.measure(wanted, context())) is not None
+        assert passed.outcome is Verdict.PASSED
+        assert check.measure(wanted, context()) is None
+        clock.advance(timedelta(seconds=60))
+        assert (refused := check.measure(wanted, context())) is not None
+    assert refused.outcome is Verdict.ERROR
+    assert "too many queries run in the account" in refused.reason

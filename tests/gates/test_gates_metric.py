@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 from metrics_bench import REGION, MetricsBench, aws, aws_at, bench, check_of, context, place  # noqa: F401
 
 from deliverkit.adapters.aws.metric_data import CloudWatchMetrics
+from deliverkit.adapters.clock import DeferredClock, FollowingClock
 from deliverkit.domain.checks import assess
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.ledger import canonical
@@ -325,3 +326,13 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_a_turn() -> None
         before = clock.now()
         metrics.read([QUERY])
     assert clock.now() - before == timedelta(seconds=1)
+
+
+def test_where_time_stands_still_nobody_waits_for_a_turn_that_never_comes() -> None:
+    nobody, clock = aws_at(NOWHERE), DeferredClock(lambda: FollowingClock(lambda: (AT, 0.0)))
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
+        for _ in range(2):
+            stub.add_response("get_metric_data", {"MetricDataResults": [result([1])]})
+        metrics = CloudWatchMetrics(nobody, clock)
+        found = [metrics.read([QUERY])[QUERY].problem for _ in range(2)]
+    assert found == ["", ""]

@@ -7,6 +7,7 @@ from typing import Any
 
 from gate_worlds import answered, http_check, promoted, serves_the_second, world
 
+from deliverkit.cli import render
 from deliverkit.cli.progress import PROMOTION, Progress
 from deliverkit.cli.streams import Console
 from deliverkit.domain.folding import apply, fold
@@ -43,3 +44,10 @@ def test_a_sample_that_merely_adds_evidence_is_no_news() -> None:
     draft = Draft("gate.measured", {"measurements": [{**sample, "reason": "204 to 1", "is_open": True}]})
     more = seal(draft, stream=events[-1].stream, after=events[-1], actor="x", at=events[-1].at)
     assert told((*events, more)) == told(events)
+
+
+def test_whoever_reads_that_it_was_rolled_back_reads_how_to_find_out_why() -> None:
+    made = world(Gate("up", (http_check("up"),)))
+    rollout, _ = promoted(made, lambda *_: answered(503) if serves_the_second(made) else answered())
+    assert "why: deliverkit gate explain dev-2 --gate up" in render.rollout(rollout)
+    assert "why:" not in render.rollout(promoted(world(Gate("up", (http_check("up"),))), lambda *_: answered())[0])

@@ -13,14 +13,17 @@ from cloud_bench import REGION, CloudBench, cloud
 
 from deliverkit.app import open_delivery
 from deliverkit.assembly import Assembly
+from deliverkit.check_ports import Checker
 from deliverkit.config import load
 from deliverkit.domain.checks import assess
-from deliverkit.domain.gate import Check, Measurement, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Measurement, Verdict
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Outcome
 from deliverkit.engine.signature_gate import SignatureCheck
 from deliverkit.errors import UnreachableError
 from deliverkit.release_assembly import make_key, verified
+from deliverkit.testing.contracts import CheckContract
+from deliverkit.testing.contracts.checks import Case, context
 
 BUCKET = "releases-of-shop"
 CONFIGURATION = """\
@@ -96,6 +99,31 @@ def test_a_release_passes_while_it_verifies(shop: Signed) -> None:
     assert found.query == "deliverkit release verify 1.0"
     again = shop.measured("1.0", release.digest)
     assert (again.outcome, again.seen) == (found.outcome, found.seen), "a process that takes over verifies it again"
+
+
+@pytest.fixture(scope="module")
+def release(shop: Signed) -> Release:
+    return shop.package("3.0")
+
+
+class TestContract(CheckContract):
+    kind = CheckKind.SIGNATURE
+
+    @pytest.fixture
+    def checker(self, shop: Signed) -> Checker:
+        return shop.checker()
+
+    @pytest.fixture
+    def passing(self, release: Release) -> Case:
+        return Case({}, context(**{"release.version": "3.0", "release.digest": release.digest}))
+
+    @pytest.fixture
+    def failing(self) -> Case:
+        return Case({}, context(**{"release.version": "3.0", "release.digest": "sha256:2"}))
+
+    @pytest.fixture
+    def unaskable(self) -> Case:
+        return Case({}, context(**{"release.version": ""}))
 
 
 def test_integrity_trouble_fails(shop: Signed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -13,11 +14,15 @@ import pytest
 from cloud_bench import REGION, CloudBench, cloud
 
 from deliverkit.adapters.aws.vulnerability_list import KEPT, Listed, of_finding
+from deliverkit.check_ports import Checker
 from deliverkit.config import checks_cloud
 from deliverkit.domain.checks import assess
 from deliverkit.domain.checks.vulnerabilities import SEVERITIES
-from deliverkit.domain.gate import Check, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Verdict
+from deliverkit.testing.contracts import CheckContract
+from deliverkit.testing.contracts.checks import Case, context
 
+_NUMBERS = itertools.count(1)
 TODAY = "2026-11-28"
 
 
@@ -131,6 +136,31 @@ def test_an_enhanced_scan_tells_whether_there_is_a_fix(bench: CloudBench, scans:
     scans.found("CVE-2026-3000", "HIGH", image="enhanced:1.0", fixed_in="1.0.1")
     verdict, reason = bench.measured(f"vulnerabilities: {{{image}, fixable_only: true}}")
     assert (verdict, "CVE-2026-3000 (high, openssl 1.0.0, a fix is there)" in reason) == (Verdict.FAILED, True)
+
+
+class TestContract(CheckContract):
+    kind = CheckKind.VULNERABILITIES
+
+    @pytest.fixture
+    def checker(self, bench: CloudBench) -> Checker:
+        return bench.process()("vulnerabilities")
+
+    @pytest.fixture
+    def passing(self, bench: CloudBench, scans: Scans) -> Case:
+        name = f"contract-{next(_NUMBERS)}"
+        scans.image(name)
+        scans.scan(name)
+        bench.clock.pass_time(timedelta(minutes=1))
+        scans.found("CVE-2026-0001", "HIGH", image=f"{name}:1.0")
+        return Case({"image": {"repository": name, "tag": "1.0"}, "limits": {"high": 1}}, context())
+
+    @pytest.fixture
+    def failing(self, passing: Case) -> Case:
+        return Case({**passing.spec, "limits": {"high": 0}}, context())
+
+    @pytest.fixture
+    def unaskable(self, passing: Case) -> Case:
+        return Case({**passing.spec, "image": {"repository": "nowhere", "tag": "1.0"}}, context())
 
 
 # --- what runs ---------------------------------------------------------------------------------------

@@ -114,6 +114,13 @@ def test_a_short_peak_does_not_vanish_among_many_samples(place: int) -> None:
     assert "108.9" in " ".join(found.texts)
 
 
+def test_a_reason_that_was_recorded_as_jargon_is_told_in_plain_words() -> None:
+    told = Story().then("environment.claimed", {"environment": "production"}).measured(outcome="failed")
+    told.judged("up", "failed", "before", "failed (1) > failure_limit (0): 503")
+    assert "failed 1 time, none is tolerated: 503" in " ".join(seen(told).texts)
+    assert 'message="failed 1 time, none is tolerated: 503"' in junit_xml(history_of(told.events))
+
+
 # --- JUnit -----------------------------------------------------------------------------------------
 
 

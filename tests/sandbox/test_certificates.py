@@ -88,6 +88,21 @@ def test_an_imported_certificate_has_its_own_dates(sandbox: Sandbox, acm: Any) -
         acm.import_certificate(**own(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)))
 
 
+def test_a_list_has_certificates_of_other_keys_only_when_asked(sandbox: Sandbox, acm: Any) -> None:
+    now = sandbox.world.clock.now().replace(microsecond=0)
+    curved = acm.import_certificate(**own(now, now + timedelta(days=9)))["CertificateArn"]
+    names = ["named.example.com", "other.example.com"]
+    plain = acm.request_certificate(DomainName=names[0], SubjectAlternativeNames=names)["CertificateArn"]
+    told = {each["CertificateArn"]: each for each in acm.list_certificates()["CertificateSummaryList"]}
+    assert plain in told
+    assert curved not in told
+    assert set(told[plain]["SubjectAlternativeNameSummaries"]) == set(names)
+    assert told[plain]["HasAdditionalSubjectAlternativeNames"] is False
+    asked = {"keyTypes": ["RSA_2048", "EC_prime256v1"]}
+    listed = acm.list_certificates(Includes=asked)["CertificateSummaryList"]
+    assert {plain, curved} <= {each["CertificateArn"] for each in listed}
+
+
 def test_what_uses_a_certificate_makes_it_eligible(sandbox: Sandbox, acm: Any) -> None:
     network, balancing = (client_at(sandbox.endpoint, each) for each in ("ec2", "elbv2"))
     subnets = [each["SubnetId"] for each in network.describe_subnets()["Subnets"][:2]]

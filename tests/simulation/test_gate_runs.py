@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from worlds import UP, direct, environment
+from worlds import MANAGER, UP, direct, environment
 
 from deliverkit.domain.gate import Check, CheckKind, Gate, Policy, Verdict
 from deliverkit.domain.gate_run import fold_run, verdict_on
@@ -110,6 +110,15 @@ def test_only_one_process_measures(world: Rehearsal) -> None:
 def test_runs_have_ids_of_their_own(world: Rehearsal) -> None:
     delivery = world.delivery()
     assert [delivery.run_gates(["up"], to="dev") for _ in range(2)] == ["gates-dev-1", "gates-dev-2"]
+
+
+def test_a_run_with_a_name_is_opened_once(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    assert [delivery.run_gates(["up"], to="dev", run_id="build-17") for _ in range(2)] == ["build-17"] * 2
+    run = delivery.gate_runs.watch("build-17")
+    assert world.delivery(MANAGER, driver="driver-2").run_gates(["up"], to="dev", run_id="build-17") == run.id
+    with pytest.raises(ConflictError, match="asks something else: up in dev"):
+        delivery.run_gates(["healthy"], to="dev", run_id="build-17")
 
 
 def test_what_is_asked_for_wrongly_is_told(world: Rehearsal) -> None:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from worlds import MANAGER, approved, bad_release, carry, direct, environment, piped, serving_the_first
 
 from deliverkit.delivery import Delivery
+from deliverkit.domain.replaying import replay
 from deliverkit.domain.rollout import AbortMode, Phase
 from deliverkit.reporting.description import description
 from deliverkit.reporting.history import History, history_of
@@ -24,6 +25,10 @@ def told(delivery: Delivery, promotion_id: str) -> History:
     assert history.spans[0].began_at == history.opened_at
     assert page(Report(history)) == page(Report(history))
     ET.fromstring(junit_xml(history))
+    assert [difference for trial in history.trials for difference in replay(trial).differences] == []
+    assert [(t.leg, t.gate.name, t.verdict) for t in history.trials if t.verdict] == [
+        (passage.leg, passage.gate, passage.verdict) for passage in history.rollout.passages
+    ]
     return history
 
 

@@ -17,6 +17,7 @@ from deliverkit.adapters.aws.observing import filled, observed, regions_of
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR
+from deliverkit.domain.checks.telling import one_line
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.ports import Clock
@@ -76,7 +77,7 @@ class DriftCheck:
                 return None
             seen: Mapping[str, Any] = {"stacks": [each.seen for each in sample.detections]}
         except (DeliverkitError, ValueError) as error:
-            seen = {ERROR: str(error)}
+            seen = {ERROR: one_line(str(error))}
         self._samples.pop(name, None)
         return observed(check, self._clock, lambda: seen, query=query)
 

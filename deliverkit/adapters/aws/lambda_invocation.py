@@ -23,6 +23,7 @@ from deliverkit.adapters.aws.session import Aws
 from deliverkit.background import Background
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.checks.telling import one_line
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
@@ -66,7 +67,7 @@ class LambdaCheck:
             query = "; ".join(map(self._query, asked))
             begun = [self._answered(each, sample) for each in asked]
         except ValueError as error:
-            return measurement(check, self._clock.now(), {ERROR: str(error)}, query=query)
+            return measurement(check, self._clock.now(), {ERROR: one_line(str(error))}, query=query)
         answers = [each for each in begun if each is not None]
         if len(answers) < len(begun):
             self._answers |= {f"{sample} {each['region']}": each for each in answers}

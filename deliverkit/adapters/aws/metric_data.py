@@ -116,7 +116,8 @@ class CloudWatchMetrics:
             if self._called_at is not None:
                 # A clock that was set back must not make us wait longer than for one turn.
                 left = min(self._called_at + self._between_calls - now, self._between_calls)
-                if left > timedelta(0):
+                # Where time stands still, in a sandbox, the turn would never come.
+                if left > timedelta(0) and not getattr(self._clock, "is_standing", False):
                     self._clock.sleep_until(now + left)
             self._called_at = self._clock.now()
 

@@ -8,6 +8,7 @@ from typing import Any
 from deliverkit.adapters.expansion import for_the_whole_leg
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
+from deliverkit.domain.checks.telling import one_line
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.placeholders import expand
 from deliverkit.errors import DeliverkitError
@@ -32,7 +33,7 @@ def observed(
     try:
         seen = look()
     except (DeliverkitError, ValueError) as error:
-        seen = {ERROR: str(error)}
+        seen = {ERROR: one_line(str(error))}
     asked = query if isinstance(query, str) else "" if ERROR in seen else query(seen)
     return measurement(check, clock.now(), seen, query=asked)
 

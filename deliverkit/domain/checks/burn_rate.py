@@ -62,6 +62,8 @@ def windows_of(spec: Spec) -> tuple[int, ...]:
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Judge the windows."""
     objective = float(spec["objective"])
+    if not 0 < objective < 1:
+        return Assessment(Verdict.ERROR, f"an objective of {objective:g} leaves no error budget, or asks for nothing")
     lengths = windows_of(spec)
     recorded: Mapping[str, Any] = seen["windows"]
     absent = [str(length) for length in lengths if str(length) not in recorded]

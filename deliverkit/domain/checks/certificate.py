@@ -14,14 +14,17 @@ from datetime import datetime
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import Found, together
+from deliverkit.domain.checks.telling import Found, plainly, together
 from deliverkit.domain.gate import Verdict
 
 _DAY = 86400
 
 
+@plainly
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Passed when every certificate is good for long enough."""
+    if "at" not in seen:
+        return Assessment(Verdict.ERROR, "no certificate was looked at")
     at = datetime.fromisoformat(seen["at"])
     ends = [each["not_after"] for each in (*seen["certificates"], *seen["served"]) if each.get("not_after")]
     value = min((_days_left(each, at) for each in ends), default=None)

@@ -24,6 +24,7 @@ SEQUENTIAL = "before and after, not side by side: a daily cycle is not told apar
 """What is said of a comparison whose baseline is the past."""
 
 WAITING = "waits for the bake time, or a time of its own (`for`), to compare it with the time before"
+TOO_SHORT = "No period was there to compare: give it more time than `warm_up` and a period, or a metric that has data."
 
 
 def rules_of(spec: Spec, bake: float = HALF_AN_HOUR) -> Rules:
@@ -116,6 +117,8 @@ def _has_data(tally: list[Any]) -> bool:
 
 
 def _at_end(comparison: Comparison, arms: list[bool]) -> Finding:
+    if not comparison.state.looks:
+        return Finding(Verdict.ERROR, TOO_SHORT)
     absent = [arm for arm, has_data in zip(("baseline", "candidate"), arms, strict=True) if not has_data]
     if absent:
         return Finding(Verdict.ERROR, f"No data all along: {' and '.join(absent)}; that is never a pass.")

@@ -14,15 +14,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import some
+from deliverkit.domain.checks.telling import plainly, some
 from deliverkit.domain.gate import Verdict, worst
 
 Resource = Mapping[str, Any]
 
 
+@plainly
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Passed when every stack is as its template says."""
-    judged = [_judge(stack, spec) for stack in seen["stacks"]]
+    judged = [_judge(stack, spec) for stack in seen.get("stacks", ())]
     outcome = worst(verdict for verdict, _, _ in judged)
     reasons = [why for verdict, why, _ in judged if verdict is outcome]
     drifted = float(sum(count for _, _, count in judged))

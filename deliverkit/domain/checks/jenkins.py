@@ -17,6 +17,7 @@ from typing import Any
 
 from deliverkit.domain.build import BuildResult
 from deliverkit.domain.checks import Assessment, Seen, Spec
+from deliverkit.domain.checks.telling import plainly
 from deliverkit.domain.gate import Verdict
 
 _OUTCOMES: Mapping[str | None, Verdict] = {
@@ -29,7 +30,10 @@ _OUTCOMES: Mapping[str | None, Verdict] = {
 }
 
 
+@plainly
 def assess(_spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Judge a build that has ended; a result that we do not know is an error."""
+    if "told" not in seen:
+        return Assessment(Verdict.ERROR, "nothing is known of a build")
     where = f": {seen['url']}" if seen.get("url") else ""
     return Assessment(_OUTCOMES.get(seen["result"], Verdict.ERROR), f"{seen['told']}{where}")

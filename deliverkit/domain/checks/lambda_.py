@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import together
+from deliverkit.domain.checks.telling import plainly, together
 from deliverkit.domain.gate import Verdict
 
 _WORDS: Mapping[str, Verdict] = {
@@ -34,9 +34,10 @@ _NOT_THE_CODE = ("Runtime.", "Sandbox.", "Extension.", "Function.")
 """How Lambda's own error types begin (Lambda developer guide, "Troubleshoot execution issues")."""
 
 
+@plainly
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Judge what a function answered in each region: the worst of it."""
-    judged = [_judge(spec, each) for each in seen["answers"]]
+    judged = [_judge(spec, each) for each in seen.get("answers", ())]
     values = [each.value for each in judged if each.value is not None]
     found = ((each.outcome, each.reason) for each in judged)
     return replace(together(found, nothing="no function was invoked", value=min(values, default=None)), is_open=False)

@@ -13,15 +13,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import Found, some, together
+from deliverkit.domain.checks.telling import Found, plainly, some, together
 from deliverkit.domain.gate import Verdict
 
 INITIAL = "initial"
 
 
+@plainly
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Passed when in each target group enough targets are healthy; a group without targets is an error."""
-    groups = seen["groups"]
+    groups = seen.get("groups", ())
     value = min((_share(each["states"], spec) for each in groups), default=None)
     return together(_judged(groups, spec), nothing="no target group is named", value=value)
 

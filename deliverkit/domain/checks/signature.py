@@ -10,23 +10,24 @@ from __future__ import annotations
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import some
+from deliverkit.domain.checks.telling import plainly, some
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.trust import Verdict as Holding
 
 SIGNATURE = "signature"
 
 
+@plainly
 def assess(_spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Passed only when the signature holds now, and nothing else is broken."""
-    findings = seen["findings"]
+    findings, version = seen.get("findings", ()), seen.get("version", "the release")
     broken = [each for each in findings if each["verdict"] == Holding.BROKEN]
     if broken:
         told = some([f"{each['check']}: {' '.join(str(each['said']).split())}" for each in broken])
-        return Assessment(Verdict.FAILED, f"{seen['version']} does not verify: {told}")
+        return Assessment(Verdict.FAILED, f"{version} does not verify: {told}")
     signed = [each for each in findings if each["check"] == SIGNATURE]
     if not signed or signed[0]["verdict"] != Holding.HOLDS:
         why = signed[0]["said"] if signed else "nobody looked at the signature"
-        return Assessment(Verdict.ERROR, f"nothing is proved of {seen['version']}: {why}")
+        return Assessment(Verdict.ERROR, f"nothing is proved of {version}: {why}")
     holding = [each["check"] for each in findings if each["verdict"] == Holding.HOLDS]
-    return Assessment(Verdict.PASSED, f"{seen['version']} is {signed[0]['said']}; what holds: {', '.join(holding)}")
+    return Assessment(Verdict.PASSED, f"{version} is {signed[0]['said']}; what holds: {', '.join(holding)}")

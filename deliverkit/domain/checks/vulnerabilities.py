@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.telling import some
+from deliverkit.domain.checks.telling import plainly, some
 from deliverkit.domain.gate import Verdict
 
 SEVERITIES = ("critical", "high", "medium", "low", "informational", "untriaged")
@@ -25,9 +25,12 @@ _FIXES = {"True": ", a fix is there", "False": ", no fix yet"}
 Entry = Mapping[str, Any]
 
 
+@plainly
 def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     """Failed above a limit; what is not scanned is never a pass."""
     limits: Mapping[str, int] = spec["limits"]
+    if "what" not in seen:
+        return Assessment(Verdict.ERROR, "no scan was looked at")
     if not limits:
         return Assessment(Verdict.ERROR, "no severity has a limit, so that anything would pass")
     counting = [each for each in seen["found"] if not _is_left_out(each, spec, seen)]
@@ -38,6 +41,15 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
         grave = [each for each in counting if counts.get(each["severity"], 0) > limits.get(each["severity"], 0)]
         told = f"{seen['what']}: {', '.join(over)}: {some([_words(each) for each in grave]) or 'see the scan'}"
         return Assessment(Verdict.FAILED, told + notes, value)
+    unscanned = _unscanned(seen, value)
+    if unscanned:
+        return unscanned
+    told = ", ".join(f"{counts[each]} {each} of {limits[each]} tolerated" for each in limits)
+    return Assessment(Verdict.PASSED, f"{seen['what']}: {told}{notes}", value)
+
+
+def _unscanned(seen: Seen, value: float) -> Assessment | None:
+    """What is to be said of whatever was not scanned, or not yet; None when all of it was."""
     if seen["uncovered"]:
         return Assessment(Verdict.ERROR, f"{seen['what']}: not scanned: {_whys(seen['uncovered'])}", value)
     if seen["pending"]:
@@ -45,8 +57,7 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
         return Assessment(Verdict.INCONCLUSIVE, told, value, is_open=True)
     if not seen["scanned"]:
         return Assessment(Verdict.ERROR, f"{seen['what']}: nothing was scanned")
-    told = ", ".join(f"{counts[each]} {each} of {limits[each]} tolerated" for each in limits)
-    return Assessment(Verdict.PASSED, f"{seen['what']}: {told}{notes}", value)
+    return None
 
 
 def is_named(vulnerability: str, exceptions: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
