@@ -17,6 +17,7 @@ from deliverkit.domain.drafts import recorded
 from deliverkit.domain.gate import Check, Gate, Measurement, Verdict, worst
 from deliverkit.domain.gate_documents import gate_document, read_gate
 from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.watching import came_back
 from deliverkit.errors import ConflictError, IntegrityError
 
 BATCH = 500
@@ -88,6 +89,8 @@ class GateRun:
         analyses: Measurements, added up, by the check's key.
         judged: By gate.
         stopped: Why somebody gave it up; empty when nobody did.
+        began_at: When the first driver attached; None when none has.
+        watched_from: When somebody came back after a time in which nobody drove it; None while there was none.
     """
 
     id: str
@@ -97,11 +100,23 @@ class GateRun:
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
     judged: Mapping[str, Judged] = field(default_factory=dict)
     stopped: str = ""
+    began_at: datetime | None = None
+    watched_from: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When somebody began to measure; when it was opened, while nobody has."""
+        return self.began_at or self.opened_at
 
     @property
     def until(self) -> datetime:
         """When the gates have to be passed."""
-        return self.opened_at + self.plan.bake_time
+        return self.since + self.plan.bake_time
+
+    @property
+    def awaited_since(self) -> datetime:
+        """Since when gates that are due could be measured: not before somebody came back."""
+        return max(self.until, self.watched_from or self.until)
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +179,9 @@ def _changed(run: GateRun, event: Event) -> GateRun:
         case "gate.judged":
             found = Judged(Verdict(payload["verdict"]), payload["reason"], event.at)
             return replace(run, judged={**run.judged, payload["gate"]: found})
+        case "driver.attached":
+            back = came_back(run.last, event)
+            return replace(run, began_at=run.began_at or event.at, watched_from=back or run.watched_from)
         case "gates.stopped":
             return replace(run, stopped=run.stopped or payload["reason"])
         case _:
@@ -193,7 +211,7 @@ def react_to(run: GateRun, taken: Sequence[Measurement], now: datetime) -> tuple
 def _judge(run: GateRun, gate: Gate, now: datetime) -> Judgement | None:
     if now < run.until:
         return condemn_gate(gate, run.analysis)
-    return judge_gate(gate, run.analysis, waited=now - run.until)
+    return judge_gate(gate, run.analysis, waited=now - run.awaited_since, now=now)
 
 
 def _sentence(gate: Gate, judgement: Judgement) -> Draft:
@@ -204,7 +222,7 @@ def due_in(run: GateRun) -> Iterator[tuple[Check, datetime]]:
     """Checks of open gates with the moments at which they fall due, those that never do left out."""
     for gate in () if run.is_over else run.open_gates():
         for check in gate.checks:
-            at = run.analysis(check.key).next_due(check.policy, run.opened_at)
+            at = run.analysis(check.key).next_due(check.policy, run.since)
             if at is not None:
                 yield check, at
 

@@ -163,6 +163,7 @@ class Rollout:
         leg_index: Index of the current leg.
         analyses: Measurements of the current leg's checks, added up, by the check's key.
         measured_since: Number of the event from which on measurements add up, and `measured_from` its time.
+        watched_from: When somebody came back after a time in which nobody drove it; None while there was none.
         is_admitted: True once the current leg may be begun, whether or not anybody did.
         admitted_by: The people who let the current leg in; empty when nobody had to.
         overridden: Gates of the current leg that a named person passed in spite of their verdict.
@@ -200,6 +201,7 @@ class Rollout:
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
     measured_since: int = 1
     measured_from: datetime | None = None
+    watched_from: datetime | None = None
     is_admitted: bool = False
     admitted_by: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()

@@ -166,6 +166,7 @@ class _Loop:
             now = self._clock.now()
             run = self._newest(now)
             is_driving = not run.is_over and self._seat.hold(now)
+            run = self._log.state  # whoever takes the seat says so, and begins to watch anew
             if is_driving and self._log.record_all(react_to(run, (), now)):
                 continue
             if run.is_over or (deadline is not None and now >= deadline):
@@ -209,7 +210,7 @@ def _context(run: GateRun, keys: list[str]) -> CheckContext:
         application=plan.application,
         group=plan.group,
         samples={key: run.sample(key) for key in keys},
-        since=run.opened_at,
+        since=run.since,
         until=run.until,
         states={key: state for key, state in states.items() if state is not None},
     )

@@ -64,6 +64,7 @@ class Runner:
             now = self._clock.now()
             rollout = self._log.sync()
             is_driving = not rollout.is_closed and self._seat.hold(now)
+            rollout = self._log.rollout  # whoever takes the seat says so, and begins to watch anew
             batch, rest = _next_batch(facts)
             if is_driving and (self._log.record_all(react(rollout, batch, now)) or rest):
                 facts = rest
