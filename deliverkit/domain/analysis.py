@@ -59,7 +59,12 @@ class Analysis:
             check: Of which check.
             is_early: True while the release is not yet at its targets: that may fail a gate, and never passes it.
         """
-        return self.taking(measurement, check, carry_on(check, measurement, self.state), is_early=is_early)
+        state = carry_on(check, measurement, self.carried(is_early=is_early))
+        return self.taking(measurement, check, state, is_early=is_early)
+
+    def carried(self, *, is_early: bool) -> Any:
+        """The state that the next measurement goes on with: none for the first that may speak for the release."""
+        return self.state if is_early or self.counted else None
 
     def taking(self, measurement: Measurement, check: Check, state: Any, *, is_early: bool = False) -> Analysis:
         """The same, where the state that the measurement leaves is known already."""
@@ -69,7 +74,8 @@ class Analysis:
             undecided: dict[str, Any] = {"passes_in_a_row": 0, "errors_in_a_row": 0}
             return replace(self, taken=self.taken + 1, counted=counted, last=measurement, state=state, **undecided)
         policy = check.policy
-        latencies = (*self.latencies, *measurement.latencies)[-LATENCY_WINDOW:]
+        before = self.latencies if is_early or self.counted else ()
+        latencies = (*before, *measurement.latencies)[-LATENCY_WINDOW:]
         sample = _bounded_by_percentile(measurement, latencies, policy)
         errors = self.errors_in_a_row + 1 if sample.outcome is Verdict.ERROR else 0
         return replace(

@@ -54,7 +54,7 @@ def apply(rollout: Rollout, event: Event) -> Rollout:
 
 def _opened(event: Event) -> Rollout:
     plan = Plan.from_json(event.payload["plan"])
-    return Rollout(event.payload["id"], plan, event.at, Phase.CLAIMING, event.at, event)
+    return Rollout(event.payload["id"], plan, event.at, Phase.CLAIMING, event.at, event, plan.digest)
 
 
 def _enter(rollout: Rollout, event: Event, phase: Phase, **changes: Any) -> Rollout:

@@ -117,13 +117,17 @@ def reassess(trial: Trial, gate: Gate) -> tuple[Retold, ...]:
     checks = {check.name: check for check in gate.checks}
     kinds = {check.name: check.kind for check in trial.gate.checks}
     states: dict[str, Any] = {}
+    arrived: set[str] = set()
     retold = []
     for sample in trial.samples:
         check = checks.get(sample.measurement.check)
         if check is None:
             continue
         is_same_kind = kinds.get(check.name) == check.kind
-        state = states.get(check.key)
+        # With the release's arrival everything begins anew, as it did then.
+        state = states.get(check.key) if sample.is_early or check.key in arrived else None
+        if not sample.is_early:
+            arrived.add(check.key)
         each = _again(check, sample, state) if is_same_kind else Retold(sample, sample.measurement, is_kept=True)
         states[check.key] = each.state
         retold.append(each)

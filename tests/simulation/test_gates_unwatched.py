@@ -173,3 +173,34 @@ def test_a_gate_that_warms_up_longer_than_its_deadline_is_still_measured() -> No
     world = baking(warm, before=("healthy",), after=())
     world.release("1.0")
     assert carry(world.delivery(), "1.0", "dev").outcome is Outcome.SUCCEEDED
+
+
+def test_a_driver_that_slept_measures_before_it_judges() -> None:
+    world = baking()
+    delivery = serving_the_first(world)
+    promotion = delivery.promote("2.0", to="dev")
+    has_slept: list[bool] = []
+
+    def sleep_once(rollout: Rollout, _now: datetime) -> None:
+        if not has_slept and rollout.analysis("healthy").taken >= 3:
+            has_slept.append(True)
+            world.check.asked.clear()
+            world.clock.advance(HOURS)
+
+    rollout = delivery.watch(promotion, on_tick=sleep_once)
+    assert has_slept
+    assert (rollout.outcome, world.check.asked) == (Outcome.SUCCEEDED, ["healthy"])
+    on_record(world, rollout)
+
+
+def test_what_a_check_carries_on_from_the_old_release_is_gone_with_it() -> None:
+    world = baking(HEALTHY, during=("healthy",), after=(), bake_time=timedelta(minutes=1))
+    delivery = serving_the_first(world)
+    rollout = carry(delivery, "2.0", "dev")
+    first = next(each for each in world.ledger.read(f"promotions/{rollout.id}") if each.kind == "leg.verified")
+    analysis = rollout.analysis("healthy")
+    taken = [each for each in world.ledger.read(f"promotions/{rollout.id}") if each.kind == "gate.measured"]
+    early = [each for each in taken if each.sequence < first.sequence]
+    assert early
+    assert analysis.counted == len(taken) - len(early)
+    assert analysis.passes_in_a_row == analysis.counted
