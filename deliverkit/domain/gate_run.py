@@ -13,15 +13,12 @@ from typing import Any
 import msgspec
 
 from deliverkit.domain.analysis import Analysis, Judgement, condemn_gate, judge_gate
-from deliverkit.domain.drafts import recorded
+from deliverkit.domain.drafts import measured
 from deliverkit.domain.gate import Check, Gate, Measurement, Verdict, worst
 from deliverkit.domain.gate_documents import gate_document, read_gate
 from deliverkit.domain.ledger import Draft, Event
 from deliverkit.domain.watching import came_back
 from deliverkit.errors import ConflictError, IntegrityError
-
-BATCH = 500
-"""Measurements in one event at most, so that events stay small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +199,7 @@ def react_to(run: GateRun, taken: Sequence[Measurement], now: datetime) -> tuple
     if run.is_over:
         return ()
     if taken:
-        batches = (taken[start : start + BATCH] for start in range(0, len(taken), BATCH))
-        return tuple(Draft("gate.measured", {"measurements": [recorded(each) for each in batch]}) for batch in batches)
+        return tuple(measured(taken))
     found = ((gate, _judge(run, gate, now)) for gate in run.open_gates())
     return tuple(_sentence(gate, judgement) for gate, judgement in found if judgement)
 
@@ -229,12 +225,12 @@ def due_in(run: GateRun) -> Iterator[tuple[Check, datetime]]:
 
 def verdict_on(run: GateRun) -> Judgement | None:
     """What the run comes to, the worst of its gates; None while it goes on."""
-    if run.stopped:
-        return Judgement(worst([Verdict.INCONCLUSIVE, *_verdicts(run)]), f"stopped: {run.stopped}")
     if not run.is_over:
         return None
-    verdict = worst(_verdicts(run))
+    verdict = worst([*_verdicts(run), *([Verdict.INCONCLUSIVE] if run.stopped else [])])
     reasons = [f"{name}: {found.reason}" for name, found in run.judged.items() if found.verdict is verdict]
+    if run.stopped:
+        reasons.append(f"stopped: {run.stopped}")
     return Judgement(verdict, "; ".join(reasons) or "no gate was asked")
 
 

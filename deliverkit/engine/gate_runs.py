@@ -13,7 +13,7 @@ from deliverkit.engine.driving import DriversSeat
 from deliverkit.engine.measuring import Gatekeeper
 from deliverkit.engine.pacing import Pace
 from deliverkit.engine.stream_log import StreamLog, open_stream
-from deliverkit.errors import ConflictError, NotFoundError
+from deliverkit.errors import ConflictError, NotFoundError, UnreachableError
 from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
 
 PREFIX = "gates/"
@@ -112,6 +112,7 @@ class GateRuns:
 
         Raises:
             NotFoundError: If there is no such run.
+            UnreachableError: If the ledger does not answer; the run can be resumed.
         """
         log, pace = self._log(run_id), self._pace()
         if listener:
@@ -123,6 +124,9 @@ class GateRuns:
         deadline = self._clock.now() + timeout if timeout is not None else None
         try:
             return _Loop(log, gates, seat, clock=self._clock, pace=pace, on_tick=on_tick).run(deadline)
+        except UnreachableError as error:
+            error.hint = error.hint or f"deliverkit gate resume {run_id}"
+            raise
         finally:
             gates.close()
             seat.let_go()

@@ -54,6 +54,9 @@ class Runner:
         """
         try:
             return self._loop(stop_when, deadline)
+        except UnreachableError as error:
+            error.hint = error.hint or f"deliverkit resume {self._log.rollout.id}"
+            raise
         finally:
             self._executor.close()
             self._seat.let_go()
