@@ -204,7 +204,7 @@ class Assembly:
         return GateRuns(
             ledger=self.ledger,
             locks=self.locks,
-            gatekeeper=lambda: Gatekeeper(self._checkers(), clock=self.clock),
+            gatekeeper=lambda: Gatekeeper(self._checkers(), clock=self.clock, hide=self._hide),
             drivers=ProcessDrivers(),
             clock=self.clock,
             identity=self._whoami,
@@ -265,7 +265,7 @@ class Assembly:
 
         return Executor(
             carrier=self._carrier(plan),
-            gatekeeper=Gatekeeper(self._checkers(), clock=self.clock),
+            gatekeeper=Gatekeeper(self._checkers(), clock=self.clock, hide=self._hide),
             witness=Witness(self._deployers, UrlTextSource()),
             journal=self.journal,
             locks=self.locks,
@@ -274,6 +274,11 @@ class Assembly:
             trust=self._trust,
             prepare=partial(self._require_jenkins, plan),
         )
+
+    def _hide(self, text: str) -> str:
+        from deliverkit.domain.masking import Masking, credentials_among  # noqa: PLC0415
+
+        return Masking(credentials_among(self._environ)).hide(text)
 
     def _checkers(self) -> Checkers:
         """Fresh ones for each run: what was interrupted measures no more."""

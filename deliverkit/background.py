@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+Thing = TypeVar("Thing")
 AT_ONCE = 1.0
 """Seconds in which quick work is done, so that it need not be asked for again."""
 
@@ -58,6 +60,8 @@ class Background(Generic[T]):
                 errand.outcome = work()
             except Exception as error:  # noqa: BLE001  (a thread tells nobody of its end)
                 errand.error = error
+            except BaseException as error:  # noqa: BLE001  (nor may it end the process, as `sys.exit` would)
+                errand.error = RuntimeError(f"it ended itself: {type(error).__name__}: {error}")
 
         # A daemon: whoever is told to end does not wait for it.
         errand: _Errand[T] = _Errand(threading.Thread(target=run, name=name, daemon=True))
@@ -65,11 +69,33 @@ class Background(Generic[T]):
         return errand
 
 
+def side_by_side(work: Callable[[Thing], T], things: Sequence[Thing], *, size: int, name: str) -> list[T]:
+    """What comes of the work for each thing, in their order; a process that ends waits for none of it.
+
+    Args:
+        work: What is to be done.
+        things: With what.
+        size: How many at once; one by one without further threads.
+        name: Of the threads.
+
+    Raises:
+        Exception: What the work raised for the first thing for which it did.
+    """
+    if size <= 1 or len(things) <= 1:
+        return [work(each) for each in things]
+    crew = Crew(min(size, len(things)), name)
+    try:
+        futures = [crew.submit(partial(work, each)) for each in things]
+        return [each.result() for each in futures]
+    finally:
+        crew.disband()
+
+
 class Crew:
     """A few threads that work off what they are given; unlike those of an executor, nobody waits for them at an end."""
 
     def __init__(self, size: int, name: str) -> None:
-        """Take how many threads there are at most; each is begun when there is work for it."""
+        """Take how many threads there are without reinforcement; each is begun when there is work for it."""
         self._size = size
         self._name = name
         self._threads: list[threading.Thread] = []
@@ -80,10 +106,13 @@ class Crew:
         future: Future[T] = Future()
         self._waiting.put((future, work))
         if len(self._threads) < self._size:
-            name = f"{self._name}-{len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
-            self._threads[-1].start()
+            self._begin_one()
         return future
+
+    def reinforce(self, size: int) -> None:
+        """Have more threads, up to that many, when something waits: all of them are at work that takes its time."""
+        for _ in range(min(self._waiting.qsize(), size - len(self._threads))):
+            self._begin_one()
 
     def disband(self) -> None:
         """Begin nothing more: what waits is cancelled, and each thread ends with what it is at."""
@@ -96,6 +125,11 @@ class Crew:
             pass
         for _ in self._threads:
             self._waiting.put(None)
+
+    def _begin_one(self) -> None:
+        name = f"{self._name}-{len(self._threads)}"
+        self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+        self._threads[-1].start()
 
     def _work(self) -> None:
         while (given := self._waiting.get()) is not None:

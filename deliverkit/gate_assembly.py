@@ -204,4 +204,4 @@ class _Makers:
         from deliverkit.adapters.served_certificate import ServedCertificates  # noqa: PLC0415
 
         served = ServedCertificates(self._deployers, folder=self._folder)
-        return CertificateCheck(self._aws, self._clock, served=served.look)
+        return CertificateCheck(self._aws, self._clock, served=served)

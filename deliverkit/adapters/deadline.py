@@ -16,17 +16,24 @@ _Address: TypeAlias = tuple[int, int, int, str, Any]
 
 
 class Lines:
-    """The conversations that are under way, so that another thread can cut them."""
+    """The conversations of one measurement, or of several, so that another thread can cut them.
+
+    Attributes:
+        were_cut: True when they are over: none need begin.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
         self._lock = threading.Lock()
         self._open: list[Deadline] = []
+        self.were_cut = False
 
     def add(self, deadline: Deadline) -> None:
-        """One begins."""
+        """One begins; it ends at once when it comes too late."""
         with self._lock:
             self._open.append(deadline)
+            if self.were_cut:
+                deadline.cut()
 
     def remove(self, deadline: Deadline) -> None:
         """One is over."""
@@ -34,8 +41,9 @@ class Lines:
             self._open.remove(deadline)
 
     def cut(self) -> None:
-        """End those that are under way, as if their time were over; later ones are not concerned."""
+        """End those that are under way, and those that begin later, as if their time were over."""
         with self._lock:
+            self.were_cut = True
             for each in self._open:
                 each.cut()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from deliverkit.adapters.expansion import Deployers, Secrets, Values, expansions
 from deliverkit.adapters.http_answers import Wanted, kept
 from deliverkit.adapters.http_exchange import Request, SilentError, UnusableError, ask, shown
 from deliverkit.adapters.redirects import follow
+from deliverkit.background import side_by_side
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import measurement
 from deliverkit.domain.gate import Check, Measurement
@@ -132,18 +132,18 @@ class HttpCheck:
         self._clock = clock
         self._folder = folder
         self._secrets = Secrets(environ or {})
-        self._interruptions = 0
         self._lines = Lines()
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every URL; whatever cannot be asked is an `error` measurement."""
-        at, query = self._clock.now(), ""
+        # One for the whole sample: a question whose turn comes after an interruption is not asked.
+        at, query, lines = self._clock.now(), "", self._lines
         try:
             questions = Questions.of(check.spec, self._folder)
             masking = self._secrets.masking(questions.headers)
-            asked = list(self._asked(questions, context))
+            asked = list(self._asked(questions, context, lines))
             query = masking.hide_values(_query(asked))
-            answers = self._all(asked, questions, masking)
+            answers = _all(asked, questions, masking, lines)
         except (DeliverkitError, ValueError) as error:
             return measurement(check, at, {"error": f"cannot be asked: {error}"}, query=query)
         latencies = tuple(seconds for each in answers for seconds in each.get("seconds", ()))
@@ -152,42 +152,19 @@ class HttpCheck:
 
     def interrupt(self) -> None:
         """End the measurements that are under way."""
-        self._interruptions += 1
-        self._lines.cut()
+        lines, self._lines = self._lines, Lines()
+        lines.cut()
 
-    def _asked(self, questions: Questions, context: CheckContext) -> Iterator[Question]:
+    def _asked(self, questions: Questions, context: CheckContext, lines: Lines) -> Iterator[Question]:
         """Each address to ask, once."""
         asked: set[tuple[str, tuple[str, ...]]] = set()
         for url in questions.urls:
             for values in expansions([url, *questions.expected], context, self._deployers):
                 headers = self._secrets.headers(questions.headers, values)
-                question = questions.filled(url, values, headers, self._lines)
+                question = questions.filled(url, values, headers, lines)
                 if (key := (question.request.url, tuple(question.wanted.filled.values()))) not in asked:
                     asked.add(key)
                     yield question
-
-    def _all(self, asked: Sequence[Question], questions: Questions, masking: Masking) -> list[dict[str, Any]]:
-        def sampled(question: Question) -> list[dict[str, Any]]:
-            return _grouped(self._samples(question, questions, masking))
-
-        if len(asked) <= ONE_BY_ONE_LIMIT:
-            return [each for question in asked for each in sampled(question)]
-        with ThreadPoolExecutor(min(PARALLEL, len(asked))) as pool:
-            return [each for answers in pool.map(sampled, asked) for each in answers]
-
-    def _samples(self, question: Question, questions: Questions, masking: Masking) -> Iterator[dict[str, Any]]:
-        """The answers to one question; where there is none, or they take too long together, it is not asked again."""
-        before, watch = self._interruptions, Stopwatch()
-        for number in range(questions.requests):
-            if number and watch.seconds() > SAMPLING_LIMIT:
-                return
-            if self._interruptions != before:
-                yield {"asked": question.asked, "unusable": "interrupted"}
-                return
-            answer = _answer(question, questions, masking)
-            yield answer
-            if "status" not in answer:
-                return
 
 
 class UrlTextSource:
@@ -206,6 +183,30 @@ class UrlTextSource:
         if not 200 <= answer.status < 300:
             raise UnreachableError(f"GET {shown(url)} answered {answer.status}")
         return answer.body
+
+
+def _all(asked: Sequence[Question], questions: Questions, masking: Masking, lines: Lines) -> list[dict[str, Any]]:
+    def sampled(question: Question) -> list[dict[str, Any]]:
+        return _grouped(_samples(question, questions, masking, lines))
+
+    size = PARALLEL if len(asked) > ONE_BY_ONE_LIMIT else 1
+    found = side_by_side(sampled, asked, size=size, name="deliverkit-http")
+    return [each for answers in found for each in answers]
+
+
+def _samples(question: Question, questions: Questions, masking: Masking, lines: Lines) -> Iterator[dict[str, Any]]:
+    """The answers to one question; where there is none, or they take too long together, it is not asked again."""
+    watch = Stopwatch()
+    for number in range(questions.requests):
+        if number and watch.seconds() > SAMPLING_LIMIT:
+            return
+        if lines.were_cut:
+            yield {"asked": masking.hide_values(question.asked), "unusable": "interrupted"}
+            return
+        answer = _answer(question, questions, masking)
+        yield answer
+        if "status" not in answer:
+            return
 
 
 def _answer(question: Question, questions: Questions, masking: Masking) -> dict[str, Any]:

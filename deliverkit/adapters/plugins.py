@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from deliverkit.adapters.expansion import Secrets, Values, for_the_whole_leg
 from deliverkit.check_ports import CheckContext
-from deliverkit.domain.checks import measurement
+from deliverkit.domain.checks import measurement, told
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.masking import Masking
 from deliverkit.ports import Clock
@@ -90,8 +90,7 @@ class PluginCheck:
         except _InterruptedError:
             why = f"{self._label} was interrupted"
         except BaseException as error:  # noqa: BLE001  (it may even exit: in a thread of its own, that is caught here)
-            told = masking.hide(f"{type(error).__name__}: {error}")
-            why = f"{self._label} cannot be asked: {' '.join(told.split())[:_REASON_LIMIT]}"
+            why = f"{self._label} cannot be asked: {told(error, masking.hide)[:_REASON_LIMIT]}"
         else:
             return found
         return measurement(check, at, {"error": why})

@@ -61,13 +61,14 @@ class PrometheusCheck:
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Ask once, or once for each region or target that the settings speak of; what cannot be asked is an error."""
         at, query = self._clock.now(), ""
+        lines = self._lines
         try:
             asked = list(self._asked(check.spec, context, at))
             query = f"{asked[0][0]}: {asked[0][2]}"
             hide = self._secrets.masking(check.spec.get("headers") or {}).hide
             timeout = timedelta(seconds=float(check.spec.get("timeout") or DEFAULT_TIMEOUT))
             answers = [
-                {"asked": server, **_answer(replace(request, lines=self._lines), timeout, hide)}
+                {"asked": server, **_answer(replace(request, lines=lines), timeout, hide)}
                 for server, request, _ in asked
             ]
         except (DeliverkitError, ValueError) as error:
@@ -76,7 +77,8 @@ class PrometheusCheck:
 
     def interrupt(self) -> None:
         """End the measurements that are under way."""
-        self._lines.cut()
+        lines, self._lines = self._lines, Lines()
+        lines.cut()
 
     def _asked(
         self, spec: Mapping[str, Any], context: CheckContext, now: datetime

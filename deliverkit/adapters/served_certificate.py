@@ -5,20 +5,22 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deliverkit.adapters.deadline import Deadline, Lines
 from deliverkit.adapters.encryption import Proof, told
 from deliverkit.adapters.expansion import Deployers, expansions
+from deliverkit.background import side_by_side
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.gate import Check
 from deliverkit.domain.placeholders import expand
 
 TIMEOUT = 10.0
-"""Seconds for connecting, and again for the handshake."""
+"""Seconds for connecting and the handshake."""
 PORT = 443
 PARALLEL = 16
 
@@ -30,6 +32,7 @@ class ServedCertificates:
         """Take the way to a region's deployer, which knows the targets, and where the files of a check are."""
         self._deployers = deployers
         self._folder = folder
+        self._lines = Lines()
 
     def look(self, check: Check, context: CheckContext) -> Mapping[str, Any]:
         """What is seen of each: until when its certificate holds, or what is wrong with it.
@@ -37,6 +40,7 @@ class ServedCertificates:
         Raises:
             ValueError: If an address is none, there are no targets, or the authorities' file cannot be read.
         """
+        lines = self._lines
         trusted, address = Proof.of(check.spec, self._folder).context(), str(check.spec["address"])
         host = str(check.spec.get("host") or "")
         asked = [
@@ -44,16 +48,26 @@ class ServedCertificates:
             for values in expansions((address, host), context, self._deployers)
         ]
         unique = list(dict.fromkeys(asked))
-        with ThreadPoolExecutor(max_workers=min(PARALLEL, len(unique))) as pool:
-            return {"served": list(pool.map(lambda each: _look(each[0], each[1], trusted), unique))}
+        look = partial(_look, trusted=trusted, lines=lines)
+        return {"served": side_by_side(look, unique, size=PARALLEL, name="deliverkit-certificate")}
+
+    def interrupt(self) -> None:
+        """End the looks that are under way."""
+        lines, self._lines = self._lines, Lines()
+        lines.cut()
 
 
-def _look(address: str, host: str, trusted: ssl.SSLContext) -> Mapping[str, Any]:
+def _look(asked: tuple[str, str], trusted: ssl.SSLContext, lines: Lines) -> Mapping[str, Any]:
+    address, host = asked
     name, port = _parts(address)
     seen: dict[str, Any] = {"address": f"{name}:{port}", "host": host or name}
+    if lines.were_cut:
+        return {**seen, "error": "interrupted"}
     try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
         with (
-            socket.create_connection((name, port), timeout=TIMEOUT) as connection,
+            Deadline(TIMEOUT, lines) as deadline,
+            deadline.connected(found) as connection,
             trusted.wrap_socket(connection, server_hostname=host or name) as encrypted,
         ):
             certificate: Mapping[str, Any] = encrypted.getpeercert() or {}

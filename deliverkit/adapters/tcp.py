@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from deliverkit.adapters.encryption import Proof, told
 from deliverkit.adapters.expansion import Deployers, expansions
 from deliverkit.adapters.http import ONE_BY_ONE_LIMIT, PARALLEL
 from deliverkit.adapters.http_answers import quoted
+from deliverkit.background import side_by_side
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import measurement
 from deliverkit.domain.gate import Check, Measurement
@@ -63,13 +64,16 @@ class TcpCheck:
 
     def measure(self, check: Check, context: CheckContext) -> Measurement:
         """Take one sample of every place; whatever cannot be asked is an `error` measurement."""
-        at, query, spec = self._clock.now(), "", check.spec
+        # The lines are those of the whole sample: where it has not asked before an interruption, it does not any more.
+        at, query, spec, lines = self._clock.now(), "", check.spec, self._lines
         try:
             timeout = timedelta(seconds=float(spec.get("timeout") or DEFAULT_TIMEOUT))
             encryption = Proof.of(spec, self._folder).context() if spec.get("tls") else None
             places = list(dict.fromkeys(self._places(spec, context)))
             query = places[0].asked + (f" and {len(places) - 1} more" if len(places) > 1 else "")
-            found = _all(places, lambda place: _sample(place, timeout, encryption, self._lines))
+            size = PARALLEL if len(places) > ONE_BY_ONE_LIMIT else 1
+            ask = partial(_sample, timeout=timeout, encryption=encryption, lines=lines)
+            found = side_by_side(ask, places, size=size, name="deliverkit-tcp")
         except (DeliverkitError, ValueError) as error:
             return measurement(check, at, {"error": f"cannot be asked: {error}"}, query=query)
         latencies = tuple(each["seconds"] for each in found if "seconds" in each)
@@ -78,7 +82,8 @@ class TcpCheck:
 
     def interrupt(self) -> None:
         """End the measurements that are under way."""
-        self._lines.cut()
+        lines, self._lines = self._lines, Lines()
+        lines.cut()
 
     def _places(self, spec: Mapping[str, Any], context: CheckContext) -> Iterator[Place]:
         address, banner = str(spec.get("address") or ""), str(spec.get("banner") or "")
@@ -102,15 +107,10 @@ def split(address: str) -> tuple[str, int]:
     return found["six"] or found["host"], port
 
 
-def _all(places: Sequence[Place], sample: Callable[[Place], dict[str, Any]]) -> list[dict[str, Any]]:
-    if len(places) <= ONE_BY_ONE_LIMIT:
-        return [sample(place) for place in places]
-    with ThreadPoolExecutor(min(PARALLEL, len(places))) as pool:
-        return list(pool.map(sample, places))
-
-
 def _sample(place: Place, timeout: timedelta, encryption: ssl.SSLContext | None, lines: Lines) -> dict[str, Any]:
     seconds, watch = timeout.total_seconds(), Stopwatch()
+    if lines.were_cut:
+        return {"asked": place.asked, "unusable": "interrupted"}
     try:
         greeting = _greeting(place, Deadline(seconds, lines), encryption)
     except socket.gaierror as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from deliverkit.domain.ledger import Draft, Event, verify, verify_link
+from deliverkit.domain.gate import key_of
+from deliverkit.domain.ledger import Draft, Event, seal, verify, verify_link
 from deliverkit.errors import ConflictError, NotFoundError
 from deliverkit.ports import Clock, IdentityProvider, Ledger
 
@@ -16,6 +17,10 @@ class Folded(Protocol):
     @property
     def last(self) -> Event:
         """The last event folded."""
+        ...
+
+    def sample(self, key: str) -> str:
+        """Names the next measurement of a check, the same one until it is on record or no longer wanted."""
         ...
 
 
@@ -64,30 +69,46 @@ class StreamLog(Generic[State]):
 
     def sync(self) -> State:
         """The state with everything that others have recorded since."""
-        for event in self._ledger.read(self._stream, self.state.last.sequence):
+        self._read_on()
+        return self.state
+
+    def _read_on(self) -> list[Event]:
+        events = list(self._ledger.read(self._stream, self.state.last.sequence))
+        for event in events:
             verify_link(self._stream, self.state.last, event)
             self._take(event)
-        return self.state
+        return events
 
     def record(self, draft: Draft) -> State:
         """The state after one more event.
 
         Raises:
             ConflictError: If somebody else recorded an event meanwhile: `sync` and decide again.
+            IntegrityError: If nobody could read the event; it is not recorded.
         """
-        actor = self._identity.whoami().arn
-        event = self._ledger.append(self._stream, self.state.last, draft, actor=actor, at=self._clock.now())
-        return self._take(event)
+        actor, at, last = self._identity.whoami().arn, self._clock.now(), self.state.last
+        # What cannot be read would make the stream unreadable for good, so that is tried first.
+        self._apply(self.state, seal(draft, stream=self._stream, after=last, actor=actor, at=at))
+        return self._take(self._ledger.append(self._stream, last, draft, actor=actor, at=at))
 
     def record_all(self, drafts: Iterable[Draft]) -> bool:
-        """Record several events, as far as nobody else writes meanwhile; False when there was nothing to record."""
-        listed = tuple(drafts)
-        try:
-            for draft in listed:
-                self.record(draft)
-        except ConflictError:
-            # Somebody else wrote: an approver, an abort, or a process that took over. Read on, decide again.
-            self.sync()
+        """Record several events; False when there was nothing to record.
+
+        When somebody else writes meanwhile, decisions have to be made again. What was measured is still true, so that
+        it is recorded behind that.
+        """
+        listed = list(drafts)
+        remaining = listed
+        while remaining:
+            try:
+                self.record(remaining[0])
+            except ConflictError:
+                # Somebody else wrote: an approver, an abort, or a process that took over.
+                before = self.state
+                is_fenced = any(event.kind == "driver.attached" for event in self._read_on())
+                remaining = [] if is_fenced else list(_still_wanted(remaining, before, self.state))
+            else:
+                remaining = remaining[1:]
         return bool(listed)
 
     def insist(self, make: Callable[[State], Draft | None]) -> State:
@@ -110,6 +131,15 @@ class StreamLog(Generic[State]):
         for listener in self._listeners:
             listener(event, self.state)
         return self.state
+
+
+def _still_wanted(drafts: Iterable[Draft], before: Folded, now: Folded) -> Iterator[Draft]:
+    """The measurements among the drafts that have not been recorded meanwhile, and that count as they did."""
+    for draft in drafts:
+        if draft.kind == "gate.measured":
+            keyed = [(key_of(each["gate"], each.get("check", "")), each) for each in draft.payload["measurements"]]
+            if wanted := [each for key, each in keyed if before.sample(key) == now.sample(key)]:
+                yield Draft(draft.kind, {"measurements": wanted})
 
 
 def open_stream(

@@ -155,7 +155,7 @@ def test_each_target_serves_its_own(bench: CloudBench, authority: Authority) -> 
     for number, instance in enumerate(fleet.instances(REGION, "shop-dev"), 1):
         instance.target = Target(instance.target.target_id, REGION, f"127.79.0.{number}")
     looking = ServedCertificates(fleet.deployer, folder=bench.folder)
-    checker = CertificateCheck(bench.aws, bench.clock, served=looking.look)
+    checker = CertificateCheck(bench.aws, bench.clock, served=looking)
     with serving(bench.folder, authority.vouched(datetime.now(UTC) + timedelta(days=40))) as address:
         check = bench.check(served(authority, "${target.address}:" + address.partition(":")[2]))
         found = bench.measure(check, checker=checker)

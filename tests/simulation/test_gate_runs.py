@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from worlds import MANAGER, UP, direct, environment
+from worlds import MANAGER, UP, carry, direct, environment, serving_the_first
 
-from deliverkit.domain.gate import Check, CheckKind, Gate, Policy, Verdict
+from deliverkit.domain.drafts import recorded
+from deliverkit.domain.gate import Check, CheckKind, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.gate_run import fold_run, verdict_on
-from deliverkit.errors import ConflictError, NotFoundError, UsageError
+from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.rollout import Outcome
+from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
+from deliverkit.ports import Ledger
 from deliverkit.testing.rehearsal import Rehearsal
 
 MINUTE = timedelta(minutes=1)
@@ -105,6 +110,84 @@ def test_only_one_process_measures(world: Rehearsal) -> None:
     )
     run = second.gate_runs.watch(run_id, timeout=MINUTE)
     assert (run.is_over, world.check.asked) == (False, [])
+
+
+class Busy:
+    """A ledger to which somebody else writes, once, just before a measurement that failed is recorded."""
+
+    def __init__(self, ledger: Ledger, draft: Draft) -> None:
+        self._ledger = ledger
+        self._draft = draft
+        self.has_written = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def append(self, stream: str, after: Event | None, draft: Draft, *, actor: str, at: datetime) -> Event:
+        if draft.kind == "gate.measured" and "failed" in str(draft.payload) and not self.has_written:
+            self.has_written = True
+            self._ledger.append(stream, after, self._draft, actor=actor, at=at)
+        return self._ledger.append(stream, after, draft, actor=actor, at=at)
+
+
+def third_fails(world: Rehearsal) -> None:
+    world.check.answer = lambda *_: Verdict.FAILED if len(world.check.asked) == 3 else Verdict.PASSED
+
+
+def test_a_failed_measurement_of_a_run_is_recorded_whoever_else_writes() -> None:
+    world = direct(environment("dev", after=("healthy",), bake_time=MINUTE), gates=(Gate("healthy", (PAGES,)),))
+    third_fails(world)
+    world.ledger = busy = Busy(world.ledger, Draft("note.added", {}))
+    delivery = world.delivery()
+    run = delivery.gate_runs.watch(delivery.run_gates(to="dev"))
+    assert busy.has_written
+    assert run.judged["healthy"].verdict is Verdict.FAILED
+    assert (run.analysis("healthy/pages").taken, len(world.check.asked)) == (3, 3)
+
+
+def test_a_failed_measurement_of_a_promotion_is_recorded_whoever_else_writes() -> None:
+    world = direct(environment("dev", after=("healthy",), bake_time=MINUTE), gates=(Gate("healthy", (PAGES,)),))
+    serving_the_first(world)
+    world.check.asked.clear()
+    third_fails(world)
+    world.ledger = busy = Busy(world.ledger, Draft("note.added", {}))
+    world.dead.add("driver-1")
+    rollout = carry(world.delivery(driver="driver-2"), "2.0", "dev")
+    assert busy.has_written
+    assert rollout.outcome is Outcome.ROLLED_BACK
+    assert len(world.check.asked) == 3
+
+
+def test_what_was_measured_by_a_driver_that_was_replaced_is_not_recorded() -> None:
+    world = direct(environment("dev", after=("healthy",), bake_time=MINUTE), gates=(Gate("healthy", (PAGES,)),))
+    third_fails(world)
+    world.ledger = busy = Busy(world.ledger, Draft("driver.attached", {"driver": "driver-2", "token": 9}))
+    delivery = world.delivery()
+    run = delivery.gate_runs.watch(delivery.run_gates(to="dev"))
+    assert busy.has_written
+    assert run.analysis("healthy/pages").failed == 0
+
+
+def test_a_measurement_that_was_recorded_meanwhile_is_not_recorded_twice() -> None:
+    world = direct(environment("dev", after=("healthy",), bake_time=MINUTE), gates=(Gate("healthy", (PAGES,)),))
+    third_fails(world)
+    sample = recorded(Measurement("healthy", world.clock.now(), Verdict.PASSED, "said by another", check="pages"))
+    world.ledger = busy = Busy(world.ledger, Draft("gate.measured", {"measurements": [sample]}))
+    delivery = world.delivery()
+    run = delivery.gate_runs.watch(delivery.run_gates(to="dev"))
+    assert busy.has_written
+    assert (run.analysis("healthy/pages").failed, run.analysis("healthy/pages").taken) == (0, len(world.check.asked))
+
+
+def test_what_nobody_could_read_is_not_recorded(world: Rehearsal) -> None:
+    delivery = world.delivery()
+    run_id = delivery.run_gates(to="dev")
+    bad: Any = "yes"
+    broken = Measurement("healthy", world.clock.now(), Verdict.INCONCLUSIVE, "no", check="pages", is_open=bad)
+    log = delivery.gate_runs._log(run_id)
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        log.record(Draft("gate.measured", {"measurements": [recorded(broken)]}))
+    assert delivery.gate_runs.show(run_id).analyses == {}
 
 
 def test_runs_have_ids_of_their_own(world: Rehearsal) -> None:

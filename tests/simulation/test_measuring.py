@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from deliverkit.check_ports import Asked, CheckContext, Checker
+from deliverkit.domain.checks import assess_again
 from deliverkit.domain.gate import Check, Measurement, Verdict
-from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.engine.measuring import AT_MOST, PARALLEL, Gatekeeper
 from deliverkit.errors import UsageError
 from deliverkit.testing.checks import ScriptedCheck
 from deliverkit.testing.clock import FakeClock
@@ -123,10 +124,10 @@ def test_an_end_interrupts_what_is_measured_and_a_new_beginning_measures() -> No
 def test_what_was_never_begun_does_not_keep_the_end_waiting() -> None:
     slow = Slow()
     gates = keeper(NO_TIME, slow=slow)
-    many = asked(*(("slow", f"c{number}") for number in range(100)))
+    many = asked(*(("slow", f"c{number}") for number in range(2 * AT_MOST)))
     gates.measure(many)
     gates.close()
-    assert slow.begun < 100
+    assert slow.begun <= AT_MOST
 
 
 def test_a_process_that_cannot_measure_says_so_and_ends_the_others() -> None:
@@ -139,6 +140,82 @@ def test_a_process_that_cannot_measure_says_so_and_ends_the_others() -> None:
     with pytest.raises(UsageError):
         gates.measure(asked(("slow", "a"), ("none", "b")))
     assert slow.was_interrupted
+
+
+class Raising:
+    """A checker that has a defect, alone or together."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def measure(self, _check: Check, _context: CheckContext) -> Measurement:
+        raise self.error
+
+
+class RaisingTogether(Raising):
+    def measure_all(self, _asked: Sequence[Asked]) -> Sequence[Measurement | None]:
+        raise self.error
+
+
+@pytest.mark.parametrize("checker", [Raising, RaisingTogether])
+def test_a_checker_that_raises_costs_nobody_else_a_measurement(checker: type[Raising]) -> None:
+    error = OverflowError(f"password=hunter2222 and\nmuch more: \udce9{'x' * 5000}")
+    gates = keeper(bad=checker(error), good=ScriptedCheck(CLOCK))
+    good, bad = sorted(gates.measure(asked(("bad", "a"), ("good", "b"))), key=lambda found: found.check == "a")
+    assert (good.check, good.outcome) == ("b", Verdict.PASSED)
+    assert (bad.check, bad.outcome, bad.reason[:69]) == (
+        "a",
+        Verdict.ERROR,
+        "cannot be measured: OverflowError: password=*** and much more:  xxxxx",
+    )
+    assert len(bad.reason) < 1000
+    assert bad.seen is not None
+    assert assess_again(Check("g", "a", "bad", {}), bad.seen).reason == bad.reason
+    gates.close()
+
+
+def test_a_checker_that_gives_too_few_measurements_gives_errors() -> None:
+    class Lossy(Together):
+        def measure_all(self, asked: Sequence[Asked]) -> Sequence[Measurement | None]:
+            return super().measure_all(asked)[1:]
+
+    gates = keeper(metric=Lossy())
+    found = gates.measure(asked(("metric", "a"), ("metric", "b")))
+    assert [(each.check, each.outcome) for each in found] == [("a", Verdict.ERROR), ("b", Verdict.ERROR)]
+    gates.close()
+
+
+def test_secrets_of_this_process_are_masked_in_what_a_checker_raises() -> None:
+    raising = Raising(OSError("no header tr0ub4dor"))
+    gates = Gatekeeper(lambda _: raising, clock=CLOCK, hide=lambda text: text.replace("tr0ub4dor", "${TOKEN}"))
+    [found] = gates.measure(asked(("bad", "a")))
+    assert found.reason == "cannot be measured: OSError: no header ${TOKEN}"
+    gates.close()
+
+
+def test_what_was_measured_beside_a_refusal_is_given_back_first() -> None:
+    gates = keeper(none=Raising(UsageError("no way to the server")), good=ScriptedCheck(CLOCK))
+    questions = asked(("none", "a"), ("good", "b"))
+    assert [found.check for found in gates.measure(questions)] == ["b"]
+    with pytest.raises(UsageError, match="no way to the server"):
+        gates.measure(asked(("none", "a"), ("good", "b"))[:1])
+
+
+def test_a_refusal_of_a_check_that_nobody_asks_for_any_more_is_forgotten() -> None:
+    gates = keeper(none=Raising(UsageError("no way to the server")), good=ScriptedCheck(CLOCK))
+    gates.measure(asked(("none", "a"), ("good", "b")))
+    assert [found.check for found in gates.measure(asked(("good", "b"), number=2))] == ["b"]
+    gates.close()
+
+
+def test_slow_checks_starve_nobody() -> None:
+    slow, quick = Slow(), ScriptedCheck(CLOCK)
+    gates = keeper(timedelta(seconds=0.1), slow=slow, quick=quick)
+    questions = asked(*(("slow", f"c{number}") for number in range(PARALLEL)), ("quick", "b"))
+    found = until_there(gates, questions)
+    assert found.check == "b"
+    assert slow.begun == PARALLEL
+    gates.close()
 
 
 def test_a_kind_that_nobody_knows_is_an_error() -> None:

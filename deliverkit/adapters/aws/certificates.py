@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.observing import filled, observed, regions_of
@@ -16,8 +16,18 @@ from deliverkit.ports import Clock
 
 KEY_TYPES = [*(f"RSA_{bits}" for bits in (1024, 2048, 3072, 4096)), "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"]
 """ListCertificates names those with RSA keys up to 2048 bits alone, unless it is asked for others."""
-Served = Callable[[Check, CheckContext], Mapping[str, Any]]
-"""Gives what is seen of the certificates that addresses serve."""
+
+
+class Served(Protocol):
+    """What looks at the certificates that addresses serve."""
+
+    def look(self, check: Check, context: CheckContext) -> Mapping[str, Any]:
+        """What is seen of them."""
+        ...
+
+    def interrupt(self) -> None:
+        """End the looks that are under way."""
+        ...
 
 
 class CertificateCheck:
@@ -33,10 +43,14 @@ class CertificateCheck:
         """Look at the certificates once."""
         return observed(check, self._clock, lambda: self._look(check, context), query=_query)
 
+    def interrupt(self) -> None:
+        """End the looks at addresses that are under way; AWS answers soon, or is given up soon."""
+        self._served.interrupt()
+
     def _look(self, check: Check, context: CheckContext) -> Mapping[str, Any]:
         seen = {"at": self._clock.now().isoformat(), "certificates": [], "served": []}
         if "address" in check.spec:
-            return {**seen, **self._served(check, context)}
+            return {**seen, **self._served.look(check, context)}
         return {**seen, "certificates": list(self._kept(check, context))}
 
     def _kept(self, check: Check, context: CheckContext) -> Iterator[Mapping[str, Any]]:

@@ -8,8 +8,9 @@ can be recomputed offline, under the same rules or under others.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -42,6 +43,8 @@ _ROOMS: Mapping[str, str] = {
     "vulnerabilities": "vulnerabilities",
 }
 """The module of each kind, in this package."""
+_TOLD_LIMIT = 10_000
+"""Characters of an exception that are looked at; a reason is far shorter."""
 _STATEFUL: frozenset[str] = frozenset({"compare", "http", "tcp"})
 """Kinds that carry a state from one measurement to the next."""
 
@@ -138,16 +141,18 @@ def measurement(
     # What is judged now is what will be read from the record, so that it comes out the same whenever it is replayed.
     try:
         seen = json.loads(canonical(seen))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         seen = {ERROR: f"what was seen cannot be recorded: {error}"}
-    found = assess(check, seen, state)
+    found, query = assess_again(check, seen, state), encodable(query)
     return Measurement(
         check.gate, at, found.outcome, found.reason, latencies, check.name, found.value, query, seen, found.is_open
     )
 
 
 def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
-    """Judge what was recorded once; what this version cannot read is an error, never an exception: ledgers are old.
+    """Judge what was seen, now or at any time again; what cannot be judged is an error, never an exception.
+
+    Ledgers are old, plans lack settings that came later, and what was seen came from anywhere.
 
     Raises:
         LookupError: If the check's kind is not one of ours.
@@ -156,10 +161,34 @@ def assess_again(check: Check, seen: Seen, state: Any = None) -> Assessment:
     if assessor is None and not seen.get(ERROR):
         raise LookupError(f"checks of kind {check.kind} are not assessed here")
     try:
-        return assess(check, seen, state)
+        return _recordable(assess(check, seen, state))
     except Exception as error:  # noqa: BLE001  (a plug-in's, too)
-        unreadable = f"what was seen cannot be assessed: {type(error).__name__}: {error}"
-        return Assessment(Verdict.ERROR, unreadable, state=state)
+        return Assessment(Verdict.ERROR, f"what was seen cannot be assessed: {told(error)}", state=state)
+
+
+def _recordable(found: Assessment) -> Assessment:
+    """An assessment whose texts and numbers the ledger can hold."""
+    value = found.value if found.value is not None and math.isfinite(found.value) else None
+    return replace(found, reason=encodable(found.reason), value=value)
+
+
+def encodable(text: str) -> str:
+    """The text as UTF-8 can hold it: the name of a file, say, may not be text at all."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def told(error: BaseException, hide: Callable[[str], str] | None = None) -> str:
+    """An exception that nobody expected, as a reason: its type and text, on one line, not too long, secrets masked.
+
+    Args:
+        error: The exception.
+        hide: Masks secrets; by default what looks like one.
+    """
+    from deliverkit.domain.checks.telling import one_line  # noqa: PLC0415  (which is built on this package)
+    from deliverkit.domain.masking import Masking  # noqa: PLC0415  (patterns that are compiled when something went wrong)
+
+    text = " ".join(f"{type(error).__name__}: {error}"[:_TOLD_LIMIT].split())
+    return one_line((hide or Masking({}).hide)(text))
 
 
 def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
