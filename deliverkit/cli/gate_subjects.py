@@ -14,6 +14,10 @@ from deliverkit.domain.recording import Trial, trials_of
 from deliverkit.errors import NotFoundError, UsageError
 from deliverkit.reporting.gates_document import Subject, read_document, subject_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deliverkit.delivery import Delivery
+
 _RUNS, _PROMOTIONS = "gates/", "promotions/"
 _HINT = (
     "give it what `deliverkit gate explain ID --output json`, `deliverkit ledger export` or "
@@ -69,15 +73,29 @@ def _of_ledger(subject: str, options: Options, console: Console) -> Recorded:
     from deliverkit.cli.reports import find_promotion  # noqa: PLC0415
 
     delivery = open_delivery(options, console)
-    stream = _RUNS + subject
-    events = delivery.ledger.read(stream)
+    events = run_of(delivery, subject)
     if not events:
-        return _of_events(find_promotion(delivery, subject))
+        return of_events(find_promotion(delivery, subject))
+    if delivery.ledger.read(_PROMOTIONS + subject):
+        also = f"deliverkit report {subject} --as gates"
+        console.tell(f"note: {subject} is a promotion's id, too; this is the run of gates. The promotion: {also}")
+    return of_events(events)
+
+
+def run_of(delivery: Delivery, run_id: str) -> tuple[Event, ...]:
+    """The events of a run of gates, verified; none when there is no such run.
+
+    Raises:
+        IntegrityError: If an event was changed, dropped or moved since it was recorded.
+    """
+    stream = _RUNS + run_id.removeprefix(_RUNS)
+    events = tuple(delivery.ledger.read(stream))
     verify(stream, events)
-    return _of_events(events)
+    return events
 
 
-def _of_events(events: Sequence[Event]) -> Recorded:
+def of_events(events: Sequence[Event]) -> Recorded:
+    """The gates of a stream's events."""
     return Recorded(_run(events) if events[0].kind == "gates.opened" else _promotion(events), trials_of(events))
 
 
@@ -135,7 +153,7 @@ def _of_streams(documents: Sequence[Mapping[str, Any]], path: Path) -> tuple[Rec
         streams.setdefault(event.stream, []).append(event)
     for stream, events in streams.items():
         verify(stream, events)
-    found = tuple(_of_events(events) for stream, events in streams.items() if stream.startswith((_PROMOTIONS, _RUNS)))
+    found = tuple(of_events(events) for stream, events in streams.items() if stream.startswith((_PROMOTIONS, _RUNS)))
     if not found:
         raise UsageError(f"{path} has no events of a promotion or a run of gates", hint=_HINT)
     return found
