@@ -192,12 +192,10 @@ def _tell_of_an_end(run: GateRun, console: Console) -> None:
         console.tell(f"note: {run.id} ended at {run.last.at:%Y-%m-%d %H:%M:%S} UTC; nothing is measured now")
 
 
-def _line(event: Event, run: GateRun) -> str:
-    from deliverkit.cli.progress import measured  # noqa: PLC0415
-
+def _line(event: Event, _run: GateRun) -> str:
     if event.kind == "gate.judged":
         return f"gate {event.payload['gate']} {event.payload['verdict']}: {event.payload['reason']}"
-    return measured(event, run) if event.kind == "gate.measured" else ""
+    return ""
 
 
 def _doing(run: GateRun) -> str:

@@ -66,7 +66,8 @@ def recorded(subject: str, gate: str | None, options: Options, console: Console)
 
 
 def _is_file(subject: str) -> bool:
-    return Path(subject).is_file() or subject.endswith((".json", ".jsonl"))
+    path = Path(subject)  # or a pipe: `gate explain <(deliverkit ledger export)`
+    return subject.endswith((".json", ".jsonl")) or (path.exists() and not path.is_dir())
 
 
 def _of_ledger(subject: str, options: Options, console: Console) -> Recorded:
@@ -115,6 +116,8 @@ def _run(events: Sequence[Event]) -> Subject:
 
 
 def _of_file(path: Path) -> tuple[Recorded, ...]:
+    if path.is_char_device():
+        raise UsageError(f"{path} is a device, and holds no record", hint=_HINT)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -131,12 +134,24 @@ def _documents(text: str, path: Path) -> list[Mapping[str, Any]]:
     """The JSON objects of a file: one, a list of them, or one a line."""
     try:
         whole = json.loads(text)
-    except ValueError:
+    except ValueError as error:
+        first = next(filter(str.strip, text.splitlines()), "")
+        if isinstance(error, json.JSONDecodeError) and first and not _is_json(first):
+            # One document over several lines, which is broken where it says.
+            raise UsageError(f"{path}:{error.lineno}: not JSON: {error.msg}", hint=_HINT) from error
         whole = [_line(line, f"{path}:{number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     found = whole if isinstance(whole, list) else [whole]
     if not found or not all(isinstance(each, dict) for each in found):
         raise UsageError(f"{path} holds neither events nor gate results", hint=_HINT)
     return found
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _line(line: str, place: str) -> Any:
@@ -147,6 +162,8 @@ def _line(line: str, place: str) -> Any:
 
 
 def _of_streams(documents: Sequence[Mapping[str, Any]], path: Path) -> tuple[Recorded, ...]:
+    if not any("stream" in each for each in documents):
+        raise UsageError(f"{path} holds neither events nor gate results", hint=_HINT)
     streams: dict[str, list[Event]] = {}
     for each in documents:
         event = decode(json.dumps(each).encode())

@@ -53,7 +53,9 @@ def load(path: Path) -> Settings:
         check_consistency(values, reading)
     if reading.problems:
         raise refusal(
-            path, reading.problems, hint="`deliverkit init` in an empty folder writes an example with every key"
+            path,
+            reading.problems,
+            hint=f"mend {path.name} and type the command again; `deliverkit init` in an empty folder shows every key",
         )
     return build(path, values)
 
@@ -157,7 +159,8 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}", hint="deliverkit init") from error
+        hint = f"name one that is there; `deliverkit init` writes {NAME}"
+        raise UsageError(f"there is no file {path}", hint=hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{path} cannot be read: {reason}") from error

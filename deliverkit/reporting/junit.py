@@ -21,7 +21,7 @@ from deliverkit.domain.gate_run import fold_run, verdict_on
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.recording import Sample, Trial, trials_of
 from deliverkit.domain.replaying import judge_anew
-from deliverkit.reporting.gate_words import counts, rule
+from deliverkit.reporting.gate_words import counts, rule, shown_settings
 from deliverkit.reporting.gates_document import stand
 from deliverkit.reporting.history import GateRun, History, told_of, trial_of
 
@@ -186,7 +186,7 @@ def _numbers(check: Check, samples: Sequence[Sample]) -> Iterable[str]:
     if last is not None and last.value is not None:
         yield f"value: {last.value:g}"
     yield f"limits: {rule(check)}"
-    yield f"settings: {json.dumps(check.spec, ensure_ascii=False, sort_keys=True)}"
+    yield f"settings: {json.dumps(shown_settings(check), ensure_ascii=False, sort_keys=True)}"
     yield f"measured: {counts(samples)}"
 
 
