@@ -65,6 +65,7 @@ class MissingPlugin(Struct, frozen=True):
     """The settings of a kind that nobody offers: a hyphen means a plug-in's."""
 
     kind: str
+    installed: tuple[str, ...]
 
     @property
     def expected(self) -> str:
@@ -73,7 +74,8 @@ class MissingPlugin(Struct, frozen=True):
 
     def read(self, _node: Node, path: KeyPath, reading: Reading) -> Any:
         """Nothing; that is the problem."""
-        message = f"no installed package offers the kind {self.kind}; install the one that does beside deliverkit"
+        known = f"installed are {', '.join(self.installed)}" if self.installed else "none offers any"
+        message = f"no installed package offers the kind {self.kind}, {known}: install the one that does"
         reading.report(path, message, reading.keys[path])
         return INVALID
 
@@ -96,7 +98,7 @@ class OpenRecord(Record, frozen=True):
         added = tuple(Field(kind, PluginSettings(kind), "A plug-in's.") for kind in kinds)
         words = (*known, *kinds)
         gone = [key.text for key, _ in node.entries if fullmatch(KIND, key.text) and not nearest(key.text, words)]
-        added += tuple(Field(kind, MissingPlugin(kind), "Nobody's.") for kind in gone)
+        added += tuple(Field(kind, MissingPlugin(kind, kinds), "Nobody's.") for kind in gone)
         # Before the keys that all checks share: known kinds are told in this order.
         whole = Record(
             self.expected, (*added, *self.fields), (*self.choices, *kinds, *gone), self.exclusive, self.may_be_empty

@@ -300,6 +300,12 @@ def test_a_file_of_anything_else_is_refused(content: str, said: str, tmp_path: P
     assert said in ran.err
 
 
+def test_rules_that_are_not_there_are_no_reason_to_begin_anew(file: Path) -> None:
+    ran = Ran("gate", "replay", file, "--with", "nofile.yml")
+    assert ran.code == 2
+    assert "next: name a file that is there: deliverkit.yml, or one with `gates` alone" in ran.err
+
+
 def test_a_device_is_no_record() -> None:
     ran = Ran("gate", "replay", "/dev/null")
     assert ran.code == 2
