@@ -194,6 +194,8 @@ def test_counts_that_load_balancers_report_only_when_there_are_some_are_known(na
     looks = [[60 * (number + 1), None, 2000.0, None, 2000.0] for number in range(30)]
     seen = {"looks": looks, "through": 1800, "begin": 0, "origin": 0, "bake": 1800, "is_final": True}
     assert assess(check, seen).outcome is outcome
+    strict = replace(check, spec={**check.spec, "missing_data": "error"})
+    assert assess(strict, seen).outcome is Verdict.ERROR
     recorded_before = {**seen, "looks": [[end, 0.0, n0, 0.0, n1] for end, _, n0, _, n1 in looks]}
     assert assess(check, recorded_before).outcome is Verdict.PASSED
 

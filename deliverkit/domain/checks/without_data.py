@@ -41,7 +41,8 @@ def problem_without_events(spec: Mapping[str, Any], metric: str, among: str) -> 
         among: The metric whose namespace they share then.
     """
     namespace, name = parse_metric(metric, parse_metric(among)[0])
-    if spec.get("missing_data") == ZERO or name in ONLY_WHEN_THERE_ARE_SOME.get(namespace, ()):
+    is_known = name in ONLY_WHEN_THERE_ARE_SOME.get(namespace, ())
+    if spec.get("missing_data", ZERO if is_known else None) == ZERO:
         return ""
     return (
         f"{namespace} {name} has no data at all, though there are requests: does it exist? "
