@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from deliverkit.check_ports import Asked, CheckContext, Checker
-from deliverkit.domain.checks import assess_again
+from deliverkit.domain.checks import assess_again, measurement
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.engine.measuring import AT_MOST, PARALLEL, Gatekeeper
 from deliverkit.errors import UsageError
@@ -172,6 +173,29 @@ def test_a_checker_that_raises_costs_nobody_else_a_measurement(checker: type[Rai
     assert bad.seen is not None
     assert assess_again(Check("g", "a", "bad", {}), bad.seen).reason == bad.reason
     gates.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "seen", "why"),
+    [
+        # A plan made before the setting `tolerate` was.
+        ("load_balancer", {}, {"groups": [{"name": "tg", "region": "r", "states": {"initial": 1}}]}, "KeyError"),
+        (
+            "lambda",
+            {},
+            {"answers": [{"function": "f", "region": "r", "answer": {"status": "ok", "value": 10**400}}]},
+            "Overflow",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_an_error_now_and_at_any_time_again(
+    kind: str, spec: dict[str, Any], seen: dict[str, Any], why: str
+) -> None:
+    check = Check("g", "", kind, spec)
+    found = measurement(check, CLOCK.now(), seen)
+    assert (found.outcome, why in found.reason) == (Verdict.ERROR, True)
+    assert found.seen is not None
+    assert assess_again(check, found.seen).reason == found.reason
 
 
 def test_a_checker_that_gives_too_few_measurements_gives_errors() -> None:
