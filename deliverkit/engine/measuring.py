@@ -14,6 +14,7 @@ from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.plan import Leg, Plan
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Phase, Rollout
+from deliverkit.domain.watching import is_before_arrival
 from deliverkit.errors import UsageError
 from deliverkit.ports import Clock
 
@@ -208,7 +209,8 @@ def _together(checker: Checker, asked: Sequence[Asked]) -> Work:
 def context_for(rollout: Rollout, leg: Leg, release: Release, keys: Iterable[str]) -> CheckContext:
     """What checks of a leg may ask about, with the release that should be healthy."""
     wanted = tuple(keys)
-    states = {key: rollout.analysis(key).state for key in wanted}
+    is_early = is_before_arrival(rollout)
+    states = {key: rollout.analysis(key).carried(is_early=is_early) for key in wanted}
     return CheckContext(
         values={**values_for(rollout.plan, leg, release), "promotion.id": rollout.id},
         endpoint=leg.endpoint,
