@@ -122,6 +122,18 @@ def test_an_end_interrupts_what_is_measured_and_a_new_beginning_measures() -> No
     gates.close()
 
 
+def test_an_end_is_told_to_checkers_whose_work_goes_on_elsewhere() -> None:
+    class Elsewhere(Slow):
+        def measure(self, _check: Check, _context: CheckContext) -> None:  # type: ignore[override]
+            return None
+
+    elsewhere = Elsewhere()
+    gates = keeper(elsewhere=elsewhere)
+    assert gates.measure(asked(("elsewhere", "a"))) == ()
+    gates.close()
+    assert elsewhere.was_interrupted
+
+
 def test_what_was_never_begun_does_not_keep_the_end_waiting() -> None:
     slow = Slow()
     gates = keeper(NO_TIME, slow=slow)
