@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deliverkit.background import Background
 from deliverkit.check_ports import Asked, CheckContext, Checker
 from deliverkit.domain.checks import assess_again, measurement
 from deliverkit.domain.gate import Check, Measurement, Verdict
@@ -260,3 +261,11 @@ def test_a_kind_that_nobody_knows_is_an_error() -> None:
 
     [found] = Gatekeeper(unknown, clock=CLOCK).measure(asked(("horoscope", "a")))
     assert (found.outcome, found.reason) == (Verdict.ERROR, "nobody knows horoscope")
+
+
+def test_work_in_the_background_that_ends_itself_is_an_error_and_not_done_for_ever() -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="it ended itself: SystemExit: 3"):
+        Background[None]().outcome("leaving", leave)
