@@ -137,9 +137,11 @@ class Running:
             processes = list(self._processes)
             for process in processes:
                 _signal(process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            for process in processes:
-                process.wait(GRACE / len(processes))
+        # One deadline for all: a stubborn one must not take the others' time from them.
+        watch = Stopwatch()
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, GRACE - watch.seconds()))
         with self._lock:
             for process in self._processes:
                 _signal(process, signal.SIGKILL)

@@ -107,16 +107,18 @@ class Gatekeeper:
         self._crew = None
         self._refused.clear()
         for _ in range(_ATTEMPTS):
+            # Again and again: a thread may have been about to begin when it was told to end. And at least once: what
+            # was begun elsewhere, a query or a build, goes on although no thread waits for it.
+            for checker in self._used.values():
+                if isinstance(checker, Interruptible):
+                    checker.interrupt()
             # `wait` does not count what was cancelled before it began as done.
             works = {each.work for each in self._pending.values() if not each.work.done()}
             if not works:
                 break
-            # Again and again: a thread may have been about to begin when it was told to end.
-            for checker in self._used.values():
-                if isinstance(checker, Interruptible):
-                    checker.interrupt()
             wait(works, timeout=1.0)
         self._pending.clear()
+        self._used.clear()
 
     def _begin(self, asked: Sequence[Asked]) -> None:
         together: dict[int, list[Asked]] = {}

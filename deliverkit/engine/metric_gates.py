@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from deliverkit.check_ports import Asked, CheckContext, Interruptible, MetricSource
-from deliverkit.domain.checks import ERROR, Seen, measurement
+from deliverkit.domain.checks import ERROR, Seen, measurement, told
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.metrics import MetricQuery, MetricSeries, command_for, last_complete
 from deliverkit.engine.burn_rate_gate import ask_burn_rate
@@ -71,7 +71,7 @@ class MetricChecker:
         answers = self._metrics.read({query: None for each in questions for query in each.queries}.keys())
         at = self._clock.now()
         return [
-            measurement(check, at, question.see(answers), query=question.text, state=context.states.get(check.key))
+            measurement(check, at, _seen(question, answers), query=question.text, state=context.states.get(check.key))
             for (check, context), question in zip(asked, questions, strict=True)
         ]
 
@@ -86,4 +86,13 @@ def _question(check: Check, context: CheckContext, now: datetime) -> Question:
         return _ASKERS[check.kind](check, context, now)
     except ValueError as error:
         seen = {ERROR: str(error)}
-        return Question((), lambda _answers: seen)
+    except Exception as error:  # noqa: BLE001  (whatever it is: it is no reason to ask nothing of the others)
+        seen = {ERROR: f"cannot be asked: {told(error)}"}
+    return Question((), lambda _answers: seen)
+
+
+def _seen(question: Question, answers: Answers) -> Seen:
+    try:
+        return question.see(answers)
+    except Exception as error:  # noqa: BLE001  (nor to lose what was read for the others)
+        return {ERROR: f"what came back cannot be read: {told(error)}"}

@@ -61,6 +61,10 @@ class Judging(Plain):
         "outcome": Assessment("passed", "fine"),
         "silent": Assessment(Verdict.PASSED, " "),
         "state": Assessment(Verdict.PASSED, "fine", state={1, 2}),
+        "huge": Assessment(Verdict.PASSED, "fine", 10**400),
+        "ajar": Assessment(Verdict.INCONCLUSIVE, "not yet", is_open="yes"),
+        "open": Assessment(Verdict.FAILED, "down", is_open=True),
+        "bytes": Assessment(Verdict.PASSED, "caf\\udce9 is there", 3),
     }
     def assess(self, spec, seen, state):
         return self.answers[spec["how"]]

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from web_bench import context, nobody
 
-from deliverkit.adapters.http import HttpCheck
+from deliverkit.adapters.aws.certificates import CertificateCheck
+from deliverkit.adapters.http import PARALLEL, HttpCheck
 from deliverkit.adapters.prometheus import PrometheusCheck
+from deliverkit.adapters.served_certificate import ServedCertificates
 from deliverkit.adapters.tcp import TcpCheck
 from deliverkit.check_ports import Checker, Interruptible
+from deliverkit.domain.carriage import Target
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.testing.clock import FakeClock
+from deliverkit.testing.fleet import Fleet
 
 CHECKERS = {"http": HttpCheck, "tcp": TcpCheck, "prometheus": PrometheusCheck}
 
@@ -66,3 +75,61 @@ def test_an_interruption_ends_what_is_under_way(kind: str, server: str, request:
     assert seconds < 5
     assert found is not None
     assert found.outcome is not Verdict.PASSED
+
+
+def checker_of_many(kind: str) -> Checker:
+    """A checker of a kind that asks each of many targets; all of them are this machine."""
+    fleet = Fleet(FakeClock())
+    fleet.add_group("us-east-1", "shop-dev", size=3 * PARALLEL)
+    for instance in fleet.instances("us-east-1", "shop-dev"):
+        instance.target = Target(instance.target.target_id, "us-east-1", f"127.79.1.{instance.target.target_id[3:]}")
+    if kind == "certificate":
+        aws: Any = None
+        return CertificateCheck(aws, FakeClock(), served=ServedCertificates(fleet.deployer, folder=Path()))
+    made = {"http": HttpCheck, "tcp": TcpCheck}[kind]
+    return made(fleet.deployer, clock=FakeClock())
+
+
+@pytest.mark.parametrize("kind", ["http", "tcp", "certificate"])
+def test_questions_whose_turn_comes_after_an_interruption_are_not_asked(kind: str) -> None:
+    checker = checker_of_many(kind)
+    where = replace(context(), regions=("us-east-1",), group="shop-dev")
+    found: list[Measurement | None] = []
+    with socket.create_server(("", 0), backlog=3 * PARALLEL) as listening, ExitStack() as held:
+        listening.settimeout(10)
+        address = f"${{target.address}}:{listening.getsockname()[1]}"
+        spec = {"url": f"http://{address}/", "address": address, "banner": "x", "timeout": 60}
+        thread = threading.Thread(target=lambda: found.append(checker.measure(Check("up", "", kind, spec), where)))
+        thread.start()
+        for _ in range(PARALLEL):
+            held.enter_context(listening.accept()[0])
+        assert isinstance(checker, Interruptible)
+        checker.interrupt()
+        thread.join(5)
+        assert not thread.is_alive()
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+    assert found[0] is not None
+    assert found[0].outcome is not Verdict.PASSED
+
+
+ENDING = """
+import sys
+from datetime import timedelta
+from deliverkit.adapters.clock import SystemClock
+from deliverkit.adapters.http import HttpCheck
+from deliverkit.domain.gate import Check
+from deliverkit.engine.measuring import Gatekeeper
+from deliverkit.testing.contracts.checks import context
+http = HttpCheck(None, clock=SystemClock())
+gates = Gatekeeper(lambda _: http, clock=SystemClock(), grace=timedelta(seconds=0.2))
+urls = [f"http://{sys.argv[1]}/{number}" for number in range(64)]
+assert gates.measure([(Check("up", "", "http", {"urls": urls, "timeout": 60}), context())]) == ()
+gates.close()
+"""
+
+
+def test_a_process_that_ends_does_not_wait_for_what_was_asked(mute: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDING, mute], timeout=20, check=False)
+    assert ended.returncode == 0

@@ -204,3 +204,23 @@ def test_no_metric_passes_that_is_missing_or_no_number(points: list[Any], limit:
     found = assess(check_of("metric", {"metric": "A b", "window": 240, "below": limit}), seen)
     is_good = len(points) == 4 and all(not isinstance(value, str) and value < limit for value in points)
     assert (found.outcome is Verdict.PASSED) == is_good
+
+
+def test_a_check_that_cannot_be_asked_costs_those_beside_it_nothing() -> None:
+    class Full:
+        def read(self, queries: Collection[MetricQuery]) -> Mapping[MetricQuery, MetricSeries]:
+            torn: Any = MetricSeries(points=((0,),))  # type: ignore[arg-type]
+            whole = {query: MetricSeries(points=((query.start, 1.0),)) for query in queries}
+            return {query: torn if "torn" in str(query) else each for query, each in whole.items()}
+
+    clock = FakeClock(START)
+    good = check_of("metric", {"metric": "Shop errors", "statistic": "Sum", "below": 5})
+    # A plan made by another version, without the settings that this one reads.
+    bad = [Check("g", "", kind, {}) for kind in ("metric", "burn_rate")]
+    bad.append(check_of("metric", {"metric": "Shop torn", "statistic": "Sum", "below": 5}))
+    found = MetricChecker(Full(), clock).measure_all([(check, context()) for check in (*bad, good)])
+    *others, last = [each for each in found if each]
+    assert last.outcome is Verdict.PASSED
+    assert [each.outcome for each in others] == [Verdict.ERROR] * 3
+    told = ["cannot be asked: KeyError: ", "cannot be asked: KeyError: ", "what came back cannot be read: ValueError: "]
+    assert [each.reason.startswith(why) for each, why in zip(others, told, strict=True)] == [True] * 3

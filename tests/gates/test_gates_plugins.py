@@ -18,7 +18,7 @@ from web_bench import Site, context, measured, served, taken_over
 from deliverkit import check_plugins
 from deliverkit.check_plugins import CheckPlugin
 from deliverkit.config import load
-from deliverkit.domain.checks import assess, carry_on
+from deliverkit.domain.checks import assess, carry_on, measurement
 from deliverkit.domain.foreign import ask_also
 from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.rollout import Outcome
@@ -206,6 +206,9 @@ def test_a_plug_in_that_fails_is_an_error_that_names_it(packages: Path, kind: st
         ("outcome", "gave 'passed' for an outcome"),
         ("silent", "gave no reason"),
         ("state", "gave a state that JSON cannot hold"),
+        ("huge", "cannot judge: OverflowError"),
+        ("ajar", "gave 'yes' for is_open, which is neither True nor False"),
+        ("open", "gave failed and is_open together"),
         ("unheard of", "cannot judge: KeyError"),
     ],
 )
@@ -216,6 +219,13 @@ def test_a_judgement_that_is_none_never_passes(packages: Path, how: str, said: s
     assert found.value is None
     again = assess(Check("up", "", "bad-judging", {"how": how}), found.seen or {})
     assert (again.outcome, again.reason) == (found.outcome, found.reason)
+
+
+def test_what_no_ledger_can_hold_is_replaced(packages: Path) -> None:
+    found = ask("bad-judging", {"how": "bytes"})
+    assert (found.outcome, found.reason, found.value) == (Verdict.PASSED, "caf? is there", 3.0)
+    check = Check("up", "", "bad-judging", {"how": "bytes"})
+    assert measurement(check, found.at, {}, query="cat caf\udce9").query == "cat caf?"
 
 
 def test_a_plug_in_that_hangs_is_not_asked_again_before_it_comes_back(packages: Path) -> None:

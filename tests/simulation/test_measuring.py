@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from deliverkit.background import Background
 from deliverkit.check_ports import Asked, CheckContext, Checker
-from deliverkit.domain.checks import assess_again
+from deliverkit.domain.checks import assess_again, measurement
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.engine.measuring import AT_MOST, PARALLEL, Gatekeeper
 from deliverkit.errors import UsageError
@@ -121,6 +123,18 @@ def test_an_end_interrupts_what_is_measured_and_a_new_beginning_measures() -> No
     gates.close()
 
 
+def test_an_end_is_told_to_checkers_whose_work_goes_on_elsewhere() -> None:
+    class Elsewhere(Slow):
+        def measure(self, _check: Check, _context: CheckContext) -> None:  # type: ignore[override]
+            return None
+
+    elsewhere = Elsewhere()
+    gates = keeper(elsewhere=elsewhere)
+    assert gates.measure(asked(("elsewhere", "a"))) == ()
+    gates.close()
+    assert elsewhere.was_interrupted
+
+
 def test_what_was_never_begun_does_not_keep_the_end_waiting() -> None:
     slow = Slow()
     gates = keeper(NO_TIME, slow=slow)
@@ -172,6 +186,29 @@ def test_a_checker_that_raises_costs_nobody_else_a_measurement(checker: type[Rai
     assert bad.seen is not None
     assert assess_again(Check("g", "a", "bad", {}), bad.seen).reason == bad.reason
     gates.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "seen", "why"),
+    [
+        # A plan made before the setting `tolerate` was.
+        ("load_balancer", {}, {"groups": [{"name": "tg", "region": "r", "states": {"initial": 1}}]}, "KeyError"),
+        (
+            "lambda",
+            {},
+            {"answers": [{"function": "f", "region": "r", "answer": {"status": "ok", "value": 10**400}}]},
+            "Overflow",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_an_error_now_and_at_any_time_again(
+    kind: str, spec: dict[str, Any], seen: dict[str, Any], why: str
+) -> None:
+    check = Check("g", "", kind, spec)
+    found = measurement(check, CLOCK.now(), seen)
+    assert (found.outcome, why in found.reason) == (Verdict.ERROR, True)
+    assert found.seen is not None
+    assert assess_again(check, found.seen).reason == found.reason
 
 
 def test_a_checker_that_gives_too_few_measurements_gives_errors() -> None:
@@ -233,3 +270,11 @@ def test_a_kind_that_nobody_knows_is_an_error() -> None:
 
     [found] = Gatekeeper(unknown, clock=CLOCK).measure(asked(("horoscope", "a")))
     assert (found.outcome, found.reason) == (Verdict.ERROR, "nobody knows horoscope")
+
+
+def test_work_in_the_background_that_ends_itself_is_an_error_and_not_done_for_ever() -> None:
+    def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="it ended itself: SystemExit: 3"):
+        Background[None]().outcome("leaving", leave)
