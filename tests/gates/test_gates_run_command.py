@@ -11,13 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from deliverkit.adapters.ledger_sqlite import SqliteLedger
+from deliverkit.domain.ledger import Draft
 from deliverkit.sandbox import launcher
 
+AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 CONFIGURATION = """\
 application: shop
 release: {bundle: {path: build}, store: "s3://releases/shop"}
@@ -203,3 +207,33 @@ def test_what_promotions_are_called_names_no_run(shop: Shop) -> None:
     code, _, err = shop.typed("run", "quick", "--id", "dev-7")
     assert code == 2
     assert "dev-7 is what promotions to dev are called" in err
+
+
+def test_an_id_that_is_a_promotions_is_refused_and_one_that_is_both_is_said_to_be(shop: Shop) -> None:
+    ledger = SqliteLedger(shop.folder / "ledger.db")
+
+    def promoted(name: str) -> None:
+        ledger.append(f"promotions/{name}", None, Draft("promotion.opened", {"id": name}), actor="x", at=AT)
+
+    promoted("old-1")
+    code, _, err = shop.typed("run", "quick", "--id", "old-1")
+    assert (code, "old-1 is a promotion's id already" in err) == (2, True)
+    assert shop.typed("run", "quick", "--id", "both")[0] == 0
+    promoted("both")
+    code, out, err = shop.typed("explain", "both")
+    assert (code, out.startswith("both")) == (0, True)
+    assert "note: both is a promotion's id, too; this is the run of gates" in err
+    code, out, err = shop.typed("log", "both", "--output", "json", command="ledger")
+    assert (code, json.loads(out)[0]["kind"]) == (0, "promotion.opened")
+    assert "deliverkit ledger log gates/both" in err
+    _, out, _ = shop.typed("log", "gates/both", "--output", "json", command="ledger")
+    assert json.loads(out)[0]["kind"] == "gates.opened"
+
+
+def test_a_jenkins_without_credentials_is_an_error_of_its_own_gate(shop: Shop) -> None:
+    text = CONFIGURATION.replace("  long:", "  job: {jenkins: {job: smoke}, errors: 0}\n  long:", 1)
+    (shop.folder / "deliverkit.yml").write_text(f'{text}jenkins: {{url: "http://127.0.0.1:9/"}}\n')
+    code, out, _ = shop.typed("run", "quick", "job", "--output", "json")
+    gates = json.loads(out)["gates"]
+    assert (code, gates["quick"]["verdict"], gates["job"]["verdict"]) == (8, "passed", "error")
+    assert "JENKINS_API_TOKEN" in gates["job"]["reason"]

@@ -171,8 +171,11 @@ def test_no_failed_gate_is_without_a_failed_case(samples: list[tuple[str, str]])
 
 
 def test_a_secret_in_a_command_is_told_nowhere() -> None:
-    check = Check("up", "", "command", {"run": "curl -H 'token=tr0ub4dor&3' https://shop", "timeout": 5.0})
-    told = story(Gate("up", (check, Check("up", "b", "command", {"run": "echo password=tr0ub4dor"}))), [{}])
+    check = Check("up", "a", "command", {"run": "curl -H 'token=tr0ub4dor&3' https://shop", "timeout": 5.0})
+    told = story(
+        Gate("up", (check, Check("up", "b", "command", {"run": "echo password=tr0ub4dor"}))),
+        [{"check": "a", "outcome": "failed"}],
+    )
     history = history_of(told.events)
     texts = {
         "page": page(Report(history)),

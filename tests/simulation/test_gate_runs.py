@@ -14,7 +14,7 @@ from deliverkit.domain.gate import Check, CheckKind, Gate, Measurement, Policy, 
 from deliverkit.domain.gate_run import fold_run, verdict_on
 from deliverkit.domain.ledger import Draft, Event
 from deliverkit.domain.rollout import Outcome
-from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UsageError
+from deliverkit.errors import ConflictError, IntegrityError, NotFoundError, UnreachableError, UsageError
 from deliverkit.ports import Ledger
 from deliverkit.testing.rehearsal import Rehearsal
 
@@ -94,12 +94,26 @@ def test_a_run_is_given_up_once_and_never_passes(world: Rehearsal) -> None:
     assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "stopped: nobody waits for it")
 
 
-def test_what_is_judged_cannot_be_given_up(world: Rehearsal) -> None:
+def test_what_is_judged_stays_so_whoever_gives_it_up(world: Rehearsal) -> None:
     delivery = world.delivery()
     run_id = delivery.run_gates(to="dev")
     delivery.gate_runs.watch(run_id)
-    with pytest.raises(ConflictError, match="has ended: passed"):
-        delivery.gate_runs.stop(run_id, "too late")
+    before = world.ledger.read(f"gates/{run_id}")
+    found = verdict_on(delivery.gate_runs.stop(run_id, "too late"))
+    assert found is not None
+    assert found.verdict is Verdict.PASSED
+    assert world.ledger.read(f"gates/{run_id}") == before
+
+
+def test_whoever_cannot_reach_the_ledger_any_more_reads_how_to_go_on(world: Rehearsal) -> None:
+    delivery = world.delivery()
+
+    def gone(*_: object) -> None:
+        raise UnreachableError("S3 does not answer", hint="see whether AWS is up")
+
+    with pytest.raises(UnreachableError) as refusal:
+        delivery.gate_runs.watch(delivery.run_gates(to="dev"), on_tick=gone)
+    assert refusal.value.hint == "see whether AWS is up; then: deliverkit gate resume gates-dev-1"
 
 
 def test_only_one_process_measures(world: Rehearsal) -> None:
@@ -200,7 +214,7 @@ def test_a_run_with_a_name_is_opened_once(world: Rehearsal) -> None:
     assert [delivery.run_gates(["up"], to="dev", run_id="build-17") for _ in range(2)] == ["build-17"] * 2
     run = delivery.gate_runs.watch("build-17")
     assert world.delivery(MANAGER, driver="driver-2").run_gates(["up"], to="dev", run_id="build-17") == run.id
-    with pytest.raises(ConflictError, match="asks something else: up in dev"):
+    with pytest.raises(ConflictError, match="asks something else: gates up there, healthy here"):
         delivery.run_gates(["healthy"], to="dev", run_id="build-17")
 
 
