@@ -296,6 +296,13 @@ def test_duplicates_count_once_and_other_times_not_at_all() -> None:
     assert [value for _, value in series.points] == [2, 5]
 
 
+def test_a_failure_outweighs_what_is_no_number() -> None:
+    points = [[0, 500.0], [60, "NaN"]]
+    seen = {"series": [{"region": REGION, "start": 0, "end": 120, "period": 60, "points": points}]}
+    found = assess(check_of("metric", {"metric": "Shop errors", "window": 120, "below": 1}), seen)
+    assert (found.outcome, found.value) == (Verdict.FAILED, 500.0)
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_never_passes_and_can_be_recorded(number: float) -> None:
     nobody, clock = aws_at(NOWHERE), FakeClock(AT + timedelta(minutes=3))

@@ -54,8 +54,9 @@ def _of_region(spec: Spec, series: Mapping[str, Any], name: str) -> _Told:
         missing = []
     judged = [(at, points[at]) for at in expected if at in points]
     return (
-        _unfit(name, judged)
-        or _broken(name, limits, judged)
+        # A number that breaks a limit outweighs one that is none: measuring more never improves a verdict.
+        _broken(name, limits, judged)
+        or _unfit(name, judged)
         or _missing(spec, name, series, missing, expected)
         or _kept(name, limits, judged)
     )
@@ -76,7 +77,7 @@ def _unfit(name: str, judged: list[tuple[int, float]]) -> _Told | None:
 
 
 def _broken(name: str, limits: Mapping[str, float], judged: list[tuple[int, float]]) -> _Told | None:
-    bad = [(at, value) for at, value in judged if broken(limits, value)]
+    bad = [(at, value) for at, value in judged if math.isfinite(value) and broken(limits, value)]
     if not bad:
         return None
     at, value = bad[-1]
