@@ -5,7 +5,7 @@
 
 | answer | outcome |
 |---|---|
-| `{"verdict": "passed"}`, or `status` where no `verdict` is; `failed`, `inconclusive`, `error`; with `reason` and `value` | that |
+| `{"verdict": "passed"}`, else `status`; `failed`, `inconclusive`, `error`; with `reason` and `value` | that |
 | whatever makes `passes_if` true / false | passed / failed |
 | the function raised an exception (`FunctionError`) | failed, as for CodeDeploy's hooks and CodePipeline's rules |
 | it could not run to its end: time-out, out of memory, not loadable (`Runtime.`, `Sandbox.`...) | error |
