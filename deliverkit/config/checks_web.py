@@ -89,7 +89,7 @@ _PERCENTILES = (
     Field(
         "p50",
         SOME_TIME,
-        "Bound of the median of the response times; no bound without it. With one, nothing passes before five requests.",
+        "Bound of the median of the response times; no bound without it. Below five requests none passes.",
     ),
     Field("p95", SOME_TIME, "Bound of their 95th percentile."),
     Field("p99", SOME_TIME, "Bound of their 99th percentile."),
