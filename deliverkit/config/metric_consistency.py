@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -64,10 +64,37 @@ def _of_window(settings: Values) -> Problems:
 
 
 def _of_burn_rate(settings: Values) -> Problems:
-    return [
+    pairs = [
+        pair for pair in _listed(settings.get("windows")) if isinstance(pair, dict) and INVALID not in pair.values()
+    ]
+    found = [
         ("windows", f"the long window {pair['long']} is not longer than the short one")
-        for pair in _listed(settings.get("windows"))
-        if isinstance(pair, dict) and INVALID not in pair.values() and pair["long"] <= pair["short"]
+        for pair in pairs
+        if pair["long"] <= pair["short"]
+    ]
+    return found + _of_factors(settings.get("objective"), pairs, is_usual="windows" not in settings)
+
+
+def _of_factors(objective: Any, pairs: Sequence[Values], *, is_usual: bool) -> Problems:
+    """Factors that no burn rate is above: when every request fails, the budget burns 1 / (1 - objective) times."""
+    from deliverkit.domain.checks.burn_rate import USUAL  # noqa: PLC0415  (only files with burn rates need it)
+
+    found = [
+        ("windows", f"burns {pair['burns']:g}: a budget burns more than 0 times when it burns at all")
+        for pair in pairs
+        if pair["burns"] <= 0
+    ]
+    if not isinstance(objective, float):
+        return found
+    factors = [each["burns"] for each in USUAL] if is_usual else [pair["burns"] for pair in pairs]
+    most = 1 / (1 - objective)
+    # A hair is left for what is not exact in 1 - 0.9.
+    idle = [each for each in factors if each >= most * (1 - 1e-9)]
+    advice = "write `windows` with lower ones" if is_usual else "write a lower one"
+    where = "objective" if is_usual else "windows"
+    return found + [
+        (where, f"burns {each:g} never fires: at {objective:.4g} no more than {most:.4g} is possible; {advice}")
+        for each in idle[:1]
     ]
 
 
