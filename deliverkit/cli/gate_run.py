@@ -42,7 +42,10 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="watch so long before the gates have to be passed (default: the environment's bake_time)",
     )
     begin.add_argument(
-        "--id", type=_name, metavar="NAME", help="the run's id: typed again, it goes on with the same run"
+        "--id",
+        type=_name,
+        metavar="NAME",
+        help="the run's id: typed again, it goes on with that run, so take a new one for each occasion: nightly-$BUILD",
     )
     begin.add_argument("--detach", action="store_true", help="only open the run; `gate resume` drives it")
     _add_timeout(begin)
@@ -118,12 +121,19 @@ def _only_environment(delivery: Delivery) -> str:
 def _watch(delivery: Delivery, run_id: str, arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.cli.progress import Progress, Story  # noqa: PLC0415
 
+    _tell_of_an_end(delivery.gate_runs.show(run_id), console)
     story: Story[GateRun] = Story(_line, _doing, lambda run: run.opened_at)
     progress = Progress(console, story)
     run = delivery.gate_runs.watch(run_id, timeout=arguments.timeout, listener=progress.event, on_tick=progress.tick)
     progress.close()
     render.data(run, options, console, text=_told, as_json=_document)
     return _exit_code(run)
+
+
+def _tell_of_an_end(run: GateRun, console: Console) -> None:
+    """Whoever gives a run the name of an older one must not take its verdict for today's."""
+    if run.is_over:
+        console.tell(f"note: {run.id} ended at {run.last.at:%Y-%m-%d %H:%M:%S} UTC; nothing is measured now")
 
 
 def _line(event: Event, run: GateRun) -> str:

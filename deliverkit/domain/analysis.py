@@ -11,6 +11,8 @@ from typing import Any
 from deliverkit.domain.checks import carry_on
 from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict, worst
 
+FRESH = timedelta(minutes=2)
+"""How long a measurement may take on top of two intervals, before the one before it is too old to go by."""
 REASONS_LIMIT = 5
 """Checks of a gate whose reasons are told, of those that came to the same verdict."""
 LATENCY_WINDOW = 40
@@ -26,6 +28,7 @@ class Analysis:
     Attributes:
         key: The check's key.
         taken: Measurements in all.
+        counted: Those among them that may speak for the release: it was there when they were taken.
         failed: Failed ones.
         inconclusive: Inconclusive ones.
         passes_in_a_row: Passing ones since the last that did not pass.
@@ -38,6 +41,7 @@ class Analysis:
 
     key: str
     taken: int = 0
+    counted: int = 0
     failed: int = 0
     inconclusive: int = 0
     passes_in_a_row: int = 0
@@ -47,24 +51,40 @@ class Analysis:
     latencies: tuple[float, ...] = ()
     state: Any = None
 
-    def including(self, measurement: Measurement, check: Check) -> Analysis:
-        """The analysis with one more measurement; a percentile out of bounds turns a pass into a failure."""
-        return self.taking(measurement, check, carry_on(check, measurement, self.state))
+    def including(self, measurement: Measurement, check: Check, *, is_early: bool = False) -> Analysis:
+        """The analysis with one more measurement; a percentile out of bounds turns a pass into a failure.
 
-    def taking(self, measurement: Measurement, check: Check, state: Any) -> Analysis:
+        Args:
+            measurement: What was measured.
+            check: Of which check.
+            is_early: True while the release is not yet at its targets: that may fail a gate, and never passes it.
+        """
+        state = carry_on(check, measurement, self.carried(is_early=is_early))
+        return self.taking(measurement, check, state, is_early=is_early)
+
+    def carried(self, *, is_early: bool) -> Any:
+        """The state that the next measurement goes on with: none for the first that may speak for the release."""
+        return self.state if is_early or self.counted else None
+
+    def taking(self, measurement: Measurement, check: Check, state: Any, *, is_early: bool = False) -> Analysis:
         """The same, where the state that the measurement leaves is known already."""
+        counted = self.counted + (not is_early)
         if measurement.is_open:
-            return replace(self, taken=self.taken + 1, last=measurement, state=state, errors_in_a_row=0)
+            # Only the last word counts as a pass, and this one says that it cannot be told yet.
+            undecided: dict[str, Any] = {"passes_in_a_row": 0, "errors_in_a_row": 0}
+            return replace(self, taken=self.taken + 1, counted=counted, last=measurement, state=state, **undecided)
         policy = check.policy
-        latencies = (*self.latencies, *measurement.latencies)[-LATENCY_WINDOW:]
+        before = self.latencies if is_early or self.counted else ()
+        latencies = (*before, *measurement.latencies)[-LATENCY_WINDOW:]
         sample = _bounded_by_percentile(measurement, latencies, policy)
         errors = self.errors_in_a_row + 1 if sample.outcome is Verdict.ERROR else 0
         return replace(
             self,
             taken=self.taken + 1,
+            counted=counted,
             failed=self.failed + (sample.outcome is Verdict.FAILED),
             inconclusive=self.inconclusive + (sample.outcome is Verdict.INCONCLUSIVE),
-            passes_in_a_row=self.passes_in_a_row + 1 if sample.outcome is Verdict.PASSED else 0,
+            passes_in_a_row=self.passes_in_a_row + 1 if sample.outcome is Verdict.PASSED and not is_early else 0,
             errors_in_a_row=errors,
             most_errors_in_a_row=max(self.most_errors_in_a_row, errors),
             last=sample,
@@ -74,7 +94,11 @@ class Analysis:
 
     def is_complete(self, policy: Policy) -> bool:
         """True when all measurements that the policy allows have been taken."""
-        return bool(policy.count) and self.taken >= policy.count
+        return bool(policy.count) and self.counted >= policy.count
+
+    def is_fresh(self, policy: Policy, now: datetime) -> bool:
+        """False when the last measurement is too old to say how things are: nobody watched, or the next never came."""
+        return self.last is not None and now <= self.last.at + 2 * policy.every + FRESH
 
     def next_due(self, policy: Policy, since: datetime) -> datetime | None:
         """When the next measurement falls due, which may have passed; None for never.
@@ -122,25 +146,30 @@ def times(count: int) -> str:
     return "1 time" if count == 1 else f"{count:,} times"
 
 
-def judge(analysis: Analysis, policy: Policy, *, waited: timedelta) -> Judgement | None:
+def judge(analysis: Analysis, policy: Policy, *, waited: timedelta, now: datetime) -> Judgement | None:
     """The verdict on a check that has to be passed now; None while it is still open.
 
     Args:
         analysis: What was measured so far.
         policy: The check's rules.
-        waited: Time since its gate has had to be passed.
+        waited: Time since its gate has had to be passed, and somebody could measure.
+        now: The present moment, in whose light passes may be too old to go by.
     """
     condemned = condemn(analysis, policy)
     if condemned:
         return condemned
-    if analysis.passes_in_a_row >= policy.passes and (not policy.count or analysis.is_complete(policy)):
+    is_current = analysis.is_complete(policy) if policy.count else analysis.is_fresh(policy, now)
+    if analysis.passes_in_a_row >= policy.passes and is_current:
         return Judgement(Verdict.PASSED, f"passed {times(analysis.passes_in_a_row)} in a row, {policy.passes} needed")
     if analysis.is_complete(policy):
         seen = (
             f"{analysis.passes_in_a_row} of {policy.passes} passes in a row at the end of {policy.count} measurements"
         )
         return Judgement(Verdict.INCONCLUSIVE, f"not enough evidence: {seen}")
-    if waited >= policy.deadline:
+    if waited >= policy.deadline + policy.initial_delay:
+        if analysis.last and not analysis.is_fresh(policy, now):
+            since = f"the last measurement is of {analysis.last.at:%Y-%m-%d %H:%M:%S} UTC"
+            return Judgement(Verdict.INCONCLUSIVE, f"not enough evidence: {since}, and the next has not come back")
         within = f"within {policy.deadline.total_seconds():g} s"
         seen = f"{analysis.passes_in_a_row} of {policy.passes} passes in a row {within}"
         return Judgement(Verdict.INCONCLUSIVE if analysis.taken else Verdict.ERROR, f"not enough evidence: {seen}")
@@ -160,20 +189,21 @@ def condemn_gate(gate: Gate, analyses: Analyses) -> Judgement | None:
     return _together(gate, [(check, each) for check, each in found if each], analyses)
 
 
-def judge_gate(gate: Gate, analyses: Analyses, *, waited: timedelta) -> Judgement | None:
+def judge_gate(gate: Gate, analyses: Analyses, *, waited: timedelta, now: datetime) -> Judgement | None:
     """The verdict on a gate that has to be passed now: the worst of its checks'; None while one is still open.
 
     Args:
         gate: The gate.
         analyses: What was measured so far.
-        waited: Time since the gate has had to be passed.
+        waited: Time since the gate has had to be passed, and somebody could measure.
+        now: The present moment.
     """
     if not gate.counting:
         return Judgement(worst(()), "every check is only observed: nothing was measured that counts")
     condemned = condemn_gate(gate, analyses)
     if condemned:
         return condemned
-    found = [(check, judge(analyses(check.key), check.policy, waited=waited)) for check in gate.counting]
+    found = [(check, judge(analyses(check.key), check.policy, waited=waited, now=now)) for check in gate.counting]
     judged = [(check, each) for check, each in found if each]
     return _together(gate, judged, analyses) if len(judged) == len(found) else None
 

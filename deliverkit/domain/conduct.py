@@ -33,8 +33,7 @@ from deliverkit.domain.effects import (
     Verified,
     Verify,
 )
-from deliverkit.domain.gate import Verdict
-from deliverkit.domain.judging import arrest, condemned, judge_all, setback, verdict_of
+from deliverkit.domain.judging import arrest, condemned, is_settled, judge_all, setback
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import FORWARD, AbortMode, Cause, Outcome, Phase, Rollout, approvers
 from deliverkit.domain.window import parse_window
@@ -66,7 +65,7 @@ def intend(rollout: Rollout, now: datetime, *, looked_at: datetime | None, pace:
     is_time = looked_at is None or now >= looked_at + pace
     planned = _INTENTS.get(rollout.phase) or retreat.INTENTS.get(rollout.phase)
     effects: tuple[Effect, ...] = tuple(planned(rollout, is_time)) if planned else ()
-    watched = _gates_under_way(rollout)
+    watched = _gates_under_way(rollout, now)
     measuring = _due(rollout, watched, now)
     next_look = now + pace if looked_at is None or is_time else looked_at + pace
     wake_at = min([next_look, *_wake_times(rollout, watched, now)])
@@ -97,7 +96,7 @@ def _react_checking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[D
     taken = measurements(facts)
     if taken:
         return taken
-    verdicts, is_open = judge_all(rollout, rollout.leg.before, now - rollout.since)
+    verdicts, is_open = judge_all(rollout, rollout.leg.before, rollout.since, now)
     if verdicts or is_open:
         return verdicts
     return _next_after_checks(rollout, now)
@@ -189,7 +188,7 @@ def _react_baking(rollout: Rollout, facts: Facts, now: datetime) -> Iterable[Dra
     until = rollout.bake_until or rollout.since
     if now < until:
         return []
-    verdicts, is_open = judge_all(rollout, required, now - until)
+    verdicts, is_open = judge_all(rollout, required, until, now)
     return verdicts if verdicts or is_open else [Draft("bake.finished", {"leg": rollout.leg_index})]
 
 
@@ -300,7 +299,7 @@ def _watched_while_baking(rollout: Rollout) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*rollout.leg.after, *rollout.leg.during)))
 
 
-def _gates_under_way(rollout: Rollout) -> tuple[str, ...]:
+def _gates_under_way(rollout: Rollout, now: datetime) -> tuple[str, ...]:
     match rollout.phase:
         case Phase.CHECKING:
             watched: tuple[str, ...] = rollout.leg.before
@@ -314,15 +313,7 @@ def _gates_under_way(rollout: Rollout) -> tuple[str, ...]:
             watched = retreat.gates_that_confirm(rollout)
         case _:
             watched = ()
-    return tuple(gate for gate in watched if not _is_settled(rollout, gate))
-
-
-def _is_settled(rollout: Rollout, gate: str) -> bool:
-    if gate in rollout.overridden:
-        return True
-    # A gate in front of the deployment is not asked again once it has passed; behind it, only the end counts.
-    is_before = rollout.phase is Phase.CHECKING
-    return is_before and verdict_of(rollout, gate, timedelta(0)) is Verdict.PASSED
+    return tuple(gate for gate in watched if not is_settled(rollout, gate, now))
 
 
 def _due_times(rollout: Rollout, gates: tuple[str, ...]) -> Iterator[tuple[str, datetime]]:

@@ -13,6 +13,8 @@ from deliverkit.domain.gate import Measurement
 from deliverkit.domain.ledger import Draft
 from deliverkit.domain.rollout import Cause, Outcome
 
+BATCH = 500
+"""Measurements in one event at most, so that events stay small."""
 _USUAL: Mapping[str, Any] = {"latencies": (), "check": "", "value": None, "query": "", "seen": None, "is_open": False}
 
 
@@ -39,8 +41,13 @@ def observation(carriage: Carriage) -> Draft:
 
 def measurements(facts: Sequence[Fact]) -> list[Draft]:
     """The events for all measurements among the facts."""
-    taken = [fact.measurements for fact in facts if isinstance(fact, Measured) and fact.measurements]
-    return [Draft("gate.measured", {"measurements": [recorded(each) for each in batch]}) for batch in taken]
+    return [each for fact in facts if isinstance(fact, Measured) for each in measured(fact.measurements)]
+
+
+def measured(taken: Sequence[Measurement]) -> list[Draft]:
+    """The events for measurements that were taken in one turn."""
+    batches = (taken[start : start + BATCH] for start in range(0, len(taken), BATCH))
+    return [Draft("gate.measured", {"measurements": [recorded(each) for each in batch]}) for batch in batches]
 
 
 def recorded(measurement: Measurement) -> dict[str, Any]:

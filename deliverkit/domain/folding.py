@@ -16,6 +16,7 @@ from deliverkit.domain.gate import Measurement, Verdict
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.plan import Plan
 from deliverkit.domain.rollout import AbortMode, Cause, Failure, Offer, Outcome, Passage, Phase, Rollout
+from deliverkit.domain.watching import came_back, is_before_arrival
 from deliverkit.errors import IntegrityError
 
 
@@ -53,7 +54,7 @@ def apply(rollout: Rollout, event: Event) -> Rollout:
 
 def _opened(event: Event) -> Rollout:
     plan = Plan.from_json(event.payload["plan"])
-    return Rollout(event.payload["id"], plan, event.at, Phase.CLAIMING, event.at, event)
+    return Rollout(event.payload["id"], plan, event.at, Phase.CLAIMING, event.at, event, plan.digest)
 
 
 def _enter(rollout: Rollout, event: Event, phase: Phase, **changes: Any) -> Rollout:
@@ -73,8 +74,13 @@ def _measured(rollout: Rollout, event: Event) -> Rollout:
         sample = msgspec.convert(document, Measurement)
         # The same check may have been measured twice in one batch: what was added a line before counts.
         known = analyses.get(sample.key) or Analysis(sample.key)
-        analyses[sample.key] = known.including(sample, rollout.check(sample.key))
+        is_early = is_before_arrival(rollout)
+        analyses[sample.key] = known.including(sample, rollout.check(sample.key), is_early=is_early)
     return replace(rollout, analyses=analyses)
+
+
+def _attached(rollout: Rollout, event: Event) -> Rollout:
+    return replace(rollout, watched_from=came_back(rollout.last, event) or rollout.watched_from)
 
 
 def _judged(rollout: Rollout, event: Event) -> Rollout:
@@ -239,6 +245,7 @@ def _closed(rollout: Rollout, event: Event) -> Rollout:
 
 _CHANGES: Mapping[str, Callable[[Rollout, Event], Rollout]] = {
     "environment.claimed": _claimed,
+    "driver.attached": _attached,
     "gate.measured": _measured,
     "gate.judged": _judged,
     "approval.requested": _approval_requested,

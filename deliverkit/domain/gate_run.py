@@ -13,14 +13,12 @@ from typing import Any
 import msgspec
 
 from deliverkit.domain.analysis import Analysis, Judgement, condemn_gate, judge_gate
-from deliverkit.domain.drafts import recorded
+from deliverkit.domain.drafts import measured
 from deliverkit.domain.gate import Check, Gate, Measurement, Verdict, worst
 from deliverkit.domain.gate_documents import gate_document, read_gate
 from deliverkit.domain.ledger import Draft, Event
+from deliverkit.domain.watching import came_back
 from deliverkit.errors import ConflictError, IntegrityError
-
-BATCH = 500
-"""Measurements in one event at most, so that events stay small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +86,8 @@ class GateRun:
         analyses: Measurements, added up, by the check's key.
         judged: By gate.
         stopped: Why somebody gave it up; empty when nobody did.
+        began_at: When the first driver attached; None when none has.
+        watched_from: When somebody came back after a time in which nobody drove it; None while there was none.
     """
 
     id: str
@@ -97,11 +97,23 @@ class GateRun:
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
     judged: Mapping[str, Judged] = field(default_factory=dict)
     stopped: str = ""
+    began_at: datetime | None = None
+    watched_from: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When somebody began to measure; when it was opened, while nobody has."""
+        return self.began_at or self.opened_at
 
     @property
     def until(self) -> datetime:
         """When the gates have to be passed."""
-        return self.opened_at + self.plan.bake_time
+        return self.since + self.plan.bake_time
+
+    @property
+    def awaited_since(self) -> datetime:
+        """Since when gates that are due could be measured: not before somebody came back."""
+        return max(self.until, self.watched_from or self.until)
 
     @property
     def is_over(self) -> bool:
@@ -164,6 +176,9 @@ def _changed(run: GateRun, event: Event) -> GateRun:
         case "gate.judged":
             found = Judged(Verdict(payload["verdict"]), payload["reason"], event.at)
             return replace(run, judged={**run.judged, payload["gate"]: found})
+        case "driver.attached":
+            back = came_back(run.last, event)
+            return replace(run, began_at=run.began_at or event.at, watched_from=back or run.watched_from)
         case "gates.stopped":
             return replace(run, stopped=run.stopped or payload["reason"])
         case _:
@@ -184,8 +199,7 @@ def react_to(run: GateRun, taken: Sequence[Measurement], now: datetime) -> tuple
     if run.is_over:
         return ()
     if taken:
-        batches = (taken[start : start + BATCH] for start in range(0, len(taken), BATCH))
-        return tuple(Draft("gate.measured", {"measurements": [recorded(each) for each in batch]}) for batch in batches)
+        return tuple(measured(taken))
     found = ((gate, _judge(run, gate, now)) for gate in run.open_gates())
     return tuple(_sentence(gate, judgement) for gate, judgement in found if judgement)
 
@@ -193,7 +207,7 @@ def react_to(run: GateRun, taken: Sequence[Measurement], now: datetime) -> tuple
 def _judge(run: GateRun, gate: Gate, now: datetime) -> Judgement | None:
     if now < run.until:
         return condemn_gate(gate, run.analysis)
-    return judge_gate(gate, run.analysis, waited=now - run.until)
+    return judge_gate(gate, run.analysis, waited=now - run.awaited_since, now=now)
 
 
 def _sentence(gate: Gate, judgement: Judgement) -> Draft:
@@ -204,19 +218,19 @@ def due_in(run: GateRun) -> Iterator[tuple[Check, datetime]]:
     """Checks of open gates with the moments at which they fall due, those that never do left out."""
     for gate in () if run.is_over else run.open_gates():
         for check in gate.checks:
-            at = run.analysis(check.key).next_due(check.policy, run.opened_at)
+            at = run.analysis(check.key).next_due(check.policy, run.since)
             if at is not None:
                 yield check, at
 
 
 def verdict_on(run: GateRun) -> Judgement | None:
     """What the run comes to, the worst of its gates; None while it goes on."""
-    if run.stopped:
-        return Judgement(worst([Verdict.INCONCLUSIVE, *_verdicts(run)]), f"stopped: {run.stopped}")
     if not run.is_over:
         return None
-    verdict = worst(_verdicts(run))
+    verdict = worst([*_verdicts(run), *([Verdict.INCONCLUSIVE] if run.stopped else [])])
     reasons = [f"{name}: {found.reason}" for name, found in run.judged.items() if found.verdict is verdict]
+    if run.stopped:
+        reasons.append(f"stopped: {run.stopped}")
     return Judgement(verdict, "; ".join(reasons) or "no gate was asked")
 
 

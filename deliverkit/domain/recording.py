@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -13,6 +13,7 @@ from deliverkit.domain.gate import Gate, Measurement, Verdict
 from deliverkit.domain.gate_run import GateRun, fold_run
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.rollout import Phase, Rollout
+from deliverkit.domain.watching import awaited_since, due_at, is_before_arrival
 
 CONFIRMING = "confirming"
 
@@ -25,11 +26,13 @@ class Sample:
         event: Number of its event; what was recorded at once was judged at once.
         recorded_at: When it was recorded, UTC: from then on it counted.
         measurement: What was measured.
+        is_early: True when the release was not yet at its targets, so that it does not speak for it.
     """
 
     event: int
     recorded_at: datetime
     measurement: Measurement
+    is_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Trial:
         verdict: How it was judged; None while nobody has.
         reason: Why, in one line, as it was written then.
         due_at: Since when the gate has had to be passed, or when it would have; None where that was not known yet.
+        awaited_since: Since when it could have been measured once it was due; None where it was not due.
         is_excused: True when a named person let it pass in spite of its verdict.
     """
 
@@ -57,12 +61,17 @@ class Trial:
     verdict: Verdict | None = None
     reason: str = ""
     due_at: datetime | None = None
+    awaited_since: datetime | None = None
     is_excused: bool = False
 
     @property
     def is_due(self) -> bool:
         """True when the gate had to be passed at its end; before, it only must not fail."""
         return self.due_at is not None and self.ended_at >= self.due_at
+
+    def waited(self, at: datetime) -> timedelta:
+        """How long it had been due by a moment, and could have been measured."""
+        return at - (self.awaited_since or self.due_at or at)
 
     def of(self, check: str) -> tuple[Sample, ...]:
         """The samples of one check, by its name."""
@@ -96,14 +105,14 @@ def _of_run(events: Sequence[Event]) -> tuple[Trial, ...]:
 
 
 def _of_gate(run: GateRun, gate: Gate, samples: Sequence[Sample]) -> Trial:
-    told = Trial("", gate, tuple(samples), run.last.at, due_at=run.until)
+    told = Trial("", gate, tuple(samples), run.last.at, due_at=run.until, awaited_since=run.awaited_since)
     judged = run.judged.get(gate.name)
     return replace(told, ended_at=judged.at, verdict=judged.verdict, reason=judged.reason) if judged else told
 
 
-def _samples(event: Event) -> Iterator[Sample]:
+def _samples(event: Event, *, is_early: bool = False) -> Iterator[Sample]:
     for measurement in msgspec.convert(event.payload["measurements"], tuple[Measurement, ...]):
-        yield Sample(event.sequence, event.at, measurement)
+        yield Sample(event.sequence, event.at, measurement, is_early)
 
 
 @dataclass
@@ -117,6 +126,7 @@ class _Open:
     samples: list[Sample] = field(default_factory=list)
     is_told: bool = False
     due_at: datetime | None = None
+    awaited_since: datetime | None = None
     phase: str = ""
 
 
@@ -145,10 +155,10 @@ class Recorder:
         return tuple(_excused((told[place] for place in sorted(told)), last))
 
     def _measured(self, event: Event, rollout: Rollout) -> None:
-        for sample in _samples(event):
+        for sample in _samples(event, is_early=is_before_arrival(rollout)):
             run = self._run(sample.measurement.gate, event, rollout)
             run.samples.append(sample)
-            run.due_at, run.ended_at = _due_at(rollout), event.at
+            run.due_at, run.awaited_since, run.ended_at = *_times(rollout), event.at
             run.phase = CONFIRMING if rollout.phase is Phase.CONFIRMING else ""
 
     def _judged(self, event: Event, rollout: Rollout) -> None:
@@ -156,7 +166,7 @@ class Recorder:
         run = self._run(payload["gate"], event, rollout)
         if run.is_told:
             run.place = self._place()
-        run.due_at, run.is_told = _due_at(rollout), True
+        run.due_at, run.awaited_since, run.is_told = *_times(rollout), True
         self._trials[run.place] = replace(
             _told(run),
             ended_at=event.at,
@@ -181,14 +191,21 @@ class Recorder:
 
 
 def _told(run: _Open) -> Trial:
-    return Trial(run.leg, run.gate, tuple(run.samples), run.ended_at, run.phase, due_at=run.due_at)
+    return Trial(
+        run.leg,
+        run.gate,
+        tuple(run.samples),
+        run.ended_at,
+        run.phase,
+        due_at=run.due_at,
+        awaited_since=run.awaited_since,
+    )
 
 
-def _due_at(rollout: Rollout) -> datetime | None:
-    """Since when gates have to be passed in a phase, as the conductor judges them."""
-    if rollout.phase is Phase.CHECKING:
-        return rollout.since
-    return (rollout.bake_until or rollout.since) if rollout.phase is Phase.BAKING else None
+def _times(rollout: Rollout) -> tuple[datetime | None, datetime | None]:
+    """Since when gates have to be passed in a phase, and since when they could be measured: as the conductor has it."""
+    due = due_at(rollout)
+    return due, awaited_since(rollout, due) if due else None
 
 
 def _excused(trials: Iterable[Trial], rollout: Rollout) -> Iterable[Trial]:

@@ -117,13 +117,17 @@ def reassess(trial: Trial, gate: Gate) -> tuple[Retold, ...]:
     checks = {check.name: check for check in gate.checks}
     kinds = {check.name: check.kind for check in trial.gate.checks}
     states: dict[str, Any] = {}
+    arrived: set[str] = set()
     retold = []
     for sample in trial.samples:
         check = checks.get(sample.measurement.check)
         if check is None:
             continue
         is_same_kind = kinds.get(check.name) == check.kind
-        state = states.get(check.key)
+        # With the release's arrival everything begins anew, as it did then.
+        state = states.get(check.key) if sample.is_early or check.key in arrived else None
+        if not sample.is_early:
+            arrived.add(check.key)
         each = _again(check, sample, state) if is_same_kind else Retold(sample, sample.measurement, is_kept=True)
         states[check.key] = each.state
         retold.append(each)
@@ -147,7 +151,7 @@ def judge_anew(trial: Trial, gate: Gate, retold: Sequence[Retold] | None = None)
     at = trial.ended_at
     for at, taken in moments:
         _add(analyses, gate, taken)
-        judgement = _judged(gate, analyses, trial.due_at, at)
+        judgement = _judged(gate, analyses, trial, at)
         if judgement is not None:
             return Outcome(judgement, at, analyses)
     return Outcome(None, at, analyses)
@@ -158,16 +162,17 @@ def _moments(trial: Trial, gate: Gate, retold: Sequence[Retold]) -> list[tuple[d
     batches = groupby(retold, key=lambda each: (each.sample.event, each.sample.recorded_at))
     moments = [(at, list(batch)) for (_, at), batch in batches]
     if trial.due_at is not None:
-        deadlines = {trial.due_at + check.policy.deadline for check in gate.checks}
+        awaited = trial.awaited_since or trial.due_at
+        deadlines = {awaited + check.policy.deadline + check.policy.initial_delay for check in gate.checks}
         moments += [(at, []) for at in {trial.due_at, *deadlines} if at <= trial.ended_at]
     moments.append((trial.ended_at, []))
     return sorted(moments, key=lambda moment: moment[0])
 
 
-def _judged(gate: Gate, analyses: Analyses, due_at: datetime | None, at: datetime) -> Judgement | None:
-    if due_at is None or at < due_at:
+def _judged(gate: Gate, analyses: Analyses, trial: Trial, at: datetime) -> Judgement | None:
+    if trial.due_at is None or at < trial.due_at:
         return condemn_gate(gate, analyses.__getitem__)
-    return judge_gate(gate, analyses.__getitem__, waited=at - due_at)
+    return judge_gate(gate, analyses.__getitem__, waited=trial.waited(at), now=at)
 
 
 def _again(check: Check, sample: Sample, state: Any) -> Retold:
@@ -201,8 +206,7 @@ def _outcome(measurement: Measurement) -> str:
 
 
 def _verdict_differences(trial: Trial, analyses: Analyses) -> Iterable[Difference]:
-    due_at = trial.due_at if trial.is_due else None
-    found = _judged(trial.gate, analyses, due_at, trial.ended_at)
+    found = _judged(trial.gate, analyses, trial, trial.ended_at)
     if found is None or found.verdict is not trial.verdict:
         told = f"{found.verdict.value}: {found.reason}" if found else "still open"
         recorded = trial.verdict.value if trial.verdict else "still open"
@@ -222,7 +226,7 @@ def _add(analyses: dict[str, Analysis], gate: Gate, retold: Iterable[Retold]) ->
     for each in retold:
         check = checks.get(each.now.check)
         if check is not None:
-            analyses[check.key] = analyses[check.key].taking(each.now, check, each.state)
+            analyses[check.key] = analyses[check.key].taking(each.now, check, each.state, is_early=each.sample.is_early)
 
 
 def _names(gate: Gate) -> frozenset[str]:

@@ -182,7 +182,7 @@ def _react_confirming(rollout: Rollout, facts: Facts, now: datetime) -> Iterable
     reports = _reports_of_all_legs(rollout, facts)
     if reports is None:
         return []
-    if are_right(reports) and _is_confirmed(rollout, reports):
+    if are_right(reports) and _is_confirmed(rollout, reports, now):
         return [Draft("rollback.verified", {"targets": msgspec.to_builtins(reports)})]
     if now < rollout.since + CONFIRM_PATIENCE and not _can_never_be_confirmed(rollout, reports):
         return []
@@ -199,12 +199,12 @@ def _reports_of_all_legs(rollout: Rollout, facts: Facts) -> tuple[TargetReport, 
     return tuple(report for index in rollout.reverting for report in asked[index])
 
 
-def _is_confirmed(rollout: Rollout, reports: Sequence[TargetReport]) -> bool:
+def _is_confirmed(rollout: Rollout, reports: Sequence[TargetReport], now: datetime) -> bool:
     if all(report.was_asked for report in reports):
         return True
     gates = [rollout.plan.gates[name] for name in gates_that_confirm(rollout)]
     asking = [replace(gate, checks=_asking(gate)) for gate in gates]
-    judged = [judge_gate(gate, rollout.analysis, waited=timedelta(0)) for gate in asking]
+    judged = [judge_gate(gate, rollout.analysis, waited=timedelta(0), now=now) for gate in asking]
     return bool(gates) and all(found is not None and found.verdict is Verdict.PASSED for found in judged)
 
 

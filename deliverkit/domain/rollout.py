@@ -163,6 +163,7 @@ class Rollout:
         leg_index: Index of the current leg.
         analyses: Measurements of the current leg's checks, added up, by the check's key.
         measured_since: Number of the event from which on measurements add up, and `measured_from` its time.
+        watched_from: When somebody came back after a time in which nobody drove it; None while there was none.
         is_admitted: True once the current leg may be begun, whether or not anybody did.
         admitted_by: The people who let the current leg in; empty when nobody had to.
         overridden: Gates of the current leg that a named person passed in spite of their verdict.
@@ -188,6 +189,7 @@ class Rollout:
         outcome: How it ended.
         reason: Why it ended so.
         last: The last event folded.
+        plan_digest: Digest of the plan, which takes its time to be computed.
     """
 
     id: str
@@ -196,10 +198,12 @@ class Rollout:
     phase: Phase
     since: datetime
     last: Event
+    plan_digest: str = ""
     leg_index: int = 0
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
     measured_since: int = 1
     measured_from: datetime | None = None
+    watched_from: datetime | None = None
     is_admitted: bool = False
     admitted_by: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()
@@ -259,7 +263,7 @@ class Rollout:
 
         Promotions of two applications, or ledgers, may have the same id; their plans differ.
         """
-        plan = self.plan.digest.removeprefix("sha256:")[:12]
+        plan = (self.plan_digest or self.plan.digest).removeprefix("sha256:")[:12]
         return f"{self.plan.application}/{self.id}/{plan}/{self.measured_since}/{key}/{self.analysis(key).taken + 1}"
 
     def on_failure(self, gate: str = "") -> OnFailure:
@@ -278,7 +282,8 @@ class Rollout:
             KeyError: If the plan has no such check.
         """
         gate = self.plan.gates[key.partition("/")[0]]
-        found = next((check for check in gate.checks if check.key == key), None)
+        name = key.partition("/")[2]
+        found = next((check for check in gate.checks if check.name == name), None)
         if found is None:
             raise KeyError(key)
         return found

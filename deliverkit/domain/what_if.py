@@ -144,8 +144,8 @@ def _longest_row(trial: Trial, check: Check) -> int:
 
 def _stood(trial: Trial, check: Check, analysis: Analysis) -> Verdict | None:
     """How the check stood alone when its gate was judged."""
-    waited = trial.ended_at - trial.due_at if trial.due_at is not None and trial.is_due else None
-    found = condemn(analysis, check.policy) if waited is None else judge(analysis, check.policy, waited=waited)
+    at, policy = trial.ended_at, check.policy
+    found = judge(analysis, policy, waited=trial.waited(at), now=at) if trial.is_due else condemn(analysis, policy)
     return found.verdict if found else None
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from deliverkit.domain.ledger import Draft
+from deliverkit.domain.watching import GAP
 from deliverkit.errors import FencedError, LockedError
 from deliverkit.ports import Drivers, Lease, LockService
 
@@ -32,16 +33,20 @@ class DriversSeat:
         self._drivers = drivers
         self._ttl = ttl
         self._lease: Lease | None = None
+        self._held_at: datetime | None = None
 
     def hold(self, now: datetime) -> bool:
         """True when this process is the one that may act."""
+        slept = self._held_at is not None and now - self._held_at > GAP
         try:
-            if self._lease is None:
+            if self._lease is None or slept:
+                # Whoever slept through the lease may have been replaced, and begins to watch anew in any case.
                 self._lease = self._take(now)
             elif self._is_running_out(self._lease, now):
                 self._lease = self._locks.renew(self._lease, ttl=self._ttl, now=now)
         except (LockedError, FencedError):
             self._lease = None
+        self._held_at = now if self._lease is not None else None
         return self._lease is not None
 
     def let_go(self) -> None:

@@ -13,7 +13,7 @@ from deliverkit.engine.driving import DriversSeat
 from deliverkit.engine.measuring import Gatekeeper
 from deliverkit.engine.pacing import Pace
 from deliverkit.engine.stream_log import StreamLog, open_stream
-from deliverkit.errors import ConflictError, NotFoundError
+from deliverkit.errors import ConflictError, NotFoundError, UnreachableError
 from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
 
 PREFIX = "gates/"
@@ -112,6 +112,7 @@ class GateRuns:
 
         Raises:
             NotFoundError: If there is no such run.
+            UnreachableError: If the ledger does not answer; the run can be resumed.
         """
         log, pace = self._log(run_id), self._pace()
         if listener:
@@ -123,6 +124,9 @@ class GateRuns:
         deadline = self._clock.now() + timeout if timeout is not None else None
         try:
             return _Loop(log, gates, seat, clock=self._clock, pace=pace, on_tick=on_tick).run(deadline)
+        except UnreachableError as error:
+            error.hint = error.hint or f"deliverkit gate resume {run_id}"
+            raise
         finally:
             gates.close()
             seat.let_go()
@@ -166,6 +170,7 @@ class _Loop:
             now = self._clock.now()
             run = self._newest(now)
             is_driving = not run.is_over and self._seat.hold(now)
+            run = self._log.state  # whoever takes the seat says so, and begins to watch anew
             if is_driving and self._log.record_all(react_to(run, (), now)):
                 continue
             if run.is_over or (deadline is not None and now >= deadline):
@@ -209,7 +214,7 @@ def _context(run: GateRun, keys: list[str]) -> CheckContext:
         application=plan.application,
         group=plan.group,
         samples={key: run.sample(key) for key in keys},
-        since=run.opened_at,
+        since=run.since,
         until=run.until,
         states={key: state for key, state in states.items() if state is not None},
     )

@@ -13,6 +13,7 @@ from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.plan import Leg, Plan
 from deliverkit.domain.release import Release
 from deliverkit.domain.rollout import Phase, Rollout
+from deliverkit.domain.watching import is_before_arrival
 from deliverkit.ports import Clock
 
 PARALLEL = 32
@@ -145,7 +146,8 @@ def _together(checker: Checker, asked: Sequence[Asked]) -> Callable[[], Taken]:
 def context_for(rollout: Rollout, leg: Leg, release: Release, keys: Iterable[str]) -> CheckContext:
     """What checks of a leg may ask about, with the release that should be healthy."""
     wanted = tuple(keys)
-    states = {key: rollout.analysis(key).state for key in wanted}
+    is_early = is_before_arrival(rollout)
+    states = {key: rollout.analysis(key).carried(is_early=is_early) for key in wanted}
     return CheckContext(
         values={**values_for(rollout.plan, leg, release), "promotion.id": rollout.id},
         endpoint=leg.endpoint,

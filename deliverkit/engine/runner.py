@@ -54,6 +54,9 @@ class Runner:
         """
         try:
             return self._loop(stop_when, deadline)
+        except UnreachableError as error:
+            error.hint = error.hint or f"deliverkit resume {self._log.rollout.id}"
+            raise
         finally:
             self._executor.close()
             self._seat.let_go()
@@ -64,6 +67,7 @@ class Runner:
             now = self._clock.now()
             rollout = self._log.sync()
             is_driving = not rollout.is_closed and self._seat.hold(now)
+            rollout = self._log.rollout  # whoever takes the seat says so, and begins to watch anew
             batch, rest = _next_batch(facts)
             if is_driving and (self._log.record_all(react(rollout, batch, now)) or rest):
                 facts = rest

@@ -45,6 +45,9 @@ class MeasurementDocument(Struct, frozen=True, forbid_unknown_fields=True):
     query: Annotated[str, Meta(description="What was asked, secrets masked.")] = ""
     latencies: Annotated[tuple[float, ...], Meta(description="Response times in seconds.")] = ()
     is_open: Annotated[bool, Meta(description="True for a sample that only adds evidence.")] = False
+    is_early: Annotated[
+        bool, Meta(description="True while the release was not yet at its targets: that passes nothing.")
+    ] = False
     seen: Annotated[
         dict[str, Any] | None,
         Meta(description="What came back: all that the outcome rests on; null when it was not kept."),
@@ -113,6 +116,9 @@ class GateDocument(Struct, frozen=True, forbid_unknown_fields=True):
     due_at: Annotated[
         Moment | None, Meta(description="Since when it has had to be passed; null where that was not known yet.")
     ]
+    awaited_since: Annotated[
+        Moment | None, Meta(description="Since when it was due and could be measured; null where it was not due.")
+    ]
     ended_at: Annotated[Moment, Meta(description="The judgement, or when it was watched last.")]
     checks: tuple[CheckDocument, ...]
 
@@ -172,6 +178,7 @@ def gate_document(trial: Trial) -> GateDocument:
         on_failure=trial.gate.on_failure,
         began_at=trial.samples[0].measurement.at if trial.samples else None,
         due_at=trial.due_at,
+        awaited_since=trial.awaited_since,
         ended_at=trial.ended_at,
         checks=tuple(_checks(trial)),
     )
@@ -203,8 +210,8 @@ def _checks(trial: Trial) -> Iterable[CheckDocument]:
 
 def stand(trial: Trial, check: Check, analysis: Analysis) -> tuple[Verdict | None, str]:
     """How a check stood alone when its gate was judged, and why; of an open one the last measurement's reason."""
-    if trial.is_due and trial.due_at is not None:
-        found = judge(analysis, check.policy, waited=trial.ended_at - trial.due_at)
+    if trial.is_due:
+        found = judge(analysis, check.policy, waited=trial.waited(trial.ended_at), now=trial.ended_at)
     else:
         found = condemn(analysis, check.policy)
     if found:
@@ -224,6 +231,7 @@ def _measurement(sample: Sample) -> MeasurementDocument:
         query=taken.query,
         latencies=taken.latencies,
         is_open=taken.is_open,
+        is_early=sample.is_early,
         seen=None if taken.seen is None else dict(taken.seen),
     )
 
@@ -275,6 +283,7 @@ def _trial(told: GateDocument) -> Trial:
         verdict=told.verdict,
         reason=told.reason,
         due_at=_utc(told.due_at) if told.due_at else None,
+        awaited_since=_utc(told.awaited_since) if told.awaited_since else None,
         is_excused=told.excused,
     )
 
@@ -292,7 +301,7 @@ def _sample(gate: str, check: str, told: MeasurementDocument) -> Sample:
         seen=told.seen,
         is_open=told.is_open,
     )
-    return Sample(told.event, _utc(told.recorded_at), taken)
+    return Sample(told.event, _utc(told.recorded_at), taken, told.is_early)
 
 
 def _read_policy(told: PolicyDocument) -> Policy:

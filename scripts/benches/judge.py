@@ -23,7 +23,7 @@ from table import placed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "judge-figures.md"
 SEED = 20_26
-RUNS = 400
+RUNS = 500
 MOST_JOBS = 8
 
 
@@ -67,7 +67,9 @@ def cases(runs: int) -> list[Case]:
             found.append(Case(family.name, setting, NONE, runs, peers, family.is_counted))
             found += [Case(family.name, setting, harm, few, peers, family.is_counted) for harm in harms]
     for setting, harms in judge_suite.twice_the_margin():
-        found += [Case(judge_suite.PASSES, setting, harm, few, with_peers=False) for harm in harms]
+        found += [
+            Case(judge_suite.PASSES, setting, harm, few if harm.points else runs, with_peers=False) for harm in harms
+        ]
     return sorted(found, key=lambda case: bool(case.harm.points))
 
 

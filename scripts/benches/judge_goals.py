@@ -71,13 +71,13 @@ def _false_rollbacks(results: Mapping[Case, Result]) -> Iterable[Goal]:
     if not rows:
         return
     shares = [(Share(float(np.isfinite(result.failed_at).mean()), result.runs), case) for result, case in rows]
-    worst, case = max(shares, key=lambda each: each[0].value)
+    worst, case = max(shares, key=lambda each: each[0].value / each[1].setting.alpha)
     above = sum(share.value > case.setting.alpha for share, case in shares)
-    said = f"{worst} at worst ({case.setting.name}); {above} of {len(shares)} rows above"
+    said = f"{worst} at worst (alpha {case.setting.alpha:g}, {case.setting.name}); {above} of {len(shares)} rows above"
     surely = sum(share.value - 2 * share.error > case.setting.alpha for share, case in shares)
     said += f", {surely} of them by more than two Monte-Carlo errors" if above else ""
     what = "false rollbacks, every harmless row, a look each tick"
-    yield Goal(what, f"at most {ALPHA:g}", said, not above, not surely)
+    yield Goal(what, "at most alpha", said, not above, not surely)
 
 
 def _false_rollbacks_for_slowness(slowness: Mapping[Slowness, latency.Result]) -> Iterable[Goal]:

@@ -121,7 +121,7 @@ def test_a_release_that_is_no_worse_passes_when_the_bake_time_is_over(bench: Met
     assert watch.samples[0].is_open
     assert len(watch.periods) == len(set(watch.periods)) == 30
     assert sample.at - bench.hour == timedelta(minutes=31)  # the last period, and what its data are given to arrive
-    verdict = judge(watch.analysis, Policy(), waited=timedelta(minutes=1))
+    verdict = judge(watch.analysis, Policy(), waited=timedelta(minutes=1), now=sample.at)
     assert verdict is not None
     assert verdict.verdict is Verdict.PASSED
     # Asked again, it does not look again.

@@ -52,7 +52,7 @@ def sampled(check: Check, taken: Taken) -> Analysis:
 
 
 def judged(gate: Gate, analyses: Mapping[str, Analysis], waited: float) -> Judgement | None:
-    return judge_gate(gate, analyses.__getitem__, waited=timedelta(seconds=waited))
+    return judge_gate(gate, analyses.__getitem__, waited=timedelta(seconds=waited), now=AT)
 
 
 # --- the worst of several --------------------------------------------------------------------------

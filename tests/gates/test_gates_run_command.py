@@ -134,3 +134,16 @@ def test_what_is_typed_wrongly_is_told_with_the_next_command(shop: Shop) -> None
         code, _, err = shop.typed(*words)
         assert code in {1, 2}, words
         assert told in err
+
+
+def test_a_name_that_was_used_before_is_no_new_verdict(shop: Shop) -> None:
+    assert shop.typed("run", "quick", "--id", "nightly")[0] == 0
+    (shop.folder / "bad").touch()
+    code, out, err = shop.typed("run", "quick", "--id", "nightly")
+    assert (code, out.splitlines()[0]) == (0, "nightly")
+    assert "note: nightly ended at " in err
+    assert "nothing is measured now" in err
+    code, _, err = shop.typed("run", "long", "--id", "nightly")
+    assert code != 0
+    assert "asks something else: quick in dev" in err
+    assert shop.typed("run", "--id", "../promotions/x")[0] == 2

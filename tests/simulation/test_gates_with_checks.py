@@ -115,15 +115,6 @@ def test_a_gate_has_its_own_answer_to_a_failure(
     assert Verdict.FAILED in {each.verdict for each in rollout.passages if each.gate == "healthy"}
 
 
-def test_a_gate_that_only_observes_lets_a_release_in() -> None:
-    world = direct(environment("dev", before=("healthy",)), gates=(UP, replace(HEALTHY, on_failure=OnFailure.OBSERVE)))
-    world.release("1.0")
-    world.check.answer = lambda check, *_: Verdict.FAILED if check.name == "pages" else Verdict.PASSED
-    rollout = carry(world.delivery(), "1.0", "dev")
-    assert (rollout.outcome, world.fleet.serving("us-east-1", "shop-dev")) == (Outcome.UNRESOLVED, {"1.0"})
-    assert "healthy failed and on_failure is observe" in rollout.reason
-
-
 def test_a_kind_that_nobody_can_measure_is_an_error_and_never_a_pass() -> None:
     world = baking(Gate.of("healthy", "horoscope", {}))
     world.checks.pop("horoscope", None)

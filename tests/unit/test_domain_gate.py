@@ -35,7 +35,7 @@ def test_a_pass_needs_its_passes_in_a_row_and_every_limit_kept(
     outcomes: list[Verdict], failures: int, errors: int, inconclusive: int, passes: int
 ) -> None:
     policy = Policy(passes=passes, failure_limit=failures, error_limit=errors, inconclusive_limit=inconclusive)
-    found = judge(analysis(outcomes, policy), policy, waited=timedelta(0))
+    found = judge(analysis(outcomes, policy), policy, waited=timedelta(0), now=AT)
     if found is not None and found.verdict is Verdict.PASSED:
         assert outcomes[-passes:] == [Verdict.PASSED] * passes
         assert outcomes.count(Verdict.FAILED) <= failures
@@ -62,9 +62,9 @@ def test_limits_are_strictly_exceeded_and_the_reason_says_by_what() -> None:
 
 def test_nothing_measured_by_the_deadline_is_an_error_and_too_little_is_inconclusive() -> None:
     policy = Policy(passes=3, deadline=timedelta(minutes=1))
-    assert judge(Analysis("g"), policy, waited=timedelta(seconds=59)) is None
-    nothing = judge(Analysis("g"), policy, waited=timedelta(minutes=1))
-    little = judge(analysis([Verdict.PASSED], policy), policy, waited=timedelta(minutes=1))
+    assert judge(Analysis("g"), policy, waited=timedelta(seconds=59), now=AT) is None
+    nothing = judge(Analysis("g"), policy, waited=timedelta(minutes=1), now=AT)
+    little = judge(analysis([Verdict.PASSED], policy), policy, waited=timedelta(minutes=1), now=AT)
     assert nothing is not None
     assert little is not None
     assert (nothing.verdict, little.verdict) == (Verdict.ERROR, Verdict.INCONCLUSIVE)
@@ -106,10 +106,12 @@ def test_what_warms_up_is_not_measured_and_what_is_counted_ends() -> None:
     policy = Policy(every=timedelta(seconds=5), initial_delay=timedelta(seconds=30), count=2)
     assert Analysis("g").next_due(policy, AT) == AT + timedelta(seconds=30)
     once, twice = analysis([Verdict.PASSED], policy), analysis([Verdict.PASSED] * 2, policy)
-    assert judge(once, policy, waited=timedelta(0)) is None
+    assert judge(once, policy, waited=timedelta(0), now=AT) is None
     assert twice.next_due(policy, AT) is None
-    assert judge(twice, policy, waited=timedelta(0)) == Judgement(Verdict.PASSED, "passed 2 times in a row, 1 needed")
+    assert judge(twice, policy, waited=timedelta(0), now=AT) == Judgement(
+        Verdict.PASSED, "passed 2 times in a row, 1 needed"
+    )
     late = analysis([Verdict.PASSED, Verdict.FAILED], Policy(count=2, failure_limit=1))
-    found = judge(late, Policy(count=2, failure_limit=1), waited=timedelta(0))
+    found = judge(late, Policy(count=2, failure_limit=1), waited=timedelta(0), now=AT)
     assert found is not None
     assert found.verdict is Verdict.INCONCLUSIVE
