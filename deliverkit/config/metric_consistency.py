@@ -11,6 +11,8 @@ from deliverkit.config.shapes import INVALID
 from deliverkit.yaml_tree import KeyPath
 
 Values = Mapping[str, Any]
+_GROUPS = 50
+"""Log groups of a query (CloudWatch Logs API reference, StartQuery, logGroupNames)."""
 
 
 def check_metrics(check: Values, path: KeyPath, reading: Reading) -> None:
@@ -102,10 +104,22 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else ()
 
 
+def _of_prometheus(settings: Values) -> Problems:
+    return [
+        (key, "belongs to `range`: without it the query is asked for one moment")
+        for key in ("step", "reduce")
+        if key in settings and "range" not in settings
+    ]
+
+
 def _of_logs(settings: Values) -> Problems:
+    found: Problems = []
+    groups = _listed(settings.get("groups"))
+    if len(groups) > _GROUPS:
+        found.append(("groups", f"{len(groups)} groups, and a query takes {_GROUPS} at most"))
     if "missing_data" in settings and "field" not in settings:
-        return [("missing_data", "belongs to `field`: records that match can always be counted")]
-    return []
+        found.append(("missing_data", "belongs to `field`: records that match can always be counted"))
+    return found
 
 
 def _of_compare(settings: Values) -> Problems:
@@ -130,5 +144,6 @@ _PROBLEMS: Mapping[str, Callable[[Values], Problems]] = {
     "metric": _of_metric,
     "burn_rate": _of_burn_rate,
     "logs": _of_logs,
+    "prometheus": _of_prometheus,
     "compare": _of_compare,
 }

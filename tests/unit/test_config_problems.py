@@ -175,6 +175,12 @@ GATES = {
     "{logs: {groups: [/a], query: fields x, below: 1, missing_data: zero}}": (
         "6:70 gates.up.logs.missing_data: belongs to `field`: records that match can always be counted"
     ),
+    f"{{logs: {{query: fields x, below: 1, groups: [{', '.join(f'/g{number}' for number in range(51))}]}}}}": (
+        "6:50 gates.up.logs.groups: 51 groups, and a query takes 50 at most"
+    ),
+    "{prometheus: {url: http://p/, query: up, below: 1, reduce: last}}": (
+        "6:66 gates.up.prometheus.reduce: belongs to `range`: without it the query is asked for one moment"
+    ),
     "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
     "{jenkins: {job: /shop//x}}": (
         "6:23 gates.up.jenkins.job: '/shop//x' is no full name of a job: write FOLDER/JOB, without a slash at its ends"
