@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -163,6 +163,20 @@ def test_secrets_in_records_are_masked_before_they_are_told(logs: Logs) -> None:
     fields = logs.measure(query="fields path, password, api_key | filter path = '/'", field="api_key", above=1e7)
     assert (fields.outcome, fields.value) == (Verdict.PASSED, 12345678.0)  # what is judged is a number, and no secret
     assert "sesame" not in json.dumps(fields.seen)
+
+
+def test_a_query_may_speak_of_the_address_of_the_environment(logs: Logs) -> None:
+    logs.write("ERROR of http://shop.example.com", "ERROR of http://elsewhere.example.com")
+    spec = {"groups": [logs.group], **COUNT, "query": "filter @message like '${endpoint}'", "at_most": 1}
+    where, check = replace(context(), endpoint="http://shop.example.com"), logs.check()
+    samples = []
+    for _ in range(30):
+        samples.append(check.measure(check_of("logs", spec), where))
+        if samples[-1]:
+            break
+        logs.clock.inner.advance(timedelta(seconds=1))
+    assert samples[-1] is not None
+    assert (samples[-1].outcome, samples[-1].value) == (Verdict.PASSED, 1.0), samples[-1].reason
 
 
 def test_the_last_of_many_rows_is_judged_too(logs: Logs) -> None:

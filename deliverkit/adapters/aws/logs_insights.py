@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, translated
+from deliverkit.adapters.aws.observing import filled, regions_of
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
 from deliverkit.domain.gate import Check, Measurement
 from deliverkit.domain.masking import Masking
-from deliverkit.domain.placeholders import expand
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
 
@@ -122,7 +122,7 @@ class LogsCheck:
         with self._lock:
             if name not in self._samples:
                 now = self._clock.now()
-                self._samples[name] = _Sample(now, _queries(check.spec, context, now))
+                self._samples[name] = _Sample(now, _queries(check, context, now))
             return self._samples[name]
 
     def _advance(self, query: _Query) -> None:
@@ -174,15 +174,15 @@ class LogsCheck:
         return measurement(check, self._clock.now(), seen, query=text)
 
 
-def _queries(spec: Mapping[str, Any], context: CheckContext, now: datetime) -> list[_Query]:
-    regions = [str(spec["region"])] if spec.get("region") else list(context.regions)
+def _queries(check: Check, context: CheckContext, now: datetime) -> list[_Query]:
+    spec = check.spec
     end = int(now.timestamp() - float(spec.get("delay", DELAY)))
     start = int(end - float(spec.get("window", WINDOW)))
     made = []
-    for region in regions:
-        values = {**context.values, "region": region}
-        groups = tuple(expand(str(group), values) for group in spec["groups"])
-        made.append(_Query(region, expand(str(spec["query"]), values), groups, start, end, str(spec.get("field", ""))))
+    for region in regions_of(check, context):
+        groups = tuple(filled(str(group), context, region) for group in spec["groups"])
+        query = filled(str(spec["query"]), context, region)
+        made.append(_Query(region, query, groups, start, end, str(spec.get("field", ""))))
     return made
 
 
