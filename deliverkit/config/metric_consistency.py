@@ -8,6 +8,7 @@ from typing import Any
 
 from deliverkit.config.problem import Reading
 from deliverkit.config.shapes import INVALID
+from deliverkit.domain.limits import USUAL_BURNS
 from deliverkit.yaml_tree import KeyPath
 
 Values = Mapping[str, Any]
@@ -79,8 +80,6 @@ def _of_burn_rate(settings: Values) -> Problems:
 
 def _of_factors(objective: Any, pairs: Sequence[Values], *, is_usual: bool) -> Problems:
     """Factors that no burn rate is above: when every request fails, the budget burns 1 / (1 - objective) times."""
-    from deliverkit.domain.checks.burn_rate import USUAL  # noqa: PLC0415  (only files with burn rates need it)
-
     found = [
         ("windows", f"burns {pair['burns']:g}: a budget burns more than 0 times when it burns at all")
         for pair in pairs
@@ -88,7 +87,7 @@ def _of_factors(objective: Any, pairs: Sequence[Values], *, is_usual: bool) -> P
     ]
     if not isinstance(objective, float):
         return found
-    factors = [each["burns"] for each in USUAL] if is_usual else [pair["burns"] for pair in pairs]
+    factors = [each["burns"] for each in USUAL_BURNS] if is_usual else [pair["burns"] for pair in pairs]
     most = 1 / (1 - objective)
     # A hair is left for what is not exact in 1 - 0.9.
     idle = [each for each in factors if each >= most * (1 - 1e-9)]
