@@ -162,8 +162,24 @@ GATES = {
     "{burn_rate: {objective: 100%, errors: e, requests: N r}}": (
         "6:31 gates.up.burn_rate.objective: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
     ),
+    "{burn_rate: {objective: 93%, errors: N e, requests: N r}}": (
+        "6:31 gates.up.burn_rate.objective: burns 14.4 never fires: at 0.93 no more than 14.29 is possible; "
+        "write `windows` with lower ones"
+    ),
+    "{burn_rate: {objective: 90%, errors: N e, requests: N r, windows: [{long: 1h, short: 5m, burns: 10}]}}": (
+        "6:73 gates.up.burn_rate.windows: burns 10 never fires: at 0.9 no more than 10 is possible; write a lower one"
+    ),
+    "{burn_rate: {objective: 99%, errors: N e, requests: N r, windows: [{long: 1h, short: 5m, burns: 0}]}}": (
+        "6:73 gates.up.burn_rate.windows: burns 0: a budget burns more than 0 times when it burns at all"
+    ),
     "{logs: {groups: [/a], query: fields x, below: 1, missing_data: zero}}": (
         "6:70 gates.up.logs.missing_data: belongs to `field`: records that match can always be counted"
+    ),
+    f"{{logs: {{query: fields x, below: 1, groups: [{', '.join(f'/g{number}' for number in range(51))}]}}}}": (
+        "6:50 gates.up.logs.groups: 51 groups, and a query takes 50 at most"
+    ),
+    "{prometheus: {url: http://p/, query: up, below: 1, reduce: last}}": (
+        "6:66 gates.up.prometheus.reduce: belongs to `range`: without it the query is asked for one moment"
     ),
     "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
     "{jenkins: {job: /shop//x}}": (
