@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from deliverkit.config.problem import Reading
 from deliverkit.config.shapes import INVALID, Field, ListOf, Record, Shape
-from deliverkit.domain.checks.limits import ABOVE, AT_LEAST, AT_MOST, BELOW, KEYS
+from deliverkit.domain.limits import ABOVE, AT_LEAST, AT_MOST, BELOW, KEYS
 from deliverkit.yaml_tree import KeyPath, Mapping, Node, Scalar, Sequence
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}", re.ASCII)

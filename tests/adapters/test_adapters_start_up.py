@@ -58,13 +58,12 @@ ONE_CALL = {
     | {"checks_cloud", "checks_metrics", "checks_web", "common_shapes", "gate_building", "gate_declaration"}
     | {"metric_building", "metric_consistency", "metric_texts", "plugin_shapes", "value_shapes"}
     | {"release_declaration", "release_keys", "settings", "shapes", "texts", "trust_declaration"},
-    "domain.checks": {"limits"},
     "domain": {
-        "checks",
         "duration",
         "environment",
         "gate",
         "ledger",
+        "limits",
         "linting",
         "placeholders",
         "release",

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.limits import limits_of, told
 from deliverkit.domain.checks.several import together
 from deliverkit.domain.checks.without_data import ZERO, broken, outcome_without, problem_with
 from deliverkit.domain.gate import Verdict
+from deliverkit.domain.limits import limits_of, told
 from deliverkit.domain.metrics import from_json
 
 SHOWN = 160

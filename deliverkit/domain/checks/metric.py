@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
-from deliverkit.domain.checks.limits import limits_of, told
 from deliverkit.domain.checks.without_data import ZERO, broken, outcome_without, problem_with
 from deliverkit.domain.gate import Verdict, worst
+from deliverkit.domain.limits import limits_of, told
 from deliverkit.domain.metrics import from_json, moment_in
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deliverkit.domain.checks.limits import KEYS, is_within
 from deliverkit.domain.gate import Verdict
+from deliverkit.domain.limits import KEYS, is_within
 
 ZERO = "zero"
 """`missing_data` that is no verdict: what is not there is judged as a 0."""
