@@ -21,7 +21,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deliverkit.domain.checks import Assessment, Seen, Spec, limits, percentiles
+from deliverkit.domain import limits
+from deliverkit.domain.checks import Assessment, Seen, Spec, percentiles
 from deliverkit.domain.checks.several import together
 from deliverkit.domain.gate import Verdict
 

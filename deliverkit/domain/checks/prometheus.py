@@ -18,7 +18,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deliverkit.domain.checks import Assessment, Seen, Spec, limits
+from deliverkit.domain import limits
+from deliverkit.domain.checks import Assessment, Seen, Spec
 from deliverkit.domain.checks.several import together
 from deliverkit.domain.gate import Verdict, worst
 
