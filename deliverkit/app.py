@@ -10,7 +10,7 @@ from deliverkit.adapters.aws.session import Account, Aws
 from deliverkit.assembly import Assembly, blueprint_of
 from deliverkit.config import Settings, find, load, load_gates
 from deliverkit.delivery import Delivery, PackagingChoices
-from deliverkit.domain.checks import ask_also
+from deliverkit.domain.foreign import ask_also
 from deliverkit.errors import UnreachableError, UsageError
 from deliverkit.recipe_assembly import recipe_of
 from deliverkit.sandboxing import find_sandbox

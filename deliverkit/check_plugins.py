@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deliverkit.check_ports import CheckContext
-from deliverkit.domain.checks import Assessment, Assessor, ask_also
+from deliverkit.domain.checks import Assessment, Assessor
 from deliverkit.domain.checks.guarded import Guarded
 from deliverkit.domain.gate import Verdict
 
@@ -159,11 +159,6 @@ def assessor_of(kind: str) -> tuple[Assessor, bool] | None:
     if plugin is None:
         return None
     return Guarded(plugin.implementation, plugin.label), plugin.implementation.is_stateful
-
-
-def attach() -> None:
-    """Have plug-ins assess checks of their kinds, wherever measurements are judged or judged again."""
-    ask_also(assessor_of)
 
 
 def _entry_points() -> tuple[EntryPoint, ...]:

@@ -26,8 +26,9 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="compute recorded gates anew from what was seen then; under other rules with --with",
         description="Compute every outcome and verdict of recorded gates anew from what was seen then, offline. "
         "Everything must come out as it is on record.",
-        epilog="Exit codes: 0 all comes out as recorded; 1 only words or last digits differ, as by another version; 9 "
-        "an outcome or a verdict does not follow from what was seen, or an event was changed since it was recorded.",
+        epilog="Exit codes: 0 all comes out as recorded; 1 only words or last digits differ, as by another version, "
+        "or a verdict rests on outcomes of which nothing that was seen is on record; 9 an outcome or a verdict does "
+        "not follow from what was seen, or an event was changed since it was recorded.",
     )
     gate_explain.add_arguments(command)
     command.add_argument(
@@ -84,6 +85,12 @@ def _code(replayed: Sequence[Replayed], console: Console) -> ExitCode:
     if differences:
         console.tell(
             "note: every outcome and verdict is as recorded, told in other words or digits: another version wrote them"
+        )
+        return ExitCode.FAILED
+    if any(one.rests_on_trust for one in replayed):
+        console.tell(
+            "note: a verdict rests on outcomes that cannot be computed anew: what was seen is not on record, or nobody "
+            "here can assess its kind"
         )
         return ExitCode.FAILED
     return ExitCode.DONE

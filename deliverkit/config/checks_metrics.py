@@ -27,6 +27,13 @@ _DIMENSIONS = MapOf(
     Text("a value; placeholders may be part of it", metric_texts.for_a_leg),
     "dimensions by name, such as {LoadBalancer: app/shop/50dc6c495c0c9188}",
 )
+_NO_EVENTS = Field(
+    "missing_data",
+    Choice(("error", "zero")),
+    "What it comes to when the errors never had data although there were requests: `zero` says that they are reported "
+    "only when there are some.",
+    default="error; zero for the counts that Application Load Balancers report so",
+)
 _REGION = Field("region", REGION, "Where it is asked for.", default="the regions deployed to")
 _DELAY = Field("delay", TIME, "What data are given to arrive: younger ones are not looked at.", default="60s")
 
@@ -106,7 +113,8 @@ BURN_RATE = Record(
             "The share of requests that has to be good.",
             is_required=True,
         ),
-        Field("errors", _METRIC_BESIDE, "Counts bad requests; no data mean none."),
+        Field("errors", _METRIC_BESIDE, "Counts bad requests."),
+        _NO_EVENTS,
         Field("good", _METRIC_BESIDE, "Counts good requests, in place of `errors`."),
         Field("requests", _METRIC, "Counts all requests.", is_required=True, mistaken_for=("total",)),
         Field("dimensions", _DIMENSIONS, "Dimensions of both metrics.", default="the metrics without any"),
@@ -177,6 +185,7 @@ COMPARE = Record(
     (
         Field("metric", _METRIC, "What is compared: counts of errors or events, or response times.", is_required=True),
         Field("per", _METRIC_BESIDE, "Counts the requests that the events are part of."),
+        _NO_EVENTS,
         Field(
             "kind",
             Choice(("errors", "count", "latency")),

@@ -88,7 +88,8 @@ def _of_window(settings: Values) -> Problems:
 
 
 def _of_burn_rate(settings: Values) -> Problems:
-    return [
+    found = [("missing_data", "belongs to `errors`")] if "missing_data" in settings and "good" in settings else []
+    return found + [
         ("windows", f"the long window {pair['long']} is not longer than the short one")
         for pair in _listed(settings.get("windows"))
         if isinstance(pair, dict) and INVALID not in pair.values() and pair["long"] <= pair["short"]
@@ -118,6 +119,8 @@ def _of_compare(settings: Values) -> Problems:
         found.append(
             ("slower_than" if kind != "latency" else "kind", "`slower_than` and `kind: latency` need each other")
         )
+    if "missing_data" in settings and "per" not in settings:
+        found.append(("missing_data", "belongs to `per`: without it there is no telling no errors from no data"))
     if kind != "errors" and "per" in settings:
         found.append(("per", f"is for kind errors, and this is {kind}"))
     return found

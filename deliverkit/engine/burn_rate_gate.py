@@ -46,12 +46,17 @@ def ask_burn_rate(check: Check, context: CheckContext, now: datetime) -> Questio
         problem = problem_in(queries, answers)
         if problem:
             return {ERROR: problem}
-        windows = {}
+        windows: dict[str, Any] = {}
+        regions: dict[str, dict[str, Any]] = {}
         for length, span in spans.items():
             step = _period(span, period)
             counts = {role: _sum(series[step, role], answers, span) for role in _roles(spec)}
             windows[str(length)] = _counted(counts)
-        return {"windows": windows, "scale": scale, "until": max(query.end for query in queries)}
+            for query in series[step, "requests"]:
+                regions.setdefault(query.region, {})[str(length)] = as_json(_sum([query], answers, span))
+        seen = {"windows": windows, "scale": scale, "until": max(query.end for query in queries)}
+        seen["has_bad"] = any(answers[query].points for step in by_period for query in series[step, _roles(spec)[0]])
+        return {**seen, "regions": regions} if len(regions) > 1 else seen
 
     return Question(queries, see, "; ".join(map(command_for, queries)))
 

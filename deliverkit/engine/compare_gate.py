@@ -158,19 +158,24 @@ def _seen(
     has_requests = spec.get("kind") == "latency" or bool(spec.get("per"))
     # The answers are those to all checks' questions; ours are few among them.
     table = {query: dict(answers[query].points) for arm in arms for own in arm.values() for query in own.values()}
-    through = course.through
+    through, regions = course.through, tuple(arms[1]) if arms else ()
+    there = {region: [False, False] for region in regions}
     for at in course.periods:
         before = at if is_side_by_side(spec) else course.past(at)
-        counts = [(_counts(arms[0][region], table, before), _counts(arms[1][region], table, at)) for region in arms[1]]
+        counts = [(_counts(arms[0][region], table, before), _counts(arms[1][region], table, at)) for region in regions]
         is_late = now.timestamp() >= at + course.period + float(spec.get("late", LATE))
         if not _is_whole(counts, has_requests=has_requests) and not is_late:
             break
         through = at + course.period
+        for region, pair in zip(regions, counts, strict=True):
+            there[region] = [there[region][arm] or _has_data(pair[arm], has_requests) for arm in (0, 1)]
         row = _row(through, counts, has_requests=has_requests)
         # Without requests, no data in both arms may mean no events or no metric: nothing can be concluded.
         if has_requests or row[1] is not None or row[3] is not None:
             looks.append(row)
     seen: dict[str, Any] = {"looks": looks, "through": through, "begin": course.begin, "origin": course.origin}
+    if len(regions) > 1:
+        seen["regions"] = there
     if course.end is not None:
         seen["bake"] = max(course.end - course.begin, course.period)
         seen["is_final"] = through >= course.end and now.timestamp() >= course.ends_at
@@ -189,14 +194,18 @@ def _counts(queries: Mapping[str, MetricQuery], table: _Table, at: int) -> Count
         return slow, requests if slow is not None else None
     if "requests" not in found:
         return found["events"], None
-    # Many metrics of errors have no data while there are none (ELB: "reported only if there is a nonzero value").
-    requests = found["requests"]
-    return (found["events"] or 0.0) if requests else found["events"], requests
+    # Many metrics of errors have no data while there are none: that there are none is for the assessment to say.
+    return found["events"], found["requests"]
 
 
 def _is_whole(counts: list[tuple[Counts, Counts]], *, has_requests: bool) -> bool:
     """True when both arms have their data in every region; what was counted and is 0 has arrived too."""
     return all(arm[1 if has_requests else 0] is not None for pair in counts for arm in pair)
+
+
+def _has_data(counts: Counts, has_requests: bool) -> bool:
+    events, requests = counts
+    return bool(requests) if has_requests else events is not None
 
 
 def _row(end: int, counts: list[tuple[Counts, Counts]], *, has_requests: bool) -> list[Any]:
@@ -207,7 +216,7 @@ def _row(end: int, counts: list[tuple[Counts, Counts]], *, has_requests: bool) -
     both = [pair for pair in counts if pair[0][1] and pair[1][1]]
     row: list[Any] = [end]
     for arm in (0, 1):
-        usable = both or [((0.0, 0.0), (0.0, 0.0))]
+        usable = both or [((None, 0.0), (None, 0.0))]
         row += [_sum([pair[arm][0] for pair in usable]), _sum([pair[arm][1] for pair in usable])]
     return row
 

@@ -29,6 +29,8 @@ FORMAT = "deliverkit.gates/1"
 SCHEMA = Path("docs/reference/gates.schema.json")
 Moment = Annotated[datetime, Meta(tz=True)]
 Seconds = Annotated[float, Meta(ge=0, description="Seconds.")]
+SomeSeconds = Annotated[float, Meta(gt=0, description="Seconds.")]
+Tolerated = Annotated[int, Meta(ge=0)]
 
 
 class MeasurementDocument(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,14 +59,14 @@ class MeasurementDocument(Struct, frozen=True, forbid_unknown_fields=True):
 class PolicyDocument(Struct, frozen=True, forbid_unknown_fields=True):
     """When a check's measurements become a verdict; as in deliverkit.yml, times in seconds."""
 
-    every: Seconds
-    passes: int
-    failures: int
-    errors: int
-    inconclusive: int
+    every: SomeSeconds
+    passes: Annotated[int, Meta(ge=1)]
+    failures: Tolerated
+    errors: Tolerated
+    inconclusive: Tolerated
     deadline: Seconds
     initial_delay: Seconds = 0
-    count: int = 0
+    count: Tolerated = 0
     observe_only: bool = False
     p95: Seconds | None = None
 

@@ -39,6 +39,20 @@ class Replayed:
         """All that does not come out as it is on record."""
         return tuple(each for replay in self.replays for each in replay.differences)
 
+    @property
+    def rests_on_trust(self) -> bool:
+        """True when a verdict rests on outcomes of which nothing can be computed anew."""
+        return any(map(_rests_on_trust, self.replays))
+
+
+def _rests_on_trust(replay: Replay) -> bool:
+    if replay.trial.verdict is None:
+        return False
+    counting = {check.name for check in replay.trial.gate.checks if not check.policy.observe_only}
+    passes = [each for each in replay.retold if each.sample.measurement.outcome is Verdict.PASSED]
+    computed = {each.sample.measurement.check for each in passes if not each.is_kept}
+    return any(each.sample.measurement.check in counting - computed for each in passes)
+
 
 def told(replayed: Sequence[Replayed]) -> str:
     """Everything, in words."""
@@ -65,6 +79,8 @@ def _one(replayed: Replayed) -> Iterator[str]:
 
 
 def _fidelity(replay: Replay) -> str:
+    if not replay.differences and _rests_on_trust(replay):
+        return "rests on outcomes that cannot be computed anew, for what was seen is not there"
     if not replay.differences:
         return "comes out as it is on record"
     return "DIFFERS" if any(each.is_grave for each in replay.differences) else "the same, told differently"

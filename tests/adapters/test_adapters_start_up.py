@@ -61,6 +61,7 @@ ONE_CALL = {
     "domain": {
         "duration",
         "environment",
+        "foreign",
         "gate",
         "ledger",
         "limits",

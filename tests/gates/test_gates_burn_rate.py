@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,6 +50,44 @@ def test_it_fails_when_both_windows_of_a_pair_burn(bench: MetricsBench) -> None:
     assert sample.value == pytest.approx(30)
 
 
+def test_errors_that_never_had_data_are_none_only_where_that_is_said(bench: MetricsBench) -> None:  # noqa: F811
+    space = bench.namespace()
+    bench.put(f"{space} requests", [1000.0] * 12)
+    bench.at(13)
+    sample = bench.measure("burn_rate", short(space, errors="errros"))
+    assert sample.outcome is Verdict.ERROR
+    assert sample.reason == (
+        f"{space} errros has no data at all, though there are requests: does it exist? "
+        "One that is reported only when there is something to count needs `missing_data: zero`."
+    )
+    assert bench.measure("burn_rate", short(space, missing_data="zero")).outcome is Verdict.PASSED
+    bench.put(f"{space} errors", {4: 1.0})
+    assert bench.measure("burn_rate", short(space)).outcome is Verdict.PASSED
+
+
+def test_a_region_without_requests_is_not_hidden_by_the_others(bench: MetricsBench) -> None:  # noqa: F811
+    space, other = bench.namespace(), "eu-west-1"
+    bench.put(f"{space} requests", [1000.0] * 12)
+    bench.put(f"{space} errors", [0.0] * 12)
+    bench.at(13)
+    check, both = check_of("burn_rate", short(space)), replace(bench.context(), regions=("us-east-1", other))
+    found = bench.checker().measure(check, both)
+    assert found is not None
+    assert (found.outcome, found.reason) == (
+        Verdict.INCONCLUSIVE,
+        "no request in eu-west-1 in 2m: nobody knows how it fares there",
+    )
+    bench.put(f"{space} requests", [1.0] * 12, region=other)
+    found = bench.checker().measure(check, both)
+    assert found is not None
+    assert found.outcome is Verdict.PASSED
+    # An outage in one region is told, whatever is known of the other.
+    bench.put(f"{space} errors", {10: 900.0, 11: 900.0})
+    found = bench.checker().measure(check, replace(both, regions=("us-east-1", "ap-south-1")))
+    assert found is not None
+    assert found.outcome is Verdict.FAILED
+
+
 def test_an_outage_that_is_over_does_not_fail(bench: MetricsBench) -> None:  # noqa: F811
     space = bench.namespace()
     bench.put(f"{space} requests", [1000.0] * 12)
@@ -86,6 +125,7 @@ def test_traffic_that_vanishes_is_inconclusive(bench: MetricsBench) -> None:  # 
 def test_little_traffic_is_told_and_may_be_refused(bench: MetricsBench) -> None:  # noqa: F811
     space = bench.namespace()
     bench.put(f"{space} requests", [10.0] * 10)
+    bench.put(f"{space} errors", {1: 0.0})
     bench.at(11)
     assert "fewer than 100 requests in 2m a single error is an alarm" in bench.measure("burn_rate", short(space)).reason
     bench.put(f"{space} errors", {9: 1.0, 5: 1.0})

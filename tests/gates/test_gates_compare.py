@@ -14,7 +14,7 @@ import pytest
 from metrics_bench import MetricsBench, aws, bench, check_of, place  # noqa: F401
 
 from deliverkit.domain.analysis import Analysis, judge
-from deliverkit.domain.checks import carry_on
+from deliverkit.domain.checks import Assessment, assess, carry_on
 from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
 from deliverkit.domain.ledger import canonical
 
@@ -159,6 +159,47 @@ def test_an_arm_without_data_never_passes(bench: MetricsBench, absent: str) -> N
     assert ("baseline" if absent == "blue" else "candidate") in sample.reason
 
 
+@pytest.mark.parametrize(
+    ("metric", "more", "outcome"),
+    [
+        ("errros", {}, Verdict.ERROR),
+        ("errros", {"missing_data": "error"}, Verdict.ERROR),
+        ("errors", {"missing_data": "zero"}, Verdict.PASSED),
+    ],
+)
+def test_errors_that_never_had_data_are_none_only_where_that_is_said(
+    bench: MetricsBench,  # noqa: F811
+    metric: str,
+    more: dict[str, Any],
+    outcome: Verdict,
+) -> None:
+    space = bench.namespace()
+    serve(bench, space, {"blue": lambda _: (0.0, 1000.0), "green": lambda _: (0.0, 1000.0)})
+    sample = Watch(bench, canary(space, metric=f"{space} {metric}", **more)).until_it_ends(every=5)
+    assert sample.outcome is outcome, sample.reason
+    if outcome is Verdict.ERROR:
+        assert f"{space} {metric} has no data at all, though there are requests: does it exist?" in sample.reason
+
+
+def test_one_arm_with_errors_shows_that_the_metric_exists(bench: MetricsBench) -> None:  # noqa: F811
+    space = bench.namespace()
+    serve(bench, space, {"blue": lambda minute: (float(minute == 3), 1000.0), "green": lambda _: (0.0, 1000.0)})
+    sample = Watch(bench, canary(space)).until_it_ends(every=5)
+    assert sample.outcome is Verdict.PASSED, sample.reason
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("5XX", Verdict.PASSED), ("5xx", Verdict.ERROR)])
+def test_counts_that_load_balancers_report_only_when_there_are_some_are_known(name: str, outcome: Verdict) -> None:
+    check = canary("AWS/ApplicationELB", metric=f"AWS/ApplicationELB HTTPCode_Target_{name}_Count", per="RequestCount")
+    looks = [[60 * (number + 1), None, 2000.0, None, 2000.0] for number in range(30)]
+    seen = {"looks": looks, "through": 1800, "begin": 0, "origin": 0, "bake": 1800, "is_final": True}
+    assert assess(check, seen).outcome is outcome
+    strict = replace(check, spec={**check.spec, "missing_data": "error"})
+    assert assess(strict, seen).outcome is Verdict.ERROR
+    recorded_before = {**seen, "looks": [[end, 0.0, n0, 0.0, n1] for end, _, n0, _, n1 in looks]}
+    assert assess(check, recorded_before).outcome is Verdict.PASSED
+
+
 def test_a_candidate_that_vanishes_is_waited_for_and_then_skipped(bench: MetricsBench) -> None:  # noqa: F811
     space = bench.namespace()
     serve(bench, space, {"blue": steady(0.01), "green": lambda minute: (0.0, 1000.0 if minute < 5 else 0.0)})
@@ -301,6 +342,29 @@ def test_regions_are_counted_together_where_both_arms_have_requests(bench: Metri
     assert sample.seen is not None
     # The other region's candidate vanished: those periods were waited for, and then it was left out.
     assert [row[1:] for row in sample.seen["looks"]] == [[4.0, 150.0, 6.0, 160.0]] * 2 + [[1.0, 100.0, 2.0, 100.0]] * 4
+
+
+def test_a_region_that_never_had_data_is_no_pass(bench: MetricsBench) -> None:  # noqa: F811
+    space, other = bench.namespace(), "eu-west-1"
+    serve(bench, space, {"blue": steady(0.01), "green": steady(0.01)})
+    bench.put(f"{space} requests", [1000.0] * 32, BLUE, region=other)
+    bench.put(f"{space} requests", {1: 1000.0}, GREEN, region=other)
+    ends, check, states = list[Assessment](), canary(space), dict[str, Any]()
+    for regions in (("us-east-1", other), ("us-east-1", "ap-south-1")):
+        bench.clock._now, state = bench.hour, None
+        for minute in (10, 20, 40):
+            bench.at(minute)
+            made = bench.context(since=bench.hour, until=bench.hour + LONG, states={check.key: state} if state else {})
+            found = bench.checker().measure(check, replace(made, regions=regions))
+            assert found is not None
+            state = carry_on(check, json_trip(found), state)
+            ends.append(Assessment(found.outcome, found.reason))
+        states[regions[1]] = state
+    # Where the candidate was there for a minute, the others of its minutes are skipped.
+    assert ends[2].outcome is Verdict.PASSED, ends[2].reason
+    assert ends[5].outcome is Verdict.ERROR
+    assert "baseline in ap-south-1 and candidate in ap-south-1" in ends[5].reason
+    assert states[other]["regions"] == {"us-east-1": [True, True], other: [True, True]}
 
 
 def test_a_bake_time_without_a_whole_period_is_an_error_at_its_end(bench: MetricsBench) -> None:  # noqa: F811

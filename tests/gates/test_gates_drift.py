@@ -195,7 +195,7 @@ def test_what_was_not_checked_is_what_the_settings_say() -> None:
     )
     assert judged(**failed)[0] is Verdict.ERROR
     assert judged(resource("Odd", "UNKNOWN"), resource("Fleet", "DELETED"), **failed)[0] is Verdict.FAILED
-    assert judged(resource("Odd", "UNKNOWN"), ignore=("Odd",), **failed)[0] is Verdict.PASSED
+    assert judged(resource("Odd", "UNKNOWN"), ignore=("Odd",), **failed, status="IN_SYNC")[0] is Verdict.PASSED
     assert judged(resource("Odd", "UNKNOWN"), ignore=("Odd",), more_unknown=1, **failed)[0] is Verdict.ERROR
     strict = Check("declared", "", "drift", {"stack": "shop", "unchecked": "failed"})
     unchecked = {"name": "shop", "region": REGION, "detection": "DETECTION_COMPLETE", "status": "NOT_CHECKED"}
@@ -209,6 +209,29 @@ def test_what_was_not_kept_is_not_ignored() -> None:
     deeper = resource("Fleet", "MODIFIED", "/Rules/0/Port", "/Rules/1/Port")
     assert judged(deeper, ignore=("Fleet/Rules",))[0] is Verdict.PASSED
     assert judged(deeper, ignore=("Fleet/Rules/0",))[0] is Verdict.FAILED
+
+
+def test_a_stack_that_has_drifted_passes_only_for_drifts_that_are_ignored() -> None:
+    fleet, another = resource("Fleet", "MODIFIED", "/Size"), "was another detection begun, or a partial one?"
+    assert judged() == (
+        Verdict.ERROR,
+        f"stack shop (us-east-1) has drifted, says CloudFormation, and does not list where: {another}",
+    )
+    assert judged(ignore=("Fleet",))[0] is Verdict.ERROR
+    assert judged(resource("Odd", "UNKNOWN"), ignore=("Odd",))[0] is Verdict.ERROR
+    assert judged(resource("Fleet", "MODIFIED")) == (
+        Verdict.FAILED,
+        "stack shop (us-east-1) has drifted: Fleet (T) is modified, in which properties is not told",
+    )
+    assert judged(resource("Fleet", "MODIFIED"), ignore=("Fleet/Size",))[0] is Verdict.FAILED
+    assert judged(resource("Fleet", "MODIFIED"), ignore=("Fleet",), drifted=1)[0] is Verdict.PASSED
+    assert judged(fleet, ignore=("Fleet",), drifted=1)[0] is Verdict.PASSED
+    assert judged(fleet, ignore=("Fleet",), drifted=2) == (
+        Verdict.ERROR,
+        f"of stack shop (us-east-1) CloudFormation counts 2 drifted resources and lists 1: {another}",
+    )
+    assert judged(fleet, drifted=2)[0] is Verdict.FAILED
+    assert judged(status="IN_SYNC", drifted=0)[0] is Verdict.PASSED
 
 
 def test_no_stack_at_all_is_an_error() -> None:

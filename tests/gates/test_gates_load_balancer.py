@@ -222,10 +222,25 @@ def test_targets_are_as_healthy_as_their_machines_and_the_load_balancer_say(
     balanced.elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": ids[0]}])
     assert bench.measured("targets: {}", group=group) == (
         Verdict.FAILED,
-        f"{ids[0]} (us-east-1) is unused in machines",
+        f"{ids[0]} (us-east-1) is unused in machines; {ids[1]} (us-east-1) is not registered in machines",
     )
     of_group = bench.measured("load_balancer: {}", group=group)
     assert (of_group[0], "0 of 1 targets of machines (us-east-1)" in of_group[1]) == (Verdict.FAILED, True)
+
+
+def test_targets_that_are_registered_by_address_are_asked_for_too(bench: CloudBench, balanced: Balanced) -> None:
+    arn = balanced.group("by-address")
+    _, ids = bench.group(2)
+    style = {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"}
+    group, _ = bench.group(loadBalancerInfo={"targetGroupInfoList": [{"name": "by-address"}]}, deploymentStyle=style)
+    ec2 = bench.client("ec2")
+    ec2.create_tags(Resources=ids, Tags=[{"Key": "serves", "Value": group}])
+    first = ec2.describe_instances(InstanceIds=ids[:1])["Reservations"][0]["Instances"][0]["PrivateIpAddress"]
+    balanced.elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": first}])
+    assert bench.measured("targets: {}", group=group) == (
+        Verdict.FAILED,
+        f"{ids[0]} (us-east-1) is initial in by-address; {ids[1]} (us-east-1) is not registered in by-address",
+    )
 
 
 def judged(states: dict[str, int], healthy: str = "100%") -> tuple[Verdict, bool]:

@@ -18,7 +18,8 @@ from web_bench import Site, context, measured, served, taken_over
 from deliverkit import check_plugins
 from deliverkit.check_plugins import CheckPlugin
 from deliverkit.config import load
-from deliverkit.domain.checks import ask_also, assess, carry_on
+from deliverkit.domain.checks import assess, carry_on
+from deliverkit.domain.foreign import ask_also
 from deliverkit.domain.gate import Check, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.rollout import Outcome
 from deliverkit.errors import UsageError

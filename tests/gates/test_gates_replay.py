@@ -169,8 +169,24 @@ def test_measurements_without_what_was_seen_are_kept_and_said_so(incident: tuple
             each.pop("seen", None)
 
     ran = Ran("gate", "replay", written(tmp_path / "old.jsonl", forged(incident, forget)))
-    assert ran.code == 0
+    assert ran.code == 1
     assert "only the outcome is on record, and is taken as it is" in ran.out
+    assert "FAILED: rests on outcomes that cannot be computed anew" in ran.out
+    assert "note: a verdict rests on outcomes that cannot be computed anew" in ran.err
+
+
+@pytest.mark.parametrize(("rule", "value"), [("passes", 0), ("failures", -1), ("count", -1), ("every", 0)])
+def test_a_document_cannot_have_rules_that_no_configuration_allows(
+    file: Path, tmp_path: Path, rule: str, value: int
+) -> None:
+    document = json.loads(Ran("gate", "explain", file, "--output", "json").out)
+    for gate in (document if isinstance(document, list) else [document])[0]["gates"]:
+        gate["checks"][0]["policy"][rule] = value
+    copy = tmp_path / "document.json"
+    copy.write_text(json.dumps(document))
+    ran = Ran("gate", "replay", copy)
+    assert ran.code == 2
+    assert f"policy.{rule}" in ran.err
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])

@@ -110,6 +110,7 @@ REFUSED_SETTINGS: list[tuple[dict[str, Any], str]] = [
         WRONG_BLUE_GREEN,
     ),
     ({"autoScalingGroups": ["nowhere"]}, "InvalidAutoScalingGroupException"),
+    ({"autoScalingGroups": ["nowhere", ""]}, "InvalidAutoScalingGroupException"),
     ({"autoScalingGroups": [f"g{n}" for n in range(11)]}, "InvalidAutoScalingGroupException"),
     ({"triggerConfigurations": [trigger(triggerEvents=[])]}, "InvalidTriggerConfigException"),
     ({"triggerConfigurations": [trigger(triggerEvents=["Lunch"])]}, "InvalidTriggerConfigException"),

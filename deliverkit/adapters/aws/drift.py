@@ -129,12 +129,14 @@ class DriftCheck:
                 return None
             # What cannot be compared last: it must not push out what has drifted.
             resources = sorted(self._resources(client, detection.stack), key=lambda each: each["status"] == "UNKNOWN")
+        counted = found.get("DriftedStackResourceCount")  # not there unless the detection is complete
         return {
             "name": detection.stack,
             "region": detection.region,
             "detection": str(found["DetectionStatus"]),
             "why": self._short(found.get("DetectionStatusReason", "")),
             "status": str(found.get("StackDriftStatus", "NOT_CHECKED")),
+            **({} if counted is None else {"drifted": int(counted)}),
             "resources": resources[:RESOURCES],
             "more": sum(each["status"] != "UNKNOWN" for each in resources[RESOURCES:]),
             "more_unknown": sum(each["status"] == "UNKNOWN" for each in resources[RESOURCES:]),

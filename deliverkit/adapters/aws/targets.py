@@ -64,13 +64,23 @@ class TargetsCheck:
     def _out_of_service(
         self, region: str, context: CheckContext, targets: Sequence[Target]
     ) -> Iterator[Mapping[str, str]]:
+        """Members that a target group calls anything but healthy, and those that none of them knows."""
         names = target_groups.of_deployment_group(self._aws, region, context.application, context.group)
-        members = {target.target_id for target in targets}
-        for name, reports in target_groups.health(self._aws, region, names) if names else ():
-            for each in reports:
-                state = each["TargetHealth"]["State"]
-                if each["Target"]["Id"] in members and state != "healthy":
-                    yield {"id": each["Target"]["Id"], "region": region, "why": f"is {state} in {name}"}
+        if not names:
+            return
+        # A group of type `ip` lists addresses, one of type `instance` ids (ELB API reference, TargetDescription).
+        members = {name: each.target_id for each in targets for name in (each.target_id, each.address) if name}
+        missing = {each.target_id: None for each in targets}
+        groups: list[str] = []
+        for name, reports in target_groups.health(self._aws, region, names):
+            groups.append(name)
+            for report in reports:
+                member, state = members.get(report["Target"]["Id"]), report["TargetHealth"]["State"]
+                missing.pop(member or "", None)
+                if member and state != "healthy":
+                    yield {"id": member, "region": region, "why": f"is {state} in {name}"}
+        for member in missing:
+            yield {"id": member, "region": region, "why": f"is not registered in {' or '.join(groups)}"}
 
 
 def _status_words(status: Mapping[str, Any]) -> str:

@@ -8,12 +8,13 @@ can be recomputed offline, under the same rules or under others.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from deliverkit.domain import foreign
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.domain.ledger import canonical
 
@@ -79,32 +80,12 @@ class Assessor(Protocol):
         ...
 
 
-Others = Callable[[str], "tuple[Assessor, bool] | None"]
-"""Gives what assesses a kind that is not ours, and whether it carries a state; None for a kind that nobody knows."""
-_OTHERS: list[Others] = [lambda _: None]
-
-
-def ask_also(others: Others) -> Others:
-    """Ask there, too, for what assesses kinds that are not ours.
-
-    Returns:
-        Where it was asked for until now.
-    """
-    before = _OTHERS[0]
-    _OTHERS[0] = others
-    return before
-
-
-def _other(kind: str) -> tuple[Assessor, bool] | None:
-    return _OTHERS[0](kind)
-
-
 def assessor_of(kind: str) -> Assessor | None:
     """What assesses a kind, ours or a plug-in's; None for one that nobody knows."""
     name = _ROOMS.get(kind)
     if name:
         return cast(Assessor, import_module(f"{__name__}.{name}"))
-    other = _other(kind)
+    other = foreign.find(kind)
     return other[0] if other else None
 
 
@@ -171,5 +152,5 @@ def carry_on(check: Check, sample: Measurement, state: Any) -> Any:
 
 def is_stateful(kind: str) -> bool:
     """True for kinds that carry a state from one measurement to the next."""
-    other = None if kind in _ROOMS else _other(kind)
+    other = None if kind in _ROOMS else foreign.find(kind)
     return other[1] if other else kind in _STATEFUL

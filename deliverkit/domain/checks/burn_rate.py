@@ -4,8 +4,10 @@ Source: Google, The Site Reliability Workbook, chapter 5, "Alerting on SLOs", 6:
 burn rate of 1 spends just the budget; a pair fires when both its windows burn faster than its factor: the long one says
 that it matters, the short one that it still goes on.
 
-`seen`: {"windows": {"3600": {"bad", "total"}, ...}, "scale", "until", "problem"?}: counts of each window, in seconds as
-the rules write it; `scale` is what windows were shortened by.
+`seen`: {"windows": {"3600": {"bad", "total"}, ...}, "scale", "until", "has_bad", "regions"?, "problem"?}: counts of
+each window, in seconds as the rules write it, over all regions; `scale` is what windows were shortened by, `has_bad`
+says whether what counts bad (or good) requests had any data, and `regions` gives, where there are several, the
+requests of each by window: {"eu-west-1": {"3600": 1000.0}}.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
+from deliverkit.domain.checks.without_data import problem_without_events
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.metrics import from_json
@@ -73,7 +76,23 @@ def assess(spec: Spec, seen: Seen, _state: Any) -> Assessment:
     problem = next((each for each in map(_problem, windows.values()) if each), "")
     if problem:
         return Assessment(Verdict.ERROR, problem)
-    return _judged(spec, windows, objective, float(seen.get("scale", 1)))
+    found = _judged(spec, windows, objective, float(seen.get("scale", 1)))
+    return _unproven(spec, seen) or found if found.outcome is Verdict.PASSED else found
+
+
+def _unproven(spec: Spec, seen: Seen) -> Assessment | None:
+    """What keeps windows that burn slowly from being a pass: a region in the dark, errors that nobody counts."""
+    for region, totals in sorted(seen.get("regions", {}).items()):
+        dark = [int(length) for length, total in totals.items() if not from_json(total) > 0]
+        if dark:
+            span = _span(min(dark) * float(seen.get("scale", 1)))
+            return Assessment(
+                Verdict.INCONCLUSIVE, f"no request in {region} in {span}: nobody knows how it fares there"
+            )
+    if "errors" in spec and not seen.get("has_bad", True):
+        problem = problem_without_events(spec, str(spec["errors"]), str(spec["requests"]))
+        return Assessment(Verdict.ERROR, problem) if problem else None
+    return None
 
 
 def _window(length: int, counted: Mapping[str, Any]) -> Window:

@@ -3,16 +3,20 @@
 `seen`: {"looks": [[end, baseline events, its requests, candidate events, its requests], ...], "through", "begin",
 "origin", "bake", "is_final"}, or {"looks": [], "waiting": true} while the release is on its way. Times are epoch
 seconds, `end` that of the candidate's period, `through` the end of the last period that was taken; requests are None
-where the rules count none. The state folds from that alone, so whoever takes over goes on bit for bit.
+where the rules count none, and events are None where there were requests and no data on events. The state folds from
+that alone, so whoever takes over goes on bit for bit. Several regions are counted together; "regions" says of each,
+by name, whether each arm had data there in these periods: [baseline, candidate].
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deliverkit.domain.checks import Assessment, Seen, Spec
+from deliverkit.domain.checks.without_data import problem_without_events
 from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.comparison import Comparison
 from deliverkit.domain.judge.finding import Finding
@@ -64,36 +68,91 @@ def assess(spec: Spec, seen: Seen, state: Any) -> Assessment:
         return Assessment(Verdict.INCONCLUSIVE, f"{_name(spec)}: {WAITING}", state=state, is_open=True)
     bake = float(before.get("bake") or seen.get("bake") or HALF_AN_HOUR)
     try:
-        comparison, arms = _taken_in(rules_of(spec, bake), before, seen.get("looks", ()))
+        comparison = _taken_in(rules_of(spec, bake), before, seen.get("looks", ()))
     except ValueError as error:
         # Nothing was taken in: late data may yet mend it, and is asked for again.
         return Assessment(Verdict.ERROR, f"{_name(spec)}: {error}", state=state)
+    there = _There.before(before).including(seen)
     found = comparison.at_look()
     if not found.verdict and seen.get("is_final"):
-        found = _at_end(comparison, arms)
+        found = _at_end(spec, comparison, there)
     after = {
         "comparison": comparison.to_json(),
         "through": seen.get("through", before.get("through")),
         "begin": before.get("begin", seen.get("begin")),
         "origin": before.get("origin", seen.get("origin")),
         "bake": bake,
-        "arms": arms,
+        "arms": list(there.arms),
+        "has_events": there.has_events,
+        "regions": {region: list(arms) for region, arms in there.regions.items()},
     }
     return _assessed(spec, found, after)
 
 
-def _taken_in(rules: Rules, before: Mapping[str, Any], rows: Sequence[Any]) -> tuple[Comparison, list[bool]]:
-    """The comparison with more looks, up to one that fails it, and whether each arm has ever had data."""
-    comparison, arms = _resumed(rules, before), list(before.get("arms", (False, False)))
+Arms = tuple[bool, bool]
+"""Something that holds for the baseline, and for the candidate."""
+_NAMES = ("baseline", "candidate")
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Which data have ever been there.
+
+    Attributes:
+        arms: Whether each arm had any.
+        has_events: True when there was a value of the events, in either arm.
+        regions: Whether each arm had any, by region; empty for a single region.
+    """
+
+    arms: Arms
+    has_events: bool
+    regions: Mapping[str, Arms]
+
+    @classmethod
+    def before(cls, state: Mapping[str, Any]) -> _There:
+        regions = {region: _arms(pair) for region, pair in state.get("regions", {}).items()}
+        return cls(_arms(state.get("arms", (False, False))), bool(state.get("has_events")), regions)
+
+    def including(self, seen: Seen) -> _There:
+        rows, regions = seen.get("looks", ()), dict(self.regions)
+        arms = _arms([any(_has_data(row[begin : begin + 2]) for row in rows) for begin in (1, 3)])
+        for region, pair in seen.get("regions", {}).items():
+            regions[region] = _either(regions.get(region, (False, False)), _arms(pair))
+        has_events = self.has_events or any(row[1] is not None or row[3] is not None for row in rows)
+        return _There(_either(self.arms, arms), has_events, regions)
+
+    @property
+    def absent(self) -> list[str]:
+        """What never had data: arms, and arms in a region."""
+        arms = [name for name, is_there in zip(_NAMES, self.arms, strict=True) if not is_there]
+        return arms or [
+            f"{name} in {region}"
+            for region, pair in sorted(self.regions.items())
+            for name, is_there in zip(_NAMES, pair, strict=True)
+            if not is_there
+        ]
+
+
+def _arms(pair: Sequence[Any]) -> Arms:
+    baseline, candidate = pair
+    return bool(baseline), bool(candidate)
+
+
+def _either(one: Arms, other: Arms) -> Arms:
+    return one[0] or other[0], one[1] or other[1]
+
+
+def _taken_in(rules: Rules, before: Mapping[str, Any], rows: Sequence[Any]) -> Comparison:
+    """The comparison with more looks, up to one that fails it."""
+    comparison = _resumed(rules, before)
     for row in rows:
         look = _look(row, rules)
         if comparison.state.at is not None and look.at <= comparison.state.at:
             continue  # a period is never taken twice
         comparison = comparison.including(look)
-        arms = [arms[0] or _has_data(row[1:3]), arms[1] or _has_data(row[3:5])]
         if comparison.at_look().verdict:
             break
-    return comparison, arms
+    return comparison
 
 
 def _resumed(rules: Rules, before: Mapping[str, Any]) -> Comparison:
@@ -116,13 +175,16 @@ def _has_data(tally: list[Any]) -> bool:
     return events is not None if requests is None else from_json(requests) > 0
 
 
-def _at_end(comparison: Comparison, arms: list[bool]) -> Finding:
+def _at_end(spec: Spec, comparison: Comparison, there: _There) -> Finding:
     if not comparison.state.looks:
         return Finding(Verdict.ERROR, TOO_SHORT)
-    absent = [arm for arm, has_data in zip(("baseline", "candidate"), arms, strict=True) if not has_data]
-    if absent:
-        return Finding(Verdict.ERROR, f"No data all along: {' and '.join(absent)}; that is never a pass.")
-    return comparison.at_end()
+    if there.absent:
+        return Finding(Verdict.ERROR, f"No data all along: {' and '.join(there.absent)}; that is never a pass.")
+    found = comparison.at_end()
+    if found.verdict is Verdict.PASSED and spec.get("per") and not there.has_events:
+        problem = problem_without_events(spec, str(spec["metric"]), str(spec["metric"]))
+        return Finding(Verdict.ERROR, problem) if problem else found
+    return found
 
 
 def _assessed(spec: Spec, found: Finding, after: dict[str, Any]) -> Assessment:

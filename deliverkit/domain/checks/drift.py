@@ -1,8 +1,11 @@
 """Whether the environment's stacks are what their templates say (CloudFormation user guide, "Detect drift").
 
-    seen: {stacks: [{name, region, detection: DETECTION_COMPLETE, why, status: DRIFTED, more: 0, more_unknown: 0,
+    seen: {stacks: [{name, region, detection: DETECTION_COMPLETE, why, status: DRIFTED, drifted: 1, more: 0,
+                     more_unknown: 0,
                      resources: [{id, type, status, more, differences: [{path, expected, actual, kind}]}]}]}
 
+`drifted` is how many resources the detection itself counted, and not there where CloudFormation did not say. Resources
+are listed as the latest detection found them, which may be another one: a stack passes only when both agree.
 What `ignore` names is left out: a logical id, or `LOGICAL-ID/PROPERTY/PATH` and everything below. What was not checked
 is inconclusive, unless the settings say that it passes or fails.
 """
@@ -18,6 +21,8 @@ from deliverkit.domain.checks.telling import plainly, some
 from deliverkit.domain.gate import Verdict, worst
 
 Resource = Mapping[str, Any]
+_DRIFTED = frozenset({"MODIFIED", "DELETED"})
+_ANOTHER = "was another detection begun, or a partial one?"
 
 
 @plainly
@@ -42,6 +47,9 @@ def _judge(stack: Mapping[str, Any], spec: Spec) -> tuple[Verdict, str, int]:
     left = int(stack.get("more_unknown", 0))
     if stack["detection"] == "DETECTION_FAILED" and (counting or left or not unknown):
         return Verdict.ERROR, f"drift of {where} could not be detected: {stack.get('why') or 'no reason is given'}", 0
+    disagreement = _disagreement(stack, where)
+    if disagreement:
+        return Verdict.ERROR, disagreement, 0
     if counting or left:
         told = some(counting, more=left, joint=", ")
         return Verdict(spec["unchecked"]), f"{where} could not be compared in all its parts: {told}", 0
@@ -52,6 +60,17 @@ def _judge(stack: Mapping[str, Any], spec: Spec) -> tuple[Verdict, str, int]:
     return Verdict.PASSED, told, 0
 
 
+def _disagreement(stack: Mapping[str, Any], where: str) -> str:
+    """Why the listed resources cannot be what the detection found; empty when they can."""
+    listed = sum(each["status"] in _DRIFTED for each in stack["resources"]) + int(stack.get("more", 0))
+    if stack["status"] == "DRIFTED" and not listed:
+        return f"{where} has drifted, says CloudFormation, and does not list where: {_ANOTHER}"
+    counted = int(stack.get("drifted", listed))
+    if counted != listed:
+        return f"of {where} CloudFormation counts {counted} drifted resources and lists {listed}: {_ANOTHER}"
+    return ""
+
+
 def _is_ignored(resource: str, ignored: Iterable[str]) -> bool:
     return any(fnmatchcase(resource, each) for each in ignored if "/" not in each)
 
@@ -59,10 +78,13 @@ def _is_ignored(resource: str, ignored: Iterable[str]) -> bool:
 def _drift(resource: Resource, ignored: tuple[str, ...]) -> Iterator[str]:
     """What has drifted of a resource, in one text; none when it has not, or that is ignored."""
     name = f"{resource['id']} ({resource['type']})"
-    if _is_ignored(resource["id"], ignored) or resource["status"] not in {"MODIFIED", "DELETED"}:
+    if _is_ignored(resource["id"], ignored) or resource["status"] not in _DRIFTED:
         return
     if resource["status"] == "DELETED":
         yield f"{name} is deleted"
+        return
+    if not resource["differences"]:
+        yield f"{name} is modified, in which properties is not told"
         return
     counting = [each for each in resource["differences"] if not _is_ignored_path(resource["id"], each["path"], ignored)]
     more = int(resource.get("more", 0))

@@ -95,6 +95,8 @@ def _check_scaling(settings: Params, context: Context) -> None:
     names = settings.get("autoScalingGroups") or ()
     if len(names) > SCALING_LIMIT:
         raise ApiError("InvalidAutoScalingGroupException", f"More than {SCALING_LIMIT} Auto Scaling groups.")
+    if not all(names):
+        raise ApiError("InvalidAutoScalingGroupException", "An Auto Scaling group has no name.")
     known = {one["AutoScalingGroupName"] for one in _described(context, names)}
     missing = [name for name in names if name not in known]
     if missing:

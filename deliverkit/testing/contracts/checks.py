@@ -18,8 +18,9 @@ from deliverkit.adapters.plugins import PluginCheck
 from deliverkit.check_plugins import CheckPlugin
 from deliverkit.check_ports import CheckContext, Checker
 from deliverkit.domain.analysis import Analysis
-from deliverkit.domain.checks import ask_also, assess
+from deliverkit.domain.checks import assess
 from deliverkit.domain.checks.guarded import Guarded
+from deliverkit.domain.foreign import ask_also
 from deliverkit.domain.gate import Check, Measurement, Verdict
 from deliverkit.testing.clock import FakeClock
 
