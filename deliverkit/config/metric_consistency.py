@@ -27,8 +27,32 @@ def check_metrics(check: Values, path: KeyPath, reading: Reading) -> None:
     for key in ("harm", "alpha"):
         if key in check and "compare" not in check:
             reading.report((*path, key), "belongs to `compare`, and this is another check", reading.keys[*path, key])
+    if isinstance(check.get("compare"), dict):
+        _check_margin(check, path, reading)
 
 
+def _check_margin(check: Values, path: KeyPath, reading: Reading) -> None:
+    """Report a margin that everything keeps, and one that is missing, so that nothing could pass."""
+    settings = check["compare"]
+    if INVALID in (*check.values(), *settings.values()):
+        return
+    if _kind_of(settings) != "count":
+        for where, value in (
+            ((*path, "harm"), check.get("harm", 0)),
+            ((*path, *_TOLERATE), settings.get("tolerate", 0)),
+        ):
+            if value > 1:
+                reading.report(
+                    where, f"{value:g} is more than all requests: write a share of them such as 0.5% or 0.005"
+                )
+    never_passes = "harm" not in check and settings.get("ratio", 1) <= 1
+    if never_passes and check.get("observe_only") is not True:
+        reading.report_missing(
+            path, "harm", "is needed: without the rise that must not pass, such as 0.5%, nothing passes; 0% means that"
+        )
+
+
+_TOLERATE = ("compare", "tolerate")
 Problems = list[tuple[str, str]]
 
 
@@ -124,7 +148,7 @@ def _of_logs(settings: Values) -> Problems:
 
 def _of_compare(settings: Values) -> Problems:
     found: Problems = []
-    kind = settings.get("kind") or ("errors" if "per" in settings else "count")
+    kind = _kind_of(settings)
     if ("baseline" in settings) != ("candidate" in settings):
         found.append(("", "give both `baseline` and `candidate`, or none of them to compare with the time before"))
     if "baseline" in settings and settings["baseline"] == settings.get("candidate"):
@@ -140,6 +164,10 @@ def _of_compare(settings: Values) -> Problems:
     if kind != "errors" and "per" in settings:
         found.append(("per", f"is for kind errors, and this is {kind}"))
     return found
+
+
+def _kind_of(settings: Values) -> Any:
+    return settings.get("kind") or ("errors" if "per" in settings else "count")
 
 
 _PROBLEMS: Mapping[str, Callable[[Values], Problems]] = {
