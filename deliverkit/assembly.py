@@ -204,7 +204,7 @@ class Assembly:
         return GateRuns(
             ledger=self.ledger,
             locks=self.locks,
-            gatekeeper=lambda: Gatekeeper(self._checkers(), clock=self.clock, hide=self._hide),
+            gatekeeper=lambda: Gatekeeper(self._checkers(), clock=self.clock, hide=self._hide, is_last_resort=True),
             drivers=ProcessDrivers(),
             clock=self.clock,
             identity=self._whoami,

@@ -128,12 +128,13 @@ class Delivery:
             run_id: Its id; whoever opens it again finds it. By default the next free number.
 
         Raises:
-            UsageError: If there is no such gate or environment.
+            UsageError: If there is no such gate or environment, or the id is what promotions are called.
             NotFoundError: If there is no such release.
             ConflictError: If there is a run of that id, and it asks something else.
         """
-        from deliverkit.engine.gate_planning import plan_gates  # noqa: PLC0415
+        from deliverkit.engine.gate_planning import plan_gates, refuse_as_id  # noqa: PLC0415
 
+        refuse_as_id(run_id, self.blueprint)
         environment = self.blueprint.environment(to)
         serving = None if version else self.serving(to)
         release = self.releases.get(version) if version else serving.release if serving else None

@@ -74,7 +74,7 @@ def _typeable(hint: str, console: Console) -> str:
 
 
 def _interrupted(console: Console, after: str, code: ExitCode) -> int:
-    console.tell(f"interrupted: {after}")
+    console.tell(f"interrupted: {console.way_back or after}")
     return code
 
 

@@ -1,18 +1,21 @@
-"""`deliverkit gate run`, `resume` and `stop`: gates by themselves, outside of a promotion."""
+"""`deliverkit gate run`, `resume`, `stop` and `list`: gates by themselves, outside of a promotion."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from re import fullmatch
 from typing import TYPE_CHECKING, Any
 
 from deliverkit.cli import render
 from deliverkit.cli.options import Console, Options, open_delivery
-from deliverkit.cli.watching import duration
+from deliverkit.cli.watching import add_junit_argument, duration, opening
 from deliverkit.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from pathlib import Path
 
+    from deliverkit.cli.junit_file import JunitFile
     from deliverkit.delivery import Delivery
     from deliverkit.domain.gate import Verdict
     from deliverkit.domain.gate_run import GateRun
@@ -24,7 +27,7 @@ CODES = "0 passed; 1 failed; 5 inconclusive, stopped or still running; 8 could n
 
 
 def configure(verbs: Any, shared: ArgumentParser) -> None:
-    """Describe the arguments of all three."""
+    """Describe the arguments of all four."""
     begin = verbs.add_parser(
         "run",
         parents=[shared],
@@ -48,18 +51,25 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         help="the run's id: typed again, it goes on with that run, so take a new one for each occasion: nightly-$BUILD",
     )
     begin.add_argument("--detach", action="store_true", help="only open the run; `gate resume` drives it")
-    _add_timeout(begin)
+    _add_watching(begin)
     begin.set_defaults(run=run)
     resume = verbs.add_parser(
         "resume", parents=[shared], help="take a run of gates over, or follow it", epilog=f"Exit codes: {CODES}."
     )
     resume.add_argument("id", help="as `gate run` told it")
-    _add_timeout(resume)
+    _add_watching(resume)
     resume.set_defaults(run=take_over)
-    stop = verbs.add_parser("stop", parents=[shared], help="give a run of gates up")
+    stop = verbs.add_parser(
+        "stop",
+        parents=[shared],
+        help="give a run of gates up; --reason is required; twice, or after its end, is harmless",
+    )
     stop.add_argument("id", help="as `gate run` told it")
     stop.add_argument("--reason", required=True, help="why, for those who come later")
     stop.set_defaults(run=give_up)
+    listed = verbs.add_parser("list", parents=[shared], help="runs of gates that have not come to an end")
+    listed.add_argument("--all", action="store_true", help="those that have ended, too")
+    listed.set_defaults(run=list_runs)
 
 
 def _name(text: str) -> str:
@@ -75,20 +85,23 @@ def _name(text: str) -> str:
     return text
 
 
-def _add_timeout(command: ArgumentParser) -> None:
+def _add_watching(command: ArgumentParser) -> None:
     command.add_argument("--timeout", type=duration, metavar="TIME", help="stop watching; the run can be resumed")
+    add_junit_argument(command)
 
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Open a run, say its id at once, drive it."""
     delivery = open_delivery(options, console)
-    run_id = delivery.run_gates(
-        arguments.gates,
-        to=arguments.to or _only_environment(delivery),
-        version=arguments.release,
-        bake_time=arguments.bake_time,
-        run_id=arguments.id or "",
-    )
+    named = arguments.id or " ".join(arguments.gates)
+    with opening(named, arguments, console, is_promotion=False):
+        run_id = delivery.run_gates(
+            arguments.gates,
+            to=arguments.to or _only_environment(delivery),
+            version=arguments.release,
+            bake_time=arguments.bake_time,
+            run_id=arguments.id or "",
+        )
     if arguments.detach:
         console.tell(f"next: deliverkit gate resume {run_id}")
         render.data({"run": run_id}, options, console, text=lambda _: run_id, as_json=lambda opened: opened)
@@ -103,10 +116,35 @@ def take_over(arguments: Namespace, options: Options, console: Console) -> int:
 
 
 def give_up(arguments: Namespace, options: Options, console: Console) -> int:
-    """Record that nobody needs the verdict any more."""
+    """Record that nobody needs the verdict any more; of a run that has ended, tell how."""
     run = open_delivery(options, console).gate_runs.stop(arguments.id, arguments.reason)
     render.data(run, options, console, text=_told, as_json=_document)
     return ExitCode.DONE
+
+
+def list_runs(arguments: Namespace, options: Options, console: Console) -> int:
+    """Name the runs, the oldest first, with what to type next."""
+    runs = open_delivery(options, console).gate_runs.listed()
+    shown = [run for run in runs if arguments.all or not run.is_over]
+    nothing = f"no run of gates is {'on record' if arguments.all else 'under way'}"
+    render.data(
+        shown,
+        options,
+        console,
+        text=lambda found: _listed(found) or nothing,
+        as_json=lambda found: [_document(run) for run in found],
+    )
+    return ExitCode.DONE
+
+
+def _listed(runs: list[GateRun]) -> str:
+    return "\n".join(
+        _told(run).partition("\n")[0] + f", opened {run.opened_at:%Y-%m-%d %H:%M:%S} UTC; {_next(run)}" for run in runs
+    )
+
+
+def _next(run: GateRun) -> str:
+    return f"next: deliverkit gate {'explain' if run.is_over else 'resume'} {run.id}"
 
 
 def _only_environment(delivery: Delivery) -> str:
@@ -124,10 +162,28 @@ def _watch(delivery: Delivery, run_id: str, arguments: Namespace, options: Optio
     _tell_of_an_end(delivery.gate_runs.show(run_id), console)
     story: Story[GateRun] = Story(_line, _doing, lambda run: run.opened_at)
     progress = Progress(console, story)
-    run = delivery.gate_runs.watch(run_id, timeout=arguments.timeout, listener=progress.event, on_tick=progress.tick)
+    junit = _junit(arguments.junit, delivery, run_id, console)
+
+    def hear(event: Event, run: GateRun) -> None:
+        if junit:
+            junit.hear(event, run)
+        progress.event(event, run)
+
+    console.way_back = f"what was measured is on record; next: deliverkit gate resume {run_id}"
+    with junit.written() if junit else nullcontext():
+        run = delivery.gate_runs.watch(run_id, timeout=arguments.timeout, listener=hear, on_tick=progress.tick)
     progress.close()
     render.data(run, options, console, text=_told, as_json=_document)
-    return _exit_code(run)
+    code = _exit_code(run)
+    return ExitCode.FAILED if code == ExitCode.DONE and junit and junit.is_lost else code
+
+
+def _junit(path: Path | None, delivery: Delivery, run_id: str, console: Console) -> JunitFile | None:
+    if path is None:
+        return None
+    from deliverkit.cli.junit_file import RUN_OF_GATES, JunitFile  # noqa: PLC0415  (only who wants the file pays)
+
+    return JunitFile(path, delivery, run_id, console, RUN_OF_GATES)
 
 
 def _tell_of_an_end(run: GateRun, console: Console) -> None:
@@ -136,12 +192,10 @@ def _tell_of_an_end(run: GateRun, console: Console) -> None:
         console.tell(f"note: {run.id} ended at {run.last.at:%Y-%m-%d %H:%M:%S} UTC; nothing is measured now")
 
 
-def _line(event: Event, run: GateRun) -> str:
-    from deliverkit.cli.progress import measured  # noqa: PLC0415
-
+def _line(event: Event, _run: GateRun) -> str:
     if event.kind == "gate.judged":
         return f"gate {event.payload['gate']} {event.payload['verdict']}: {event.payload['reason']}"
-    return measured(event, run) if event.kind == "gate.measured" else ""
+    return ""
 
 
 def _doing(run: GateRun) -> str:
@@ -159,7 +213,7 @@ def _told(run: GateRun) -> str:
     for gate in run.plan.gates:
         judged = run.judged.get(gate.name)
         lines.append(f"  {gate.name}: {f'{judged.verdict.value}: {judged.reason}' if judged else 'not judged'}")
-    lines.append(f"next: deliverkit gate {'explain' if found else 'resume'} {run.id}")
+    lines.append(_next(run))
     return "\n".join(lines)
 
 

@@ -14,6 +14,10 @@ from deliverkit.domain.recording import Trial, trials_of
 from deliverkit.errors import NotFoundError, UsageError
 from deliverkit.reporting.gates_document import Subject, read_document, subject_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from deliverkit.delivery import Delivery
+
 _RUNS, _PROMOTIONS = "gates/", "promotions/"
 _HINT = (
     "give it what `deliverkit gate explain ID --output json`, `deliverkit ledger export` or "
@@ -62,22 +66,37 @@ def recorded(subject: str, gate: str | None, options: Options, console: Console)
 
 
 def _is_file(subject: str) -> bool:
-    return Path(subject).is_file() or subject.endswith((".json", ".jsonl"))
+    path = Path(subject)  # or a pipe: `gate explain <(deliverkit ledger export)`
+    return subject.endswith((".json", ".jsonl")) or (path.exists() and not path.is_dir())
 
 
 def _of_ledger(subject: str, options: Options, console: Console) -> Recorded:
     from deliverkit.cli.reports import find_promotion  # noqa: PLC0415
 
     delivery = open_delivery(options, console)
-    stream = _RUNS + subject
-    events = delivery.ledger.read(stream)
+    events = run_of(delivery, subject)
     if not events:
-        return _of_events(find_promotion(delivery, subject))
+        return of_events(find_promotion(delivery, subject))
+    if delivery.ledger.read(_PROMOTIONS + subject):
+        also = f"deliverkit report {subject} --as gates"
+        console.tell(f"note: {subject} is a promotion's id, too; this is the run of gates. The promotion: {also}")
+    return of_events(events)
+
+
+def run_of(delivery: Delivery, run_id: str) -> tuple[Event, ...]:
+    """The events of a run of gates, verified; none when there is no such run.
+
+    Raises:
+        IntegrityError: If an event was changed, dropped or moved since it was recorded.
+    """
+    stream = _RUNS + run_id.removeprefix(_RUNS)
+    events = tuple(delivery.ledger.read(stream))
     verify(stream, events)
-    return _of_events(events)
+    return events
 
 
-def _of_events(events: Sequence[Event]) -> Recorded:
+def of_events(events: Sequence[Event]) -> Recorded:
+    """The gates of a stream's events."""
     return Recorded(_run(events) if events[0].kind == "gates.opened" else _promotion(events), trials_of(events))
 
 
@@ -97,6 +116,8 @@ def _run(events: Sequence[Event]) -> Subject:
 
 
 def _of_file(path: Path) -> tuple[Recorded, ...]:
+    if path.is_char_device():
+        raise UsageError(f"{path} is a device, and holds no record", hint=_HINT)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -113,12 +134,24 @@ def _documents(text: str, path: Path) -> list[Mapping[str, Any]]:
     """The JSON objects of a file: one, a list of them, or one a line."""
     try:
         whole = json.loads(text)
-    except ValueError:
+    except ValueError as error:
+        first = next(filter(str.strip, text.splitlines()), "")
+        if isinstance(error, json.JSONDecodeError) and first and not _is_json(first):
+            # One document over several lines, which is broken where it says.
+            raise UsageError(f"{path}:{error.lineno}: not JSON: {error.msg}", hint=_HINT) from error
         whole = [_line(line, f"{path}:{number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     found = whole if isinstance(whole, list) else [whole]
     if not found or not all(isinstance(each, dict) for each in found):
         raise UsageError(f"{path} holds neither events nor gate results", hint=_HINT)
     return found
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _line(line: str, place: str) -> Any:
@@ -129,13 +162,15 @@ def _line(line: str, place: str) -> Any:
 
 
 def _of_streams(documents: Sequence[Mapping[str, Any]], path: Path) -> tuple[Recorded, ...]:
+    if not any("stream" in each for each in documents):
+        raise UsageError(f"{path} holds neither events nor gate results", hint=_HINT)
     streams: dict[str, list[Event]] = {}
     for each in documents:
         event = decode(json.dumps(each).encode())
         streams.setdefault(event.stream, []).append(event)
     for stream, events in streams.items():
         verify(stream, events)
-    found = tuple(_of_events(events) for stream, events in streams.items() if stream.startswith((_PROMOTIONS, _RUNS)))
+    found = tuple(of_events(events) for stream, events in streams.items() if stream.startswith((_PROMOTIONS, _RUNS)))
     if not found:
         raise UsageError(f"{path} has no events of a promotion or a run of gates", hint=_HINT)
     return found

@@ -2,50 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverkit.cli.boundary import Terminated
 from deliverkit.cli.whole_file import write_whole
-from deliverkit.engine.promotion_log import stream_of
+from deliverkit.engine import gate_runs, promotion_log
 from deliverkit.errors import DeliverkitError, UsageError
 from deliverkit.reporting.history import history_of
-from deliverkit.reporting.junit import Ending, junit_xml, unknown_xml
+from deliverkit.reporting.junit import Ending, junit_xml, run_xml, unknown_xml
 
 if TYPE_CHECKING:
     from deliverkit.cli.streams import Console
     from deliverkit.delivery import Delivery
     from deliverkit.domain.ledger import Event
-    from deliverkit.domain.rollout import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What sort of thing a file tells of.
+
+    Attributes:
+        what: Its name.
+        prefix: Of its streams.
+        goes_on: The command that goes on with it.
+        xml: The file's text, from the events and why nobody watches any more.
+    """
+
+    what: str
+    prefix: str
+    goes_on: str
+    xml: Callable[[Sequence[Event], Ending | None], str]
+
+
+PROMOTION = Watched(
+    "promotion", promotion_log.PREFIX, "wait", lambda events, ending: junit_xml(history_of(events), ending)
+)
+RUN_OF_GATES = Watched("run of gates", gate_runs.PREFIX, "gate resume", run_xml)
 
 
 def _ending(error: Exception) -> Ending:
     return Ending(error.message if isinstance(error, DeliverkitError) else f"{type(error).__name__}: {error}")
 
 
-def write_unopened(path: Path, name: str, error: DeliverkitError, console: Console) -> None:
+def write_unopened(
+    path: Path, name: str, error: DeliverkitError, console: Console, watched: Watched = PROMOTION
+) -> None:
     """Write that a promotion was not even opened, in the place of what an earlier build left there."""
     try:
-        write_whole(path, unknown_xml(name, _ending(error)))
+        write_whole(path, unknown_xml(name, _ending(error), what=watched.what))
     except UsageError as trouble:
         console.tell(f"error: the results are not in {path}: {trouble.message}")
 
 
 class JunitFile:
-    """Hears a promotion's events, and writes the file at the end."""
+    """Hears the events of a promotion, or of a run of gates, and writes the file at the end."""
 
-    def __init__(self, path: Path, delivery: Delivery, promotion_id: str, console: Console) -> None:
-        """Take the file's place and whose results it holds."""
+    def __init__(
+        self, path: Path, delivery: Delivery, name: str, console: Console, watched: Watched = PROMOTION
+    ) -> None:
+        """Take the file's place and whose results it holds, by its id."""
         self._path = path
         self._delivery = delivery
-        self._id = promotion_id
+        self._id = name
         self._console = console
+        self._watched = watched
         self._events: list[Event] = []
         self.is_lost = False
 
-    def hear(self, event: Event, _rollout: Rollout) -> None:
+    def hear(self, event: Event, _state: object) -> None:
         """Keep an event; whoever is told to end has no time to read them all."""
         if event.sequence == len(self._events) + 1:
             self._events.append(event)
@@ -54,7 +82,7 @@ class JunitFile:
     def written(self) -> Iterator[None]:
         """Write the file when what is done within ends, however it does.
 
-        What goes wrong with the file itself is told and kept in `is_lost`: it must not hide how the promotion ended.
+        What goes wrong with the file itself is told and kept in `is_lost`: it must not hide how that ended.
         """
         try:
             with suppress(DeliverkitError):
@@ -63,7 +91,7 @@ class JunitFile:
             missing = self._missing()
         except (KeyboardInterrupt, Terminated):
             # Ten seconds are left, and AWS may not answer: what was heard is written, and nobody is asked.
-            self._write(Ending("it was interrupted; `deliverkit wait` goes on", is_error=False))
+            self._write(Ending(f"it was interrupted; `deliverkit {self._watched.goes_on}` goes on", is_error=False))
             raise
         except Exception as error:
             self._write(_ending(error))
@@ -81,7 +109,7 @@ class JunitFile:
         return None
 
     def _catch_up(self) -> None:
-        self._events.extend(self._delivery.ledger.read(stream_of(self._id), len(self._events)))
+        self._events.extend(self._delivery.ledger.read(self._watched.prefix + self._id, len(self._events)))
 
     def _write(self, ending: Ending | None) -> None:
         try:
@@ -92,5 +120,5 @@ class JunitFile:
 
     def _text(self, ending: Ending | None) -> str:
         if self._events:
-            return junit_xml(history_of(self._events), ending)
-        return unknown_xml(self._id, ending or Ending("nothing is on record of it"))
+            return self._watched.xml(self._events, ending)
+        return unknown_xml(self._id, ending or Ending("nothing is on record of it"), what=self._watched.what)

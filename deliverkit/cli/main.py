@@ -44,6 +44,7 @@ _AFTER_INTERRUPTION = {
     "package": "nothing was recorded, and nothing half-made is left: package again",
     "jenkins": "what is under way goes on; type the command again to take it up",
     "jenkins trigger": "this command has ended; a build that was asked for goes on",
+    "gate": "what was measured is on record; `deliverkit gate list` names the runs that go on",
     "gate judge": "nothing was changed; type the command again",
     "gate plan": "nothing was changed; type the command again",
     "release": "type the command again: it ends what it began",

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from deliverkit.cli.options import Console
 from deliverkit.cli.render import doing
-from deliverkit.domain.gate import key_of
+from deliverkit.domain.gate import Verdict, key_of
 from deliverkit.domain.ledger import Event
 from deliverkit.domain.rollout import Cause, Phase, Rollout
 
@@ -24,7 +24,7 @@ class Story(Generic[State]):
     """How progress is told.
 
     Attributes:
-        line: What an event says to people; empty for nothing new.
+        line: What an event says to people; empty for nothing new. Measurements are told of everywhere alike.
         doing: What goes on.
         since: Since when.
     """
@@ -41,12 +41,14 @@ class Progress(Generic[State]):
         """Take the console, and how it is told."""
         self._console = console
         self._story = story
+        self._samples = Samples()
         self._told_at: datetime | None = None
         self._is_drawn = False
 
     def event(self, event: Event, state: State) -> None:
         """Tell an event, if it says something new to people."""
-        line = self._story.line(event, state)
+        is_sample = event.kind == "gate.measured"
+        line = self._samples.line(event) if is_sample else self._story.line(event, state)
         if line:
             self._erase()
             self._console.tell(f"{event.at:%H:%M:%S}  {line}")
@@ -83,11 +85,29 @@ def _line(event: Event, rollout: Rollout) -> str:
     return words(event, rollout) if words else ""
 
 
-def measured(event: Event, _state: object) -> str:
-    """The samples that did not pass, in one line."""
-    # A passing sample is no news; the first that does not pass is what people want to see at once.
-    bad = [m for m in event.payload["measurements"] if m["outcome"] != "passed" and not m.get("is_open")]
-    return "; ".join(f"gate {_name(m)} {m['outcome']}: {m['reason']}" for m in bad)
+class Samples:
+    """Tells the samples that did not pass; an error that comes again in the same words is told when it is over."""
+
+    def __init__(self) -> None:
+        """Begin with nothing told."""
+        self._errors: dict[str, tuple[str, int]] = {}
+
+    def line(self, event: Event) -> str:
+        """What an event's samples say to people, in one line; empty for nothing new."""
+        # A passing sample is no news; the first that does not pass is what people want to see at once.
+        return "; ".join(filter(None, map(self._told, event.payload["measurements"])))
+
+    def _told(self, measurement: Mapping[str, Any]) -> str:
+        name, outcome, reason = _name(measurement), measurement["outcome"], measurement["reason"]
+        before, again = self._errors.pop(name, ("", 0))
+        told = f"gate {name} {outcome}: {reason}"
+        if outcome == Verdict.ERROR:
+            is_known = before == reason and again > 0
+            self._errors[name] = (reason, again + 1 if is_known else 1)
+            return "" if is_known else told
+        if outcome == Verdict.PASSED or measurement.get("is_open"):
+            return f"gate {name} is measured again, after {again} errors alike" if again > 1 else ""
+        return told
 
 
 def _name(measurement: Mapping[str, Any]) -> str:
@@ -129,7 +149,6 @@ def _count(approvals: int) -> str:
 
 _WORDS: Mapping[str, Words] = {
     "environment.claimed": lambda event, _: f"{event.payload['environment']}: lease taken",
-    "gate.measured": measured,
     "gate.judged": _judged,
     "approval.requested": lambda event, _: f"{event.payload['gate']}: waits for {_count(event.payload['needed'])}",
     "approval.decided": _decided,

@@ -35,11 +35,13 @@ class Console:
         err: Diagnostics and progress.
         environ: Environment variables.
         config: The configuration that was named on the command line; empty for none.
+        way_back: What is left and how to go on with it when a signal ends the command; empty where that is said of the
+            command as such.
         has_stdout: Whether this process was started with one.
         lost: Why data could not be written, such as a full disk; None as long as it could, and where nobody reads.
     """
 
-    __slots__ = ("config", "environ", "err", "has_stdout", "lost", "out")
+    __slots__ = ("config", "environ", "err", "has_stdout", "lost", "out", "way_back")
 
     def __init__(
         self, out: TextIO | None = None, err: TextIO | None = None, environ: Mapping[str, str] | None = None
@@ -49,6 +51,7 @@ class Console:
         self.err = sys.stderr if err is None else err
         self.environ = os.environ if environ is None else environ
         self.config = ""
+        self.way_back = ""
         self.has_stdout = True
         self.lost: OSError | None = None
 

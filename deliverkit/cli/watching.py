@@ -31,6 +31,11 @@ def add_watch_arguments(parser: ArgumentParser) -> None:
         help="stop watching after 90s, 30m, 2h; the promotion goes on (exit 5)",
     )
     parser.add_argument("--through-approvals", action="store_true", help="go on waiting for human decisions")
+    add_junit_argument(parser)
+
+
+def add_junit_argument(parser: ArgumentParser) -> None:
+    """For every command that measures gates."""
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the gates' results as JUnit XML")
 
 
@@ -40,21 +45,22 @@ def add_detach_argument(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def opening(what: str, arguments: Namespace, console: Console) -> Iterator[None]:
+def opening(what: str, arguments: Namespace, console: Console, *, is_promotion: bool = True) -> Iterator[None]:
     """Open a promotion within; where that is refused, the JUnit file says so, and not what an earlier build left.
 
     Args:
         what: What is opened, for people: `to production`.
         arguments: The parsed arguments.
         console: Where trouble with the file is told.
+        is_promotion: False for a run of gates.
     """
     try:
         yield
     except DeliverkitError as error:
         if arguments.junit is not None:
-            from deliverkit.cli.junit_file import write_unopened  # noqa: PLC0415
+            from deliverkit.cli.junit_file import PROMOTION, RUN_OF_GATES, write_unopened  # noqa: PLC0415
 
-            write_unopened(arguments.junit, what, error, console)
+            write_unopened(arguments.junit, what, error, console, PROMOTION if is_promotion else RUN_OF_GATES)
         raise
 
 

@@ -115,9 +115,19 @@ def _check_members(gates: Mapping[str, Any], reading: Reading) -> None:
 def _check_each(path: KeyPath, gate: Any, reading: Reading) -> None:
     checks = _mapping(_mapping(gate).get("checks"))
     for name, check in checks.items():
+        _check_count(_mapping(check), (*path, "checks", name), reading)
         check_metrics(_mapping(check), (*path, "checks", name), reading)
     if not checks:
+        _check_count(_mapping(gate), path, reading)
         check_metrics(_mapping(gate), path, reading)
+
+
+def _check_count(check: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:
+    """More passes than measurements never come."""
+    passes, count = check.get("passes"), check.get("count")
+    if isinstance(passes, int) and isinstance(count, int) and passes > count:
+        message = f"{passes} passes never come of {count} measurements, so the check could never pass"
+        reading.report((*path, "passes"), f"{message}; let `count` be {passes} at least")
 
 
 def _check_waves(environment: Mapping[str, Any], path: KeyPath, reading: Reading) -> None:

@@ -53,7 +53,9 @@ def load(path: Path) -> Settings:
         check_consistency(values, reading)
     if reading.problems:
         raise refusal(
-            path, reading.problems, hint="`deliverkit init` in an empty folder writes an example with every key"
+            path,
+            reading.problems,
+            hint=f"mend {path.name} and type the command again; `deliverkit init` in an empty folder shows every key",
         )
     return build(path, values)
 
@@ -68,7 +70,7 @@ def load_gates(path: Path) -> Mapping[str, Gate]:
     from deliverkit.config.gate_building import gate  # noqa: PLC0415
     from deliverkit.config.shapes import Record  # noqa: PLC0415
 
-    root = _tree(_text(path), Reading())
+    root = _tree(_text(path, hint=f"name a file that is there: {NAME}, or one with `gates` alone"), Reading())
     if not isinstance(root, TreeMapping) or [key.text for key, _ in root.entries] != [GATES.key]:
         return load(path).gates
     values = load_shaped(path, Record("gates by name", (GATES,)))
@@ -152,12 +154,12 @@ def _tree(text: str, reading: Reading) -> Node | None:
     return root
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, hint: str = "deliverkit init") -> str:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}", hint="deliverkit init") from error
+        raise UsageError(f"there is no file {path}", hint=hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{path} cannot be read: {reason}") from error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from re import fullmatch
 from typing import Any
 
 from msgspec import Struct
 
-from deliverkit.config.problem import Reading
+from deliverkit.config.problem import Reading, nearest
 from deliverkit.config.shapes import INVALID, Field, Record
 from deliverkit.config.texts import with_secrets_for_a_whole_leg
 from deliverkit.config.value_shapes import plain
@@ -60,6 +61,29 @@ class PluginSettings(Struct, frozen=True):
         return {}
 
 
+class MissingPlugin(Struct, frozen=True):
+    """The settings of a kind that nobody offers: a hyphen means a plug-in's."""
+
+    kind: str
+    installed: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        """The form of its settings, which nobody knows."""
+        return f"the settings of {self.kind}"
+
+    def read(self, _node: Node, path: KeyPath, reading: Reading) -> Any:
+        """Nothing; that is the problem."""
+        known = f"installed are {', '.join(self.installed)}" if self.installed else "none offers any"
+        message = f"no installed package offers the kind {self.kind}, {known}: install the one that does"
+        reading.report(path, message, reading.keys[path])
+        return INVALID
+
+    def schema(self) -> dict[str, Any]:
+        """Anything matches."""
+        return {}
+
+
 class OpenRecord(Record, frozen=True):
     """A record among whose choices may be a kind that a plug-in adds."""
 
@@ -72,9 +96,12 @@ class OpenRecord(Record, frozen=True):
 
         kinds = tuple(kind for kind in installed_kinds() if kind not in known)
         added = tuple(Field(kind, PluginSettings(kind), "A plug-in's.") for kind in kinds)
+        words = (*known, *kinds)
+        gone = [key.text for key, _ in node.entries if fullmatch(KIND, key.text) and not nearest(key.text, words)]
+        added += tuple(Field(kind, MissingPlugin(kind, kinds), "Nobody's.") for kind in gone)
         # Before the keys that all checks share: known kinds are told in this order.
         whole = Record(
-            self.expected, (*added, *self.fields), (*self.choices, *kinds), self.exclusive, self.may_be_empty
+            self.expected, (*added, *self.fields), (*self.choices, *kinds, *gone), self.exclusive, self.may_be_empty
         )
         return whole.read(node, path, reading)
 

@@ -164,6 +164,7 @@ def judge(analysis: Analysis, policy: Policy, *, waited: timedelta, now: datetim
     if analysis.is_complete(policy):
         seen = (
             f"{analysis.passes_in_a_row} of {policy.passes} passes in a row at the end of {policy.count} measurements"
+            f"{_last_word(analysis)}"
         )
         return Judgement(Verdict.INCONCLUSIVE, f"not enough evidence: {seen}")
     if waited >= policy.deadline + policy.initial_delay:
@@ -171,9 +172,15 @@ def judge(analysis: Analysis, policy: Policy, *, waited: timedelta, now: datetim
             since = f"the last measurement is of {analysis.last.at:%Y-%m-%d %H:%M:%S} UTC"
             return Judgement(Verdict.INCONCLUSIVE, f"not enough evidence: {since}, and the next has not come back")
         within = f"within {policy.deadline.total_seconds():g} s"
-        seen = f"{analysis.passes_in_a_row} of {policy.passes} passes in a row {within}"
+        seen = f"{analysis.passes_in_a_row} of {policy.passes} passes in a row {within}{_last_word(analysis)}"
         return Judgement(Verdict.INCONCLUSIVE if analysis.taken else Verdict.ERROR, f"not enough evidence: {seen}")
     return None
+
+
+def _last_word(analysis: Analysis) -> str:
+    """Why the last measurement was no pass; empty when it was one."""
+    last = analysis.last
+    return f"; the last: {last.reason}" if last and (last.is_open or last.outcome is not Verdict.PASSED) else ""
 
 
 Analyses = Callable[[str], Analysis]

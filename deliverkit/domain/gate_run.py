@@ -18,7 +18,7 @@ from deliverkit.domain.gate import Check, Gate, Measurement, Verdict, worst
 from deliverkit.domain.gate_documents import gate_document, read_gate
 from deliverkit.domain.ledger import Draft, Event
 from deliverkit.domain.watching import came_back
-from deliverkit.errors import ConflictError, IntegrityError
+from deliverkit.errors import IntegrityError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,30 @@ class GatePlan:
             return msgspec.convert({**document, "gates": gates}, cls)
         except (KeyError, TypeError, msgspec.ValidationError) as error:
             raise IntegrityError(f"the recorded run of gates cannot be read: {error}") from error
+
+
+def differences(known: GatePlan, other: GatePlan) -> tuple[str, ...]:
+    """What another plan asks otherwise, for people; empty for the same, whoever asks."""
+    sides = [_told(known), _told(other)]
+    pairs = {name: [side.get(name, "") or "none" for side in sides] for name in {**sides[0], **sides[1]}}
+    found = [f"{name} {then} there, {now} here" for name, (then, now) in pairs.items() if then != now]
+    rules = {gate.name: gate for gate in known.gates}
+    found += [f"other rules of gate {gate.name}" for gate in other.gates if rules.get(gate.name, gate) != gate]
+    return tuple(found)
+
+
+def _told(plan: GatePlan) -> dict[str, str]:
+    """What a plan asks, by what people call it."""
+    return {
+        **plan.values,
+        "application": plan.application,
+        "environment": plan.environment,
+        "regions": ", ".join(plan.regions),
+        "group": plan.group,
+        "endpoint": plan.endpoint,
+        "gates": ", ".join(gate.name for gate in plan.gates),
+        "--for": f"{plan.bake_time.total_seconds():g} s",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,14 +263,5 @@ def _verdicts(run: GateRun) -> list[Verdict]:
 
 
 def stopping(run: GateRun, reason: str) -> Draft | None:
-    """The event that gives a run up; None when somebody did before.
-
-    Raises:
-        ConflictError: If it has come to its verdict.
-    """
-    if run.stopped:
-        return None
-    judgement = verdict_on(run)
-    if judgement:
-        raise ConflictError(f"{run.id} has ended: {judgement.verdict.value}", hint=f"deliverkit gate explain {run.id}")
-    return Draft("gates.stopped", {"reason": reason})
+    """The event that gives a run up; None when somebody did before, or it has come to its verdict."""
+    return None if run.is_over else Draft("gates.stopped", {"reason": reason})

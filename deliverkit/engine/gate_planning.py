@@ -53,6 +53,18 @@ def plan_gates(
     )
 
 
+def refuse_as_id(run_id: str, blueprint: Blueprint) -> None:
+    """Refuse what promotions are called, now or later: `production-12`.
+
+    Raises:
+        UsageError: If it looks like that.
+    """
+    name, _, number = run_id.rpartition("-")
+    if name in blueprint.environments and number.isdecimal():
+        message = f"{run_id} is what promotions to {name} are called; a run of gates needs an id of its own"
+        raise UsageError(message, hint=f"--id gates-{run_id}")
+
+
 def _gate(blueprint: Blueprint, name: str) -> Gate:
     if name in blueprint.gates:
         return blueprint.gates[name]

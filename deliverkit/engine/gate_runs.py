@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from deliverkit.check_ports import Asked, CheckContext
-from deliverkit.domain.gate_run import GatePlan, GateRun, apply_to_run, due_in, fold_run, opened, react_to, stopping
+from deliverkit.domain.gate_run import (
+    GatePlan,
+    GateRun,
+    apply_to_run,
+    differences,
+    due_in,
+    fold_run,
+    opened,
+    react_to,
+    stopping,
+)
 from deliverkit.domain.ledger import Event
+from deliverkit.engine import promotion_log
 from deliverkit.engine.driving import DriversSeat
 from deliverkit.engine.measuring import Gatekeeper
 from deliverkit.engine.pacing import Pace
 from deliverkit.engine.stream_log import StreamLog, open_stream
-from deliverkit.errors import ConflictError, NotFoundError, UnreachableError
+from deliverkit.errors import ConflictError, NotFoundError, UnreachableError, UsageError
 from deliverkit.ports import Clock, Drivers, IdentityProvider, Ledger, LockService
 
 PREFIX = "gates/"
@@ -52,6 +62,7 @@ class GateRuns:
             name: Its id, so that whoever opens it a second time finds the first; empty for the next free number.
 
         Raises:
+            UsageError: If it is the id of a promotion.
             ConflictError: If a run of that name asks something else.
         """
         if name:
@@ -66,14 +77,15 @@ class GateRuns:
         )
 
     def _open_once(self, plan: GatePlan, name: str) -> str:
+        if self._ledger.read(promotion_log.stream_of(name)):
+            raise UsageError(f"{name} is a promotion's id already", hint="give the run another --id")
         draft, now = opened(name, plan), self._clock.now()
         try:
             self._ledger.append(PREFIX + name, None, draft, actor=plan.requested_by, at=now)
         except ConflictError:
             found = self.show(name).plan
-            if replace(found, requested_by=plan.requested_by) != plan:
-                asked = ", ".join(gate.name for gate in found.gates)
-                message = f"the run of gates {name} is there and asks something else: {asked} in {found.environment}"
+            if apart := differences(found, plan):
+                message = f"the run of gates {name} is there and asks something else: {'; '.join(apart)}"
                 raise ConflictError(message, hint="give the new run another --id") from None
         return name
 
@@ -85,12 +97,16 @@ class GateRuns:
         """
         return self._log(run_id).state
 
+    def listed(self) -> tuple[GateRun, ...]:
+        """Every run on record, the oldest first; reads all of them."""
+        found = (self.show(stream.removeprefix(PREFIX)) for stream in self._ledger.streams(PREFIX))
+        return tuple(sorted(found, key=lambda run: run.opened_at))
+
     def stop(self, run_id: str, reason: str) -> GateRun:
-        """Give a run up; whoever drives it ends. Harmless when it was given up before.
+        """Give a run up; whoever drives it ends. Harmless when it was given up before, or has come to its verdict.
 
         Raises:
             NotFoundError: If there is no such run.
-            ConflictError: If it has come to its verdict.
         """
         return self._log(run_id).insist(lambda run: stopping(run, reason))
 
@@ -125,7 +141,8 @@ class GateRuns:
         try:
             return _Loop(log, gates, seat, clock=self._clock, pace=pace, on_tick=on_tick).run(deadline)
         except UnreachableError as error:
-            error.hint = error.hint or f"deliverkit gate resume {run_id}"
+            # Both: how to mend it, and how to go on then.
+            error.hint = "; then: ".join(filter(None, (error.hint, f"deliverkit gate resume {run_id}")))
             raise
         finally:
             gates.close()

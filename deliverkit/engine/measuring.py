@@ -53,6 +53,7 @@ class Gatekeeper:
         clock: Clock,
         grace: timedelta = GRACE,
         hide: Callable[[str], str] | None = None,
+        is_last_resort: bool = False,
     ) -> None:
         """Take what it needs.
 
@@ -61,11 +62,14 @@ class Gatekeeper:
             clock: Dates what could not be measured.
             grace: How long a turn waits for measurements.
             hide: Masks secrets in what a checker raises; by default what looks like one.
+            is_last_resort: True where no other process is awaited that could measure what this one has no way to: it is
+                an error of its check.
         """
         self._checker = checkers
         self._clock = clock
         self._grace = grace
         self._hide = hide
+        self._is_last_resort = is_last_resort
         self._crew: Crew | None = None
         self._pending: dict[str, _Pending] = {}
         self._refused: dict[str, UsageError] = {}
@@ -147,8 +151,10 @@ class Gatekeeper:
         def guarded() -> Taken:
             try:
                 return work()
-            except UsageError:
-                raise
+            except UsageError as error:
+                if not self._is_last_resort:
+                    raise
+                return [self._error(check, told(error, self._hide)) for check, _ in asked]
             except Exception as error:  # noqa: BLE001  (whatever it is: nothing was measured, and that is recorded)
                 why = f"cannot be measured: {told(error, self._hide)}"
                 return [self._error(check, why) for check, _ in asked]

@@ -9,7 +9,8 @@ from typing import Any
 
 from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.duration import format_duration
-from deliverkit.domain.gate import Check, Measurement, Policy, Verdict
+from deliverkit.domain.gate import Check, CheckKind, Measurement, Policy, Verdict
+from deliverkit.domain.masking import Masking
 from deliverkit.domain.recording import CONFIRMING, Sample, Trial
 from deliverkit.domain.what_if import TIME_BOUNDS, Change
 from deliverkit.domain.wording import in_plain_words
@@ -37,6 +38,7 @@ _WOULD_HAVE: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "would have been inconclusive",
 }
 _PASSES_SHOWN = 2
+_MASKING = Masking({})
 _SETTINGS_LIMIT = 240
 
 
@@ -78,7 +80,17 @@ def _settings(spec: Mapping[str, Any], path: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from _settings(value, f"{path}{name}.")
         elif value not in (None, "", (), []):
-            yield f"{path}{name} {value}"
+            yield f"{path}{name} {_MASKING.hide(str(value))}"
+
+
+def shown_settings(check: Check) -> Mapping[str, Any]:
+    """A check's settings for whoever may read them: what looks like a secret in a command is masked.
+
+    The settings of other kinds stay as they are, for they judge what is replayed; a command is only run.
+    """
+    if "run" not in check.spec or check.kind != CheckKind.COMMAND:
+        return check.spec
+    return {**check.spec, "run": _MASKING.hide_in(check.spec["run"])}
 
 
 def _rules(policy: Policy) -> Iterator[str]:

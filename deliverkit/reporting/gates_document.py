@@ -24,6 +24,7 @@ from deliverkit.domain.replaying import judge_anew
 from deliverkit.domain.what_if import what_would_have_changed
 from deliverkit.domain.wording import in_plain_words
 from deliverkit.errors import UsageError
+from deliverkit.reporting.gate_words import shown_settings
 
 FORMAT = "deliverkit.gates/1"
 SCHEMA = Path("docs/reference/gates.schema.json")
@@ -195,7 +196,7 @@ def _checks(trial: Trial) -> Iterable[CheckDocument]:
         yield CheckDocument(
             check=check.name,
             kind=check.kind,
-            spec=dict(check.spec),
+            spec=dict(shown_settings(check)),
             policy=_policy(check.policy),
             verdict=verdict,
             reason=reason,

@@ -173,6 +173,15 @@ def trial_of(history: History, run: GateRun) -> Trial | None:
     return same[-1] if same else None
 
 
+def told_of(trial: Trial) -> GateRun:
+    """What a gate of a run outside of promotions measured, and how it was judged."""
+    told = _Run(trial.leg, trial.gate.name, 0, [sample.measurement for sample in trial.samples]).told()
+    if trial.verdict is None:
+        return told
+    reason = in_plain_words(trial.reason)
+    return replace(told, phase=trial.phase, verdict=trial.verdict, reason=reason, ended_at=trial.ended_at)
+
+
 def history_of(events: Sequence[Event]) -> History:
     """The story of a promotion's stream.
 

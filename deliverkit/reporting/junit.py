@@ -17,11 +17,13 @@ from xml.etree import ElementTree as ET
 
 from deliverkit.domain.analysis import Analysis
 from deliverkit.domain.gate import Check, Verdict
-from deliverkit.domain.recording import Sample
+from deliverkit.domain.gate_run import fold_run, verdict_on
+from deliverkit.domain.ledger import Event
+from deliverkit.domain.recording import Sample, Trial, trials_of
 from deliverkit.domain.replaying import judge_anew
-from deliverkit.reporting.gate_words import counts, rule
+from deliverkit.reporting.gate_words import counts, rule, shown_settings
 from deliverkit.reporting.gates_document import stand
-from deliverkit.reporting.history import GateRun, History, trial_of
+from deliverkit.reporting.history import GateRun, History, told_of, trial_of
 
 MESSAGE_LIMIT = 500
 """Characters of the `message` attribute, which Jenkins shows in one line; the whole reason is in the element."""
@@ -36,7 +38,7 @@ _TAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why nobody watches any more, where that was not the promotion's own end.
+    """Why nobody watches any more, where that was not the promotion's, or the run's, own end.
 
     Attributes:
         reason: In one line.
@@ -59,14 +61,52 @@ def junit_xml(history: History, ending: Ending | None = None) -> str:
     return _document(f"deliverkit {history.rollout.id}", [*suites, _whole(history, ending)])
 
 
-def unknown_xml(name: str, ending: Ending) -> str:
+def run_xml(events: Sequence[Event], ending: Ending | None = None) -> str:
+    """A suite for a run of gates outside of promotions, with a test case for each gate, and one for the run as a whole.
+
+    Args:
+        events: Of its stream.
+        ending: Why the watching ended before the run did.
+
+    Raises:
+        IntegrityError: If they are none of a run, or one of them cannot be read.
+    """
+    run = fold_run(events)
+    plan = run.plan
+    classname = _classname(plan.application, plan.environment)
+    cases = []
+    for trial in trials_of(events):
+        told = told_of(trial)
+        cases += _checks(trial, told, classname, "") or [_gate(told, classname, told.gate)]
+    took = run.last.at - run.opened_at
+    whole, found = _case(classname, f"gates of {plan.environment}", took), verdict_on(run)
+    if found is None:
+        told_so = (
+            f"still measuring; the command that watched it ended: {ending.reason}" if ending else "still measuring"
+        )
+        _explain(whole, "error" if ending and ending.is_error else "skipped", told_so)
+    elif found.verdict in _TAGS:
+        _explain(whole, _TAGS[found.verdict], f"{found.verdict.value}: {found.reason}")
+    described = {
+        "gates": run.id,
+        "version": plan.values.get("release.version", ""),
+        "digest": plan.values.get("release.digest", ""),
+        "environment": plan.environment,
+        "requested_by": plan.requested_by,
+    }
+    suite = _suite(run.id, [*cases, whole], at=run.opened_at, took=took, properties=described.items())
+    return _document(f"deliverkit {run.id}", [suite])
+
+
+def unknown_xml(name: str, ending: Ending, *, what: str = "promotion") -> str:
     """What is written when nothing could be read of a promotion: that it is so.
 
     Args:
         name: Id of the promotion.
         ending: Why.
+        what: What it is, if it is no promotion.
     """
-    case = _case("deliverkit", f"promotion {name}", timedelta())
+    case = _case("deliverkit", f"{what} {name}", timedelta())
     _explain(case, "error" if ending.is_error else "skipped", ending.reason)
     return _document(f"deliverkit {name}", [_suite("deliverkit", [case], at=None, took=timedelta(), properties=())])
 
@@ -83,7 +123,7 @@ def _leg(history: History, leg: str, runs: Sequence[GateRun]) -> ET.Element:
     spans = [span for span in history.spans if span.leg == leg]
     took = sum((span.took for span in spans), timedelta())
     at = spans[0].began_at if spans else history.opened_at
-    classname = _classname(history, leg)
+    classname = _classname(history.rollout.plan.application, leg)
     times: dict[str, int] = {}
     cases = []
     for run in runs:
@@ -91,7 +131,7 @@ def _leg(history: History, leg: str, runs: Sequence[GateRun]) -> ET.Element:
         # Jenkins tells cases by their name: of two with the same, it would show one.
         times[name] = times.get(name, 0) + 1
         attempt = "" if times[name] == 1 else f", attempt {times[name]}"
-        cases += _checks(history, run, classname, attempt) or [_gate(run, classname, f"{name}{attempt}")]
+        cases += _checks(trial_of(history, run), run, classname, attempt) or [_gate(run, classname, f"{name}{attempt}")]
     return _suite(f"{history.rollout.id} {leg}", cases, at=at, took=took, properties=_properties(history))
 
 
@@ -106,9 +146,8 @@ def _gate(run: GateRun, classname: str, name: str) -> ET.Element:
     return case
 
 
-def _checks(history: History, run: GateRun, classname: str, attempt: str) -> list[ET.Element]:
+def _checks(trial: Trial | None, run: GateRun, classname: str, attempt: str) -> list[ET.Element]:
     """A case for each check of a gate that has several; none where those would not say what became of the gate."""
-    trial = trial_of(history, run)
     if trial is None or len(trial.gate.checks) < 2:
         return []
     analyses = judge_anew(trial, trial.gate).analyses
@@ -147,7 +186,7 @@ def _numbers(check: Check, samples: Sequence[Sample]) -> Iterable[str]:
     if last is not None and last.value is not None:
         yield f"value: {last.value:g}"
     yield f"limits: {rule(check)}"
-    yield f"settings: {json.dumps(check.spec, ensure_ascii=False, sort_keys=True)}"
+    yield f"settings: {json.dumps(shown_settings(check), ensure_ascii=False, sort_keys=True)}"
     yield f"measured: {counts(samples)}"
 
 
@@ -155,7 +194,7 @@ def _whole(history: History, ending: Ending | None) -> ET.Element:
     rollout = history.rollout
     took = history.last_at - history.opened_at
     target = f"{rollout.plan.release.version} to {rollout.plan.environment}"
-    case = _case(_classname(history, rollout.plan.environment), f"promotion of {target}", took)
+    case = _case(_classname(rollout.plan.application, rollout.plan.environment), f"promotion of {target}", took)
     if rollout.outcome is None:
         doing = f"still {rollout.phase.value} {rollout.leg.label}"
         told = f"{doing}; the command that watched it ended: {ending.reason}" if ending else doing
@@ -174,9 +213,9 @@ def _properties(history: History) -> Iterable[tuple[str, str]]:
     yield "requested_by", plan.requested_by
 
 
-def _classname(history: History, leg: str) -> str:
+def _classname(application: str, leg: str) -> str:
     """`application.leg`: Jenkins takes the part up to the last dot for the package; a slash would part its pages."""
-    return f"{history.rollout.plan.application}.{leg}".replace("/", "_")
+    return f"{application}.{leg}".replace("/", "_")
 
 
 def _suite(

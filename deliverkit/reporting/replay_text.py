@@ -74,7 +74,7 @@ def _one(replayed: Replayed) -> Iterator[str]:
     if replayed.rules:
         yield ""
         yield f"under the rules of {replayed.rules}:"
-        yield from _rejudged(replayed.rejudged)
+        yield from _rejudged(replayed.rejudged, replayed.subject.environment)
         yield from _first_told(replayed)
 
 
@@ -92,8 +92,8 @@ def _difference(found: Difference) -> str:
     return f"{where}: {found.what} on record: {recorded}; computed: {computed}"
 
 
-def _rejudged(trials: Sequence[Rejudged]) -> Iterator[str]:
-    rows = [("gate", "where", "then", "now", ""), *map(_row, trials)]
+def _rejudged(trials: Sequence[Rejudged], environment: str) -> Iterator[str]:
+    rows = [("gate", "where", "then", "now", ""), *(_row(each, environment) for each in trials)]
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
     for row in rows:
         cells = (cell.ljust(wide) for cell, wide in zip(row, widths, strict=False))
@@ -104,10 +104,10 @@ def _rejudged(trials: Sequence[Rejudged]) -> Iterator[str]:
             yield f"  {each.trial.gate.name}: {clipped(each.after.judgement.reason, _LIMIT)}"
 
 
-def _row(found: Rejudged) -> tuple[str, str, str, str, str]:
+def _row(found: Rejudged, environment: str) -> tuple[str, str, str, str, str]:
     trial = found.trial
     where = ", ".join(filter(None, (trial.leg, trial.phase)))
-    return trial.gate.name, where, _cell(found.before), _cell(found.after), _meaning(found)
+    return trial.gate.name, where or environment, _cell(found.before), _cell(found.after), _meaning(found)
 
 
 def _cell(outcome: Outcome) -> str:

@@ -59,6 +59,7 @@ REFUSED = {
     "vulnerabilities: {ignore: [{id: CVE-1, reason: x, until: soon}]}": "'soon' is not a date",
     "vulnerabilities: {image: {repository: shop}}": "expected one of tag, digest",
     "vulnerabilities: {image: {repository: a, tag: b}, function: f}": "only one of image and function may be given",
+    "acme-budget: {left: 1}": "no installed package offers the kind acme-budget",
     "certificate: {}": "expected one of arn, domain, address",
     "certificate: {domain: a, days: -1}": "expected a whole number from 0 to 3650, found '-1'",
 }
@@ -77,6 +78,23 @@ def test_what_cannot_be_meant_is_refused_at_its_place(tmp_path: Path, text: str)
         declared(tmp_path, text)
     assert REFUSED[text] in str(refusal.value)
     assert ":6:" in str(refusal.value)
+    assert "has a problem" in str(refusal.value)
+    assert refusal.value.hint.startswith("mend ")
+
+
+@pytest.mark.parametrize("gate", ["{COMMAND}", "{checks: {a: {COMMAND}}}"])
+def test_more_passes_than_measurements_are_refused(tmp_path: Path, gate: str) -> None:
+    file = tmp_path / "deliverkit.yml"
+    own = gate.replace("COMMAND", "command: {run: 'true'}, passes: 5, count: 3")
+    file.write_text(
+        "application: shop\nrelease: {bundle: {path: build}, store: s3://releases-of-shop/shop}\n"
+        f"gates: {{up: {own}}}\n"
+        "environments: {dev: {deploy: {codedeploy: {group: shop-dev}}, gates: {after: [up]}}}\n"
+    )
+    with pytest.raises(UsageError, match=r"passes: 5 passes never come of 3 measurements.*let `count` be 5"):
+        load(file)
+    file.write_text(file.read_text().replace("count: 3", "count: 5"))
+    load(file)
 
 
 def test_the_endpoint_of_each_instance_is_no_text_for_what_is_asked_once(tmp_path: Path) -> None:

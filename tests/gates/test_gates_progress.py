@@ -8,7 +8,7 @@ from typing import Any
 from gate_worlds import answered, http_check, promoted, serves_the_second, world
 
 from deliverkit.cli import render
-from deliverkit.cli.progress import PROMOTION, Progress
+from deliverkit.cli.progress import PROMOTION, Progress, Samples
 from deliverkit.cli.streams import Console
 from deliverkit.domain.folding import apply, fold
 from deliverkit.domain.gate import Gate
@@ -51,3 +51,20 @@ def test_whoever_reads_that_it_was_rolled_back_reads_how_to_find_out_why() -> No
     rollout, _ = promoted(made, lambda *_: answered(503) if serves_the_second(made) else answered())
     assert "why: deliverkit gate explain dev-2 --gate up" in render.rollout(rollout)
     assert "why:" not in render.rollout(promoted(world(Gate("up", (http_check("up"),))), lambda *_: answered())[0])
+
+
+def test_an_error_in_the_same_words_is_told_once_and_when_it_is_over() -> None:
+    samples, last = Samples(), promoted(world(Gate("up", (http_check("up"),))), lambda *_: answered())[1][-1]
+
+    def line(outcome: str, reason: str) -> str:
+        sample = {"gate": "up", "check": "", "at": last.at.isoformat(), "outcome": outcome, "reason": reason}
+        draft = Draft("gate.measured", {"measurements": [sample]})
+        return samples.line(seal(draft, stream=last.stream, after=last, actor="x", at=last.at))
+
+    assert line("error", "no answer") == "gate up error: no answer"
+    assert [line("error", "no answer") for _ in range(2)] == ["", ""]
+    assert line("error", "no route") == "gate up error: no route"
+    assert line("error", "no route") == ""
+    assert line("passed", "200") == "gate up is measured again, after 2 errors alike"
+    assert line("passed", "200") == ""
+    assert [line("failed", "503") for _ in range(2)] == ["gate up failed: 503"] * 2

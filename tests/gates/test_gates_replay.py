@@ -303,6 +303,8 @@ def test_rules_without_any_recorded_gate_are_refused(file: Path, tmp_path: Path)
         ("", "holds neither events nor gate results"),
         ("[1, 2]", "holds neither events nor gate results"),
         ("{not json\n", "other.jsonl:1: not JSON"),
+        ('{\n  "format": "deliverkit.gates/1",\n  "gates": [', "other.jsonl:3: not JSON"),
+        ("{}", "holds neither events nor gate results"),
         ('{"format": "deliverkit.gates/1"}', "not a document of gate results"),
         ('{"format": "other/1"}', "not a document of gate results"),
     ],
@@ -312,6 +314,18 @@ def test_a_file_of_anything_else_is_refused(content: str, said: str, tmp_path: P
     ran = Ran("gate", "replay", tmp_path / "other.jsonl")
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_rules_that_are_not_there_are_no_reason_to_begin_anew(file: Path) -> None:
+    ran = Ran("gate", "replay", file, "--with", "nofile.yml")
+    assert ran.code == 2
+    assert "next: name a file that is there: deliverkit.yml, or one with `gates` alone" in ran.err
+
+
+def test_a_device_is_no_record() -> None:
+    ran = Ran("gate", "replay", "/dev/null")
+    assert ran.code == 2
+    assert "/dev/null is a device, and holds no record" in ran.err
 
 
 def test_a_gate_that_is_not_there_is_named_with_those_that_are(file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -45,7 +47,7 @@ class Shop:
     folder: Path
     endpoint: str
 
-    def begin(self, *words: str) -> subprocess.Popen[str]:
+    def begin(self, *words: str, command: str = "gate") -> subprocess.Popen[str]:
         environ = {
             **os.environ,
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -53,10 +55,10 @@ class Shop:
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
-        command = [sys.executable, "-m", "deliverkit", "gate", *words]
+        typed = [sys.executable, "-m", "deliverkit", command, *words]
         # A group of its own: what a test kills must not be the test.
         return subprocess.Popen(
-            command,
+            typed,
             cwd=self.folder,
             env=environ,
             text=True,
@@ -65,8 +67,8 @@ class Shop:
             start_new_session=True,
         )
 
-    def typed(self, *words: str) -> tuple[int, str, str]:
-        process = self.begin(*words)
+    def typed(self, *words: str, command: str = "gate") -> tuple[int, str, str]:
+        process = self.begin(*words, command=command)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
@@ -112,8 +114,9 @@ def test_whoever_resumes_after_a_crash_loses_no_measurement(shop: Shop, ends_by:
     until_measured(shop, 2)
     began = time.monotonic()
     process.send_signal(ends_by)
-    process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == code
+    assert code < 0 or "next: deliverkit gate resume gates-dev-1" in err
     assert time.monotonic() - began < 10
     exit_code, out, _ = shop.typed("resume", "gates-dev-1", "--output", "json")
     assert exit_code == 0
@@ -145,5 +148,58 @@ def test_a_name_that_was_used_before_is_no_new_verdict(shop: Shop) -> None:
     assert "nothing is measured now" in err
     code, _, err = shop.typed("run", "long", "--id", "nightly")
     assert code != 0
-    assert "asks something else: quick in dev" in err
+    assert "asks something else: gates quick there, long here" in err
+    _, _, err = shop.typed("run", "quick", "--for", "3s", "--id", "nightly")
+    assert "asks something else: --for 0 s there, 3 s here\n" in err
     assert shop.typed("run", "--id", "../promotions/x")[0] == 2
+
+
+def test_a_run_is_told_of_like_a_promotion(shop: Shop) -> None:
+    assert shop.typed("run", "quick", "--junit", "gates.xml")[0] == 0
+    suite = ET.parse(shop.folder / "gates.xml").getroot()[0]
+    cases = [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")]
+    assert cases == [("shop.dev", "quick"), ("shop.dev", "gates of dev")]
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("0", "0", "0")
+    _, log, _ = shop.typed("log", "gates-dev-1", "--output", "json", command="ledger")
+    assert json.loads(log)[0]["kind"] == "gates.opened"
+    code, told, _ = shop.typed("gates-dev-1", "--as", "gates", command="report")
+    assert (code, json.loads(told)["id"]) == (0, "gates-dev-1")
+    assert json.loads(told) == json.loads(shop.typed("explain", "gates-dev-1", "--output", "json")[1])
+    code, _, err = shop.typed("gates-dev-1", command="report")
+    assert code == 2
+    assert "next: deliverkit report gates-dev-1 --as gates" in err
+    _, replayed, _ = shop.typed("replay", "gates-dev-1", "--with", "deliverkit.yml")
+    assert re.search(r"^  quick +dev +passed", replayed, re.MULTILINE)
+
+
+def test_the_results_of_a_failed_and_of_a_refused_run_are_in_the_file(shop: Shop) -> None:
+    (shop.folder / "bad").touch()
+    assert shop.typed("run", "quick", "--junit", "gates.xml")[0] == 1
+    cases = {case.get("name"): case for case in ET.parse(shop.folder / "gates.xml").getroot().iter("testcase")}
+    assert all(case.find("failure") is not None for case in cases.values())
+    assert shop.typed("run", "quick", "--to", "prod", "--junit", "gates.xml")[0] == 2
+    (case,) = ET.parse(shop.folder / "gates.xml").getroot().iter("testcase")
+    assert case.get("name") == "run of gates quick"
+    assert case.find("error") is not None
+
+
+def test_runs_are_listed_and_given_up_twice(shop: Shop) -> None:
+    assert shop.typed("run", "long", "--for", "1h", "--detach")[0] == 0
+    code, out, _ = shop.typed("list")
+    assert (code, out.count("\n")) == (0, 1)
+    assert out.startswith("gates-dev-1: still running, opened ")
+    assert out.endswith("next: deliverkit gate resume gates-dev-1\n")
+    for _ in range(2):
+        code, out, _ = shop.typed("stop", "gates-dev-1", "--reason", "seen enough")
+        assert (code, out.splitlines()[0]) == (0, "gates-dev-1: inconclusive: stopped: seen enough")
+    assert shop.typed("list")[1] == "no run of gates is under way\n"
+    assert shop.typed("run", "quick")[0] == 0
+    code, out, _ = shop.typed("stop", "gates-dev-2", "--reason", "late")
+    assert (code, out.splitlines()[0]) == (0, "gates-dev-2: passed")
+    assert len(json.loads(shop.typed("list", "--all", "--output", "json")[1])) == 2
+
+
+def test_what_promotions_are_called_names_no_run(shop: Shop) -> None:
+    code, _, err = shop.typed("run", "quick", "--id", "dev-7")
+    assert code == 2
+    assert "dev-7 is what promotions to dev are called" in err

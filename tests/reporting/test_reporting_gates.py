@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,6 +16,8 @@ from stories import Story
 
 from deliverkit.domain.gate import Check, Gate, Policy
 from deliverkit.reporting.gate_details import CHECK_LIMIT, POINT_LIMIT
+from deliverkit.reporting.gate_words import rule
+from deliverkit.reporting.gates_document import document, subject_of
 from deliverkit.reporting.history import history_of
 from deliverkit.reporting.junit import junit_xml
 from deliverkit.reporting.page import page
@@ -165,3 +168,18 @@ def test_checks_that_do_not_explain_their_gate_leave_it_its_own_case() -> None:
 def test_no_failed_gate_is_without_a_failed_case(samples: list[tuple[str, str]]) -> None:
     told = story(several("a", "b", error_limit=0), [{"check": name, "outcome": each} for name, each in samples])
     assert [case for case in cases(told).values() if case.find("failure") is not None]
+
+
+def test_a_secret_in_a_command_is_told_nowhere() -> None:
+    check = Check("up", "", "command", {"run": "curl -H 'token=tr0ub4dor&3' https://shop", "timeout": 5.0})
+    told = story(Gate("up", (check, Check("up", "b", "command", {"run": "echo password=tr0ub4dor"}))), [{}])
+    history = history_of(told.events)
+    texts = {
+        "page": page(Report(history)),
+        "junit": junit_xml(history),
+        "rule": rule(check),
+        "document": json.dumps(document(subject_of("x", history.rollout.plan), history.trials), default=str),
+    }
+    for name, text in texts.items():
+        assert "tr0ub4dor" not in text, name
+        assert "token=***" in text, name

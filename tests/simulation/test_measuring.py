@@ -239,6 +239,15 @@ def test_a_refusal_of_a_check_that_nobody_asks_for_any_more_is_forgotten() -> No
     gates.close()
 
 
+def test_where_nobody_else_is_awaited_a_refusal_is_an_error_of_its_own_check() -> None:
+    checkers = {"none": Raising(UsageError("no way to the server")), "good": ScriptedCheck(CLOCK)}
+    gates = Gatekeeper(checkers.__getitem__, clock=CLOCK, is_last_resort=True)
+    bad, good = gates.measure(asked(("none", "a"), ("good", "b")))
+    assert (bad.outcome, bad.check, good.check) == (Verdict.ERROR, "a", "b")
+    assert "no way to the server" in bad.reason
+    gates.close()
+
+
 def test_slow_checks_starve_nobody() -> None:
     slow, quick = Slow(), ScriptedCheck(CLOCK)
     gates = keeper(timedelta(seconds=0.1), slow=slow, quick=quick)

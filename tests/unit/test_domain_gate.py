@@ -68,7 +68,18 @@ def test_nothing_measured_by_the_deadline_is_an_error_and_too_little_is_inconclu
     assert nothing is not None
     assert little is not None
     assert (nothing.verdict, little.verdict) == (Verdict.ERROR, Verdict.INCONCLUSIVE)
-    assert "1 of 3 passes in a row within 60 s" in little.reason
+    assert little.reason == "not enough evidence: 1 of 3 passes in a row within 60 s"
+
+
+def test_an_end_for_want_of_evidence_tells_what_was_heard_last() -> None:
+    policy = Policy(deadline=timedelta(minutes=1))
+    found = judge(analysis([Verdict.ERROR], policy), policy, waited=timedelta(minutes=1), now=AT)
+    assert found is not None
+    assert found.reason == "not enough evidence: 0 of 1 passes in a row within 60 s; the last: because"
+    counted = Policy(passes=2, count=2, failure_limit=1)
+    over = judge(analysis([Verdict.PASSED, Verdict.FAILED], counted), counted, waited=timedelta(0), now=AT)
+    assert over is not None
+    assert over.reason.endswith("at the end of 2 measurements; the last: because")
 
 
 def test_slow_answers_fail_a_gate_once_there_are_enough_of_them() -> None:

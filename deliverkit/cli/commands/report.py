@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deliverkit.delivery import Delivery
+    from deliverkit.domain.ledger import Event
     from deliverkit.reporting.report import Report
 
 FORMS = ("html", "description", "description-html", "gates")
@@ -24,7 +25,7 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
     parser.add_argument(
         "subject",
         nargs="?",
-        metavar="PROMOTION|RELEASE",
+        metavar="ID|RELEASE",
         help="an id, or a version, of which the newest promotion is taken (default: the one that is under way)",
     )
     parser.add_argument(
@@ -33,7 +34,7 @@ def configure(parser: ArgumentParser, _shared: ArgumentParser) -> None:
         choices=FORMS,
         default=FORMS[0],
         help="a page for publishHTML; one line for the build's description, plain or for Jenkins' Safe HTML; or the "
-        "gates' results as JSON",
+        "gates' results as JSON, also those of a run of gates",
     )
     parser.add_argument("--to-file", metavar="FILE", type=Path, help="write it there, whole, and say so")
     parser.add_argument(
@@ -49,20 +50,50 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
     from deliverkit.cli.reports import find_promotion, report_of  # noqa: PLC0415
 
     delivery = open_delivery(options, console)
+    if run_events := _run_of(delivery, arguments.subject):
+        return _tell_run(run_events, arguments, options, console)
     report = report_of(delivery, find_promotion(delivery, arguments.subject), options, console)
     if arguments.commit_status:
         _tell_commit(delivery, report, console)
     text = _form(arguments.form)(report)
-    if arguments.to_file is not None:
+    _write(text, _document(report, text, arguments.to_file), arguments.to_file, options, console)
+    return ExitCode.DONE
+
+
+def _write(text: str, document: dict[str, object], file: Path | None, options: Options, console: Console) -> None:
+    if file is not None:
         from deliverkit.cli.whole_file import write_whole  # noqa: PLC0415
 
-        write_whole(arguments.to_file, text if text.endswith("\n") else f"{text}\n")
-        console.tell(f"written to {arguments.to_file}")
-    told = _document(report, text, arguments.to_file)
+        write_whole(file, text if text.endswith("\n") else f"{text}\n")
+        console.tell(f"written to {file}")
     if options.is_json:
-        render.data(told, options, console, text=str)
-    elif arguments.to_file is None:
+        render.data(document, options, console, text=str)
+    elif file is None:
         console.say(text.removesuffix("\n"))
+
+
+def _run_of(delivery: Delivery, subject: str | None) -> tuple[Event, ...]:
+    """The events of the run of gates that is meant; none when it is a promotion or a release."""
+    from deliverkit.cli.gate_subjects import run_of  # noqa: PLC0415
+    from deliverkit.engine.promotion_log import stream_of  # noqa: PLC0415
+
+    return run_of(delivery, subject) if subject and not delivery.ledger.read(stream_of(subject)) else ()
+
+
+def _tell_run(events: tuple[Event, ...], arguments: Namespace, options: Options, console: Console) -> int:
+    """Tell of a run of gates, which has no page and no commit of its own."""
+    from deliverkit.cli.gate_subjects import of_events  # noqa: PLC0415
+    from deliverkit.reporting.gates_document import document  # noqa: PLC0415
+
+    found, file = of_events(events), arguments.to_file
+    if arguments.form != "gates" or arguments.commit_status:
+        message = f"{found.subject.id} is a run of gates: of it there are the gates' results only"
+        raise UsageError(message, hint=f"deliverkit report {found.subject.id} --as gates")
+    text = _as_json(document(found.subject, found.trials))
+    head = {"run": found.subject.id, "version": found.subject.version, "environment": found.subject.environment}
+    _write(
+        text, {**head, "file": str(file) if file else None, "report": None if file else text}, file, options, console
+    )
     return ExitCode.DONE
 
 
@@ -85,13 +116,16 @@ def _form(name: str) -> Callable[[Report], str]:
 
 
 def _gates(report: Report) -> str:
-    import json  # noqa: PLC0415
-
     from deliverkit.reporting.gates_document import document, subject_of  # noqa: PLC0415
 
     rollout, trials = report.history.rollout, report.history.trials
-    told = render.plain(document(subject_of(rollout.id, rollout.plan), trials))
-    return json.dumps(told, ensure_ascii=False, indent=2, sort_keys=True)
+    return _as_json(document(subject_of(rollout.id, rollout.plan), trials))
+
+
+def _as_json(document: object) -> str:
+    import json  # noqa: PLC0415
+
+    return json.dumps(render.plain(document), ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def _document(report: Report, text: str, file: Path | None) -> dict[str, object]:
