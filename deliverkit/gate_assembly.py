@@ -162,7 +162,7 @@ class _Makers:
     def logs(self) -> Checker:
         from deliverkit.adapters.aws.logs_insights import LogsCheck  # noqa: PLC0415
 
-        return LogsCheck(self._aws, self._clock)
+        return LogsCheck(self._aws, self._clock, masking=self._masking)
 
     def jenkins(self) -> Checker:
         from deliverkit.engine.build_gate import BuildCheck  # noqa: PLC0415
@@ -182,7 +182,7 @@ class _Makers:
     def function(self) -> Checker:
         from deliverkit.adapters.aws.lambda_invocation import LambdaCheck  # noqa: PLC0415
 
-        return LambdaCheck(self._aws, self._clock, hide=self._masking.hide)
+        return LambdaCheck(self._aws, self._clock, masking=self._masking)
 
     def drift(self) -> Checker:
         from deliverkit.adapters.aws.drift import DriftCheck  # noqa: PLC0415

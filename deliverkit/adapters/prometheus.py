@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,12 +63,13 @@ class PrometheusCheck:
         at, query = self._clock.now(), ""
         lines = self._lines
         try:
-            asked = list(self._asked(check.spec, context, at))
+            grid = _grid(check.spec, at)
+            asked = list(self._asked(check.spec, context, grid))
             query = f"{asked[0][0]}: {asked[0][2]}"
             hide = self._secrets.masking(check.spec.get("headers") or {}).hide
             timeout = timedelta(seconds=float(check.spec.get("timeout") or DEFAULT_TIMEOUT))
             answers = [
-                {"asked": server, **_answer(replace(request, lines=lines), timeout, hide)}
+                {"asked": server, **_answer(replace(request, lines=lines), timeout, hide), **_expected(grid)}
                 for server, request, _ in asked
             ]
         except (DeliverkitError, ValueError) as error:
@@ -81,7 +82,7 @@ class PrometheusCheck:
         lines.cut()
 
     def _asked(
-        self, spec: Mapping[str, Any], context: CheckContext, now: datetime
+        self, spec: Mapping[str, Any], context: CheckContext, grid: _Grid | None
     ) -> Iterator[tuple[str, Request, str]]:
         """Each server for people, the request, and the query with its placeholders filled in."""
         url, query = str(spec.get("url") or ""), str(spec.get("query") or "")
@@ -92,21 +93,49 @@ class PrometheusCheck:
             headers = self._secrets.headers(spec.get("headers") or {}, values)
             server = expand(url, values).rstrip("/")
             text = expand(query, {name: _escaped(value) for name, value in values.items()})
-            path, parameters = _parameters(spec, text, now)
+            path, parameters = _parameters(grid, text)
             yield shown(server), _request(f"{server}/api/v1/{path}", parameters, headers, proof), text
 
 
-def _parameters(spec: Mapping[str, Any], query: str, now: datetime) -> tuple[str, dict[str, str]]:
-    """What is called, and with which parameters: an instant query is answered for the server's own present."""
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The times that a range query is evaluated at, as the server is told them: epoch seconds, and seconds."""
+
+    start: str
+    end: str
+    step: str
+
+    @property
+    def points(self) -> int:
+        """How many of them there are, both ends included; a server counts in milliseconds."""
+        return int((float(self.end) - float(self.start)) * 1000 + 0.5) // max(1, int(float(self.step) * 1000 + 0.5)) + 1
+
+
+def _grid(spec: Mapping[str, Any], now: datetime) -> _Grid | None:
+    """The times of a range query that ends now; None for an instant query.
+
+    Raises:
+        ValueError: If they are more than a server gives.
+    """
     span = float(spec.get("range") or 0)
     if not span:
-        return "query", {"query": query}
+        return None
     step = float(spec.get("step") or max(1.0, math.ceil(span / 60)))
     if span / step > POINTS_LIMIT:
         raise ValueError(f"{span:g} s in steps of {step:g} s are more than {POINTS_LIMIT} points")
     end = now.timestamp()
-    times = {"start": f"{end - span:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
-    return "query_range", {"query": query, **times}
+    return _Grid(f"{end - span:.3f}", f"{end:.3f}", f"{step:g}")
+
+
+def _expected(grid: _Grid | None) -> dict[str, int]:
+    return {"expected": grid.points} if grid else {}
+
+
+def _parameters(grid: _Grid | None, query: str) -> tuple[str, dict[str, str]]:
+    """What is called, and with which parameters: an instant query is answered for the server's own present."""
+    if not grid:
+        return "query", {"query": query}
+    return "query_range", {"query": query, "start": grid.start, "end": grid.end, "step": grid.step}
 
 
 def _request(url: str, parameters: Mapping[str, str], headers: Values, proof: Proof) -> Request:
@@ -160,8 +189,8 @@ def _result(tree: Mapping[str, Any], hide: Callable[[str], str]) -> dict[str, An
     Raises:
         ValueError: If it has a form that numbers cannot be read from.
     """
-    warnings = [hide(str(each))[:_LABELS_LIMIT] for each in tree.get("warnings") or ()][:_WARNINGS]
     try:
+        warnings = [hide(str(each))[:_LABELS_LIMIT] for each in tree.get("warnings") or ()][:_WARNINGS]
         series = list(_series(tree["data"]["resultType"], tree["data"]["result"], hide))
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"the answer has no result in the form of Prometheus ({error!r})") from error
@@ -182,16 +211,18 @@ def _series(kind: str, result: Any, hide: Callable[[str], str]) -> Iterator[dict
         if kind == "vector":
             yield {"labels": _labels(each["metric"], hide), "value": _written(each["value"][1])}
         else:
-            yield {"labels": _labels(each["metric"], hide), **_reduced([number(point[1]) for point in each["values"]])}
+            yield {"labels": _labels(each["metric"], hide), **_reduced(each["values"])}
 
 
-def _reduced(values: Sequence[float]) -> dict[str, Any]:
+def _reduced(points: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """A series over time as a few numbers; NaN among them makes each of them NaN, but for the last."""
+    values = [number(point[1]) for point in points]
     has_hole = any(math.isnan(value) for value in values)
     average = math.nan if has_hole else sum(values) / len(values)
     low, high = (math.nan, math.nan) if has_hole else (min(values), max(values))
     numbers = {"last": values[-1], "avg": average, "min": low, "max": high}
-    return {name: _written(value) for name, value in numbers.items()} | {"points": len(values)}
+    written = {name: _written(value) for name, value in numbers.items()}
+    return {**written, "points": len(points), "until": float(points[-1][0])}
 
 
 def _written(value: Any) -> float | str:

@@ -76,6 +76,8 @@ def _add_rules(command: ArgumentParser) -> None:
 
 def run(arguments: Namespace, options: Options, console: Console) -> int:
     """Judge, and tell."""
+    from deliverkit.domain.gate import Verdict  # noqa: PLC0415
+
     try:
         judged = _judged(arguments)
     except DeliverkitError as error:
@@ -83,13 +85,24 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
             document = {"verdict": "error", "reason": error.message, "kind": arguments.kind, "looks": []}
             render.data(document, options, console, text=str, as_json=lambda told: told)
         raise
-    for note in judged.notes:
+    for note in (*judged.notes, *_unused(arguments, judged)):
         console.tell(f"note: {note}")
     if options.is_json:
         _write_document(judged, console)
     else:
         _write_text(judged, console)
+    if judged.verdict is Verdict.ERROR:
+        console.tell("  next: export both series for the same stretch of time, one row for each moment: at,value,n")
     return _code(judged)
+
+
+def _unused(arguments: Namespace, judged: SeriesJudgement) -> list[str]:
+    """Options that changed nothing."""
+    from deliverkit.domain.judge.rules import SeriesKind  # noqa: PLC0415
+
+    if arguments.split is None or judged.rules.kind is SeriesKind.COUNT:
+        return []
+    return ["--split changes nothing here: it is for events without a column n (--kind count)"]
 
 
 def _judged(arguments: Namespace) -> SeriesJudgement:
@@ -102,7 +115,7 @@ def _judged(arguments: Namespace) -> SeriesJudgement:
     rules = _rules(arguments)
     parse = series_cells.latency if arguments.kind == "latency" else series_cells.number
     baseline, candidate = (read_series(each, parse) for each in (arguments.baseline, arguments.candidate))
-    return judge_series(baseline, candidate, rules, arguments.every)
+    return judge_series(baseline, candidate, rules, arguments.every, knows_split=arguments.split is not None)
 
 
 def _rules(arguments: Namespace) -> Rules:

@@ -16,7 +16,7 @@ KINDS = ("errors", "count", "latency")
 HALVES = (0.5, 0.5)
 """The candidate's share of the traffic, lowest and highest, where nobody says otherwise."""
 _SPLIT = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", re.ASCII)
-_RATE = re.compile(r"([\d.,e]+)\s*(?:/|per|p)?\s*(s|sec|m|min|h|hour|)", re.ASCII | re.IGNORECASE)
+_RATE = re.compile(r"([\d.,e]+)\s*(?:/|per|p)\s*(s|sec|m|min|h|hour)", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:\.\d*)?(?:e-?\d+)?|\.\d+", re.ASCII | re.IGNORECASE)
 
 
@@ -116,7 +116,7 @@ def factor(text: str) -> float:
 
 
 def rate(text: str) -> float:
-    """Requests per second: `100/s`, `6000/min`, `1e6/h`, `100`.
+    """Requests per second: `100/s`, `6000/min`, `1e6/h`.
 
     Raises:
         ArgumentTypeError: If it is none.
@@ -126,7 +126,7 @@ def rate(text: str) -> float:
     value = float(number) if _NUMBER.fullmatch(number) else math.nan
     if not found or not 0 < value <= 1e12:
         raise ArgumentTypeError(f"{text!r} is no traffic: write 100/s, 6000/min or 1000000/h")
-    return value / {"": 1, "s": 1, "m": 60, "h": 3600}[found[2][:1].lower()]
+    return value / {"s": 1, "m": 60, "h": 3600}[found[2][:1].lower()]
 
 
 def split(text: str) -> tuple[float, float]:

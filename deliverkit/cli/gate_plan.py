@@ -25,6 +25,8 @@ def configure(verbs: Any, shared: ArgumentParser) -> None:
         "plan",
         parents=[shared],
         help="what harm a comparison can see with the traffic at hand, and how long verdicts take; offline",
+        description="Say what harm a comparison can see with the traffic at hand, and how long verdicts take. It plans "
+        "shares of requests: errors, or requests that are slower than a limit. Offline.",
     )
     command.add_argument(
         "gate", nargs="?", metavar="GATE", help="take harm, alpha, split and bake time from the configuration's gate"
@@ -72,7 +74,12 @@ def run(arguments: Namespace, options: Options, console: Console) -> int:
         raise UsageError("with a base of 100 % nothing can get worse", hint="--base 1%")
     rules = _rules(arguments, spec, bake)
     low, high = rules.candidate_share
-    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2), every=_every(arguments, spec))
+    every = _every(arguments, spec)
+    if every > rules.bake:
+        raise UsageError(
+            f"a look every {every:g} s never comes in {rules.bake:g} s of bake time", hint="give a longer --bake"
+        )
+    plan = planned(rules, Traffic(arguments.rate, arguments.base, (low + high) / 2), every=every)
     render.data(
         plan,
         options,
@@ -110,9 +117,10 @@ def _configured(name: str, options: Options, console: Console) -> tuple[Mapping[
     """The settings of a gate's comparison, and the longest bake time of the environments that have the gate.
 
     Raises:
-        UsageError: If there is no such gate, or the configuration is wrong.
+        UsageError: If there is no such gate, it compares no shares, or the configuration is wrong.
     """
     from deliverkit.app import configured  # noqa: PLC0415
+    from deliverkit.domain.duration import format_duration  # noqa: PLC0415
 
     blueprint = configured(options.config)
     if name not in blueprint.gates:
@@ -122,12 +130,15 @@ def _configured(name: str, options: Options, console: Console) -> tuple[Mapping[
             f"there is no gate {name}; the configuration has {known}", hint=f"deliverkit gate plan {nearest}"
         )
     specs = [check.spec for check in blueprint.gates[name].checks if check.kind == "compare"]
-    if not specs:
-        console.tell(f"note: gate {name} compares nothing; only the bake time is taken from the configuration")
-    if len(specs) > 1:
-        console.tell(f"note: gate {name} makes {len(specs)} comparisons; this is the plan of the first")
     bakes = _bakes(name, blueprint)
-    return specs[0] if specs else {}, max(bakes).total_seconds() if bakes else None
+    bake = f"--bake {format_duration(max(bakes))}" if bakes else "--bake 30m"
+    of_requests = [spec for spec in specs if spec.get("kind") != "count"]
+    if not of_requests:
+        what = "only numbers of events, and plans are of shares of requests" if specs else "nothing"
+        raise UsageError(f"gate {name} compares {what}", hint=f"deliverkit gate plan {bake}")
+    if len(specs) > 1:
+        console.tell(f"note: gate {name} makes {len(specs)} comparisons; this is the plan of the first of requests")
+    return of_requests[0], max(bakes).total_seconds() if bakes else None
 
 
 def _nearest(name: str, blueprint: Blueprint) -> str:

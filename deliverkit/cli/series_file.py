@@ -20,6 +20,8 @@ ROW_LIMIT = 10_000_000
 """Rows of a file; more belong into a table of ticks first."""
 _BLOCK, _LINE_LIMIT = 1 << 20, 65_536
 """Characters that are read at once, and those of a line: a file without line ends is not read whole to be refused."""
+_FROM_ZERO, _SINCE_1970 = 1e8, 1e9
+"""Seconds from the beginning of a series are fewer (three years), and moments since 1970 are more (2001)."""
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _PACKED = {b"\x1f\x8b": "gunzip", b"PK": "unzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd"}
 
@@ -35,7 +37,7 @@ class Quick(NamedTuple):
 
     convert: Callable[[str], float]
     low: float = -1e11
-    high: float = 1e11
+    high: float = cells.LATEST
 
 
 def read_series(source: str, parse: Callable[[str], float], *, limit: int = ROW_LIMIT) -> Series:
@@ -84,6 +86,9 @@ class _Reading:
         self._delimiter = ","
         self._line = 0
         self._quick = Quick(float)
+        self._moment = ("", 0.0)
+        self._decimal: set[str] = set()
+        self._doubts: dict[str, tuple[int, str]] = {}
 
     def of(self, text: io.TextIOWrapper) -> Series:
         """The rows of a text."""
@@ -96,9 +101,11 @@ class _Reading:
                 self._fast(lines[start:], self._columns)
             if len(self._series) > self._limit:
                 raise self._refused(f"more than {self._limit:,} rows; add them up to one row for every 5 s or so")
+        self._refuse_doubts()
         series = self._series
         if any(series.at[row] < series.at[row - 1] for row in range(1, len(series))):
             series.put_in_order()
+        self._refuse_mixed_moments()
         return series
 
     def _blocks(self, text: io.TextIOWrapper) -> Iterator[list[str]]:
@@ -119,6 +126,7 @@ class _Reading:
         series, line = self._series, self._line
         (at_place, value_place, _, width, unit, _), (convert, low, high) = columns, self._quick
         at, values, weights, numbers = series.at, series.values, series.weights, series.lines
+        is_watched = self._delimiter != "," and "." not in self._decimal
         delimiter, largest, weight_place = self._delimiter, cells.LARGEST, columns.weight or 0
         for line, text in enumerate(lines, line + 1):  # noqa: B020  (numbered on from the last block)
             row = text.split(delimiter)
@@ -128,7 +136,7 @@ class _Reading:
             except (ValueError, IndexError, OverflowError):
                 moment = value = weight = -1.0
             is_plain = low < moment < high and 0 <= value <= largest and 0 <= weight <= largest and not weight % 1
-            if not is_plain or len(row) != width or "_" in text:
+            if not is_plain or len(row) != width or "_" in text or (is_watched and "." in text):
                 self._line = line - 1
                 self._careful(text)
                 continue
@@ -174,10 +182,16 @@ class _Reading:
             )
         at = self._cell(row, columns.at, "at", cells.moment)
         value = self._cell(row, columns.value, "value", self._parse) * columns.unit
+        self._watch(row, columns)
         if columns.weight is not None and series.weights is not None:
             series.weights.append(self._weight(row, columns.weight))
         if not series.at:
             series.moments, self._quick = _form_of(row[columns.at])
+            self._moment = (row[columns.at].strip(), cells.unit_of_moment(row[columns.at]))
+        elif cells.unit_of_moment(row[columns.at]) != self._moment[1]:
+            raise self._refused(
+                f"at {cells.shown(row[columns.at])} is another kind of moment than {cells.shown(self._moment[0])} above"
+            )
         if not series.fraction and (value % 1 or "%" in row[columns.value]):
             series.fraction = self._line
         series.at.append(at)
@@ -194,7 +208,37 @@ class _Reading:
         try:
             return parse(row[place])
         except ValueError as error:
-            raise self._refused(f"{role} {error}") from error
+            hint = "--kind latency" if parse is cells.number and cells.is_time(row[place]) else ""
+            raise self._refused(f"{role} {error}", hint) from error
+
+    def _watch(self, row: list[str], columns: Columns) -> None:
+        """Note which mark is the decimal one, and where it might separate thousands; commas between cells tell."""
+        for place in (columns.value, *(() if columns.weight is None else (columns.weight,))):
+            mark, is_plain = cells.mark_of(row[place])
+            if not mark or (mark == "." and self._delimiter == ","):
+                continue
+            if is_plain:
+                self._decimal.add(mark)
+            else:
+                self._doubts.setdefault(mark, (self._line, row[place]))
+
+    def _refuse_doubts(self) -> None:
+        for mark, (line, cell) in self._doubts.items():
+            if mark not in self._decimal or len(self._decimal) > 1:
+                self._line = line
+                raise self._refused(
+                    f"{cells.shown(cell)} may be {cell.strip().replace(mark, '')} or {cell.strip().replace(mark, '.')}",
+                    "write numbers without separators of thousands, with a decimal point, and commas between columns",
+                )
+
+    def _refuse_mixed_moments(self) -> None:
+        """Seconds from 0 and seconds since 1970 in one file would make it last for decades."""
+        at, lines = self._series.at, self._series.lines
+        if self._moment[1] and len(at) and at[0] < _FROM_ZERO and at[-1] > _SINCE_1970:
+            first = min(lines[row] for row in range(len(at)) if at[row] < _FROM_ZERO)
+            later = min(lines[row] for row in range(len(at)) if at[row] > _SINCE_1970)
+            self._line = max(first, later)
+            raise self._refused(f"at counts from another beginning than in line {min(first, later)}")
 
     def _understood(self, parse: Callable[[list[str]], Columns], row: list[str]) -> Columns:
         try:
@@ -202,10 +246,9 @@ class _Reading:
         except ValueError as error:
             raise self._refused(str(error)) from error
 
-    def _refused(self, problem: str) -> UsageError:
-        return UsageError(
-            f"{self._series.name}:{self._line}: {problem}", hint=f"mend line {self._line}: rows are {EXPECTED}"
-        )
+    def _refused(self, problem: str, hint: str = "") -> UsageError:
+        usual = f"mend line {self._line}: rows are {EXPECTED}"
+        return UsageError(f"{self._series.name}:{self._line}: {problem}", hint=hint or usual)
 
 
 def _form_of(text: str) -> tuple[Moments, Quick]:
@@ -216,9 +259,8 @@ def _form_of(text: str) -> tuple[Moments, Quick]:
         return Moments.CALENDAR, Quick(_calendar)
     if cells.in_seconds(number) == number:
         return Moments.SECONDS, Quick(float)
-    if cells.in_seconds(number) == number / 1e3:
-        return Moments.MILLISECONDS, Quick(lambda cell: float(cell) / 1e3, low=1e8)
-    return Moments.MILLISECONDS, Quick(cells.moment)
+    unit = cells.unit_of_moment(text)
+    return Moments.MILLISECONDS, Quick(lambda cell: float(cell) / unit, low=1e8)
 
 
 def _calendar(text: str) -> float:

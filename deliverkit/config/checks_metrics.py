@@ -247,8 +247,8 @@ JUDGING = (
     Field(
         "harm",
         _AMOUNT,
-        "For `compare`: the rise that must not pass, in points of the share; without it nothing passes.",
-        default="0",
+        "For `compare`: the rise that must not pass, in points of the share. Needed unless there is a `ratio` or the "
+        "check is only observed; with 0% nothing passes, and the gate fails or leaves it to a human.",
     ),
     Field(
         "alpha",

@@ -86,7 +86,11 @@ _TRUST = (
     Field("certificate", _FILE, "PEM file of our own certificate and its private key, for servers that ask for one."),
 )
 _PERCENTILES = (
-    Field("p50", SOME_TIME, "Bound of the median of the response times; no bound without it."),
+    Field(
+        "p50",
+        SOME_TIME,
+        "Bound of the median of the response times; no bound without it. Below five requests none passes.",
+    ),
     Field("p95", SOME_TIME, "Bound of their 95th percentile."),
     Field("p99", SOME_TIME, "Bound of their 99th percentile."),
     Field("window", Integer(5, 1000), "The latest requests that percentiles are taken over.", default=str(WINDOW)),

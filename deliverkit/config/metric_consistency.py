@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from deliverkit.config.problem import Reading
 from deliverkit.config.shapes import INVALID
+from deliverkit.domain.limits import USUAL_BURNS
 from deliverkit.yaml_tree import KeyPath
 
 Values = Mapping[str, Any]
+_GROUPS = 50
+"""Log groups of a query (CloudWatch Logs API reference, StartQuery, logGroupNames)."""
 
 
 def check_metrics(check: Values, path: KeyPath, reading: Reading) -> None:
@@ -24,8 +27,32 @@ def check_metrics(check: Values, path: KeyPath, reading: Reading) -> None:
     for key in ("harm", "alpha"):
         if key in check and "compare" not in check:
             reading.report((*path, key), "belongs to `compare`, and this is another check", reading.keys[*path, key])
+    if isinstance(check.get("compare"), dict):
+        _check_margin(check, path, reading)
 
 
+def _check_margin(check: Values, path: KeyPath, reading: Reading) -> None:
+    """Report a margin that everything keeps, and one that is missing, so that nothing could pass."""
+    settings = check["compare"]
+    if INVALID in (*check.values(), *settings.values()):
+        return
+    if _kind_of(settings) != "count":
+        for where, value in (
+            ((*path, "harm"), check.get("harm", 0)),
+            ((*path, *_TOLERATE), settings.get("tolerate", 0)),
+        ):
+            if value > 1:
+                reading.report(
+                    where, f"{value:g} is more than all requests: write a share of them such as 0.5% or 0.005"
+                )
+    never_passes = "harm" not in check and settings.get("ratio", 1) <= 1
+    if never_passes and check.get("observe_only") is not True:
+        reading.report_missing(
+            path, "harm", "is needed: without the rise that must not pass, such as 0.5%, nothing passes; 0% means that"
+        )
+
+
+_TOLERATE = ("compare", "tolerate")
 Problems = list[tuple[str, str]]
 
 
@@ -64,11 +91,36 @@ def _of_window(settings: Values) -> Problems:
 
 
 def _of_burn_rate(settings: Values) -> Problems:
+    pairs = [
+        pair for pair in _listed(settings.get("windows")) if isinstance(pair, dict) and INVALID not in pair.values()
+    ]
     found = [("missing_data", "belongs to `errors`")] if "missing_data" in settings and "good" in settings else []
-    return found + [
+    found += [
         ("windows", f"the long window {pair['long']} is not longer than the short one")
-        for pair in _listed(settings.get("windows"))
-        if isinstance(pair, dict) and INVALID not in pair.values() and pair["long"] <= pair["short"]
+        for pair in pairs
+        if pair["long"] <= pair["short"]
+    ]
+    return found + _of_factors(settings.get("objective"), pairs, is_usual="windows" not in settings)
+
+
+def _of_factors(objective: Any, pairs: Sequence[Values], *, is_usual: bool) -> Problems:
+    """Factors that no burn rate is above: when every request fails, the budget burns 1 / (1 - objective) times."""
+    found = [
+        ("windows", f"burns {pair['burns']:g}: a budget burns more than 0 times when it burns at all")
+        for pair in pairs
+        if pair["burns"] <= 0
+    ]
+    if not isinstance(objective, float):
+        return found
+    factors = [each["burns"] for each in USUAL_BURNS] if is_usual else [pair["burns"] for pair in pairs]
+    most = 1 / (1 - objective)
+    # A hair is left for what is not exact in 1 - 0.9.
+    idle = [each for each in factors if each >= most * (1 - 1e-9)]
+    advice = "write `windows` with lower ones" if is_usual else "write a lower one"
+    where = "objective" if is_usual else "windows"
+    return found + [
+        (where, f"burns {each:g} never fires: at {objective:.4g} no more than {most:.4g} is possible; {advice}")
+        for each in idle[:1]
     ]
 
 
@@ -76,15 +128,27 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else ()
 
 
+def _of_prometheus(settings: Values) -> Problems:
+    return [
+        (key, "belongs to `range`: without it the query is asked for one moment")
+        for key in ("step", "reduce")
+        if key in settings and "range" not in settings
+    ]
+
+
 def _of_logs(settings: Values) -> Problems:
+    found: Problems = []
+    groups = _listed(settings.get("groups"))
+    if len(groups) > _GROUPS:
+        found.append(("groups", f"{len(groups)} groups, and a query takes {_GROUPS} at most"))
     if "missing_data" in settings and "field" not in settings:
-        return [("missing_data", "belongs to `field`: records that match can always be counted")]
-    return []
+        found.append(("missing_data", "belongs to `field`: records that match can always be counted"))
+    return found
 
 
 def _of_compare(settings: Values) -> Problems:
     found: Problems = []
-    kind = settings.get("kind") or ("errors" if "per" in settings else "count")
+    kind = _kind_of(settings)
     if ("baseline" in settings) != ("candidate" in settings):
         found.append(("", "give both `baseline` and `candidate`, or none of them to compare with the time before"))
     if "baseline" in settings and settings["baseline"] == settings.get("candidate"):
@@ -102,9 +166,14 @@ def _of_compare(settings: Values) -> Problems:
     return found
 
 
+def _kind_of(settings: Values) -> Any:
+    return settings.get("kind") or ("errors" if "per" in settings else "count")
+
+
 _PROBLEMS: Mapping[str, Callable[[Values], Problems]] = {
     "metric": _of_metric,
     "burn_rate": _of_burn_rate,
     "logs": _of_logs,
+    "prometheus": _of_prometheus,
     "compare": _of_compare,
 }

@@ -30,7 +30,7 @@ def parse_duration(text: str) -> timedelta:
         ValueError: If it is anything else; the message is a clause that says what was expected.
     """
     if re.fullmatch(r"\d+", text, re.ASCII):
-        raise ValueError(f"{text} has no unit: write {text}s, {text}m or {text}h")
+        raise ValueError(f"{text} has no unit: write {text}ms, {text}s, {text}m or {text}h")
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a time: write whole numbers with a unit, such as 500ms, 90s, 1h30m or 2d")
     parts = _PART.findall(text)

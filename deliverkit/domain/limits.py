@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 ABOVE, BELOW, AT_LEAST, AT_MOST = KEYS = ("above", "below", "at_least", "at_most")
@@ -15,6 +15,13 @@ _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     AT_LEAST: lambda value, limit: value >= limit,
     AT_MOST: lambda value, limit: value <= limit,
 }
+USUAL_BURNS: Sequence[Mapping[str, float]] = (
+    {"long": 3600, "short": 300, "burns": 14.4},
+    {"long": 21_600, "short": 1800, "burns": 6},
+    {"long": 259_200, "short": 21_600, "burns": 1},
+)
+"""What burn rates are held against, over a long and a short window in seconds (Site Reliability Workbook, chapter 5):
+2 % of a month's budget in an hour, 5 % in six hours, 10 % in three days."""
 
 
 def limits_of(spec: Mapping[str, Any]) -> dict[str, float]:

@@ -38,7 +38,7 @@ class Series:
         weights: Requests behind each value; None where the file has no such column.
         lines: The line of each row.
         moments: How the file writes moments.
-        fraction: Line of the first value that is no whole number; 0 where all are.
+        fraction: Line of the first value that is a share: no whole number, or one with a percent sign; 0 for none.
         is_sorted: False where rows had to be put in order.
     """
 

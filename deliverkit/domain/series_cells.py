@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 
 _MILLISECONDS_FROM, _MICROSECONDS_FROM, _NANOSECONDS_FROM = 1e11, 1e14, 1e17
 """Numbers from there on are no seconds since 1970 that anybody means: the first would be the year 5138."""
+LATEST = 32_503_680_000.0
+"""Seconds since 1970 at the beginning of the year 3000."""
+_GROUPED = re.compile(r"\s*(\d+)([.,])(\d+)(?![\d.,])", re.ASCII)
 _LATENCY = re.compile(r"(.+?)\s*(ns|us|\N{MICRO SIGN}s|\N{GREEK SMALL LETTER MU}s|ms|s|m)", re.ASCII | re.IGNORECASE)
 SECONDS_OF = {
     "ns": 1e-9,
@@ -41,7 +44,23 @@ def moment(text: str) -> float:
         return _calendar(text)
     if not abs(number) < 1e21 or "_" in text:
         raise ValueError(f"{shown(text)} is no moment: {_MOMENTS}")
-    return in_seconds(number)
+    seconds = in_seconds(number)
+    if seconds > LATEST:
+        raise ValueError(f"{shown(text)} is no moment: it would lie after the year 3000")
+    return seconds
+
+
+def unit_of_moment(text: str) -> float:
+    """Parts of a second that a cell counts: 1 for seconds, 1e3 for milliseconds; 0 for a date of the calendar."""
+    try:
+        number = float(text)
+    except ValueError:
+        return 0.0
+    if number < _MILLISECONDS_FROM:
+        return 1.0
+    if number < _MICROSECONDS_FROM:
+        return 1e3
+    return 1e6 if number < _NANOSECONDS_FROM else 1e9
 
 
 def in_seconds(number: float) -> float:
@@ -70,6 +89,26 @@ def number(text: str) -> float:
     except ValueError:
         raise ValueError(f"{shown(text)} is no number") from None
     return bounded(value / 100 if stripped.endswith("%") else value, text)
+
+
+def mark_of(text: str) -> tuple[str, bool]:
+    """The mark in a cell's number, and whether it can only be the decimal mark: `1,000` may be 1 or a thousand.
+
+    Returns:
+        `,` or `.`, empty for neither; and False where the mark may separate thousands.
+    """
+    found = _GROUPED.match(text)
+    if not found:
+        return "", True
+    whole, mark, rest = found.groups()
+    is_plain = len(rest) != 3 or len(whole) > 3 or whole.startswith("0") or text[found.end() :][:1] in ("e", "E")
+    return mark, is_plain
+
+
+def is_time(text: str) -> bool:
+    """Whether a cell is a response time with its unit."""
+    found = _LATENCY.fullmatch(text.strip())
+    return found is not None and found[1].replace(".", "", 1).replace(",", "", 1).isdecimal()
 
 
 def bounded(value: float, text: str) -> float:

@@ -13,7 +13,7 @@ from deliverkit.domain.gate import Verdict
 from deliverkit.domain.judge.comparison import Comparison
 from deliverkit.domain.judge.finding import Finding
 from deliverkit.domain.judge.looks import Look, Tally
-from deliverkit.domain.judge.rules import Rules
+from deliverkit.domain.judge.rules import Rules, SeriesKind
 from deliverkit.domain.series import Moments, Pairing, Series, Tick, as_text, distinct, pairing_of, ticks, usual_step
 from deliverkit.domain.series_looks import Meaning, meaning_of
 from deliverkit.errors import UsageError
@@ -24,6 +24,8 @@ MOST_LOOKS = 100_000
 """Looks at two series, even if the user chose."""
 _STEPS_OF_SILENCE, _SHARE_OF_SILENCE = 3, 0.1
 """How long one arm may be silent while the other goes on, in steps and as a share of the whole, and still pass."""
+_TIMES_TO_DOUBT, _EVENTS_TO_DOUBT = 2, 20
+"""So many times the events of the other arm, and so many at least, make an assumed split of the traffic doubtful."""
 _WIDTHS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 86_400)
 
 
@@ -63,6 +65,7 @@ class SeriesJudgement:
         moments: How the files write moments.
         notes: What people should know of how the files were read.
         silence: Where one arm fell silent, which forbids a pass; empty for nowhere.
+        assumes_split: Whether events were compared by a split of the traffic that nobody named.
     """
 
     rules: Rules
@@ -73,6 +76,7 @@ class SeriesJudgement:
     moments: Moments
     notes: tuple[str, ...]
     silence: str = ""
+    assumes_split: bool = False
 
     @property
     def has_requests(self) -> bool:
@@ -86,7 +90,9 @@ class SeriesJudgement:
         return self.end.verdict or Verdict.INCONCLUSIVE
 
 
-def judge_series(baseline: Series, candidate: Series, rules: Rules, width: float | None = None) -> SeriesJudgement:
+def judge_series(
+    baseline: Series, candidate: Series, rules: Rules, width: float | None = None, *, knows_split: bool = True
+) -> SeriesJudgement:
     """Judge two series.
 
     Args:
@@ -94,12 +100,14 @@ def judge_series(baseline: Series, candidate: Series, rules: Rules, width: float
         candidate: The new.
         rules: What is asked; `bake` is taken from the rows.
         width: Seconds of a tick; None for each distinct moment by itself where that can be.
+        knows_split: False where `candidate_share` of the rules is an assumption.
 
     Raises:
         UsageError: If rows contradict the kind, or each other; the message names file and line. Or there are too many
             looks.
     """
     meaning = meaning_of(rules.kind, baseline, candidate)
+    _refuse_margin(rules, meaning)
     pairing = pairing_of(baseline, candidate, width)
     if width is None:
         pairing = _bounded(pairing, baseline, candidate)
@@ -120,12 +128,43 @@ def judge_series(baseline: Series, candidate: Series, rules: Rules, width: float
         verdict = Verdict.INCONCLUSIVE if failed_at is None else Verdict.FAILED
         looks.append(Seen(tick.at, verdict, finding, look.baseline if look else None, look.candidate if look else None))
     silence = _silence(baseline, candidate)
+    assumes_split = meaning.kind is SeriesKind.COUNT and not knows_split
     end = _ended(comparison, baseline, candidate, pairing, silence)
+    if assumes_split:
+        end = replace(end, warnings=(*end.warnings, *_doubt_of_split(end, rules)))
     if looks:
         looks[-1] = looks[-1]._replace(verdict=end.verdict or Verdict.INCONCLUSIVE, finding=end)
     moments = (candidate if len(candidate) else baseline).moments
     notes = _notes(meaning, pairing, baseline, candidate)
-    return SeriesJudgement(rules, end, tuple(looks), failed_at, pairing, moments, notes, silence)
+    return SeriesJudgement(rules, end, tuple(looks), failed_at, pairing, moments, notes, silence, assumes_split)
+
+
+def _refuse_margin(rules: Rules, meaning: Meaning) -> None:
+    """See that the margin means what it says.
+
+    Raises:
+        UsageError: If it is a number of events, and events are compared as shares of requests.
+    """
+    if rules.kind is SeriesKind.COUNT and meaning.kind is SeriesKind.ERRORS and rules.harm:
+        raise UsageError(
+            f"--harm {rules.harm:g} is a number of events, and with a column n they are compared as shares of n",
+            hint="--kind errors --harm 0.5%, a rise of the share; or with --kind count 20%, a part of the baseline's",
+        )
+
+
+def _doubt_of_split(end: Finding, rules: Rules) -> tuple[str, ...]:
+    """The warning that events are so differently many that the traffic may not be split as was assumed."""
+    new, old = (float(end.numbers.get(f"{arm}_events", 0.0)) for arm in ("candidate", "baseline"))
+    few, many = sorted((new, old))
+    if many < _EVENTS_TO_DOUBT or many < _TIMES_TO_DOUBT * few:
+        return ()
+    told = f"The candidate has {new:,.0f} events and the baseline {old:,.0f}; nobody said how the traffic is split, and"
+    return (f"{told} {as_split(rules.candidate_share)} was assumed. If it is another: --split CANDIDATE:BASELINE.",)
+
+
+def as_split(share: tuple[float, float]) -> str:
+    """The candidate's share of the traffic as people type it: `50:50`, or `8:92-12:88`."""
+    return "-".join(f"{100 * each:g}:{100 * (1 - each):g}" for each in dict.fromkeys(share))
 
 
 def _looks(meaning: Meaning, baseline: Series, candidate: Series, width: float) -> Iterator[tuple[Tick, Look | None]]:
@@ -206,4 +245,5 @@ def _notes(meaning: Meaning, pairing: Pairing, baseline: Series, candidate: Seri
             f"{pairing.alone:,} of {ticks_all:,} moments have rows of one arm only, and were not compared "
             f"({distinct(baseline):,} moments in {baseline.name}, {distinct(candidate):,} in {candidate.name})"
         )
-    return (*notes, meaning.note) if meaning.note else tuple(notes)
+    has_all = len(baseline) and len(candidate)
+    return (*notes, meaning.note) if meaning.note and has_all else tuple(notes)

@@ -57,6 +57,7 @@ def meaning_of(kind: SeriesKind, baseline: Series, candidate: Series) -> Meaning
 def _counted(arms: list[Series]) -> Meaning:
     """Failed requests and requests; a value that is no whole number is the share of them that failed."""
     if any(arm.fraction for arm in arms):
+        _refuse_mixture(arms)
         _refuse_above(arms, "is neither a count nor a share: the values of line {line} and others are shares")
         note = "values were read as shares of n that failed, each rounded to whole requests"
         return Meaning(SeriesKind.ERRORS, _of_shares, f"{note}; counts are exact")
@@ -92,6 +93,25 @@ def _events_of_requests(arms: list[Series]) -> Meaning:
 
 def _response_times(_arms: list[Series]) -> Meaning:
     return Meaning(SeriesKind.LATENCY, _of_times)
+
+
+def _refuse_mixture(arms: list[Series]) -> None:
+    """See that no arm holds counts and the other one shares; a 1 may be either, unless it is 1 of 1.
+
+    Raises:
+        UsageError: If the values of one are all whole, and those of the other are not.
+    """
+    shares = next(arm for arm in arms if arm.fraction)
+    for arm in arms:
+        if arm.fraction:
+            continue
+        for row, (value, weight) in enumerate(zip(arm.values, arm.weights or (), strict=True)):
+            if value and (value, weight) != (1, 1):
+                raise UsageError(
+                    f"{arm.place(row)}: {value:g} of {weight:g} is a whole number, as all of {arm.name}, and "
+                    f"{shares.name}:{shares.fraction} is a share: counts or shares?",
+                    hint="give counts in both files, or shares with a percent sign, such as 5% and 100%",
+                )
 
 
 def _refuse_above(arms: list[Series], problem: str) -> None:

@@ -33,6 +33,7 @@ def head(judged: SeriesJudgement, others: Sequence[Alternative]) -> dict[str, An
         "slower_than": rules.slower_than,
         "dispersion": rules.dispersion,
         "split": list(rules.candidate_share),
+        "split_assumed": judged.assumes_split,
         "failed_at": at,
         "numbers": _plain(judged.end.numbers),
         "warnings": list(judged.end.warnings),

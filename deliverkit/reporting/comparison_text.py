@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from deliverkit.domain.judge.rules import Rules, SeriesKind
-from deliverkit.domain.judge.wording import allowed, asked, chances, percent
+from deliverkit.domain.judge.wording import allowed, asked, chances, percent, slow
 from deliverkit.domain.series import as_text
 from deliverkit.domain.series_alternatives import Alternative
-from deliverkit.domain.series_judging import SeriesJudgement
+from deliverkit.domain.series_judging import SeriesJudgement, as_split
 from deliverkit.reporting.comparison_chart import Canvas, picture
 from deliverkit.reporting.terminal_charts import Glyphs
 
@@ -52,7 +52,8 @@ def _sentence(judged: SeriesJudgement, width: int) -> str:
 
 def _facts(judged: SeriesJudgement) -> Iterator[tuple[str, str]]:
     rules, numbers = judged.rules, judged.end.numbers
-    yield "rule", _rule(rules)
+    split = f"; traffic {as_split(rules.candidate_share)}" if rules.kind is SeriesKind.COUNT else ""
+    yield "rule", f"{_rule(rules)}{split}{' (assumed; --split)' if judged.assumes_split else ''}"
     if numbers.get("looks") == numbers.get("skipped"):
         return
     for arm in ("candidate", "baseline"):
@@ -60,7 +61,7 @@ def _facts(judged: SeriesJudgement) -> Iterator[tuple[str, str]]:
         if rules.kind is SeriesKind.COUNT and events is not None:
             yield arm, f"{events:,g} events"
         elif events is not None and requests and judged.has_requests:
-            what = "slow" if rules.kind is SeriesKind.LATENCY else "bad"
+            what = slow(rules) if rules.kind is SeriesKind.LATENCY else "bad"
             yield arm, f"{events:,.0f} of {requests:,.0f} requests {what}, {percent(events / requests)}"
     low, high = numbers.get("harm_low"), numbers.get("harm_high")
     if low is not None and high is not None:

@@ -43,24 +43,6 @@ def test_an_interruption_ends_what_runs_and_nothing_else(tmp_path: Path, stubbor
     assert not (tmp_path / "done").exists()
 
 
-def test_one_that_is_stubborn_does_not_take_the_others_time_to_clean_up(tmp_path: Path) -> None:
-    checker = CommandCheck(clock=FakeClock(), directory=tmp_path)
-    where = CheckContext({}, "http://shop.example.com", ("us-east-1",), "storefront", "storefront-prod")
-    cleaning = "trap 'sleep 0.7; touch cleaned-{0}; exit 0' TERM; touch begun-{0}; while :; do sleep 0.05; done"
-    runs = ["trap '' TERM; touch begun-0; sleep 50", *(cleaning.format(number) for number in (1, 2, 3))]
-    with ThreadPoolExecutor(4) as pool:
-        measured = []
-        for number, run in enumerate(runs):
-            check = Check("slow", str(number), CheckKind.COMMAND, {"run": run, "timeout": 60})
-            measured.append(pool.submit(checker.measure, check, where))
-            while not (tmp_path / f"begun-{number}").exists():
-                assert not measured[-1].done()
-        checker.interrupt()
-        for each in measured:
-            each.result(timeout=10)
-    assert sorted(path.name for path in tmp_path.glob("cleaned-*")) == ["cleaned-1", "cleaned-2", "cleaned-3"]
-
-
 @pytest.mark.parametrize(
     ("command", "outcome", "said"),
     [

@@ -62,7 +62,19 @@ def desk(tmp_path: Path, own_signals: None) -> Desk:
             f"{BREAKS}5,{'1' * 70_000},10\n9,0,1",
             "3: value '111111111111111111111111111111111111111111111111111111111...' is infinite",
         ),
-        (f"{BREAKS}0001-01-01T00:00:00+14:00,2,1", "3: 2 of 1 requests failed"),
+        ("at,value,n\n0001-01-01T00:00:00+14:00,2,1", "2: 2 of 1 requests failed"),
+        (f"{BREAKS}2026-01-01T00:00:00Z,1,10", "3: at '2026-01-01T00:00:00Z' is another kind of moment than '0' above"),
+        (f"{BREAKS}1793880000000,1,10", "3: at '1793880000000' is another kind of moment than '0' above"),
+        (f"{BREAKS}1793880000,1,10", "3: at counts from another beginning than in line 2"),
+        ("1793880000000000,1,10\n1793880000,1,10", "2: at '1793880000' is another kind of moment than '1793880000000"),
+        (f"{BREAKS}99999999999999999,1,10", "3: at '99999999999999999' is another kind of moment than '0' above"),
+        (f"{BREAKS}99999999999,1,10", "3: at '99999999999' is no moment: it would lie after the year 3000"),
+        (f'{BREAKS}5,1,"1,000"', "3: '1,000' may be 1000 or 1.000"),
+        (f'{BREAKS}5,"1,000",1000', "3: '1,000' may be 1000 or 1.000"),
+        ("at;value;n\n0;10;1.000", "2: '1.000' may be 1000 or 1.000"),
+        ("at\tvalue\tn\n0\t10\t5\n5\t1.000\t900", "3: '1.000' may be 1000 or 1.000"),
+        ("at;value;n\n0;0,05;100\n5;0,1;1.000", "3: '1.000' may be 1000 or 1.000"),
+        (f"{BREAKS}5,216.7ms,10", "3: value '216.7ms' is no number\n  next: --kind latency"),
         ("at,n\n5,10", "1: no column is named value; columns are at,value[,n]"),
         ("at,errors,failures\n5,1,1", "1: both errors and failures could be the column value"),
         ("5\n10", "1: has 1 column; columns are at,value[,n]"),
@@ -136,6 +148,30 @@ def test_moments_are_the_same_however_they_are_written(
         assert "no moment in common" in document["reason"]
     else:
         assert [look["at"] for look in document["looks"]] == [shown]
+
+
+def test_counts_in_one_file_and_shares_in_the_other_are_not_guessed(desk: Desk) -> None:
+    counts, shares = rows(0, 1, 0, 1), rows(0, 0.05, 0.05, 0.05)
+    for one, other in ((counts, shares), (shares, counts)):
+        ran = desk.judge(one, other)
+        whole, broken = ("baseline", "candidate") if one is counts else ("candidate", "baseline")
+        assert (ran.code, ran.out) == (2, "")
+        assert f"{whole}.csv:3: 1 of 1000 is a whole number" in ran.err
+        assert f"{broken}.csv:3 is a share" in ran.err
+    plain = desk.document(rows(0, 0, 0, 0), shares)
+    assert plain["numbers"]["candidate_events"] == 150
+    percent = desk.document(rows("0%", "100%"), rows(0.5, 0.5))
+    assert percent["numbers"]["baseline_events"] == 1000
+
+
+@pytest.mark.parametrize(("cells", "value"), [(("0,250", "1,000"), 1.0), (("1,000", "0,5"), 1.0)])
+def test_a_file_that_shows_its_decimal_mark_may_have_three_digits_behind_it(
+    desk: Desk, cells: tuple[str, str], value: float
+) -> None:
+    table = "at;value\n" + "".join(f"{place};{cell}\n" for place, cell in enumerate(cells))
+    for file in (table, table.replace(",", ".")):
+        looks = desk.document(file, file, "--kind", "latency")["looks"]
+        assert value in [look["candidate"]["mean"] for look in looks]
 
 
 def test_both_files_have_requests_or_neither(desk: Desk) -> None:

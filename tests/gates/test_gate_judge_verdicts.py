@@ -109,6 +109,47 @@ def test_events_without_requests_are_compared_by_the_split(desk: Desk) -> None:
     assert desk.document(old, new, "--kind", "count", "--split", "1:99")["verdict"] == "failed"
 
 
+def test_a_split_of_the_traffic_that_nobody_named_is_told(desk: Desk) -> None:
+    old, new = rows(*[90] * 40, n=None), rows(*[20] * 40, n=None)
+    assumed, named = (desk.judge(old, new, "--kind", "count", *words) for words in ((), ("--split", "50:50")))
+    told = " ".join(assumed.out.split())
+    assert "; traffic 50:50 (assumed; --split)" in told
+    assert "warning The candidate has 800 events and the baseline 3,600; nobody said how the traffic is split" in told
+    assert "; traffic 50:50 candidate" in " ".join(named.out.split())
+    assert "warning" not in named.out
+    document = desk.document(old, new, "--kind", "count")
+    assert document["split_assumed"]
+    assert "--split CANDIDATE:BASELINE" in document["warnings"][-1]
+    alike = desk.document(old, old, "--kind", "count")
+    assert (alike["split_assumed"], alike["warnings"]) == (True, [])
+
+
+def test_a_number_of_events_is_no_margin_of_shares(desk: Desk) -> None:
+    ran = desk.judge(rows(*[1] * 20), rows(*[1] * 20), "--kind", "count", "--harm", "0.5")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--harm 0.5 is a number of events, and with a column n they are compared as shares of n" in ran.err
+
+
+def test_a_split_that_changes_nothing_is_told(desk: Desk) -> None:
+    ran = desk.judge(rows(*[1] * 20), rows(*[1] * 20), "--split", "10:90")
+    assert "note: --split changes nothing here" in ran.err
+
+
+def test_an_empty_file_is_told_without_notes_about_its_rows_and_with_the_next_step(desk: Desk) -> None:
+    ran = desk.judge("", rows(0, 0, n=None))
+    assert ran.code == 2
+    assert ran.err.startswith("  next: export both series")
+    assert "baseline.csv has no rows" in " ".join(ran.out.split())
+
+
+def test_slow_is_said_with_its_limit(desk: Desk) -> None:
+    times = rows(*[0.1, 0.2, 0.3] * 10, n=None)
+    limited = desk.judge(times, times, "--kind", "latency", "--slower-than", "250ms")
+    assert "10 of 30 requests were slower than 250 ms (33.3 %)" in " ".join(limited.out.split())
+    whole = desk.judge(times, times, "--kind", "latency")
+    assert "requests were slower than 95 % of earlier ones (" in " ".join(whole.out.split())
+
+
 def test_events_may_be_halved_to_pass(desk: Desk) -> None:
     old, new = rows(*[60] * 60, n=None), rows(*[30] * 60, n=None)
     assert desk.document(old, new, "--kind", "count", "--harm", "20%")["verdict"] == "passed"
@@ -155,7 +196,7 @@ def test_rates_without_requests_say_what_is_missing(desk: Desk) -> None:
         (("--ratio", "0.5"), "'0.5' is no factor from 1 to 1000"),
         (("--split", "10"), "'10' is no split of traffic: write 10:90"),
         (("--split", "0:100"), "'0:100' is no split of traffic"),
-        (("--every", "5"), "5 has no unit: write 5s, 5m or 5h"),
+        (("--every", "5"), "5 has no unit: write 5ms, 5s, 5m or 5h"),
         (("--every", "0s"), "'0s' is no time at all"),
         (("--slower-than", "300ms"), "--slower-than is for latency, not for errors"),
         (("--kind", "speed"), "invalid choice: 'speed'"),

@@ -19,20 +19,21 @@ release:
   store: s3://shop-releases/shop
 gates:
   up: {http: {url: "${endpoint}/"}}
-  late: {http: {url: "${endpoint}/late"}}
+  both: {compare: {metric: AWS/ApplicationELB Errors, per: RequestCount}, harm: 1%}
   canary:
     compare: {metric: AWS/ApplicationELB Errors, per: RequestCount, candidate_share: 10%, period: 10s}
     harm: 1%
     alpha: 2%
+  counts: {compare: {metric: Shop Exceptions}, harm: 5}
 environments:
   dev:
     deploy: {codedeploy: {group: shop-dev}}
-    gates: {after: [up]}
+    gates: {after: [both]}
     bake_time: 10m
   production:
     from: dev
     deploy: {codedeploy: {group: shop-prod}}
-    gates: {during: [up]}
+    gates: {during: [both, up]}
     bake_time: 2h
 """
 
@@ -74,15 +75,13 @@ def test_a_gate_of_the_configuration_has_the_bake_time_of_its_longest_environmen
     nowhere: Path, own_signals: None
 ) -> None:
     (nowhere / "deliverkit.yml").write_text(CONFIGURATION, encoding="utf-8")
-    ran = gate("plan", "up", "--output", "json")
-    assert (ran.code, ran.document["bake"]) == (0, 7200.0)
-    assert "note: gate up compares nothing; only the bake time is taken from the configuration" in ran.err
-    assert planned("up", "--bake", "5m")["bake"] == 300.0
-    assert planned("late")["bake"] == 1800.0
+    assert planned("both")["bake"] == 7200.0
+    assert planned("both", "--bake", "5m")["bake"] == 300.0
+    assert planned("canary")["bake"] == 1800.0
     unknown = gate("plan", "pu")
     assert (unknown.code, unknown.out) == (2, "")
     assert unknown.err == (
-        "error: there is no gate pu; the configuration has up, late, canary\n  next: deliverkit gate plan up\n"
+        "error: there is no gate pu; the configuration has up, both, canary, counts\n  next: deliverkit gate plan up\n"
     )
 
 
@@ -102,6 +101,14 @@ def test_a_gate_that_compares_is_planned_by_its_own_rules(nowhere: Path, own_sig
     assert [typed[name] for name in ("harm", "alpha", "split", "every")] == [0.02, 0.05, 0.5, 60.0]
 
 
+def test_a_gate_that_compares_no_shares_has_no_plan(nowhere: Path, own_signals: None) -> None:
+    (nowhere / "deliverkit.yml").write_text(CONFIGURATION, encoding="utf-8")
+    nothing, counts = gate("plan", "up"), gate("plan", "counts")
+    assert (nothing.code, nothing.out) == (counts.code, counts.out) == (2, "")
+    assert nothing.err == "error: gate up compares nothing\n  next: deliverkit gate plan --bake 2h\n"
+    assert "gate counts compares only numbers of events, and plans are of shares" in counts.err
+
+
 def test_without_a_gate_no_configuration_is_needed(nowhere: Path, own_signals: None) -> None:
     assert gate("plan").code == 0
     assert "there is no deliverkit.yml" in gate("plan", "up").err
@@ -112,6 +119,8 @@ def test_without_a_gate_no_configuration_is_needed(nowhere: Path, own_signals: N
     [
         (("--rate", "many"), "'many' is no traffic: write 100/s, 6000/min or 1000000/h"),
         (("--rate", "0/s"), "'0/s' is no traffic"),
+        (("--rate", "100"), "'100' is no traffic: write 100/s"),
+        (("--every", "2h"), "a look every 7200 s never comes in 1800 s of bake time"),
         (("--base", "100%"), "with a base of 100 % nothing can get worse"),
         (("--base", "2"), "'2' is no share of all requests"),
         (("--bake", "30"), "30 has no unit"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from metrics_bench import MetricsBench, aws, aws_at, bench, check_of, context, place  # noqa: F401
+from botocore.stub import Stubber
+from metrics_bench import REGION, MetricsBench, aws, aws_at, bench, check_of, context, place  # noqa: F401
 
 from deliverkit.adapters.aws.cloudwatch import AlarmCheck
 from deliverkit.domain.checks import assess
@@ -81,3 +82,26 @@ def test_a_state_that_nobody_knows_never_passes() -> None:
     seen = {"alarms": [{"name": "a", "region": "us-east-1", "state": "FINE", "why": ""}]}
     assert assess(check_of("alarm", {"names": ["a"]}), seen).outcome is Verdict.ERROR
     assert assess(check_of("alarm", {"names": []}), {"alarms": []}).outcome is Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    ("state", "evaluation", "outcome"),
+    [
+        ("OK", None, Verdict.PASSED),
+        ("OK", "PARTIAL_DATA", Verdict.INCONCLUSIVE),
+        ("OK", "EVALUATION_ERROR", Verdict.ERROR),
+        ("OK", "EVALUATION_FAILURE", Verdict.ERROR),
+        ("OK", "NEVER_HEARD_OF", Verdict.ERROR),
+        ("ALARM", "EVALUATION_FAILURE", Verdict.FAILED),
+        ("INSUFFICIENT_DATA", "EVALUATION_ERROR", Verdict.ERROR),
+    ],
+)
+def test_a_state_that_cannot_be_relied_on_does_not_pass(state: str, evaluation: str | None, outcome: Verdict) -> None:
+    nobody = aws_at("http://127.0.0.1:9")
+    alarm = {"AlarmName": "a", "StateValue": state, **({"EvaluationState": evaluation} if evaluation else {})}
+    with Stubber(nobody.client("cloudwatch", REGION)) as stub:
+        stub.add_response("describe_alarms", {"MetricAlarms": [alarm], "CompositeAlarms": []})
+        check = check_of("alarm", {"names": ["a"], "insufficient_data": "passed"})
+        sample = AlarmCheck(nobody, FakeClock()).measure(check, context())
+    assert sample.outcome is outcome
+    assert (evaluation or "") in sample.reason

@@ -64,7 +64,7 @@ class TestContract(CheckContract):
 
     @pytest.fixture
     def passing(self, site: Site) -> Case:
-        spec = {"url": f"{site.url}/ok", "json": {"status": "ok"}, "p99": 60.0, "requests": 3}
+        spec = {"url": f"{site.url}/ok", "json": {"status": "ok"}, "p99": 60.0, "requests": 5}
         return Case(spec, context())
 
     @pytest.fixture
@@ -272,9 +272,20 @@ class TestPercentiles:
             found = assess(check, {"answers": [{"asked": "GET x", "status": 200, "seconds": seconds}]}, state)
             state = found.state
             outcomes.append((found.outcome, found.reason.split(" of ")[0]))
-        assert [each for each, _ in outcomes] == [Verdict.PASSED, *[Verdict.FAILED] * 2, *[Verdict.PASSED] * 2]
+        assert [each for each, _ in outcomes] == [Verdict.INCONCLUSIVE, *[Verdict.FAILED] * 2, *[Verdict.PASSED] * 2]
         assert [said for _, said in outcomes[1:3]] == ["p99", "p50"]
         assert state == [0.05] * 6
+
+    @pytest.mark.parametrize("name", ["p50", "p95", "p99"])
+    def test_nothing_passes_before_a_percentile_can_be_judged(self, name: str) -> None:
+        check = Check("up", "", "http", {"url": "x", name: 0.1})
+        few = assess(check, {"answers": [{"asked": "GET x", "status": 200, "seconds": [4.0] * 3}]})
+        assert (few.outcome, few.is_open, few.state) == (Verdict.INCONCLUSIVE, True, [4.0] * 3)
+        assert few.reason.endswith(f"2 more requests are needed for {name}")
+        bad = assess(check, {"answers": [{"asked": "GET x", "status": 500, "seconds": [4.0]}]})
+        assert (bad.outcome, bad.is_open) == (Verdict.FAILED, False)
+        enough = assess(check, {"answers": [{"asked": "GET x", "status": 200, "seconds": [4.0] * 2}]}, few.state)
+        assert (enough.outcome, enough.value) == (Verdict.FAILED, 4.0)
 
     def test_an_error_leaves_the_window_as_it_is(self) -> None:
         check = Check("up", "", "http", {"url": "x", "p95": 0.1})
@@ -388,7 +399,7 @@ class TestEncryption:
 
 
 def test_a_process_that_takes_over_goes_on_with_the_window(site: Site) -> None:
-    spec = {"url": f"{site.url}/ok", "p95": 60.0, "requests": 4, "window": 10}
+    spec = {"url": f"{site.url}/ok", "p95": 60.0, "requests": 5, "window": 10}
     gate = Gate.of("up", CheckKind.HTTP, spec, Policy(passes=3))
     rollout, recorded = taken_over(gate, lambda clock: HttpCheck(nobody, clock=clock))
     assert rollout.outcome is Outcome.SUCCEEDED
@@ -397,4 +408,4 @@ def test_a_process_that_takes_over_goes_on_with_the_window(site: Site) -> None:
     for each in recorded:
         state = assess(gate.checks[0], each["seen"], state).state
     assert len(state) == 10
-    assert state[-4:] == list(recorded[-1]["latencies"])
+    assert state[-5:] == list(recorded[-1]["latencies"])

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 from metrics_bench import REGION, aws, aws_at, check_of, context, place  # noqa: F401
 
-from deliverkit.adapters.aws.logs_insights import KEPT, LogsCheck
+from deliverkit.adapters.aws.logs_insights import KEPT, ROWS, LogsCheck
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.domain.checks import assess
 from deliverkit.domain.gate import Measurement, Verdict
 from deliverkit.domain.ledger import canonical
+from deliverkit.domain.masking import Masking
 from deliverkit.sandbox.kernel.clock import VirtualClock
 from deliverkit.sandbox.server import Sandbox
 from deliverkit.testing.clock import FakeClock
@@ -53,7 +54,7 @@ class Logs:
         self.clock.inner.advance(timedelta(seconds=2))
 
     def check(self) -> LogsCheck:
-        return LogsCheck(self.aws, self.clock)
+        return LogsCheck(self.aws, self.clock, masking=Masking({"DB_PASS": "known-secret"}))
 
     def ask(self, check: LogsCheck, **spec: Any) -> Measurement | None:
         return check.measure(check_of("logs", {"groups": [self.group], **COUNT, **spec}), context())
@@ -148,6 +149,59 @@ def test_a_field_that_is_no_number_or_not_there_is_an_error(logs: Logs) -> None:
     absent = logs.measure(query="fields a", field="b", below=5)
     assert absent.outcome is Verdict.ERROR
     assert "there are: a" in absent.reason
+
+
+def test_secrets_in_records_are_masked_before_they_are_told(logs: Logs) -> None:
+    logs.write(f"{'x' * 290}ERROR password=hunter2222", "ERROR known-secret Authorization: Bearer abcdefgh12345678")
+    sample = logs.measure(at_most=0)
+    assert sample.outcome is Verdict.FAILED
+    told = json.dumps(sample.seen) + sample.reason
+    assert "ERROR" in told
+    for secret in ("hunt", "known-secret", "abcdefgh"):
+        assert secret not in told
+    logs.write({"path": "/", "password": "open sesame", "api_key": 12345678})
+    fields = logs.measure(query="fields path, password, api_key | filter path = '/'", field="api_key", above=1e7)
+    assert (fields.outcome, fields.value) == (Verdict.PASSED, 12345678.0)  # what is judged is a number, and no secret
+    assert "sesame" not in json.dumps(fields.seen)
+
+
+def test_a_query_may_speak_of_the_address_of_the_environment(logs: Logs) -> None:
+    logs.write("ERROR of http://shop.example.com", "ERROR of http://elsewhere.example.com")
+    spec = {"groups": [logs.group], **COUNT, "query": "filter @message like '${endpoint}'", "at_most": 1}
+    where, check = replace(context(), endpoint="http://shop.example.com"), logs.check()
+    samples = []
+    for _ in range(30):
+        samples.append(check.measure(check_of("logs", spec), where))
+        if samples[-1]:
+            break
+        logs.clock.inner.advance(timedelta(seconds=1))
+    assert samples[-1] is not None
+    assert (samples[-1].outcome, samples[-1].value) == (Verdict.PASSED, 1.0), samples[-1].reason
+
+
+def test_the_last_of_many_rows_is_judged_too(logs: Logs) -> None:
+    logs.write(*({"svc": f"s{number:04}", "bad": 999 if number >= 1200 else 0} for number in range(1500)))
+    query = "stats max(bad) as n by svc | sort svc asc"
+    sample = logs.measure(query=query, field="n", below=1)
+    assert (sample.outcome, sample.value) == (Verdict.FAILED, 999.0)
+
+
+@pytest.mark.parametrize(("worst", "outcome"), [("0", Verdict.ERROR), ("999", Verdict.FAILED)])
+def test_a_result_that_was_cut_off_is_no_pass(worst: str, outcome: Verdict) -> None:
+    nobody, clock = aws_at("http://127.0.0.1:9"), FakeClock()
+    check = LogsCheck(nobody, clock)
+    spec = {"groups": ["/shop"], "query": "stats max(bad) as n by svc", "field": "n", "below": 1}
+    with Stubber(nobody.client("logs", REGION)) as stub:
+        asked = {"logGroupNames": ["/shop"], "queryString": spec["query"], "startTime": ANY, "endTime": ANY}
+        stub.add_response("start_query", {"queryId": "q"}, {**asked, "limit": ROWS})
+        rows = [[{"field": "n", "value": "0"}]] * (ROWS - 1) + [[{"field": "n", "value": worst}]]
+        stub.add_response("get_query_results", {"status": "Complete", "results": rows})
+        assert check.measure(check_of("logs", spec), context()) is None
+        sample = check.measure(check_of("logs", spec), context())
+    assert sample is not None
+    assert sample.outcome is outcome
+    assert ("10,000 rows" in sample.reason) is (outcome is Verdict.ERROR)
+    assert assess(check_of("logs", spec), json.loads(canonical(sample.seen))).reason == sample.reason
 
 
 def test_a_query_that_is_not_understood_is_told_in_the_words_of_cloudwatch(logs: Logs) -> None:

@@ -111,6 +111,30 @@ def test_no_data_comes_to_what_the_rules_say(bench: MetricsBench, choice: str, o
     assert bench.measure("metric", spec).outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("choice", "points", "told"),
+    [
+        ("zero", [], "in 3 periods, below 5 (no data in 3 of 3 periods, taken as 0)"),
+        (
+            "zero",
+            [[120, 1.0]],
+            "is 1 at 1970-01-01T00:02:00Z in 3 periods, below 5 (no data in 2 of 3 periods, taken as 0)",
+        ),
+        (
+            "passed",
+            [[120, 1.0]],
+            "is 1 at 1970-01-01T00:02:00Z, below 5 (no data in 2 of 3 periods, which passes here)",
+        ),
+        ("zero", [[0, 1.0], [60, 1.0], [120, 1.0]], "in 3 periods, below 5"),
+    ],
+)
+def test_a_pass_says_what_was_not_there(choice: str, points: list[list[float]], told: str) -> None:
+    seen = {"series": [{"region": REGION, "start": 0, "end": 180, "period": 60, "points": points}]}
+    found = assess(check_of("metric", {"metric": "A b", "window": 180, "below": 5, "missing_data": choice}), seen)
+    assert found.outcome is Verdict.PASSED
+    assert found.reason.endswith(told)
+
+
 def test_without_a_word_about_it_no_data_never_passes(bench: MetricsBench) -> None:  # noqa: F811
     sample = bench.measure("metric", {"metric": "Nobody nothing", "below": 5})
     assert sample.outcome is Verdict.ERROR
@@ -294,6 +318,13 @@ def test_duplicates_count_once_and_other_times_not_at_all() -> None:
     page = {"MetricDataResults": [result([1, 2], first=-1), result([2, 5, 9])]}
     series, _ = answered(page)
     assert [value for _, value in series.points] == [2, 5]
+
+
+def test_a_failure_outweighs_what_is_no_number() -> None:
+    points = [[0, 500.0], [60, "NaN"]]
+    seen = {"series": [{"region": REGION, "start": 0, "end": 120, "period": 60, "points": points}]}
+    found = assess(check_of("metric", {"metric": "Shop errors", "window": 120, "below": 1}), seen)
+    assert (found.outcome, found.value) == (Verdict.FAILED, 500.0)
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

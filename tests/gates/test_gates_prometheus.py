@@ -132,39 +132,75 @@ def test_a_scalar_is_a_number_and_a_text_is_none(site: Site) -> None:
     assert (found.outcome, "gives a string" in found.reason) == (Verdict.ERROR, True)
 
 
+def matrix(*values: str, first: float = 0.0, step: float = 10.0) -> dict[str, Any]:
+    points = [[first + step * number, value] for number, value in enumerate(values)]
+    return {"resultType": "matrix", "result": [{"metric": {"__name__": "errors"}, "values": points}]}
+
+
+SPAN = {"below": 100, "range": 600.0, "step": 300.0}
+
+
 def test_a_range_is_reduced_and_ends_now(site: Site) -> None:
-    points = [[1.0, "1"], [2.0, "2"], [3.0, "6"]]
-    answers(site, {"resultType": "matrix", "result": [{"metric": {}, "values": points}]}, RANGE)
+    answers(site, matrix("1", "2", "6"), RANGE)
     clock = FakeClock()
     for reduce, value in (("avg", 3), ("last", 6), ("min", 1), ("max", 6)):
-        assert ask(site, clock, below=100, range=600.0, reduce=reduce).value == value
+        assert ask(site, clock, **SPAN, reduce=reduce).value == value
     asked = parse_qs(urlsplit(site.asked[-1].split()[1]).query)
     now = clock.now().timestamp()
-    assert (asked["start"], asked["end"], asked["step"]) == ([f"{now - 600:.3f}"], [f"{now:.3f}"], ["10"])
+    assert (asked["start"], asked["end"], asked["step"]) == ([f"{now - 600:.3f}"], [f"{now:.3f}"], ["300"])
+    answers(site, matrix(*["1"] * 61), RANGE)
+    assert ask(site, below=100, range=600.0).outcome is Verdict.PASSED
+    assert parse_qs(urlsplit(site.asked[-1].split()[1]).query)["step"] == ["10"]
 
 
 def test_a_hole_in_a_range_is_no_data(site: Site) -> None:
-    points = [[1.0, "1"], [2.0, "NaN"], [3.0, "1"]]
-    answers(site, {"resultType": "matrix", "result": [{"metric": {}, "values": points}]}, RANGE)
-    assert ask(site, below=100, range=600.0).outcome is Verdict.ERROR
-    assert ask(site, below=100, range=600.0, reduce="last").outcome is Verdict.PASSED
+    answers(site, matrix("1", "NaN", "1"), RANGE)
+    assert ask(site, **SPAN).outcome is Verdict.ERROR
+    assert ask(site, **SPAN, reduce="last").outcome is Verdict.PASSED
     answers(site, {"resultType": "matrix", "result": []}, RANGE)  # a metric that vanished
-    assert ask(site, below=100, range=600.0).outcome is Verdict.ERROR
+    assert ask(site, **SPAN).outcome is Verdict.ERROR
+
+
+@pytest.mark.parametrize("reduce", ["last", "avg", "min", "max"])
+def test_a_metric_that_vanished_midway_keeps_no_limit_and_may_break_one(site: Site, reduce: str) -> None:
+    answers(site, matrix("1", "1", first=1767603600.0, step=300), RANGE)
+    found = ask(site, **SPAN, reduce=reduce)
+    assert found.outcome is Verdict.ERROR
+    assert "errors has 2 of 3 points, so that data are missing; the last is of 2026-01-05T09:05:00Z" in found.reason
+    assert ask(site, **{**SPAN, "below": 1}, reduce=reduce).outcome is Verdict.FAILED
+    for choice in (Verdict.INCONCLUSIVE, Verdict.PASSED, Verdict.FAILED):
+        assert ask(site, **SPAN, reduce=reduce, missing_data=choice.value).outcome is choice
+    assert ask(site, **SPAN, reduce=reduce, series="any").outcome is Verdict.ERROR
+    whole = {"metric": {}, "values": [[0, "1"], [300, "1"], [600, "1"]]}
+    both = [*matrix("1")["result"], whole]
+    answers(site, {"resultType": "matrix", "result": both}, RANGE)
+    assert ask(site, **SPAN, reduce=reduce).outcome is Verdict.ERROR
+    assert ask(site, **SPAN, reduce=reduce, series="any").outcome is Verdict.PASSED
+
+
+@pytest.mark.parametrize(("span", "step", "points"), [(600, 7, 86), (0.3, 0.1, 4), (3600, 60, 61), (59.999, 20, 3)])
+def test_points_are_counted_as_the_server_does(site: Site, span: float, step: float, points: int) -> None:
+    for number, outcome in ((points - 1, Verdict.ERROR), (points, Verdict.PASSED)):
+        answers(site, matrix(*["1"] * number), RANGE)
+        assert ask(site, below=100, range=span, step=step).outcome is outcome
 
 
 def test_a_clock_that_jumps_asks_for_another_time_and_no_more(site: Site) -> None:
-    answers(site, {"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "1"]]}]}, RANGE)
+    answers(site, matrix("1", "1", "1"), RANGE)
     clock = FakeClock()
-    ask(site, clock, below=100, range=600.0)
+    ask(site, clock, **SPAN)
     clock.advance(timedelta(days=400))
-    assert ask(site, clock, below=100, range=600.0).outcome is Verdict.PASSED
+    assert ask(site, clock, **SPAN).outcome is Verdict.PASSED
 
 
-def test_warnings_are_told(site: Site) -> None:
+def test_what_a_server_warns_of_does_not_pass(site: Site) -> None:
     answers(site, vector("0"), warnings=["PromQL warning: one store did not answer"])
     found = ask(site, below=1)
-    assert found.outcome is Verdict.PASSED
+    assert found.outcome is Verdict.INCONCLUSIVE
     assert "it warns: PromQL warning: one store did not answer" in found.reason
+    assert ask(site, above=1).outcome is Verdict.FAILED
+    answers(site, vector("0"), warnings=["PromQL info: metric might not be a counter"], infos=["PromQL info: again"])
+    assert ask(site, below=1).outcome is Verdict.PASSED
 
 
 @pytest.mark.parametrize(
@@ -186,6 +222,12 @@ def test_warnings_are_told(site: Site) -> None:
             "convert",
         ),
         (200, "[]", "which is no answer of a Prometheus"),
+        (200, '{"status":"success","warnings":5,"data":{"resultType":"vector","result":[]}}', "no result in the form"),
+        (
+            200,
+            '{"status":"success","data":{"resultType":"scalar","result":[1,1' + "0" * 400 + "]}}",
+            "no number that can be judged",
+        ),
         (200, "[" * 100_000, "which is no answer of a Prometheus"),
         (404, "", "answered 404"),
     ],

@@ -16,7 +16,8 @@ from web_bench import context, measured, nobody, served, taken_over
 from deliverkit.adapters.tcp import TcpCheck, split
 from deliverkit.check_ports import Checker
 from deliverkit.domain.carriage import Target
-from deliverkit.domain.gate import CheckKind, Gate, Measurement, Policy, Verdict
+from deliverkit.domain.checks import assess
+from deliverkit.domain.gate import Check, CheckKind, Gate, Measurement, Policy, Verdict
 from deliverkit.domain.rollout import Outcome
 from deliverkit.testing.clock import FakeClock
 from deliverkit.testing.contracts import CheckContract
@@ -71,7 +72,7 @@ class TestContract(CheckContract):
 
     @pytest.fixture
     def passing(self, greeting: str) -> Case:
-        return Case({"address": greeting, "banner": "ESMTP ${release.version}", "p95": 60.0}, context())
+        return Case({"address": greeting, "banner": "ESMTP ${release.version}"}, context())
 
     @pytest.fixture
     def failing(self, closed: str) -> Case:
@@ -86,6 +87,15 @@ def test_a_refused_connection_fails(closed: str) -> None:
     found = connect({"address": closed})
     assert (found.outcome, found.reason) == (Verdict.FAILED, f"tcp {closed}: connection refused")
     assert found.query == f"tcp {closed}"
+
+
+def test_response_times_are_bounded_once_there_are_enough() -> None:
+    check, state, found = Check("up", "", "tcp", {"address": "x:1", "p95": 0.1}), None, []
+    for _ in range(5):
+        judged = assess(check, {"places": [{"asked": "tcp x:1", "seconds": 0.4}]}, state)
+        state = judged.state
+        found.append(judged.outcome)
+    assert found == [*[Verdict.INCONCLUSIVE] * 4, Verdict.FAILED]
 
 
 def test_what_is_said_must_hold_the_banner(greeting: str) -> None:

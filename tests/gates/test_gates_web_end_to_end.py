@@ -31,7 +31,7 @@ gates:
   good:
     checks:
       page:
-        http: {url: "SITE/page", p99: 20s, json: {status: ok}, headers: {X-Key: "${env.ACME_TOKEN}"}}
+        http: {url: "SITE/page", requests: 5, p99: 20s, json: {status: ok}, headers: {X-Key: "${env.ACME_TOKEN}"}}
         passes: 2
         every: 500ms
       port: {tcp: {address: "HOST"}, passes: 2, every: 500ms}

@@ -24,7 +24,7 @@ release:
   store: s3://storefront-releases/storefront
 gates:
   up:
-    http: {url: "${endpoint}/healthz", status: 200, p95: 2s}
+    http: {url: "${endpoint}/healthz", status: 200, requests: 5, p95: 2s}
     every: 200ms
     passes: 2
     failures: 1

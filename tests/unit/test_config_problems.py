@@ -88,7 +88,7 @@ GATES = {
     '{http: {url: http://x, contains: "${versoin}"}}': (
         "6:40 gates.up.http.contains: ${versoin} is no placeholder: did you mean ${release.version}?"
     ),
-    "{http: {url: http://x, p95: 300}}": "6:35 gates.up.http.p95: 300 has no unit: write 300s, 300m or 300h",
+    "{http: {url: http://x, p95: 300}}": "6:35 gates.up.http.p95: 300 has no unit: write 300ms, 300s, 300m or 300h",
     "{http: {url: http://x}, every: 5 s}": (
         "6:38 gates.up.every: '5 s' is not a time: write whole numbers with a unit, such as 500ms, 90s, 1h30m or 2d"
     ),
@@ -123,13 +123,13 @@ GATES = {
         "6:26 gates.up.compare.metric: 'x' names no metric: write NAMESPACE NAME, such as AWS/ApplicationELB "
         "RequestCount"
     ),
-    "{compare: {metric: N x, baseline: {A: b}}}": (
+    "{compare: {metric: N x, baseline: {A: b}}, harm: 1%}": (
         "6:17 gates.up.compare: give both `baseline` and `candidate`, or none of them to compare with the time before"
     ),
-    "{compare: {metric: N x, kind: errors}}": (
+    "{compare: {metric: N x, kind: errors}, harm: 1%}": (
         "6:37 gates.up.compare.kind: errors need `per`, which counts the requests"
     ),
-    "{compare: {metric: N x, kind: latency}}": (
+    "{compare: {metric: N x, kind: latency}, harm: 1%}": (
         "6:37 gates.up.compare.kind: `slower_than` and `kind: latency` need each other"
     ),
     "{compare: {metric: N x}, alpha: 100%}": (
@@ -162,8 +162,24 @@ GATES = {
     "{burn_rate: {objective: 100%, errors: e, requests: N r}}": (
         "6:31 gates.up.burn_rate.objective: '100%' is out of range: write more than 0% and less than 100%, such as 1%"
     ),
+    "{burn_rate: {objective: 93%, errors: N e, requests: N r}}": (
+        "6:31 gates.up.burn_rate.objective: burns 14.4 never fires: at 0.93 no more than 14.29 is possible; "
+        "write `windows` with lower ones"
+    ),
+    "{burn_rate: {objective: 90%, errors: N e, requests: N r, windows: [{long: 1h, short: 5m, burns: 10}]}}": (
+        "6:73 gates.up.burn_rate.windows: burns 10 never fires: at 0.9 no more than 10 is possible; write a lower one"
+    ),
+    "{burn_rate: {objective: 99%, errors: N e, requests: N r, windows: [{long: 1h, short: 5m, burns: 0}]}}": (
+        "6:73 gates.up.burn_rate.windows: burns 0: a budget burns more than 0 times when it burns at all"
+    ),
     "{logs: {groups: [/a], query: fields x, below: 1, missing_data: zero}}": (
         "6:70 gates.up.logs.missing_data: belongs to `field`: records that match can always be counted"
+    ),
+    f"{{logs: {{query: fields x, below: 1, groups: [{', '.join(f'/g{number}' for number in range(51))}]}}}}": (
+        "6:50 gates.up.logs.groups: 51 groups, and a query takes 50 at most"
+    ),
+    "{prometheus: {url: http://p/, query: up, below: 1, reduce: last}}": (
+        "6:66 gates.up.prometheus.reduce: belongs to `range`: without it the query is asked for one moment"
     ),
     "{jenkins: {}}": "6:8 gates.up.jenkins.job: missing; expected the full name of a job, with its folders: shop/smoke",
     "{jenkins: {job: /shop//x}}": (
@@ -223,7 +239,7 @@ ENVIRONMENT = {
         "found an empty list; leave the key out"
     ),
     "gates: {afetr: [up]}": "10:13 environments.dev.gates.afetr: unknown key; did you mean 'after'?",
-    "bake_time: 30": "10:16 environments.dev.bake_time: 30 has no unit: write 30s, 30m or 30h",
+    "bake_time: 30": "10:16 environments.dev.bake_time: 30 has no unit: write 30ms, 30s, 30m or 30h",
     "bake-time: 30m": "10:5 environments.dev.bake-time: unknown key; did you mean 'bake_time'?",
     "on_failure: roll_back": (
         "10:17 environments.dev.on_failure: expected rollback | pause | observe, found 'roll_back'; "

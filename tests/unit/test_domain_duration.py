@@ -34,7 +34,7 @@ def test_times_with_units(text: str, duration: timedelta) -> None:
 @pytest.mark.parametrize(
     ("text", "clause"),
     [
-        ("30", "30 has no unit: write 30s, 30m or 30h"),
+        ("30", "30 has no unit: write 30ms, 30s, 30m or 30h"),
         ("", "'' is not a time: write whole numbers with a unit, such as 500ms, 90s, 1h30m or 2d"),
         ("1.5h", "'1.5h' is not a time"),
         ("-5s", "'-5s' is not a time"),

@@ -49,12 +49,76 @@ def test_credentials_are_known_by_the_names_of_their_variables() -> None:
         "API_KEY",
         "apikey",
         "X_PASS",
+        "PGPASSWORD",
+        "MYSQL_PWD",
+        "SSHPASS",
+        "REDISCLI_AUTH",
+        "NPM_CONFIG__AUTH",
+        "DOCKER_AUTH_CONFIG",
+        "GITHUBTOKEN",
+        "SECRETS",
+        "DATABASE_PASSWORDS",
     ]
-    harmless = ["PATH", "HOME", "TOKENIZER", "PASSENGERS", "KEYBOARD", "SECRETARY", "MONKEY"]
+    harmless = ["PATH", "HOME", "TOKENIZER", "PASSENGERS", "KEYBOARD", "SECRETARY", "MONKEY", "PWD", "OLDPWD"]
+    harmless += ["SSH_AUTH_SOCK", "BYPASS", "COMPASS", "AUTHOR", "GIT_AUTHOR_NAME"]
     assert list(credentials_among(dict.fromkeys([*secret, *harmless], "x"))) == secret
 
 
-@pytest.mark.parametrize("piece", ["//a:", "eyJaaaaaaaa-", "password ", "-----BEGIN ", "bearer ", "a.b=", "token="])
+def test_a_switch_is_no_secret_whatever_its_name() -> None:
+    assert credentials_among({"REQUIRE_AUTH": "true", "API_TOKEN": "None"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('password="correct horse battery staple" x', 'password="***" x'),
+        ("password='correct horse' x", "password='***' x"),
+        (r"{\"password\": \"correct horse\", \"n\": 1}", r"{\"password\": \"***\", \"n\": 1}"),
+        (r'{"password": "a \" quote", "n": 1}', '{"password": "***", "n": 1}'),
+        ("private_key: MIIEvQ", "private_key: ***"),
+        ("passphrase: open sesame", "passphrase: *** sesame"),
+        ("Uid=shop;Pwd=hunter2;", "Uid=shop;Pwd=***;"),
+        ("PWD=/srv/shop OLDPWD=/srv", "PWD=/srv/shop OLDPWD=/srv"),
+        ("AccountName=a;AccountKey=abcd1234==;x", "AccountName=a;AccountKey=***;x"),
+        ("X-Api-Key: abcd1234", "X-Api-Key: ***"),
+        ("Authorization: Token abcd1234", "Authorization: Token ***"),
+        ("Authorization: Bearer abcdefgh12345678", "Authorization: Bearer ***"),
+        ("Authorization: abcdefgh12345678", "Authorization: ***"),
+        ("Set-Cookie: session=abcd1234; Path=/; HttpOnly", "Set-Cookie: session=***; Path=/; HttpOnly"),
+        ("key sk_live_abcdefgh12345678 used", "key *** used"),
+        ("tokens: 1500, token_errors=2000", "tokens: 1500, token_errors=2000"),
+        ("password=${DB_PASSWORD} token=${A}${B}", "password=${DB_PASSWORD} token=${A}${B}"),
+    ],
+)
+def test_what_looks_like_a_secret_is_found_without_its_being_known(text: str, hidden: str) -> None:
+    masking = Masking({})
+    assert masking.hide(text) == hidden
+    assert masking.hide(hidden) == hidden
+
+
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        ({"password": "hunter2222"}, {"password": "***"}),
+        ({"of": {"db_password": "correct horse battery"}}, {"of": {"db_password": "***"}}),
+        ({"passwords": ["one two", {"n": 1}]}, {"passwords": ["***", {"n": 1}]}),
+        ({"pin_token": 12345678}, {"pin_token": "***"}),
+        ({"token": True, "secret": None, "password": ""}, {"token": True, "secret": None, "password": ""}),
+        ({"x-api-key": "known-value"}, {"x-api-key": "${KNOWN}"}),
+        ({"set-cookie": "id=abcd1234; HttpOnly"}, {"set-cookie": "id=***; HttpOnly"}),
+        ({"authorization": "Token abcd1234"}, {"authorization": "Token ***"}),
+        ({"count": 12345678, "tokens": 4000, "rate": 0.5}, {"count": 12345678, "tokens": 4000, "rate": 0.5}),
+        ({"password=hunter2222": "password=hunter2222"}, {"password=***": "password=***"}),
+    ],
+)
+def test_the_key_of_a_value_tells_that_it_is_a_secret(value: object, hidden: object) -> None:
+    assert Masking({"KNOWN": "known-value"}).hide_in(value) == hidden
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["//a:", "eyJaaaaaaaa-", "password ", "-----BEGIN ", "bearer ", "a.b=", "token=", 'token="', "pwd ", "cookie=a"],
+)
 def test_no_text_takes_long(piece: str) -> None:
     began = time.process_time()
     Masking({"A": "abcd"}).hide(piece + piece[2:] * (64 * 1024 // len(piece)))

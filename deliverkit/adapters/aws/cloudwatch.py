@@ -53,7 +53,8 @@ def _seen(name: str, region: str, alarm: dict[str, Any] | None) -> dict[str, str
     if alarm is None:
         return place
     why = str(alarm.get("StateReason", "")).strip()
-    return {**place, "state": str(alarm.get("StateValue", "")), "why": why[:SHOWN]}
+    doubt = {"evaluation": str(alarm["EvaluationState"])} if alarm.get("EvaluationState") else {}
+    return {**place, "state": str(alarm.get("StateValue", "")), "why": why[:SHOWN], **doubt}
 
 
 def _command(names: Sequence[str], region: str) -> str:

@@ -11,7 +11,7 @@ import base64
 import json
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,11 +20,13 @@ from typing import Any
 from deliverkit.adapters.aws.errors import translated
 from deliverkit.adapters.aws.observing import filled, regions_of
 from deliverkit.adapters.aws.session import Aws
+from deliverkit.adapters.http_answers import as_json
 from deliverkit.background import Background
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
 from deliverkit.domain.checks.telling import one_line
 from deliverkit.domain.gate import Check, Measurement
+from deliverkit.domain.masking import Masking
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
 
@@ -50,11 +52,11 @@ class _Asked:
 class LambdaCheck:
     """Measures checks of kind `lambda`: one invocation in each region."""
 
-    def __init__(self, aws: Aws, clock: Clock, *, hide: Callable[[str], str] = str) -> None:
-        """Take the session, the clock that dates measurements, and what hides secrets in texts."""
+    def __init__(self, aws: Aws, clock: Clock, *, masking: Masking | None = None) -> None:
+        """Take the session, the clock that dates measurements, and what hides secrets."""
         self._aws = aws
         self._clock = clock
-        self._hide = hide
+        self._masking = masking or Masking({})
         self._patient: dict[float, Aws] = {}
         self._invocations = Background[Seen]()
         self._answers: dict[str, Seen] = {}
@@ -114,34 +116,21 @@ class LambdaCheck:
     def _answer(self, content: bytes, function: str) -> Any:
         if len(content) > ANSWER_LIMIT:
             raise ValueError(f"{function} answered {len(content)} bytes; {ANSWER_LIMIT} can be judged: let it say less")
-        text = content.decode("utf-8", errors="replace")
         try:
-            answer = json.loads(text or "null")
+            answer = as_json(content or b"null")
         except ValueError as error:
-            raise ValueError(f"{function} answered what is not JSON: {error}") from error
-        try:
-            # In the text a secret is found by its key as well; unless it is a number, and what is left no JSON.
-            return json.loads(self._hide(text) or "null")
-        except ValueError:
-            return json.loads(json.dumps(answer), object_hook=self._hidden)
-
-    def _hidden(self, members: dict[str, Any]) -> dict[str, Any]:
-        """An object in which texts and numbers are hidden one by one, each beside its key."""
-        told = {key: self._hide(f"{key}={value}").removeprefix(f"{key}=") for key, value in members.items()}
-        return {
-            key: value if isinstance(value, dict | list | bool) or told[key] == str(value) else told[key]
-            for key, value in members.items()
-        }
+            raise ValueError(f"{function} answered what cannot be judged: {error}") from error
+        return self._masking.hide_in(answer)
 
     def _log(self, tail: str) -> list[str]:
-        text = self._hide(base64.b64decode(tail).decode("utf-8", errors="replace"))
+        text = self._masking.hide(base64.b64decode(tail).decode("utf-8", errors="replace"))
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return [line if len(line) <= _LINE else f"{line[: _LINE - 3]}..." for line in lines[-LOG_LINES:]]
 
     def _query(self, asked: _Asked) -> str:
         asking = f"aws lambda invoke --region {asked.region} --function-name {asked.function}"
         version = f" --qualifier {asked.qualifier}" if asked.qualifier else ""
-        given = shlex.quote(self._hide(asked.payload))
+        given = shlex.quote(self._masking.hide(asked.payload))
         return f"{asking}{version} --cli-binary-format raw-in-base64-out --payload {given} /dev/stdout"
 
 

@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from deliverkit.adapters.aws.errors import code_of, translated
+from deliverkit.adapters.aws.observing import filled, regions_of
 from deliverkit.adapters.aws.session import Aws
 from deliverkit.check_ports import CheckContext
 from deliverkit.domain.checks import ERROR, measurement
 from deliverkit.domain.gate import Check, Measurement
-from deliverkit.domain.placeholders import expand
+from deliverkit.domain.masking import Masking
 from deliverkit.errors import DeliverkitError
 from deliverkit.ports import Clock
 
@@ -28,8 +29,8 @@ KEPT = 20
 """Rows that a record keeps, of those that the query gives."""
 LETTERS = 300
 """Letters of a field that a record keeps."""
-ROWS = 1000
-"""Rows that are asked for (API reference, StartQuery, limit: 10,000 at most)."""
+ROWS = 10_000
+"""Rows that are asked for, the most there are (API reference, StartQuery, limit)."""
 WINDOW = 300.0
 DELAY = 60.0
 TIMEOUT = 120.0
@@ -84,10 +85,11 @@ class _Sample:
 class LogsCheck:
     """Observes what a query gives in every region of the leg; `domain.checks.logs` judges it."""
 
-    def __init__(self, aws: Aws, clock: Clock) -> None:
-        """Take the session and the clock that dates measurements and ends windows."""
+    def __init__(self, aws: Aws, clock: Clock, *, masking: Masking | None = None) -> None:
+        """Take the session, the clock that dates measurements and ends windows, and what hides secrets."""
         self._aws = aws
         self._clock = clock
+        self._masking = masking or Masking({})
         self._samples: dict[str, _Sample] = {}
         self._lock = threading.Lock()
         self._is_over = False
@@ -120,7 +122,7 @@ class LogsCheck:
         with self._lock:
             if name not in self._samples:
                 now = self._clock.now()
-                self._samples[name] = _Sample(now, _queries(check.spec, context, now))
+                self._samples[name] = _Sample(now, _queries(check, context, now))
             return self._samples[name]
 
     def _advance(self, query: _Query) -> None:
@@ -156,7 +158,7 @@ class LogsCheck:
             return
         if status != "Complete":
             raise ValueError(f"the query of logs in {query.region} ended as {status}")
-        query.answer = {"region": query.region, **_read(found, query.field)}
+        query.answer = {"region": query.region, **_read(found, query.field, self._masking)}
 
     def _stop(self, sample: _Sample) -> None:
         for query in sample.queries:
@@ -172,30 +174,40 @@ class LogsCheck:
         return measurement(check, self._clock.now(), seen, query=text)
 
 
-def _queries(spec: Mapping[str, Any], context: CheckContext, now: datetime) -> list[_Query]:
-    regions = [str(spec["region"])] if spec.get("region") else list(context.regions)
+def _queries(check: Check, context: CheckContext, now: datetime) -> list[_Query]:
+    spec = check.spec
     end = int(now.timestamp() - float(spec.get("delay", DELAY)))
     start = int(end - float(spec.get("window", WINDOW)))
     made = []
-    for region in regions:
-        values = {**context.values, "region": region}
-        groups = tuple(expand(str(group), values) for group in spec["groups"])
-        made.append(_Query(region, expand(str(spec["query"]), values), groups, start, end, str(spec.get("field", ""))))
+    for region in regions_of(check, context):
+        groups = tuple(filled(str(group), context, region) for group in spec["groups"])
+        query = filled(str(spec["query"]), context, region)
+        made.append(_Query(region, query, groups, start, end, str(spec.get("field", ""))))
     return made
 
 
-def _read(found: Mapping[str, Any], field: str) -> dict[str, Any]:
+def _read(found: Mapping[str, Any], field: str, masking: Masking) -> dict[str, Any]:
     rows = [
-        {cell["field"]: str(cell.get("value", ""))[:LETTERS] for cell in row if cell.get("field") != "@ptr"}
+        {cell["field"]: str(cell.get("value", "")) for cell in row if cell.get("field") != "@ptr"}
         for row in found.get("results", ())
     ]
+    kept = [*rows[:KEPT], *_telling(rows[KEPT:], field)]
     counted = found.get("statistics", {})
     return {
         "matched": float(counted.get("recordsMatched", 0.0)),
         "scanned": float(counted.get("recordsScanned", 0.0)),
-        "rows": [*rows[:KEPT], *_telling(rows[KEPT:], field)],
+        "rows": [_told(row, field, masking) for row in kept],
         "row_count": len(rows),
+        "row_limit": ROWS,
     }
+
+
+def _told(row: Mapping[str, str], field: str, masking: Masking) -> dict[str, str]:
+    """A row as it is recorded: masked before it is cut, but for the number that is judged."""
+    hidden = masking.hide_in(row)
+    if field in row and _is_number(row[field]):
+        hidden[field] = row[field]
+    return {name: text[:LETTERS] for name, text in hidden.items()}
 
 
 def _telling(rows: Sequence[Mapping[str, str]], field: str) -> list[Mapping[str, str]]:
@@ -203,12 +215,20 @@ def _telling(rows: Sequence[Mapping[str, str]], field: str) -> list[Mapping[str,
     numbers: list[tuple[float, int]] = []
     unfit: list[Mapping[str, str]] = []
     for index, row in enumerate(rows) if field else ():
-        try:
-            numbers.append((float(row.get(field, "")), index))
-        except ValueError:
+        if _is_number(row.get(field, "")):
+            numbers.append((float(row[field]), index))
+        else:
             unfit.append(row)
     extremes = {min(numbers)[1], max(numbers)[1]} if numbers else set()
     return [rows[index] for index in sorted(extremes)] + unfit[:1]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _late(sample: _Sample, check: Check) -> str:

@@ -22,14 +22,8 @@ from deliverkit.domain.checks import Assessment, Seen, Spec
 from deliverkit.domain.checks.without_data import problem_without_events
 from deliverkit.domain.duration import format_duration
 from deliverkit.domain.gate import Verdict
+from deliverkit.domain.limits import USUAL_BURNS
 from deliverkit.domain.metrics import from_json
-
-USUAL: Sequence[Mapping[str, float]] = (
-    {"long": 3600, "short": 300, "burns": 14.4},
-    {"long": 21_600, "short": 1800, "burns": 6},
-    {"long": 259_200, "short": 21_600, "burns": 1},
-)
-"""The workbook's recommended pairs: 2 % of a month's budget in an hour, 5 % in six hours, 10 % in three days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +47,7 @@ class Window:
 
 def pairs_of(spec: Spec) -> Sequence[Mapping[str, float]]:
     """The pairs of windows that the rules name."""
-    found: Sequence[Mapping[str, float]] = spec.get("windows") or USUAL
+    found: Sequence[Mapping[str, float]] = spec.get("windows") or USUAL_BURNS
     return found
 
 

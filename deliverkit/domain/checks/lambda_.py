@@ -5,7 +5,7 @@
 
 | answer | outcome |
 |---|---|
-| `{"verdict": "passed"}`, also `status`; `failed`, `inconclusive`, `error`; with `reason` and `value` | that |
+| `{"verdict": "passed"}`, else `status`; `failed`, `inconclusive`, `error`; with `reason` and `value` | that |
 | whatever makes `passes_if` true / false | passed / failed |
 | the function raised an exception (`FunctionError`) | failed, as for CodeDeploy's hooks and CodePipeline's rules |
 | it could not run to its end: time-out, out of memory, not loadable (`Runtime.`, `Sandbox.`...) | error |
@@ -79,7 +79,7 @@ def _by_condition(name: str, condition: str, answer: Any, value: float | None) -
 
 
 def _by_word(name: str, answer: Any, value: float | None) -> Assessment:
-    said = (answer.get("verdict") or answer.get("status")) if isinstance(answer, Mapping) else None
+    said = answer.get("verdict", answer.get("status")) if isinstance(answer, Mapping) else None
     if not isinstance(said, str):
         told = f'{name} answered without a verdict: let it return {{"verdict": "passed"}}, or write `passes_if`'
         return Assessment(Verdict.ERROR, told, value)
@@ -95,5 +95,10 @@ def _reason(answer: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,7 +1,8 @@
 """A query of CloudWatch Logs Insights, whose answer is a number held against limits.
 
-`seen`: {"answers": [{"region", "matched", "scanned", "rows": [{field: text}, ...]}, ...]}: the first rows, and what
-CloudWatch counted. Without a `field` the number is that of the records that matched.
+`seen`: {"answers": [{"region", "matched", "scanned", "rows": [{field: text}, ...], "row_count", "row_limit"}, ...]}:
+the first rows, those that could decide, and what CloudWatch counted. As many rows as were asked for may be not all of
+them, so that they pass nothing. Without a `field` the number is that of the records that matched.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ def _judged(spec: Spec, answer: Mapping[str, Any], limits: Mapping[str, float]) 
     if not any(field in row for row in rows):
         known = ", ".join(sorted({name for row in rows for name in row if name != "@ptr"})) or "none"
         return _without(spec, f"no row has a field {field}{where}; there are: {known}", limits)
-    return _of_field(field, rows, limits, where)
+    found = _of_field(field, rows, limits, where)
+    count, most = int(answer.get("row_count", len(rows))), int(answer.get("row_limit", 0))
+    if found.outcome is Verdict.PASSED and most and count >= most:
+        return Assessment(Verdict.ERROR, f"the query gives {most:,} rows{where}, and maybe more: let it aggregate them")
+    return found
 
 
 def _of_field(field: str, rows: list[Mapping[str, Any]], limits: Mapping[str, float], where: str) -> Assessment:

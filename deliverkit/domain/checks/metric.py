@@ -49,15 +49,19 @@ def _of_region(spec: Spec, series: Mapping[str, Any], name: str) -> _Told:
     points = {int(at): from_json(value) for at, value in series["points"]}
     expected = _periods(spec, series)
     missing = [at for at in expected if at not in points]
+    gaps = f"no data in {len(missing)} of {len(expected)} periods" if missing else ""
     if spec.get("missing_data") == ZERO:
         points |= dict.fromkeys(missing, 0.0)
-        missing = []
+        missing, gaps = [], gaps and f" ({gaps}, taken as 0)"
+    elif gaps:
+        gaps = f" ({gaps}, which passes here)"
     judged = [(at, points[at]) for at in expected if at in points]
     return (
-        _unfit(name, judged)
-        or _broken(name, limits, judged)
+        # A number that breaks a limit outweighs one that is none: measuring more never improves a verdict.
+        _broken(name, limits, judged)
+        or _unfit(name, judged)
         or _missing(spec, name, series, missing, expected)
-        or _kept(name, limits, judged)
+        or _kept(name, limits, judged, gaps)
     )
 
 
@@ -76,7 +80,7 @@ def _unfit(name: str, judged: list[tuple[int, float]]) -> _Told | None:
 
 
 def _broken(name: str, limits: Mapping[str, float], judged: list[tuple[int, float]]) -> _Told | None:
-    bad = [(at, value) for at, value in judged if broken(limits, value)]
+    bad = [(at, value) for at, value in judged if math.isfinite(value) and broken(limits, value)]
     if not bad:
         return None
     at, value = bad[-1]
@@ -98,9 +102,9 @@ def _missing(spec: Spec, name: str, series: Mapping[str, Any], missing: list[int
     return _Told(outcome, f"{why}; the last is {last} at {moment_in(last_at)}")
 
 
-def _kept(name: str, limits: Mapping[str, float], judged: list[tuple[int, float]]) -> _Told:
+def _kept(name: str, limits: Mapping[str, float], judged: list[tuple[int, float]], gaps: str) -> _Told:
     if not judged:
         return _Told(Verdict.ERROR, f"{name} has no complete period to judge")
     at, value = judged[-1]
     within = f" in {len(judged)} periods" if len(judged) > 1 else ""
-    return _Told(Verdict.PASSED, f"{name} is {value:g} at {moment_in(at)}{within}, {told(limits)}", value)
+    return _Told(Verdict.PASSED, f"{name} is {value:g} at {moment_in(at)}{within}, {told(limits)}{gaps}", value)

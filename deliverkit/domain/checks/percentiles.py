@@ -31,14 +31,17 @@ def sliding(spec: Spec, state: Any, latencies: Sequence[float]) -> list[float]:
 def bounded(spec: Spec, found: Assessment, window: list[float]) -> Assessment:
     """What was found, with the window as its state; a pass fails when a percentile is out of its bound.
 
-    Below five requests no percentile is judged: it would merely be the slowest request.
+    Below five requests no percentile is judged, for it would merely be the slowest request, and nothing passes: the
+    sample is open.
     """
+    bounds = {name: spec[name] for name in SHARES if spec.get(name) is not None}
+    if bounds and len(window) < LATENCY_MINIMUM and found.outcome is Verdict.PASSED:
+        missing = LATENCY_MINIMUM - len(window)
+        needs = f"{missing} more request{'s are' if missing > 1 else ' is'} needed for {' and '.join(bounds)}"
+        return Assessment(Verdict.INCONCLUSIVE, f"{found.reason}; {needs}", found.value, window, is_open=True)
     value = found.value
-    for name, share in SHARES.items():
-        bound = spec.get(name)
-        if bound is None or len(window) < LATENCY_MINIMUM:
-            continue
-        observed = percentile(window, share)
+    for name, bound in bounds.items() if len(window) >= LATENCY_MINIMUM else ():
+        observed = percentile(window, SHARES[name])
         value = observed if found.value is None else value
         if found.outcome is Verdict.PASSED and observed > bound:
             of = f"{name} of the last {len(window)} requests"

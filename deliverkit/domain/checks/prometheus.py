@@ -3,13 +3,16 @@
 `seen` holds `answers`, one for each address that was asked:
 
     asked     the server, for people
-    series    a list of {labels, value} for an instant query, and of {labels, last, avg, min, max, points} for one over
-              a range; numbers that JSON has no word for are the texts NaN, +Inf and -Inf, as Prometheus writes them
+    series    a list of {labels, value} for an instant query, and of {labels, last, avg, min, max, points, until} for
+              one over a range: `until` is the time of the last point, epoch seconds; numbers that JSON has no word for
+              are the texts NaN, +Inf and -Inf, as Prometheus writes them
+    expected  points that a series has which was there all the time; over a range only
     warnings  what the server warned of: the result may be incomplete
     error     why there is no result, which is an error
 
-A number that is none (NaN: a ratio without requests) is no data. An infinity never passes. No data is what the
-settings' `missing_data` says, by default an error.
+A number that is none (NaN: a ratio without requests) is no data, and neither is a series that was not there all the
+time: what is there may break a limit, but keeps none. An infinity never passes. No data is what the settings'
+`missing_data` says, by default an error. Nor does a result pass that its server warns of: it is inconclusive.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from deliverkit.domain import limits
 from deliverkit.domain.checks import Assessment, Seen, Spec
 from deliverkit.domain.checks.several import together
 from deliverkit.domain.gate import Verdict, worst
+from deliverkit.domain.metrics import moment_in
 
 REDUCERS = ("last", "avg", "min", "max")
 DEFAULT_REDUCER = "avg"
@@ -32,6 +36,7 @@ MISSING = {
     "failed": Verdict.FAILED,
 }
 """What `missing_data` may say."""
+_REMARK = "PromQL info"
 _Series = Mapping[str, Any]
 
 
@@ -46,7 +51,10 @@ def number(written: Any) -> float:
     Raises:
         ValueError: If it is none of those.
     """
-    return float(written)
+    try:
+        return float(written)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{type(written).__name__} is no number that can be judged: {error}") from error
 
 
 def _judged(spec: Spec, answer: Mapping[str, Any]) -> Assessment:
@@ -59,22 +67,32 @@ def _judged(spec: Spec, answer: Mapping[str, Any]) -> Assessment:
         return Assessment(Verdict.ERROR, f"{asked}: no limit is set, so that nothing is judged")
     if "series" not in answer:
         return Assessment(Verdict.ERROR, f"{asked}: no result is on record")
-    found = _of_series(spec, answer["series"], bounds)
-    return Assessment(found.outcome, found.reason + warned, found.value)
+    expected = int(answer.get("expected", 0))
+    found = _of_series(spec, answer["series"], bounds, expected)
+    outcome = found.outcome
+    if outcome is Verdict.PASSED and not all(map(_is_remark, answer.get("warnings") or ())):
+        outcome = Verdict.INCONCLUSIVE
+    return Assessment(outcome, found.reason + warned, found.value)
 
 
-def _of_series(spec: Spec, series: Sequence[_Series], bounds: Mapping[str, float]) -> Assessment:
+def _is_remark(warning: Any) -> bool:
+    """True for what is said about a query's form, which Prometheus 2.48 to 2.53 lists among the warnings."""
+    return str(warning).startswith(_REMARK)
+
+
+def _of_series(spec: Spec, series: Sequence[_Series], bounds: Mapping[str, float], expected: int) -> Assessment:
     try:
         values = [(each, _value(spec, each)) for each in series]
     except (ValueError, KeyError, TypeError) as error:
         return Assessment(Verdict.ERROR, f"a value of the result is not on record or no number: {error}")
-    absent = [each for each, value in values if math.isnan(value)]
     there = [(each, value) for each, value in values if not math.isnan(value)]
+    whole = [(each, value) for each, value in there if int(each.get("points", expected)) >= expected]
+    absent = [each for each, value in values if (each, value) not in whole]
     if spec.get("series", "every") != "every":
-        return _any(there, bounds) if there else _missing(spec, absent)
+        return _any(whole, bounds) if whole else _missing(spec, absent, expected)
     wrong = [found] if (found := _broken(there, bounds)) else []
     if absent or not there:
-        wrong.append(_missing(spec, absent))
+        wrong.append(_missing(spec, absent, expected))
     if not wrong:
         return _held(there, bounds)
     decisive = worst(each.outcome for each in wrong)
@@ -86,10 +104,18 @@ def _value(spec: Spec, series: _Series) -> float:
     return number(series[key])
 
 
-def _missing(spec: Spec, absent: Sequence[_Series]) -> Assessment:
+def _missing(spec: Spec, absent: Sequence[_Series], expected: int) -> Assessment:
     outcome = MISSING[str(spec.get("missing_data") or "error")]
-    why = f"{_named(absent[0])} is NaN, which is no data" if absent else "the query gave no series: there is no data"
+    why = _why(absent[0], expected) if absent else "the query gave no series: there is no data"
     return Assessment(outcome, why)
+
+
+def _why(absent: _Series, expected: int) -> str:
+    points = int(absent.get("points", expected))
+    if points >= expected:
+        return f"{_named(absent)} is NaN, which is no data"
+    last = f"; the last is of {moment_in(int(absent['until']))}" if "until" in absent else ""
+    return f"{_named(absent)} has {points:,} of {expected:,} points, so that data are missing{last}"
 
 
 def _broken(there: Sequence[tuple[_Series, float]], bounds: Mapping[str, float]) -> Assessment | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from deliverkit.domain.judge.dispersion import NOTEWORTHY
+from deliverkit.domain.judge.exceedance import COUNTED, LEVELS
 from deliverkit.domain.judge.rules import Rules, SeriesKind
 
 GIVE_COUNTS = "Only rates are known. Give the number of requests of each tick: it tells far more."
@@ -20,9 +21,17 @@ def both_arms(rules: Rules, totals: tuple[float, float, float, float], *, withou
         return f"on average the candidate shows {one}, the baseline {zero}"
     if rules.kind is SeriesKind.COUNT:
         return f"candidate {number(x1)} events, baseline {number(x0)}"
-    verb = "were slow" if rules.kind is SeriesKind.LATENCY else "failed"
+    verb = f"were {slow(rules)}" if rules.kind is SeriesKind.LATENCY else "failed"
     arms = (("candidate", f" requests {verb}", x1, n1), ("baseline", "", x0, n0))
     return ", ".join(f"{arm} {number(x)} of {number(n)}{what} ({percent(x / n)})" for arm, what, x, n in arms)
+
+
+def slow(rules: Rules) -> str:
+    """What counts as slow, as words that follow "requests": above the limit, or else above a quantile of the past."""
+    if rules.slower_than is not None:
+        return f"slower than {rules.slower_than * 1000:g} ms"
+    level = f"slower than {100 * LEVELS[COUNTED]:g} % of earlier ones"
+    return f"{level} (those of the candidate by {rules.slowdown:g} times)" if rules.slowdown > 1 else level
 
 
 def chances(log_odds: float) -> str:
