@@ -155,7 +155,9 @@ def _read(sock: socket.socket, place: Place, deadline: Deadline) -> bytes:
         try:
             piece = sock.recv(GREETING_LIMIT - len(content))
         except TimeoutError:
-            piece = b""
+            if not content:
+                raise  # the socket's own time may end before ours does
+            break
         if not piece:
             break
         content += piece

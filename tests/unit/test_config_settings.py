@@ -207,7 +207,7 @@ POLICIES = st.builds(
     initial_delay=TIMES,
     count=st.integers(0, 1000),
     observe_only=st.booleans(),
-)
+).filter(lambda policy: not policy.count or policy.passes <= policy.count)
 SPECS: dict[CheckKind, st.SearchStrategy[dict[str, Any]]] = {
     CheckKind.HTTP: st.fixed_dictionaries(
         {
