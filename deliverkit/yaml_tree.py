@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct  # made in a twentieth of the time of a dataclass, and every command makes these
 from msgspec.structs import replace
 
-MOST_NODES = 100_000
+MOST_NODES = 60_000
 """Anchors may make a small file mean a huge tree; nobody's file has this many values."""
 
 _KNOWN_TAGS = frozenset(
